@@ -1,0 +1,61 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything starts from a bare machine with Python 3.10 or newer (with venv), git and make. Name another Python with
+# `make PYTHON=python3.13 env`; the environment keeps it from then on. All that is made lies in .venv/ and build/.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+PYTHON ?=
+BIN := .venv/bin
+BUILD := $(CURDIR)/build
+BOOTSTRAP := $(or $(PYTHON),$(wildcard $(BIN)/python),python3)
+JOBS ?= 2
+
+export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
+export ANSIBLE_HOME := $(BUILD)/ansible
+export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/hypothesis
+export XDG_CACHE_HOME := $(BUILD)/cache
+
+.PHONY: help
+help: ## Say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: env
+env: ## .venv/ with pinned requirements, and the live view of the collection in build/collections
+	@$(BOOTSTRAP) scripts/env.py $(if $(PYTHON),--python $(PYTHON)) dev
+	@$(BIN)/python scripts/live_view.py
+
+.PHONY: env-lint
+env-lint: env
+	@$(BIN)/python scripts/env.py lint
+
+.PHONY: demo
+demo: env ## A simulated fleet of broken hosts: diagnose, remediate, report
+	@$(BIN)/python -m tests.demo
+
+.PHONY: test
+test: env ## Unit, conformance, integration and property tests
+	@$(BIN)/python -m pytest -n $(JOBS) -rs $(TESTS)
+
+.PHONY: lint
+lint: env-lint ## Every check that a release must pass
+	@$(BIN)/nox --session lint
+
+.PHONY: matrix
+matrix: env-lint ## Sanity, unit and integration tests with each supported ansible-core for which there is a Python
+	@$(BIN)/nox --session matrix
+
+.PHONY: benchmark
+benchmark: env ## Requests, bytes and seconds per host, into build/benchmark.json
+	@$(BIN)/python -m tests.benchmark
+
+.PHONY: requirements
+requirements: ## Pin the newest releases of all that requirements/*.in asks for
+	@PYTHON=$(BOOTSTRAP) scripts/compile-requirements
+
+.PHONY: clean
+clean: ## Remove all that was made
+	rm -rf .venv build
