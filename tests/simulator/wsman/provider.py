@@ -109,8 +109,9 @@ class Instance:
 class CimError(Exception):
     """A provider refuses an operation.
 
-    `hresult` is a WBEM status (0x80041002), an HRESULT or a Win32 code. The engine renders it as Windows does: WSManFault
-    with ProviderFault and __ExtendedStatus, or with MSFT_WmiError for classes whose provider is of the newer kind.
+    `hresult` is a WBEM status (0x80041002), an HRESULT or a Win32 code. The engine renders it as Windows does:
+    WSManFault with ProviderFault and __ExtendedStatus, or with MSFT_WmiError for classes whose provider is of the
+    newer kind.
     """
 
     def __init__(
@@ -127,8 +128,8 @@ class CimError(Exception):
 class WsmanFault(Exception):
     """A fault of the WS-Management service itself.
 
-    `subcode` is a prefixed name such as ``w:InvalidSelectors``; `detail` the last part of the w:FaultDetail URI or empty;
-    `provider` is (name, path) when the fault's text comes from a plug-in.
+    `subcode` is a prefixed name such as ``w:InvalidSelectors``; `detail` the last part of the w:FaultDetail URI or
+    empty; `provider` is (name, path) when the fault's text comes from a plug-in.
     """
 
     def __init__(
@@ -158,9 +159,9 @@ class WsmanFault(Exception):
 class CommandResult:
     """What cmd.exe gave back.
 
-    `seconds`: how long the command takes by the host's clock before its end is reported. `not_found`: the program does not
-    exist (its message and exit code are cmd.exe's). `reads_stdin`: nothing has run yet, the command waits for standard
-    input; the engine calls `run_command` again with all of it when the client has ended the stream.
+    `seconds`: how long the command takes by the host's clock before its end is reported. `not_found`: the program does
+    not exist (its message and exit code are cmd.exe's). `reads_stdin`: nothing has run yet, the command waits for
+    standard input; the engine calls `run_command` again with all of it when the client has ended the stream.
     """
 
     stdout: bytes = b""
@@ -176,8 +177,8 @@ class Operation:
     """One WS-Management operation, as counted and as matched by fault injection.
 
     `n` is its number on this host, from 1. `class_name` and `method` are as the schema spells them where the class is
-    known. `is_write`: Put, Create, Delete, a method that the schema does not declare ``writes: false``, or a command of the
-    shell (the engine cannot know what a command line does; `command_line` is for the host to judge).
+    known. `is_write`: Put, Create, Delete, a method that the schema does not declare ``writes: false``, or a command
+    of the shell (the engine cannot know what a command line does; `command_line` is for the host to judge).
     """
 
     kind: OperationKind
@@ -193,10 +194,10 @@ class Operation:
 class FaultPlan:
     """What goes wrong with one operation, and whether the host has acted by then.
 
-    effect: ``fault`` answers with `error`; ``status`` with the HTTP `status` and no body (400, 401, 403, 413, 500, 503);
-    ``reset`` drops the connection without an answer; ``truncate`` ends it in the middle of the body; ``garble`` sends a body
-    that is no XML; ``drip`` spreads the answer over `seconds`; ``refuse`` drops the connection and refuses new ones for
-    `seconds`; ``delay`` answers after `seconds`.
+    effect: ``fault`` answers with `error`; ``status`` with the HTTP `status` and no body (400, 401, 403, 413, 500,
+    503); ``reset`` drops the connection without an answer; ``truncate`` ends it in the middle of the body; ``garble``
+    sends a body that is no XML; ``drip`` spreads the answer over `seconds`; ``refuse`` drops the connection and
+    refuses new ones for `seconds`; ``delay`` answers after `seconds`.
     """
 
     effect: Literal["fault", "status", "reset", "truncate", "garble", "drip", "refuse", "delay"]
@@ -222,7 +223,7 @@ class Provider(Protocol):
     def invoke(
         self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
     ) -> Values:
-        """Out-parameters with "ReturnValue"; {} for an empty output. `keys` is None for static methods and singletons."""
+        """Out-parameters and "ReturnValue", {} for no output; `keys` is None for static methods and singletons."""
 
     def put(self, keys: Values, changes: Values, caller: Caller, options: Mapping[str, object]) -> Instance:
         """Change the given properties and return the whole instance."""

@@ -15,7 +15,7 @@ Classes are described by YAML files. One file holds classes of one area::
         superclass: CIM_Service          # optional; its properties and methods are inherited when the set has it
         singleton: false                 # true: no selectors needed for Get, Put and instance methods
         selectors_optional: false        # true: instance methods work without selectors
-        put: none                        # none | partial (only what is sent changes) | full (what is not sent is an error)
+        put: none                        # none | partial (what is sent changes) | full (all must be sent)
         creatable: false
         deletable: false
         association: false               # true: the properties of type ref connect instances
@@ -31,8 +31,9 @@ Classes are described by YAML files. One file holds classes of one area::
           Create: {static: true, in: {CommandLine: string required}, out: {ProcessId: uint32}}
           Enable: {returns: none}        # a method without ReturnValue
 
-A type is a CIM type (boolean, uint8 … uint64, sint8 … sint64, real32, real64, char16, string, datetime), ``ref Class``
-or the name of an embedded class (``any`` for any class), ``[]`` for an array; flags follow: ``key``, ``write``, ``required``.
+A type is a CIM type (boolean, uint8 … uint64, sint8 … sint64, real32, real64, char16, string, datetime), ``ref X``
+or the name of an embedded class (``any`` for any class), ``[]`` for an array; flags follow: ``key``, ``write``,
+``required``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Open enumerations: what is still to be sent, to whom, and until when (MS-WSMV 3.1.4.1.36, 3.1.4.8, 3.1.4.9)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tests.simulator.wsman import faults, xml
+from tests.simulator.wsman.faults import fault
+from tests.simulator.wsman.xml import Element
+
+ENVELOPE_OVERHEAD = 2048
+
+
+@dataclass
+class Enumeration:
+    """Items not yet sent, as functions that make their elements."""
+
+    owner: str
+    items: list[Callable[[], Element]]
+    last_used: datetime
+    position: int = 0
+
+    @property
+    def left(self) -> int:
+        """How many items are still to be sent."""
+        return len(self.items) - self.position
+
+    def batch(self, most: int, most_bytes: int) -> list[Element]:
+        """The next items. Raises a fault when not even one fits."""
+        batch: list[Element] = []
+        size = 0
+        while self.left and len(batch) < most:
+            element = self.items[self.position]()
+            size += len(xml.serialize(element))
+            if size > most_bytes and batch:
+                break
+            batch.append(element)
+            self.position += 1
+        return batch
+
+
+@dataclass
+class Enumerations:
+    """The open enumerations of a host by context. Contexts are used once, and die when idle."""
+
+    idle: timedelta
+    now: Callable[[], datetime]
+    _open: dict[str, Enumeration] = field(default_factory=dict)
+
+    def count(self, owner: str) -> int:
+        """How many enumerations of this caller are open; those count against his operations."""
+        self._collect()
+        return sum(1 for item in self._open.values() if item.owner == owner)
+
+    @property
+    def total(self) -> int:
+        """How many enumerations are open."""
+        self._collect()
+        return len(self._open)
+
+    def start(self, owner: str, items: Iterable[Callable[[], Element]]) -> Enumeration:
+        """A new enumeration, not yet kept."""
+        return Enumeration(owner, list(items), self.now())
+
+    def keep(self, enumeration: Enumeration) -> str:
+        """Keep it for a Pull and return the context."""
+        context = f"uuid:{str(uuid.uuid4()).upper()}"
+        enumeration.last_used = self.now()
+        self._open[context] = enumeration
+        return context
+
+    def take(self, context: str, owner: str) -> Enumeration:
+        """Take an enumeration out by its context. Raises a fault for a context that is no more, or another caller's."""
+        self._collect()
+        found = self._open.get(context)
+        if found is None or found.owner != owner:
+            raise fault(faults.INVALID_CONTEXT)
+        return self._open.pop(context)
+
+    def _collect(self) -> None:
+        horizon = self.now() - self.idle
+        for context in [name for name, item in self._open.items() if item.last_used < horizon]:
+            del self._open[context]
