@@ -1,0 +1,60 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Switches: facts about Windows that no public source settles. Tests run under every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.simulator.wsman.switches import WIRE_SWITCHES, Switch
+
+AT_ONCE, AFTER_RESTART = "at_once", "after_restart"
+WHEN = (AT_ONCE, AFTER_RESTART)
+YES_NO = (True, False)
+
+HOST_SWITCHES: Mapping[str, Switch] = {
+    "live_deny": Switch("when a change of fDenyTSConnections takes effect", WHEN),
+    "live_security": Switch("when SecurityLayer, UserAuthentication and the like take effect", WHEN),
+    "live_transport": Switch("when SelectTransport takes effect", WHEN),
+    "live_logons": Switch("when fLogonDisabled takes effect", WHEN),
+    "live_sessions": Switch("when MaxDisconnectionTime takes effect", WHEN),
+    "rdp_layer_credssp": Switch("SecurityLayer 0 still lets CredSSP through", (False, True)),
+    "min_encryption_default": Switch("MinEncryptionLevel of a fresh host", (2, 3)),
+    "rdp_rule_profiles": Switch("profiles of the built-in Remote Desktop rules", ("any", "domain_private")),
+    "expand_by_get_string": Switch("GetStringValue on REG_EXPAND_SZ: type mismatch, or unexpanded", ("mismatch", "raw")),
+    "binary_by_get_binary": Switch("GetBinaryValue reads REG_NONE and other types without a getter", YES_NO),
+    "delete_key_with_subkeys": Switch("ReturnValue of DeleteKey on a key with subkeys", (5, 145)),
+    "terminal_service_by_base_uri": Switch("Win32_Service's URI reaches Win32_TerminalService", YES_NO),
+    "put_thumbprint_checked": Switch("Put of SSLCertificateSHA1Hash refuses an unusable thumbprint", YES_NO),
+    "new_key_on_renewal": Switch("a renewed listener certificate gets a new key in the same file", YES_NO),
+    "key_descriptor_readable": Switch("administrators may read the key file's descriptor", (False, True)),
+    "firewall_active_store": Switch("wmi:PolicyStore=ActiveStore shows policy's rules", YES_NO),
+    "firewall_create_context": Switch("Create of a rule takes filter values as operation context", YES_NO),
+    "unbounded_event_query": Switch("Win32_NTLogEvent without any bound: Quota violation, or all", ("quota", "all")),
+    "process_create": Switch("an attack surface reduction rule blocks Win32_Process.Create", ("allowed", "blocked")),
+}
+SWITCHES: Mapping[str, Switch] = {**HOST_SWITCHES, **WIRE_SWITCHES}
+
+
+class UnknownSwitch(ValueError):
+    """A name or value that no switch has."""
+
+
+def parse(name: str, text: object) -> object:
+    """The value of the switch ``name`` that ``text`` spells. Raises UnknownSwitch."""
+    if name not in SWITCHES:
+        raise UnknownSwitch(f"unknown switch {name!r}; known: {', '.join(SWITCHES)}")
+    for choice in SWITCHES[name].choices:
+        if str(choice).lower() == str(text).lower():
+            return choice
+    if name == "batch_bytes" and str(text).isdigit():
+        return int(str(text))
+    raise UnknownSwitch(f"switch {name}: {text!r} is none of {', '.join(map(str, SWITCHES[name].choices))}")
+
+
+def settle(given: Mapping[str, object]) -> dict[str, object]:
+    """The value of every switch: the defaults with ``given`` laid over them. Raises UnknownSwitch."""
+    defaults = {name: spec.default for name, spec in SWITCHES.items()}
+    return defaults | {name: parse(name, value) for name, value in given.items()}

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The classic event logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.simulator.windows.clock import Clock
+from tests.simulator.windows.texts import event_text
+
+ERROR, WARNING, INFORMATION = 1, 2, 3
+SCHANNEL = "Schannel"
+REMOTE_CONNECTION_MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+SERVICE_CONTROL_MANAGER = "Service Control Manager"
+KEPT = 2000
+
+
+@dataclass(frozen=True)
+class Event:
+    """One record. ``type`` as Win32_NTLogEvent.EventType: 1 error, 2 warning, 3 information."""
+
+    record: int
+    log: str
+    source: str
+    code: int
+    type: int
+    time: datetime
+    message: str
+    insertions: tuple[str, ...] = ()
+
+
+class EventLog:
+    """All logs of a host, oldest first; the oldest records fall out as in a log that is full."""
+
+    def __init__(self, clock: Clock, language: str) -> None:
+        self._clock = clock
+        self._language = language
+        self._events: list[Event] = []
+        self._record = 0
+
+    def write(self, source: str, code: int, kind: int, *insertions: str, log: str = "System") -> Event:
+        """Add a record at the host's present time, with Windows' text for ``code`` in the host's language."""
+        self._record += 1
+        message = event_text(code, self._language, *insertions)
+        event = Event(self._record, log, source, code, kind, self._clock.now(), message, insertions)
+        self._events.append(event)
+        del self._events[:-KEPT]
+        return event
+
+    def schannel(self, code: int, times: int = 1) -> None:
+        for _time in range(times):
+            self.write(SCHANNEL, code, ERROR)
+
+    def all(self) -> list[Event]:
+        return list(self._events)
+
+    def to_volatile(self) -> list[dict[str, object]]:
+        return [
+            {"record": event.record, "log": event.log, "source": event.source, "code": event.code,
+             "type": event.type, "time": event.time.isoformat(), "message": event.message}
+            for event in self._events
+        ]  # fmt: skip

@@ -1,0 +1,292 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Windows Defender Firewall: rules, profiles, and whether a packet gets in.
+
+Sources: MS-FASP (rule strings), Microsoft Learn MSFT_NetFirewallRule and MSFT_NetFirewallProfile (numbers), the rules of
+"Remote Desktop" as they are stored under SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from tests.simulator.windows.registry import Registry, Type
+from tests.simulator.windows.texts import FIREWALL_TEXTS, translate
+
+INBOUND, OUTBOUND = 1, 2
+ALLOW, BYPASS, BLOCK = 2, 3, 4
+DOMAIN, PRIVATE, PUBLIC = 1, 2, 4
+PROFILE_BITS = {"Domain": DOMAIN, "Private": PRIVATE, "Public": PUBLIC}
+LOCAL_STORE, GPO_STORE = 1, 2
+TCP, UDP = "TCP", "UDP"
+PROTOCOL_NUMBERS = {"TCP": "6", "UDP": "17", "ICMPv4": "1", "ICMPv6": "58"}
+ACTION_WORDS = {ALLOW: "Allow", BYPASS: "ByPass", BLOCK: "Block"}
+LOCAL_RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
+LOCAL_PROFILES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
+POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
+PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "StandardProfile", "Public": "PublicProfile"}
+POLICY_PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "PrivateProfile", "Public": "PublicProfile"}
+ANY = ("Any",)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule. ``profiles`` is a bit mask, 0 for any; texts may be resources of FirewallAPI.dll."""
+
+    id: str
+    name: str
+    group: str = ""
+    description: str = ""
+    direction: int = INBOUND
+    action: int = ALLOW
+    enabled: bool = False
+    profiles: int = 0
+    protocol: str = "Any"
+    local_ports: tuple[str, ...] = ANY
+    remote_ports: tuple[str, ...] = ANY
+    local_addresses: tuple[str, ...] = ANY
+    remote_addresses: tuple[str, ...] = ANY
+    program: str = "Any"
+    service: str = "Any"
+    interface_aliases: tuple[str, ...] = ANY
+    edge: int = 0
+    source: int = LOCAL_STORE
+
+    def covers(self, protocol: str, port: int, program: str, service: str, remote: str) -> bool:
+        """Whether a packet to this host meets the rule's conditions, profile aside."""
+        return (
+            self.protocol in ("Any", protocol, PROTOCOL_NUMBERS.get(protocol, protocol))
+            and _port_in(port, self.local_ports)
+            and _address_in(remote, self.remote_addresses)
+            and _same(self.program, program)
+            and _same(self.service, service)
+        )
+
+    def to_string(self, version: str) -> str:
+        """The rule as the registry stores it (MS-FASP 2.2.21)."""
+        parts = [version, f"Action={ACTION_WORDS[self.action]}", f"Active={'TRUE' if self.enabled else 'FALSE'}"]
+        parts += [f"Dir={'In' if self.direction == INBOUND else 'Out'}"]
+        parts += [] if self.protocol == "Any" else [f"Protocol={PROTOCOL_NUMBERS.get(self.protocol, self.protocol)}"]
+        parts += [f"Profile={name}" for name, bit in PROFILE_BITS.items() if self.profiles & bit]
+        parts += [f"LPort={port}" for port in self.local_ports if port != "Any"]
+        parts += [f"RPort={port}" for port in self.remote_ports if port != "Any"]
+        parts += [f"RA4={address}" for address in self.remote_addresses if address != "Any"]
+        parts += [] if self.program == "Any" else [f"App={self.program}"]
+        parts += [] if self.service == "Any" else [f"Svc={self.service}"]
+        parts += [f"Name={self.name}"] + ([f"Desc={self.description}"] if self.description else [])
+        parts += [f"EmbedCtxt={self.group}"] if self.group else []
+        parts += ["Edge=TRUE|Defer=App"] if self.edge else []
+        return "|".join(parts) + "|"
+
+    @classmethod
+    def from_string(cls, rule_id: str, text: str, source: int = GPO_STORE) -> Rule:
+        """Read a stored rule back."""
+        fields: dict[str, list[str]] = {}
+        for part in text.split("|")[1:]:
+            name, _equals, value = part.partition("=")
+            fields.setdefault(name, []).append(value)
+        protocol = _first(fields, "Protocol", "Any")
+        numbers = {number: name for name, number in PROTOCOL_NUMBERS.items()}
+        return cls(
+            rule_id, _first(fields, "Name", rule_id), _first(fields, "EmbedCtxt"), _first(fields, "Desc"),
+            OUTBOUND if _first(fields, "Dir") == "Out" else INBOUND,
+            next(code for code, word in ACTION_WORDS.items() if word == _first(fields, "Action", "Allow")),
+            _first(fields, "Active") == "TRUE", sum(PROFILE_BITS[name] for name in fields.get("Profile", ())),
+            numbers.get(protocol, protocol), tuple(fields.get("LPort", ANY)), tuple(fields.get("RPort", ANY)),
+            ANY, tuple(fields.get("RA4", ANY)), _first(fields, "App", "Any"), _first(fields, "Svc", "Any"),
+            source=source,
+        )  # fmt: skip
+
+
+def _first(fields: Mapping[str, list[str]], name: str, default: str = "") -> str:
+    return fields.get(name, [default])[0]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One profile's settings; None is "not configured"."""
+
+    name: str
+    enabled: bool = True
+    default_inbound: int = 0
+    default_outbound: int = 0
+    allow_inbound_rules: bool | None = None
+    allow_local_rules: bool | None = None
+
+    @property
+    def bit(self) -> int:
+        return PROFILE_BITS[self.name]
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A connection attempt from outside."""
+
+    protocol: str
+    port: int
+    program: str = r"%SystemRoot%\system32\svchost.exe"
+    service: str = "termservice"
+    remote: str = "192.0.2.50"
+
+
+@dataclass
+class Firewall:
+    """The firewall of one host. ``active`` gives the bit of the network's profile, ``running`` MpsSvc's state."""
+
+    registry: Registry
+    language: str
+    schema_version: str
+    active: Callable[[], int]
+    running: Callable[[], bool]
+    _rules: dict[str, Rule] = field(default_factory=dict)
+    _policy_rules: dict[str, Rule] = field(default_factory=dict)
+    _profiles: dict[str, Profile] = field(default_factory=dict)
+    _policy: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def rules(self) -> list[Rule]:
+        """Rules of the local store."""
+        return list(self._rules.values())
+
+    def policy_rules(self) -> list[Rule]:
+        """Rules that policy brought."""
+        return list(self._policy_rules.values())
+
+    def find(self, rule_id: str) -> Rule | None:
+        return self._rules.get(rule_id.lower())
+
+    def put(self, rule: Rule) -> None:
+        """Add or change a local rule; the registry follows the store."""
+        self._rules[rule.id.lower()] = rule
+        self.registry.put(LOCAL_RULES, rule.id, Type.SZ, rule.to_string(self.schema_version))
+
+    def change(self, rule_id: str, **changes: object) -> Rule:
+        """Change some fields of a local rule."""
+        rule = replace(self._rules[rule_id.lower()], **changes)  # type: ignore[arg-type]  # fields are checked by Rule
+        self.put(rule)
+        return rule
+
+    def remove(self, rule_id: str) -> None:
+        rule = self._rules.pop(rule_id.lower())
+        self.registry.discard(LOCAL_RULES, rule.id)
+
+    def profiles(self) -> list[Profile]:
+        """The profiles as stored locally."""
+        return list(self._profiles.values())
+
+    def profile(self, name: str) -> Profile:
+        return self._profiles[name]
+
+    def put_profile(self, profile: Profile) -> None:
+        self._profiles[profile.name] = profile
+        self._store_profile(profile)
+
+    def display(self, text: str) -> str:
+        """A rule's text in the host's language."""
+        return translate(FIREWALL_TEXTS, text, self.language)
+
+    def load_policy(self) -> None:
+        """Read rules and profile settings that policy holds: at start and at each policy refresh."""
+        self._policy_rules = {rule.id.lower(): rule for rule in self._read_policy_rules()}
+        self._policy = {name: self._read_policy_profile(name) for name in PROFILE_BITS}
+
+    def effective_profile(self, name: str) -> Profile:
+        """A profile with policy laid over it."""
+        local, policy = self._profiles[name], self._policy.get(name, {})
+        return replace(
+            local,
+            enabled=bool(policy.get("EnableFirewall", local.enabled)),
+            default_inbound={0: ALLOW, 1: BLOCK}.get(policy.get("DefaultInboundAction", -1), local.default_inbound),
+            allow_inbound_rules=not policy["DoNotAllowExceptions"]
+            if "DoNotAllowExceptions" in policy
+            else local.allow_inbound_rules,
+            allow_local_rules=bool(policy["AllowLocalPolicyMerge"])
+            if "AllowLocalPolicyMerge" in policy
+            else local.allow_local_rules,
+        )
+
+    def effective_rules(self, profile: Profile) -> list[Rule]:
+        """Rules that count in a profile: policy's, and local ones unless policy shuts them out."""
+        local = [] if profile.allow_local_rules is False else self.rules()
+        rules = self.policy_rules() + local
+        return [rule for rule in rules if rule.enabled and (not rule.profiles or rule.profiles & profile.bit)]
+
+    def admits(self, packet: Packet) -> bool:
+        """Whether the packet gets in: shields up, then block rules, then allow rules, then the default."""
+        name = next(name for name, bit in PROFILE_BITS.items() if bit == self.active())
+        profile = self.effective_profile(name)
+        if not self.running() or not profile.enabled:
+            return True
+        if profile.allow_inbound_rules is False:
+            return False
+        matching = {rule.action for rule in self._matching(profile, packet)}
+        if BLOCK in matching:
+            return False
+        return bool(matching) or profile.default_inbound == ALLOW
+
+    def _matching(self, profile: Profile, packet: Packet) -> Iterator[Rule]:
+        for rule in self.effective_rules(profile):
+            if rule.direction == INBOUND and rule.covers(
+                packet.protocol, packet.port, packet.program, packet.service, packet.remote
+            ):
+                yield rule
+
+    def to_state(self) -> dict[str, object]:
+        return {
+            "rules": {rule.id: asdict(rule) for rule in self.rules()},
+            "profiles": {profile.name: asdict(profile) for profile in self.profiles()},
+        }
+
+    def _store_profile(self, profile: Profile) -> None:
+        key = f"{LOCAL_PROFILES}\\{PROFILE_KEYS[profile.name]}"
+        self.registry.put_dword(key, "EnableFirewall", int(profile.enabled))
+        numbers: dict[str, int | None] = {
+            "DefaultInboundAction": {ALLOW: 0, BLOCK: 1}.get(profile.default_inbound),
+            "DoNotAllowExceptions": None if profile.allow_inbound_rules is None else not profile.allow_inbound_rules,
+        }
+        for name, number in numbers.items():
+            if number is None:
+                self.registry.discard(key, name)
+            else:
+                self.registry.put_dword(key, name, int(number))
+
+    def _read_policy_rules(self) -> Iterator[Rule]:
+        key = POLICY + r"\FirewallRules"
+        for value in self.registry.values(key) if self.registry.exists(key) else ():
+            if value.type is Type.SZ:
+                yield Rule.from_string(value.name, value.data)
+
+    def _read_policy_profile(self, name: str) -> dict[str, int]:
+        key = f"{POLICY}\\{POLICY_PROFILE_KEYS[name]}"
+        values = self.registry.values(key) if self.registry.exists(key) else []
+        return {value.name: value.data for value in values if value.type is Type.DWORD}
+
+
+def _same(wanted: str, actual: str) -> bool:
+    return wanted in ("Any", "*") or wanted.lower() == actual.lower()
+
+
+def _port_in(port: int, ranges: tuple[str, ...]) -> bool:
+    for text in ranges:
+        first, _dash, last = text.partition("-")
+        if text == "Any" or (first.isdigit() and int(first) <= port <= int(last or first)):
+            return True
+    return False
+
+
+def _address_in(address: str, ranges: tuple[str, ...]) -> bool:
+    return any(_address_matches(ipaddress.ip_address(address), text) for text in ranges)
+
+
+def _address_matches(address: ipaddress.IPv4Address | ipaddress.IPv6Address, text: str) -> bool:
+    if text in ("Any", "*"):
+        return True
+    if text == "LocalSubnet":
+        return address in ipaddress.ip_network("192.0.2.0/24")
+    first, dash, last = text.partition("-")
+    if dash:
+        return int(ipaddress.ip_address(first)) <= int(address) <= int(ipaddress.ip_address(last))
+    return address in ipaddress.ip_network(text, strict=False)

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The RDP listener: what the registry says, what is live, and how it answers a connection request.
+
+Stored and live are two things: a value that takes effect only after a restart of TermService is read when that service
+starts. Sources: TerminalServer.admx (policies), MS-RDPBCGR 2.2.1.1 and 2.2.1.2 (negotiation), Azure repair-script-library
+win-fix-rdp-connectivity.ps1 (a missing fDenyTSConnections stops the listener; numbers out of range drop every connection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+from tests.simulator.windows.certificates import LISTENER, POLICY, ListenerCertificates, StoredCertificate
+from tests.simulator.windows.editions import Edition
+from tests.simulator.windows.events import ERROR, REMOTE_CONNECTION_MANAGER, EventLog
+from tests.simulator.windows.registry import Registry
+
+TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
+SCHANNEL = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols"
+CIPHERS = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
+
+PROTOCOL_RDP, PROTOCOL_SSL, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX = 0, 1, 2, 8
+SSL_REQUIRED, SSL_NOT_ALLOWED, CERT_MISSING, HYBRID_REQUIRED = 1, 2, 3, 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a setting lies and when it takes effect: ``family`` names the switch ``live_<family>``."""
+
+    key: str
+    value: str
+    default: int | None
+    policy: bool
+    family: str
+
+
+SOURCES: Mapping[str, Source] = {
+    "deny": Source(TERMINAL_SERVER, "fDenyTSConnections", None, True, "deny"),
+    "logons_disabled": Source(LISTENER, "fLogonDisabled", 0, False, "logons"),
+    "enabled": Source(LISTENER, "fEnableWinStation", None, False, "listener"),
+    "lan_adapter": Source(LISTENER, "LanAdapter", 0, False, "listener"),
+    "port": Source(LISTENER, "PortNumber", 3389, False, "listener"),
+    "security_layer": Source(LISTENER, "SecurityLayer", 2, True, "security"),
+    "user_authentication": Source(LISTENER, "UserAuthentication", 1, True, "security"),
+    "min_encryption": Source(LISTENER, "MinEncryptionLevel", 2, True, "security"),
+    "negotiation": Source(LISTENER, "fAllowSecProtocolNegotiation", 1, False, "security"),
+    "transport": Source(LISTENER, "SelectTransport", 2, True, "transport"),
+    "disconnect_limit": Source(LISTENER, "MaxDisconnectionTime", 0, True, "sessions"),
+}
+RESTART_ONLY = frozenset({"listener"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values of the listener; None is a value that is missing where that matters."""
+
+    deny: int | None
+    logons_disabled: int | None
+    enabled: int | None
+    lan_adapter: int | None
+    port: int
+    security_layer: int
+    user_authentication: int
+    min_encryption: int
+    negotiation: int
+    transport: int
+    disconnect_limit: int
+
+    @property
+    def in_range(self) -> bool:
+        """Numbers out of range are not clamped: every connection is dropped."""
+        return (
+            self.security_layer in (0, 1, 2)
+            and self.user_authentication in (0, 1)
+            and self.min_encryption in (1, 2, 3, 4)
+        )
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Answer to a connection request. ``kind``: selected (``code`` a protocol), failure (``code`` of the failure), closed."""
+
+    kind: Literal["selected", "failure", "closed"]
+    code: int = 0
+
+
+TlsOutcome = Literal["ok", "reset", "alert_40", "alert_80"]
+
+
+@dataclass
+class Listener:
+    """The RDP-Tcp listener of one host.
+
+    ``port_owner`` is a program other than TermService that holds ``port_taken``; ``path_blocked`` is a device between the
+    host and its clients that drops everything; ``flooded`` a listener that stopped listening under incomplete connections.
+    """
+
+    registry: Registry
+    certificates: ListenerCertificates
+    log: EventLog
+    edition: Edition
+    switches: Mapping[str, object]
+    service_running: Callable[[], bool]
+    adapters: tuple[int, ...] = (1,)
+    port_taken: int = 0
+    path_blocked: bool = False
+    flooded: bool = False
+    ntlm_denied: bool = False
+    _started_with: Settings | None = None
+    _protocols: frozenset[str] = field(default_factory=frozenset)
+    _ciphers: bool = True
+
+    def boot(self) -> None:
+        """Schannel reads its settings once per boot."""
+        self._protocols = frozenset(self._enabled_protocols())
+        functions = self.registry.get(CIPHERS, "Functions")
+        self._ciphers = functions is None or bool(functions)
+        self.flooded = False
+
+    def start(self) -> None:
+        """TermService has started: read what is read then."""
+        self._started_with = self.stored()
+        self.flooded = False
+        if self.port_taken and self._started_with.port == self.port_taken:
+            self.log.write(REMOTE_CONNECTION_MANAGER, 1036, ERROR)
+
+    def stored(self) -> Settings:
+        """Settings as registry and policy have them now; policy wins."""
+        return Settings(**{name: self._read(source) for name, source in SOURCES.items()})  # type: ignore[arg-type]  # None only where the default is None
+
+    def live(self) -> Settings:
+        """Settings that connections meet: each from now or from the service's start, as its family's switch says."""
+        stored, started = self.stored(), self._started_with or self.stored()
+        return Settings(**{
+            item.name: getattr(started if self._needs_restart(SOURCES[item.name].family) else stored, item.name)
+            for item in fields(Settings)
+        })  # fmt: skip
+
+    def policy_value(self, name: str) -> int | None:
+        """The policy's number for a setting, or None."""
+        source = SOURCES[name]
+        return self.registry.dword(POLICY, source.value) if source.policy else None
+
+    def is_listening(self) -> bool:
+        """Whether TermService accepts connections on its port."""
+        live = self.live()
+        return (
+            self.service_running()
+            and live.deny == 0
+            and live.enabled == 1
+            and (not live.lan_adapter or live.lan_adapter in self.adapters)
+            and not self.flooded
+            and self.port_taken != live.port
+        )
+
+    def negotiate(self, requested: int) -> Reply:
+        """The answer to ``requestedProtocols`` (MS-RDPBCGR 2.2.1.1.1), by the live settings."""
+        live = self.live()
+        if not live.in_range:
+            return Reply("closed")
+        reply = self._choose(live, requested)
+        if reply.kind == "selected" and reply.code != PROTOCOL_RDP and self.certificates.bound() is None:
+            return Reply("failure", CERT_MISSING)
+        return reply
+
+    def _choose(self, live: Settings, requested: int) -> Reply:
+        hybrid = PROTOCOL_HYBRID_EX if requested & PROTOCOL_HYBRID_EX else PROTOCOL_HYBRID
+        wants_hybrid = bool(requested & PROTOCOL_HYBRID)
+        if live.security_layer == 0 or not live.negotiation:
+            through = wants_hybrid and live.negotiation and self.switches["rdp_layer_credssp"]
+            return Reply("selected", hybrid) if through else self._standard_only(requested)
+        if wants_hybrid:
+            return Reply("selected", hybrid)
+        if live.user_authentication:
+            return Reply("failure", HYBRID_REQUIRED)
+        if requested & PROTOCOL_SSL:
+            return Reply("selected", PROTOCOL_SSL)
+        return Reply("failure", SSL_REQUIRED) if live.security_layer == 2 else Reply("selected", PROTOCOL_RDP)
+
+    @staticmethod
+    def _standard_only(requested: int) -> Reply:
+        return Reply("failure", SSL_NOT_ALLOWED) if requested else Reply("selected", PROTOCOL_RDP)
+
+    def tls_attempt(self) -> tuple[TlsOutcome, StoredCertificate | None]:
+        """A ClientHello has come: what happens, with the events that Windows writes for it."""
+        certificate = self.certificates.bound()
+        if not self._protocols:
+            self.log.schannel(36871)
+            return "alert_80", certificate
+        if not self._ciphers:
+            self.log.schannel(36874)
+            return "alert_40", certificate
+        if certificate is None or not self.certificates.key_usable(certificate):
+            self.log.schannel(36870, times=2)
+            return "reset", certificate
+        return "ok", certificate
+
+    @property
+    def protocols(self) -> frozenset[str]:
+        """TLS versions that Schannel serves since boot, as ``TLS 1.2``."""
+        return self._protocols
+
+    def udp_enabled(self) -> bool:
+        return self.is_listening() and self.live().transport != 1
+
+    def _needs_restart(self, family: str) -> bool:
+        return family in RESTART_ONLY or self.switches.get(f"live_{family}") == "after_restart"
+
+    def _read(self, source: Source) -> int | None:
+        policy = self.registry.dword(POLICY, source.value) if source.policy else None
+        local = self.registry.dword(source.key, source.value)
+        found = local if policy is None else policy
+        return source.default if found is None else found
+
+    def _enabled_protocols(self) -> list[str]:
+        versions = ["TLS 1.0", "TLS 1.1", "TLS 1.2"] + (["TLS 1.3"] if self.edition.tls13 else [])
+        return [version for version in versions if self._protocol_on(version)]
+
+    def _protocol_on(self, version: str) -> bool:
+        key = f"{SCHANNEL}\\{version}\\Server"
+        enabled, by_default_off = self.registry.dword(key, "Enabled"), self.registry.dword(key, "DisabledByDefault")
+        return enabled != 0 and not (enabled is None and by_default_off)

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""TCP and UDP endpoints, the network profile and the DNS client's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.simulator.windows.listener import Listener
+from tests.simulator.windows.services import ServiceManager
+from tests.simulator.windows.sessions import Sessions
+
+LISTEN, ESTABLISHED = 2, 5
+SYSTEM_PROCESS, OTHER_PROCESS = 4, 5120
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One TCP connection or listener; ``state`` as MSFT_NetTCPConnection.State."""
+
+    local_address: str
+    local_port: int
+    remote_address: str
+    remote_port: int
+    state: int
+    process: int
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """One name in the DNS client's cache."""
+
+    name: str
+    address: str
+    time_to_live: int = 600
+
+
+@dataclass
+class Network:
+    """The network as the host sees it. ``category``: 0 public, 1 private, 2 domain (MSFT_NetConnectionProfile)."""
+
+    listener: Listener
+    services: ServiceManager
+    sessions: Sessions
+    own_address: Callable[[], str]
+    category: int = 1
+    winrm_ports: tuple[int, ...] = (5985,)
+    dns_cache: list[CacheEntry] = field(default_factory=list)
+
+    @property
+    def profile_bit(self) -> int:
+        """The firewall profile that the category selects."""
+        return {0: 4, 1: 2, 2: 1}[self.category]
+
+    def tcp(self) -> list[Endpoint]:
+        """Listeners and connections."""
+        rows = [self._listen(135, self.services["RpcSs"].process_id), self._listen(445, SYSTEM_PROCESS)]
+        rows += [self._listen(port, SYSTEM_PROCESS) for port in self.winrm_ports]
+        live = self.listener.live()
+        if self.listener.is_listening():
+            rows += self._listener_rows(live.port)
+        if self.listener.port_taken:
+            rows.append(self._listen(self.listener.port_taken, OTHER_PROCESS))
+        return rows
+
+    def udp(self) -> list[Endpoint]:
+        """UDP endpoints of Remote Desktop and of the DNS client."""
+        rows = [Endpoint("0.0.0.0", 5355, "", 0, 0, self.services["Dnscache"].process_id)]
+        if self.listener.udp_enabled():
+            pid = self.services["TermService"].process_id
+            rows += [Endpoint(address, self.listener.live().port, "", 0, 0, pid) for address in ("0.0.0.0", "::")]
+        return rows
+
+    def _listener_rows(self, port: int) -> list[Endpoint]:
+        pid = self.services["TermService"].process_id
+        rows = [self._listen(port, pid), self._listen(port, pid, "::")]
+        for number, session in enumerate(self.sessions.active()):
+            rows.append(Endpoint(self.own_address(), port, session.remote, 50000 + number, ESTABLISHED, pid))
+        return rows
+
+    @staticmethod
+    def _listen(port: int, process: int, address: str = "0.0.0.0") -> Endpoint:
+        return Endpoint(address, port, "::" if address == "::" else "0.0.0.0", 0, LISTEN, process)

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The processes of a host, as far as anybody asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.simulator.windows.network import OTHER_PROCESS, SYSTEM_PROCESS
+from tests.simulator.windows.services import RUNNING, ServiceManager
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process."""
+
+    number: int
+    name: str
+    path: str = ""
+
+
+def processes(services: ServiceManager, port_taken: int) -> list[Process]:
+    """System, the services' hosts, and the program that took the RDP port, if one did."""
+    rows = [Process(SYSTEM_PROCESS, "System")]
+    for service in services:
+        if service.state == RUNNING and not service.driver:
+            program = service.path.split(" -k ")[0].replace("%SystemRoot%", r"C:\Windows")
+            rows.append(Process(service.process_id, program.rpartition("\\")[2], program))
+    if port_taken:
+        rows.append(Process(OTHER_PROCESS, "nginx.exe", r"C:\nginx\nginx.exe"))
+    return rows

@@ -1,0 +1,175 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One Windows host: all its parts, put together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from tests.simulator.windows import defaults
+from tests.simulator.windows.certificates import LISTENER, ListenerCertificates
+from tests.simulator.windows.clock import Clock
+from tests.simulator.windows.editions import Edition
+from tests.simulator.windows.events import INFORMATION, EventLog
+from tests.simulator.windows.files import FileSystem
+from tests.simulator.windows.firewall import Firewall, Packet
+from tests.simulator.windows.listener import Listener
+from tests.simulator.windows.machine import Machine
+from tests.simulator.windows.network import Network
+from tests.simulator.windows.policy import GroupPolicy
+from tests.simulator.windows.registry import Registry
+from tests.simulator.windows.services import RUNNING, Service, ServiceManager
+from tests.simulator.windows.sessions import Sessions
+
+ENVIRONMENT = {
+    "systemroot": r"C:\Windows", "windir": r"C:\Windows", "systemdrive": "C:", "programdata": r"C:\ProgramData",
+    "comspec": r"C:\Windows\system32\cmd.exe", "os": "Windows_NT",
+}  # fmt: skip
+CERTIFICATE_SECONDS = 2.0
+BOOT_SECONDS = 45.0
+
+
+class Windows:
+    """The whole state of a host. Persistent: registry, services, firewall, files, tasks. The rest is gone at a reboot."""
+
+    def __init__(
+        self, edition: Edition, language: str, machine: Machine, clock: Clock, switches: Mapping[str, object]
+    ) -> None:
+        self.edition = edition
+        self.language = language
+        self.machine = machine
+        self.clock = clock
+        self.switches = switches
+        self.booted = clock.now() - timedelta(days=3)
+        self.down_until: datetime | None = None
+        self.registry = Registry()
+        self.files = FileSystem()
+        self.tasks: dict[str, object] = {}
+        self.events = EventLog(clock, language)
+        self.services = ServiceManager(clock, self.registry, self.events, language)
+        self.certificates = ListenerCertificates(
+            clock, self.registry, self.files, self.events, machine, edition,
+            new_key_on_renewal=bool(switches["new_key_on_renewal"]),
+        )  # fmt: skip
+        self.listener = Listener(
+            self.registry, self.certificates, self.events, edition, switches,
+            service_running=lambda: self.services.running("TermService"),
+        )  # fmt: skip
+        self.sessions = Sessions(clock, lambda: self.listener.live().disconnect_limit)
+        self.network = Network(
+            self.listener, self.services, self.sessions, lambda: machine.own_address, machine.network_category
+        )
+        self.firewall = Firewall(
+            self.registry, language, edition.firewall_schema,
+            active=lambda: self.network.profile_bit, running=lambda: self.services.running("MpsSvc"),
+        )  # fmt: skip
+        self.policy = GroupPolicy(self.registry, self._policy_start_mode, self.firewall.load_policy)
+
+    def install(self) -> None:
+        """Set the host up as defaults say, and let it run."""
+        defaults.fill_registry(self.registry, self.edition, self.language, self.machine)
+        self.registry.put_dword(LISTENER, "MinEncryptionLevel", int(str(self.switches["min_encryption_default"])))
+        defaults.fill_files(self.files, self.edition)
+        for service in defaults.service_table(self.edition):
+            self.services.add(service)
+        defaults.fill_firewall(self.firewall, self.switches)
+        self.certificates.issue(start=self.booted - timedelta(days=20))
+        self.services.watch("TermService", self._term_service_changed)
+        self.services.watch("SessionEnv", self._session_env_changed)
+        self.services.watch("MpsSvc", self._firewall_service_changed)
+        self.run_up()
+
+    def run_up(self) -> None:
+        """The state some time after a boot: everything that will run runs."""
+        self.listener.boot()
+        self.firewall.load_policy()
+        self.services.boot()
+        for name in defaults.RUNNING_AT_BOOT:
+            service = self.services[name]
+            if service.start != 4 and service.state != RUNNING and self._can_run(service):
+                self.services.force_running(name)
+
+    def _can_run(self, service: Service) -> bool:
+        return all(needed.start != 4 and self._can_run(needed) for needed in self.services.dependencies(service))
+
+    def reboot(self) -> None:
+        """Go down, stay away for BOOT_SECONDS of the host's time, come back."""
+        self.sessions.log_off_all()
+        self.network.dns_cache.clear()
+        self.down_until = self.clock.now() + timedelta(seconds=BOOT_SECONDS)
+        self.clock.after(BOOT_SECONDS, self._come_up)
+
+    def shut_down(self) -> None:
+        """Go down and stay away."""
+        self.sessions.log_off_all()
+        self.down_until = datetime.max.replace(tzinfo=self.clock.now().tzinfo)
+
+    @property
+    def is_up(self) -> bool:
+        return self.down_until is None
+
+    def _come_up(self) -> None:
+        self.down_until = None
+        self.booted = self.clock.now()
+        self.run_up()
+        self.events.write("EventLog", 6005, INFORMATION)
+
+    def expand(self, text: str) -> str:
+        """Environment variables of the system account put into ``text``; unknown ones stay."""
+        variables = ENVIRONMENT | {"computername": self.machine.computer_name}
+        return re.sub(r"%([^%]+)%", lambda match: variables.get(match[1].lower(), match[0]), text)
+
+    def value_names(self, path: str) -> list[str]:
+        return [value.name for value in self.registry.values(path)]
+
+    def admits(self, protocol: str, port: int) -> bool:
+        """Whether a packet from outside reaches TermService, or whoever holds its port."""
+        if self.listener.path_blocked or not self.is_up:
+            return False
+        if port == self.listener.port_taken:
+            return self.firewall.admits(Packet(protocol, port, r"C:\nginx\nginx.exe", ""))
+        return self.firewall.admits(Packet(protocol, port))
+
+    def _policy_start_mode(self, name: str, start: int) -> None:
+        service = self.services.find(name)
+        if service is not None:
+            self.services.configure(service, start)
+
+    def _term_service_changed(self, service: Service) -> None:
+        if service.state == RUNNING:
+            self.listener.start()
+            self.clock.after(CERTIFICATE_SECONDS, self._renew_certificate)
+        else:
+            self.sessions.disconnect_all()
+
+    def _session_env_changed(self, service: Service) -> None:
+        if service.state == RUNNING:
+            self.clock.after(CERTIFICATE_SECONDS, self._renew_certificate)
+
+    def _renew_certificate(self) -> None:
+        if self.services.running("SessionEnv"):
+            self.certificates.ensure()
+
+    def _firewall_service_changed(self, service: Service) -> None:
+        if service.state == RUNNING:
+            self.firewall.load_policy()
+
+    def to_state(self) -> dict[str, object]:
+        """What survives a reboot."""
+        return {
+            "registry": self.registry.to_state(), "services": self.services.to_state(),
+            "firewall": self.firewall.to_state(), "files": self.files.to_state(), "tasks": dict(self.tasks),
+        }  # fmt: skip
+
+    def to_volatile(self) -> dict[str, object]:
+        """What does not."""
+        return {
+            "services": self.services.to_volatile(), "booted": self.booted.isoformat(), "now": self.clock.now().isoformat(),
+            "events": self.events.to_volatile(), "dns_cache": [entry.name for entry in self.network.dns_cache],
+            "tcp": [[row.local_address, row.local_port, row.state] for row in self.network.tcp()],
+            "listening": self.listener.is_listening(), "up": self.is_up, **self.sessions.to_volatile(),
+        }  # fmt: skip
