@@ -1,0 +1,244 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Windows Firewall: the built-in Remote Desktop rules, rules for a port, and profiles.
+
+PRIVATE to the collection. Source: MSFT_NetFirewall* (Microsoft Win32 documentation, FWP/wmi/wfascimprov). Rules are
+known by InstanceID, which no language changes; display names are localised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, keys_of
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
+    MSFT_NET_ADDRESS_FILTER,
+    MSFT_NET_CONNECTION_PROFILE,
+    MSFT_NET_FIREWALL_PROFILE,
+    MSFT_NET_FIREWALL_RULE,
+    MSFT_NET_PROTOCOL_PORT_FILTER,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.types import CimClass
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Sendable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.envelope import Selector
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import NotFound, WsmanError
+
+RDP_PREFIX = "RemoteDesktop-"
+INBOUND, OUTBOUND = 1, 2
+ENABLED, DISABLED = 1, 2
+
+
+class Action(IntEnum):
+    """What a rule does with what it matches."""
+
+    ALLOW = 2
+    BYPASS = 3
+    BLOCK = 4
+
+
+class Profiles(IntFlag):
+    """The network profiles for which a rule holds; ANY is the absence of a choice."""
+
+    ANY = 0
+    DOMAIN = 1
+    PRIVATE = 2
+    PUBLIC = 4
+
+
+class Category(IntEnum):
+    """The profile that Windows put a connected network in (MSFT_NetConnectionProfile.NetworkCategory)."""
+
+    PUBLIC = 0
+    PRIVATE = 1
+    DOMAIN = 2
+
+
+class Source(IntEnum):
+    """The store that a rule comes from; only LOCAL ones can be changed here."""
+
+    LOCAL = 1
+    GROUP_POLICY = 2
+    DYNAMIC = 3
+    GENERATED = 4
+    HARDCODED = 5
+    MDM = 6
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A firewall rule with its port and address filters.
+
+    ``ports`` and ``remote_addresses`` hold what Windows stores: ``3389``, ``5000-5010``, ``Any``, ``LocalSubnet``.
+    ``selectors`` name the rule and its filters, by class, in later operations.
+    """
+
+    instance_id: str
+    display_name: str
+    group: str
+    enabled: bool
+    direction: int
+    action: int
+    profiles: Profiles
+    source: int
+    protocol: str
+    ports: tuple[str, ...]
+    remote_addresses: tuple[str, ...]
+    selectors: Mapping[str, Mapping[str, Selector]] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A firewall profile. Actions: 0 not configured, 2 allow, 4 block; ``enabled`` None when not configured."""
+
+    name: str
+    enabled: bool | None
+    default_inbound: int
+    allow_inbound_rules: bool | None
+    allow_local_rules: bool | None
+
+
+class FirewallError(WsmanError):
+    """A rule could not be changed: ``code`` is the method's return value."""
+
+    default_hint = "Rules of Group Policy or MDM are changed there; local ones need an administrator."
+
+    def __init__(self, instance_id: str, action: str, code: int) -> None:
+        super().__init__(f"Cannot {action} the firewall rule {instance_id} (code 0x{code:08X})")
+        self.instance_id = instance_id
+        self.code = code
+
+
+class Firewall:
+    """Reading the firewall and changing single rules of the local store."""
+
+    def __init__(self, client: CimClient) -> None:
+        self._client = client
+
+    # --- reading ---
+
+    def rdp_rules(self) -> list[Rule]:
+        """Return the built-in Remote Desktop rules, in the order of their ids (three queries)."""
+        condition = wql.starts_with("InstanceID", RDP_PREFIX)
+        return self._rules(condition)
+
+    def rules_for_port(self, port: int, protocol: str = "TCP") -> list[Rule]:
+        """Return the inbound rules whose local ports include ``port`` by number or range (``Any`` left out).
+
+        Reads the port filters of all rules of the protocol: some 100 KB. ``protocol`` is TCP or UDP.
+        """
+        filters = self._client.query(
+            MSFT_NET_PROTOCOL_PORT_FILTER,
+            wql.compare("Protocol", protocol),
+            ("InstanceID", "LocalPort"),
+        )
+        ids = [item.text("InstanceID") for item in filters if covers(item.texts("LocalPort"), port)]
+        rules = self._rules(wql.any_of("InstanceID", ids)) if ids else []
+        return [rule for rule in rules if rule.direction == INBOUND]
+
+    def profiles(self) -> dict[str, Profile]:
+        """Return the profiles by name: Domain, Private, Public."""
+        profiles = (_profile(instance) for instance in self._client.query(MSFT_NET_FIREWALL_PROFILE))
+        return {profile.name: profile for profile in profiles}
+
+    def active_categories(self) -> dict[str, int]:
+        """Return the category of each connected network by interface alias."""
+        found = self._client.query(MSFT_NET_CONNECTION_PROFILE, select=("InterfaceAlias", "NetworkCategory"))
+        return {item.text("InterfaceAlias"): item.number("NetworkCategory") or 0 for item in found}
+
+    def _rules(self, condition: str) -> list[Rule]:
+        rules = self._client.query(MSFT_NET_FIREWALL_RULE, condition, with_epr=True)
+        ports = self._by_id(MSFT_NET_PROTOCOL_PORT_FILTER, condition)
+        addresses = self._by_id(MSFT_NET_ADDRESS_FILTER, condition)
+        built = (_rule(rule, ports.get(_id(rule)), addresses.get(_id(rule))) for rule in rules)
+        return sorted(built, key=lambda rule: rule.instance_id)
+
+    def _by_id(self, cls: CimClass, condition: str) -> dict[str, Instance]:
+        return {_id(item): item for item in self._client.query(cls, condition, with_epr=True)}
+
+    # --- changing ---
+
+    def set_enabled(self, rule: Rule, enabled: bool) -> None:
+        """Enable or disable a rule; its provider answers with or without a return value."""
+        method = "Enable" if enabled else "Disable"
+        outcome = self._client.invoke(MSFT_NET_FIREWALL_RULE, method, keys=self._keys(rule, MSFT_NET_FIREWALL_RULE))
+        if not outcome.ok:
+            raise FirewallError(rule.instance_id, method.lower(), outcome.return_value or 0)
+
+    def set_profiles(self, rule: Rule, profiles: Profiles) -> None:
+        """Set the profiles for which a rule holds."""
+        self._put(rule, MSFT_NET_FIREWALL_RULE, {"Profiles": int(profiles)})
+
+    def set_local_port(self, rule: Rule, ports: Iterable[str | int]) -> None:
+        """Set a rule's local ports, as the vendor's own instructions for a custom port do."""
+        self._put(rule, MSFT_NET_PROTOCOL_PORT_FILTER, {"LocalPort": tuple(str(port) for port in ports)})
+
+    def set_remote_addresses(self, rule: Rule, addresses: Sequence[str]) -> None:
+        """Set the addresses from which a rule lets in: addresses, networks, ranges, ``LocalSubnet`` or ``Any``."""
+        self._put(rule, MSFT_NET_ADDRESS_FILTER, {"RemoteAddress": tuple(addresses)})
+
+    def _put(self, rule: Rule, cls: CimClass, changes: Mapping[str, Sendable]) -> None:
+        self._client.put(cls, self._keys(rule, cls), changes)
+
+    @staticmethod
+    def _keys(rule: Rule, cls: CimClass) -> Mapping[str, Selector]:
+        if cls.name not in rule.selectors:
+            raise NotFound(f"The firewall rule {rule.instance_id} has no {cls.name}")
+        return rule.selectors[cls.name]
+
+
+def covers(ports: Iterable[str], port: int) -> bool:
+    """Say whether a list of ports and ranges such as ``5000-5010`` includes a port; words such as ``Any`` do not."""
+    return any(_covers(item, port) for item in ports)
+
+
+def _covers(item: str, port: int) -> bool:
+    low, separator, high = item.partition("-")
+    if not low.isdecimal() or (separator and not high.isdecimal()):
+        return False
+    return int(low) <= port <= int(high or low)
+
+
+def _rule(rule: Instance, ports: Instance | None, addresses: Instance | None) -> Rule:
+    parts = {
+        MSFT_NET_FIREWALL_RULE.name: rule,
+        MSFT_NET_PROTOCOL_PORT_FILTER.name: ports,
+        MSFT_NET_ADDRESS_FILTER.name: addresses,
+    }
+    return Rule(
+        instance_id=_id(rule),
+        display_name=rule.text("DisplayName") or rule.text("ElementName"),
+        group=rule.text("RuleGroup"),
+        enabled=rule.number("Enabled") == ENABLED,
+        direction=rule.number("Direction") or 0,
+        action=rule.number("Action") or 0,
+        profiles=Profiles((rule.number("Profiles") or 0) & 7),
+        source=rule.number("PolicyStoreSourceType") or 0,
+        protocol=ports.text("Protocol") if ports else "",
+        ports=ports.texts("LocalPort") if ports else (),
+        remote_addresses=addresses.texts("RemoteAddress") if addresses else (),
+        selectors={name: keys_of(part.epr) for name, part in parts.items() if part and part.epr},
+    )
+
+
+def _profile(instance: Instance) -> Profile:
+    return Profile(
+        name=instance.text("Name") or instance.text("InstanceID").rpartition("|")[2],
+        enabled=_configured(instance.number("Enabled")),
+        default_inbound=instance.number("DefaultInboundAction") or 0,
+        allow_inbound_rules=_configured(instance.number("AllowInboundRules")),
+        allow_local_rules=_configured(instance.number("AllowLocalFirewallRules")),
+    )
+
+
+def _configured(value: int | None) -> bool | None:
+    """Return 0 and 1 as False and True, 2 (not configured) and null as None."""
+    return {0: False, 1: True}.get(2 if value is None else value)
+
+
+def _id(instance: Instance) -> str:
+    return instance.text("InstanceID")

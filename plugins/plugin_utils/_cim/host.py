@@ -1,0 +1,116 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who a host is, and what its clock says.
+
+PRIVATE to the collection. Source: Win32_OperatingSystem, Win32_ComputerSystem, Win32_UserAccount (Microsoft Win32
+documentation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry, RegistryValue
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
+    WIN32_COMPUTER_SYSTEM,
+    WIN32_OPERATING_SYSTEM,
+    WIN32_USER_ACCOUNT,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer
+
+CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+CRYPTOGRAPHY = r"HKLM\SOFTWARE\Microsoft\Cryptography"
+
+WORKSTATION, DOMAIN_CONTROLLER, SERVER = 1, 2, 3
+
+
+def utc_now() -> datetime:
+    """Return the controller's time."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A host. ``product_type``: 1 workstation, 2 domain controller, 3 server. ``language`` is an LCID.
+
+    ``clock_offset`` is the host's clock minus the controller's; ``revision`` the UBR, None where it is not readable.
+    """
+
+    name: str
+    domain: str
+    in_domain: bool
+    caption: str
+    version: str
+    build: int
+    revision: int | None
+    product_type: int
+    language: int
+    boot_time: datetime
+    local_time: datetime
+    clock_offset: timedelta
+
+
+def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identity:
+    """Return who the host is (three operations)."""
+    before = now()
+    system = client.get(WIN32_OPERATING_SYSTEM)
+    middle = before + (now() - before) / 2
+    computer = _computer(client)
+    local_time = _time(system, "LocalDateTime")
+    return Identity(
+        name=computer.text("Name"),
+        domain=computer.text("Domain"),
+        in_domain=computer.get("PartOfDomain") is True,
+        caption=system.text("Caption").strip(),
+        version=system.text("Version"),
+        build=_number(system.text("BuildNumber")),
+        revision=_revision(client),
+        product_type=system.number("ProductType") or 0,
+        language=system.number("OSLanguage") or 0,
+        boot_time=_time(system, "LastBootUpTime"),
+        local_time=local_time,
+        clock_offset=local_time - middle,
+    )
+
+
+def machine_sid(client: CimClient) -> str | None:
+    """Return the SID of the machine, from a local account's; None on a domain controller, which has none."""
+    accounts = client.query(WIN32_USER_ACCOUNT, wql.compare("LocalAccount", True), ("SID",))
+    sids = sorted(account.text("SID") for account in accounts)
+    return next((sid.rpartition("-")[0] for sid in sids if sid.startswith("S-1-5-21-")), None)
+
+
+def machine_guid(client: CimClient) -> str | None:
+    """Return MachineGuid, which clone tools change; None when it is not readable."""
+    reading = Registry(client).read(CRYPTOGRAPHY, "MachineGuid", "REG_SZ")
+    return str(reading.data) if isinstance(reading, RegistryValue) else None
+
+
+def _computer(client: CimClient) -> Instance:
+    found = client.query(WIN32_COMPUTER_SYSTEM, select=("Name", "Domain", "PartOfDomain"))
+    if not found:
+        raise BadAnswer("The host has no Win32_ComputerSystem")
+    return found[0]
+
+
+def _revision(client: CimClient) -> int | None:
+    reading = Registry(client).read(CURRENT_VERSION, "UBR")
+    return reading.data if isinstance(reading, RegistryValue) and isinstance(reading.data, int) else None
+
+
+def _time(instance: Instance, name: str) -> datetime:
+    value = instance.get(name)
+    if not isinstance(value, datetime):
+        raise BadAnswer(f"{instance.class_name}.{name} holds no time")
+    return value
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sockets of a host: who listens on a port, and how many connections it carries.
+
+PRIVATE to the collection. Source: MSFT_NetTCPConnection, MSFT_NetUDPEndpoint (Microsoft Win32 documentation,
+FWP/wmi/nettcpipprov).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
+    MSFT_NET_TCP_CONNECTION,
+    MSFT_NET_UDP_ENDPOINT,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
+
+LISTEN, ESTABLISHED = 2, 5
+_TCP = ("LocalAddress", "LocalPort", "OwningProcess", "State")
+_UDP = ("LocalAddress", "LocalPort", "OwningProcess")
+
+
+@dataclass(frozen=True)
+class Socket:
+    """A local end: ``process_id`` is the owner's."""
+
+    address: str
+    port: int
+    process_id: int
+
+
+@dataclass(frozen=True)
+class PortUse:
+    """What TCP does on a port: its listeners, and the number of established connections."""
+
+    listeners: tuple[Socket, ...]
+    established: int
+
+
+def port_use(client: CimClient, port: int) -> PortUse:
+    """Return listeners and established connections of a local TCP port in one query."""
+    wanted = wql.all_of(wql.compare("LocalPort", port), wql.any_of("State", (LISTEN, ESTABLISHED)))
+    found = client.query(MSFT_NET_TCP_CONNECTION, wanted, _TCP)
+    listening = tuple(_socket(item) for item in found if item.number("State") == LISTEN)
+    return PortUse(listening, sum(item.number("State") == ESTABLISHED for item in found))
+
+
+def listeners(client: CimClient, port: int) -> tuple[Socket, ...]:
+    """Return the TCP sockets that listen on a port."""
+    wanted = wql.all_of(wql.compare("LocalPort", port), wql.compare("State", LISTEN))
+    return tuple(_socket(item) for item in client.query(MSFT_NET_TCP_CONNECTION, wanted, _TCP))
+
+
+def established(client: CimClient, port: int) -> int:
+    """Return the number of established TCP connections to a local port."""
+    wanted = wql.all_of(wql.compare("LocalPort", port), wql.compare("State", ESTABLISHED))
+    return len(client.query(MSFT_NET_TCP_CONNECTION, wanted, ("LocalPort",)))
+
+
+def udp_listeners(client: CimClient, port: int) -> tuple[Socket, ...]:
+    """Return the UDP sockets bound to a port."""
+    found = client.query(MSFT_NET_UDP_ENDPOINT, wql.compare("LocalPort", port), _UDP)
+    return tuple(_socket(item) for item in found)
+
+
+def _socket(item: Instance) -> Socket:
+    return Socket(item.text("LocalAddress"), item.number("LocalPort") or 0, item.number("OwningProcess") or 0)
