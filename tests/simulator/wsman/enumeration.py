@@ -33,7 +33,7 @@ class Enumeration:
         return len(self.items) - self.position
 
     def batch(self, most: int, most_bytes: int) -> list[Element]:
-        """The next items. Raises a fault when not even one fits."""
+        """Take the next items: at least one, though it alone may be larger than `most_bytes`."""
         batch: list[Element] = []
         size = 0
         while self.left and len(batch) < most:

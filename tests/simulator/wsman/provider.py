@@ -247,10 +247,7 @@ class BaseProvider:
 
     def get(self, keys: Values, caller: Caller, options: Mapping[str, object]) -> Instance | None:
         """The first of `instances` whose values equal the keys; strings without regard to case."""
-        for instance in self.instances(caller, options):
-            if all(_same(instance.values.get(name), value) for name, value in keys.items()):
-                return instance
-        return None
+        return next((item for item in self.instances(caller, options) if has_values(item, keys)), None)
 
     def invoke(
         self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
@@ -269,6 +266,11 @@ class BaseProvider:
     def delete(self, keys: Values, caller: Caller, options: Mapping[str, object]) -> None:
         """WBEM_E_PROVIDER_NOT_CAPABLE."""
         raise CimError(0x80041024, operation="DeleteInstance", provider=self.provider_name)
+
+
+def has_values(instance: Instance, wanted: Values) -> bool:
+    """Whether an instance has all these values; strings without regard to case."""
+    return all(_same(instance.values.get(name), value) for name, value in wanted.items())
 
 
 def _same(left: object, right: object) -> bool:

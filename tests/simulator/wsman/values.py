@@ -29,7 +29,7 @@ _INSTANCE_NSMAP = {"xsi": names.XSI, "cim": names.CIM}
 _IS_NULL_ARRAY = names.tag(names.WSMV, "IsNullArray")
 
 
-class ProviderMistake(Exception):
+class ProviderMistakeError(Exception):
     """A provider returned what its class schema does not allow: a bug of the simulator, never an answer."""
 
 
@@ -54,7 +54,7 @@ def instance_element(instance: Instance, style: Style) -> Element:
     """``<p:Class xsi:type="p:Class_Type">`` with all properties in alphabetical order."""
     schema = style.schema(instance.class_name)
     if schema is None:
-        raise ProviderMistake(f"class {instance.class_name} is not in the schemas")
+        raise ProviderMistakeError(f"class {instance.class_name} is not in the schemas")
     uri = style.target.uri_of(schema.name)
     root = etree.Element(names.tag(uri, schema.name), nsmap={"p": uri, **_INSTANCE_NSMAP})
     root.set(xml.XSI_TYPE, f"p:{schema.name}_Type")
@@ -66,7 +66,7 @@ def projection_element(instance: Instance, columns: Sequence[str], style: Style)
     """``<w:XmlFragment>`` with the named properties without a namespace (MS-WSMV notes 58 and 59)."""
     schema = style.schema(instance.class_name)
     if schema is None:
-        raise ProviderMistake(f"class {instance.class_name} is not in the schemas")
+        raise ProviderMistakeError(f"class {instance.class_name} is not in the schemas")
     root = etree.Element(names.tag(names.WSMAN, "XmlFragment"), nsmap={"w": names.WSMAN, "xsi": names.XSI})
     for prop in _alphabetical(schema.properties[name] for name in columns):
         write_value(root, "", prop.name, prop.type, instance.values.get(prop.name), style)
@@ -82,7 +82,7 @@ def output_element(
     known = _alphabetical(outputs)
     unknown = set(values) - {param.name for param in known}
     if unknown:
-        raise ProviderMistake(f"{class_name}.{method} has no out-parameter {', '.join(sorted(unknown))}")
+        raise ProviderMistakeError(f"{class_name}.{method} has no out-parameter {', '.join(sorted(unknown))}")
     for param in sorted(known, key=lambda item: item.name == RETURN_VALUE):
         if values:
             write_value(root, uri, param.name, param.type, values.get(param.name), style)
@@ -90,7 +90,7 @@ def output_element(
 
 
 def write_value(parent: Element, uri: str, name: str, kind: TypeRef, value: object, style: Style) -> None:
-    """Append one property or parameter. Raises `ProviderMistake` for a value of another type."""
+    """Append one property or parameter. Raises `ProviderMistakeError` for a value of another type."""
     tag = names.tag(uri, name) if uri else name
     if kind.array:
         _write_array(parent, tag, kind, value, style)
@@ -130,7 +130,7 @@ def datetime_text(value: datetime) -> str:
     text = value.replace(tzinfo=None).isoformat(timespec="microseconds" if value.microsecond else "seconds")
     offset = value.utcoffset()
     if offset is None:
-        raise ProviderMistake(f"{value!r} has no time zone")
+        raise ProviderMistakeError(f"{value!r} has no time zone")
     return f"{text}Z" if not offset else text + value.strftime("%z")[:3] + ":" + value.strftime("%z")[3:5]
 
 
@@ -149,7 +149,7 @@ def _alphabetical(items: Iterable[PropertySchema | ParamSchema]) -> list[Propert
 def _write_properties(root: Element, uri: str, schema: ClassSchema, values: Mapping[str, object], style: Style) -> None:
     unknown = set(values) - set(schema.properties)
     if unknown:
-        raise ProviderMistake(f"{schema.name} has no property {', '.join(sorted(unknown))}")
+        raise ProviderMistakeError(f"{schema.name} has no property {', '.join(sorted(unknown))}")
     for prop in _alphabetical(schema.properties.values()):
         write_value(root, uri, prop.name, prop.type, values.get(prop.name), style)
 
@@ -161,9 +161,9 @@ def _write_nil(parent: Element, tag: str) -> Element:
 def _write_array(parent: Element, tag: str, kind: TypeRef, value: object, style: Style) -> None:
     """Null and empty arrays are left out, unless the caller wants nulls marked or the switch says otherwise."""
     if value is not None and not isinstance(value, (bytes, list, tuple)):
-        raise ProviderMistake(f"{tag}: {value!r} is no array")
+        raise ProviderMistakeError(f"{tag}: {value!r} is no array")
     if isinstance(value, (list, tuple)) and kind.is_bytes:
-        raise ProviderMistake(f"{tag}: uint8[] is given as bytes, not {value!r}")
+        raise ProviderMistakeError(f"{tag}: uint8[] is given as bytes, not {value!r}")
     if value:
         for item in value:
             _write_scalar(parent, tag, kind, item, style)
@@ -179,7 +179,7 @@ def _write_scalar(parent: Element, tag: str, kind: TypeRef, value: object, style
         _write_embedded(parent, tag, kind, value, style)
     elif kind.name == "reference":
         if not isinstance(value, Reference):
-            raise ProviderMistake(f"{tag}: {value!r} is no reference")
+            raise ProviderMistakeError(f"{tag}: {value!r} is no reference")
         reference_element(etree.SubElement(parent, tag, nsmap={"a": names.ADDRESSING, "w": names.WSMAN}), value, style)
     elif kind.name == "datetime":
         _write_time(etree.SubElement(parent, tag), value, qualified=tag.startswith("{"))
@@ -194,17 +194,17 @@ def _write_time(element: Element, value: object, *, qualified: bool) -> None:
     elif isinstance(value, datetime):
         name, text = "Datetime", datetime_text(value)
     else:
-        raise ProviderMistake(f"{element.tag!s}: {value!r} is no time")
+        raise ProviderMistakeError(f"{element.tag!s}: {value!r} is no time")
     tag = names.tag(names.CIM, name) if qualified else name
     etree.SubElement(element, tag, nsmap={"cim": names.CIM} if qualified else None).text = text
 
 
 def _write_embedded(parent: Element, tag: str, kind: TypeRef, value: object, style: Style) -> None:
     if not isinstance(value, Embedded):
-        raise ProviderMistake(f"{tag}: {value!r} is no embedded instance")
+        raise ProviderMistakeError(f"{tag}: {value!r} is no embedded instance")
     schema = style.schema(value.class_name, value.namespace)
     if schema is None or not _fits(style, schema, kind.class_name):
-        raise ProviderMistake(f"{tag}: {value.class_name} is not in the schemas, or no {kind.class_name}")
+        raise ProviderMistakeError(f"{tag}: {value.class_name} is not in the schemas, or no {kind.class_name}")
     uri = style.target.uri_of(schema.name, value.namespace)
     prefix = next(f"p{number}" for number in count(1) if f"p{number}" not in parent.nsmap)
     element = etree.SubElement(parent, tag, nsmap={prefix: uri, "xsi": names.XSI})
@@ -227,7 +227,7 @@ def _scalar_text(tag: str, kind: TypeRef, value: object) -> str:
             return str(value)
     if kind.name in ("real32", "real64") and isinstance(value, (int, float)) and not isinstance(value, bool):
         return repr(float(value))
-    raise ProviderMistake(f"{tag}: {value!r} is no {kind.name}")
+    raise ProviderMistakeError(f"{tag}: {value!r} is no {kind.name}")
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

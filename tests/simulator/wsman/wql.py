@@ -22,14 +22,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Union
+from typing import Any, Union
 
 from tests.simulator.wsman.schema import INTEGER_RANGES, ClassSchema, TypeRef
 
 Literal = Union[str, int, float, bool, None]
 Predicate = Callable[[Mapping[str, object]], bool]
 
-_COMPARE: Mapping[str, Callable[[object, object], bool]] = {
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<>": operator.ne,
     "!=": operator.ne,
@@ -56,7 +56,7 @@ _DMTF_INTERVAL = re.compile(
 )
 
 
-class InvalidQuery(Exception):
+class QueryError(Exception):
     """WBEM_E_INVALID_QUERY: no WQL, an unknown property, or a literal that does not fit it."""
 
 
@@ -112,12 +112,12 @@ class _Token:
 
 
 def parse(text: str) -> Query:
-    """Parse a query. Raises `InvalidQuery`."""
+    """Parse a query. Raises `QueryError`."""
     return _Parser(list(_tokens(text))).query()
 
 
 def compile_query(query: Query, schema: ClassSchema) -> tuple[tuple[str, ...], Predicate]:
-    """The columns as the schema spells them, and a test of an instance's values. Raises `InvalidQuery`."""
+    """The columns as the schema spells them, and a test of an instance's values. Raises `QueryError`."""
     columns = tuple(_property(schema, name).name for name in query.columns)
     return columns, _always if query.condition is None else _compile(query.condition, schema)
 
@@ -132,7 +132,7 @@ def _tokens(text: str) -> Iterator[_Token]:
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
-            raise InvalidQuery(f"unexpected character in {text[position:]!r}")
+            raise QueryError(f"unexpected character in {text[position:]!r}")
         yield _Token(match.lastgroup, match.group(match.lastgroup))
         position = match.end()
     yield _Token("end", "")
@@ -146,9 +146,9 @@ class _Parser:
         self._position = 0
 
     def query(self) -> Query:
-        self._keyword("SELECT")
+        self._expect("SELECT")
         columns = self._columns()
-        self._keyword("FROM")
+        self._expect("FROM")
         class_name = self._take("name")
         condition = self._condition() if self._accept("WHERE") else None
         self._take("end")
@@ -179,7 +179,7 @@ class _Parser:
             return Not(self._factor())
         if self._accept("("):
             inside = self._condition()
-            self._symbol(")")
+            self._expect(")")
             return inside
         return self._comparison()
 
@@ -187,14 +187,14 @@ class _Parser:
         name = self._take("name")
         if self._accept("IS"):
             negated = self._accept("NOT")
-            self._keyword("NULL")
+            self._expect("NULL")
             return Comparison(name, "IS", None, negated)
         for word in ("LIKE", "ISA"):
             if self._accept(word):
                 return Comparison(name, word, _unquote(self._take("string")))
         sign = self._take("symbol")
         if sign not in _COMPARE:
-            raise InvalidQuery(f"{sign!r} is no comparison")
+            raise QueryError(f"{sign!r} is no comparison")
         return Comparison(name, sign, self._literal())
 
     def _literal(self) -> Literal:
@@ -206,7 +206,7 @@ class _Parser:
         words: dict[str, Literal] = {"TRUE": True, "FALSE": False, "NULL": None}
         if token.kind == "name" and token.text.upper() in words:
             return words[token.text.upper()]
-        raise InvalidQuery(f"{token.text!r} is no literal")
+        raise QueryError(f"{token.text!r} is no literal")
 
     def _next(self) -> _Token:
         token = self._tokens[self._position]
@@ -216,7 +216,7 @@ class _Parser:
     def _take(self, kind: str) -> str:
         token = self._next()
         if token.kind != kind:
-            raise InvalidQuery(f"{token.text!r} stands where a {kind} is expected")
+            raise QueryError(f"{token.text!r} stands where a {kind} is expected")
         return token.text
 
     def _accept(self, word: str) -> bool:
@@ -226,11 +226,9 @@ class _Parser:
         self._position += 1
         return True
 
-    def _keyword(self, word: str) -> None:
+    def _expect(self, word: str) -> None:
         if not self._accept(word):
-            raise InvalidQuery(f"{word} is expected")
-
-    _symbol = _keyword
+            raise QueryError(f"{word} is expected")
 
 
 def _unquote(text: str) -> str:
@@ -259,32 +257,32 @@ def _compile_comparison(test: Comparison, schema: ClassSchema) -> Predicate:
     if test.operation == "IS" or test.literal is None:
         return _compile_null(column.name, test)
     if column.type.array or column.type.name in ("instance", "reference") or test.operation == "ISA":
-        raise InvalidQuery(f"{column.name} cannot be compared")
+        raise QueryError(f"{column.name} cannot be compared")
     if test.operation == "LIKE":
         return _compile_like(column.name, column.type, str(test.literal))
     wanted = _coerce(column.type, test.literal)
     if isinstance(wanted, bool) and test.operation in _ORDERED:
-        raise InvalidQuery(f"{column.name} has no order")
+        raise QueryError(f"{column.name} has no order")
     compare = _COMPARE[test.operation]
     name = column.name
 
     def predicate(values: Mapping[str, object]) -> bool:
         value = _comparable(values.get(name))
-        return value is not None and compare(value, wanted)
+        return value is not None and _same_kind(value, wanted) and compare(value, wanted)
 
     return predicate
 
 
 def _compile_null(name: str, test: Comparison) -> Predicate:
     if test.operation not in ("IS", "=", "<>", "!="):
-        raise InvalidQuery("NULL has no order")
+        raise QueryError("NULL has no order")
     negated = test.negated or test.operation in ("<>", "!=")
     return lambda values: (values.get(name) is None) != negated
 
 
 def _compile_like(name: str, kind: TypeRef, pattern: str) -> Predicate:
     if kind.name != "string":
-        raise InvalidQuery(f"{name} is no string")
+        raise QueryError(f"{name} is no string")
     expression = _like_expression(pattern)
     return lambda values: isinstance(text := values.get(name), str) and expression.fullmatch(text) is not None
 
@@ -301,14 +299,14 @@ def _like_expression(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
     except re.error as error:
-        raise InvalidQuery(f"{pattern!r} is no pattern") from error
+        raise QueryError(f"{pattern!r} is no pattern") from error
 
 
 def _property(schema: ClassSchema, name: str) -> _Column:
     for prop in schema.properties.values():
         if prop.name.lower() == name.lower():
             return _Column(prop.name, prop.type)
-    raise InvalidQuery(f"{schema.name} has no property {name}")
+    raise QueryError(f"{schema.name} has no property {name}")
 
 
 @dataclass(frozen=True)
@@ -318,7 +316,7 @@ class _Column:
 
 
 def _coerce(kind: TypeRef, literal: Literal) -> object:
-    """The literal as a value that compares with the property's. Raises `InvalidQuery`."""
+    """The literal as a value that compares with the property's. Raises `QueryError`."""
     if kind.name == "boolean":
         return _to_boolean(literal)
     if kind.name in ("string", "char16") and isinstance(literal, str):
@@ -327,25 +325,25 @@ def _coerce(kind: TypeRef, literal: Literal) -> object:
         return _to_time(literal)
     if kind.name in INTEGER_RANGES or kind.name in ("real32", "real64"):
         return _to_number(literal)
-    raise InvalidQuery(f"{literal!r} is no {kind.name}")
+    raise QueryError(f"{literal!r} is no {kind.name}")
 
 
 def _to_boolean(literal: Literal) -> bool:
     words: dict[object, bool] = {"true": True, "false": False, 1: True, 0: False}
     key = literal.casefold() if isinstance(literal, str) else literal
     if key not in words:
-        raise InvalidQuery(f"{literal!r} is no boolean")
+        raise QueryError(f"{literal!r} is no boolean")
     return words[key]
 
 
 def _to_number(literal: Literal) -> float:
     """A number; WMI also takes one in quotes."""
     if isinstance(literal, (bool, type(None))):
-        raise InvalidQuery(f"{literal!r} is no number")
+        raise QueryError(f"{literal!r} is no number")
     try:
         return int(literal) if not isinstance(literal, float) else literal
     except ValueError as error:
-        raise InvalidQuery(f"{literal!r} is no number") from error
+        raise QueryError(f"{literal!r} is no number") from error
 
 
 def _to_time(literal: str) -> datetime | timedelta:
@@ -356,11 +354,11 @@ def _to_time(literal: str) -> datetime | timedelta:
         return timedelta(parts["days"], parts["seconds"], parts["micro"], 0, parts["minutes"], parts["hours"])
     match = _DMTF_TIME.fullmatch(literal)
     if match is None:
-        raise InvalidQuery(f"{literal!r} is no date and time")
+        raise QueryError(f"{literal!r} is no date and time")
     try:
         return _moment(match)
     except ValueError as error:
-        raise InvalidQuery(f"{literal!r} is no date and time") from error
+        raise QueryError(f"{literal!r} is no date and time") from error
 
 
 def _moment(match: re.Match[str]) -> datetime:
@@ -373,6 +371,11 @@ def _moment(match: re.Match[str]) -> datetime:
         return datetime.strptime(text, "%m/%d/%Y").replace(tzinfo=timezone.utc)
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _same_kind(value: object, wanted: object) -> bool:
+    """A point in time does not compare with an interval."""
+    return isinstance(value, timedelta) == isinstance(wanted, timedelta)
 
 
 def _comparable(value: object) -> object:
