@@ -98,10 +98,10 @@ def _packed_length(length: int) -> bytes:
 
 
 def _client_core() -> bytes:
-    """Form TS_UD_CS_CORE up to clientDigProductId (MS-RDPBCGR 2.2.1.3.2): RDP 5, 1024 x 768, United States keyboard."""
+    """Form TS_UD_CS_CORE (MS-RDPBCGR 2.2.1.3.2): RDP 5, 1024 x 768, United States keyboard, negotiated protocol 0."""
     display = struct.pack("<LHHHHLL", 0x00080004, 1024, 768, 0xCA01, 0xAA03, 0x409, 2600)
     keyboard = struct.pack("<LLL64x", 4, 0, 12)
-    colours = struct.pack("<HHLHHH64x", 0xCA01, 1, 0, 24, 7, 1)
+    colours = struct.pack("<HHLHHH64x6x", 0xCA01, 1, 0, 24, 7, 1)
     return _block(_CS_CORE, display + "probe".encode("utf-16-le").ljust(32, b"\x00") + keyboard + colours)
 
 

@@ -97,6 +97,8 @@ def challenge(channel: TlsChannel) -> NtlmResult:
 def _read_reply(channel: TlsChannel) -> bytes:
     """Read one DER element; raises ParseError and StreamError."""
     data = channel.receive(_LONGEST_REPLY)
+    if data[0] != der.SEQUENCE:
+        raise ParseError("no CredSSP message", data)
     while True:
         length = der.total_length(data)
         if length is not None and length > _LONGEST_REPLY:
