@@ -1,0 +1,270 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the results of a batch of hosts to one report. PRIVATE to the collection.
+
+Pure functions over plain data. A report is C({"schema": 1, "hosts": [entry, ...], "totals": {...}}), sorted by host; an
+entry is what one task found or did on one host:
+
+    host         inventory name
+    verdict      one of VERDICTS
+    reason       why the host has no result of its own (unreachable, failed), else empty
+    summary      one line, as the task gave it
+    at           when, ISO 8601 UTC
+    check        whether changes are only planned
+    before       {"findings": [...], "probe": {...} or null}
+    after        the same after the changes; null for a diagnosis
+    changes      made, or in check mode planned
+    plan         what remediate would do; of a diagnosis only
+    policy_held, refused, compliance, needs, run_id    as in the task's result
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ._model.plain import to_plain
+from ._table import render
+
+SCHEMA = 1
+
+OPTIONS: Mapping[str, Mapping[str, t.Any]] = {
+    "path": {"type": "path"},
+    "formats": {"type": "list", "elements": "str", "choices": ["json"], "default": ["json"]},
+    "variable": {"type": "str", "required": True},
+    "hosts": {"type": "list", "elements": "str"},
+    "console": {"type": "bool", "default": True},
+}
+
+VERDICTS = (
+    "unreachable",
+    "unresolved",
+    "not_rdp",
+    "blocked_on_path",
+    "policy_held",
+    "needs_reboot",
+    "needs_restart",
+    "repairable",
+    "improved",
+    "leased",
+    "repaired",
+    "healthy",
+)
+"""What needs attention most, first."""
+
+SHOWN = 40
+"""Rows that the console shows; beyond that, healthy hosts are left out first."""
+
+Entry = dict[str, t.Any]
+Report = dict[str, t.Any]
+
+
+class NotAResult(ValueError):
+    """A variable that holds something else than a result of diagnosis_info or remediate."""
+
+
+# --- entries
+
+
+def entry(host: str, result: Mapping[str, t.Any], at: str, check: bool) -> Entry:
+    """What a task's result says about a host.
+
+    Raises:
+        NotAResult: it has neither a verdict nor failed.
+    """
+    plain = to_plain(result)
+    shown = {
+        "host": host,
+        "verdict": _verdict(host, plain),
+        "reason": _reason(plain),
+        "summary": plain.get("summary", ""),
+        "at": at,
+        "check": check,
+        "before": _standing(plain.get("before", plain)),
+        "after": _standing(plain["after"]) if plain.get("after") else None,
+        "needs": plain.get("needs") or {"restart": False, "reboot": False, "why": []},
+        "run_id": plain.get("run_id"),
+    }
+    return shown | {name: plain.get(name) or [] for name in ("changes", "plan", "policy_held", "refused", "compliance")}
+
+
+def _verdict(host: str, result: Mapping[str, t.Any]) -> str:
+    if result.get("unreachable"):
+        return "unreachable"
+    if result.get("failed"):
+        return "unresolved"
+    if result.get("verdict") not in VERDICTS:
+        raise NotAResult(f"{host}: the variable does not hold a result of diagnosis_info or remediate")
+    return str(result["verdict"])
+
+
+def _reason(result: Mapping[str, t.Any]) -> str:
+    return str(result.get("msg", "")) if result.get("unreachable") or result.get("failed") else ""
+
+
+def _standing(result: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {"findings": result.get("findings") or [], "probe": result.get("probe")}
+
+
+# --- the report
+
+
+def merge(old: Report | None, entries: Iterable[Entry]) -> Report:
+    """The old report with new entries; for each host the newest stands, hosts of earlier batches and runs stay."""
+    hosts = {known["host"]: known for known in (old or {}).get("hosts", [])}
+    hosts |= {new["host"]: new for new in entries}
+    ordered = [hosts[name] for name in sorted(hosts)]
+    return {"schema": SCHEMA, "hosts": ordered, "totals": totals(ordered)}
+
+
+def totals(entries: Sequence[Entry]) -> dict[str, t.Any]:
+    """Hosts by verdict, direct causes by how many hosts had them, changes made, and what is left to do."""
+    causes = Counter(finding["id"] for host in entries for finding in direct(host["before"]))
+    return {
+        "hosts": len(entries),
+        "verdicts": _counted(Counter(host["verdict"] for host in entries), VERDICTS),
+        "causes": dict(sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "changes": sum(len(host["changes"]) for host in entries if not host["check"]),
+        "needs": {what: sum(bool(host["needs"][what]) for host in entries) for what in ("restart", "reboot")},
+    }
+
+
+def _counted(counter: Mapping[str, int], order: Iterable[str]) -> dict[str, int]:
+    return {name: counter[name] for name in order if counter[name]}
+
+
+def direct(standing: Mapping[str, t.Any] | None) -> list[dict[str, t.Any]]:
+    """The findings that explain a failure."""
+    return [finding for finding in (standing or {}).get("findings", []) if finding["relation"] == "direct"]
+
+
+# --- the console
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line for the console, and the verdict of the host that it is about, if it is about one."""
+
+    text: str
+    verdict: str = ""
+
+
+def table(entries: Sequence[Entry], width: int) -> list[Line]:
+    """One table that says at once which host had what, what was done about it, and what proves it."""
+    hosts = _shown(entries)
+    acted = any(host["after"] for host in entries)
+    header = ("HOST", "VERDICT", *(_ACTED if acted else _LOOKED))
+    blocks = render(header, [_row(host) for host in hosts], width)
+    lines = [Line(text) for text in blocks[0]]
+    lines += [Line(text, host["verdict"]) for host, block in zip(hosts, blocks[1:], strict=True) for text in block]
+    return [*lines, Line(""), Line(headline(entries, len(hosts)))]
+
+
+_ACTED = ("WHAT WAS WRONG", "WHAT WAS DONE", "PROOF")
+_LOOKED = ("WHAT IS WRONG", "WHAT REMEDIATE WOULD DO", "EVIDENCE")
+
+
+def _shown(entries: Sequence[Entry]) -> list[Entry]:
+    """In the order of their names; of a large fleet those alone that need attention, the worst first."""
+    if len(entries) <= SHOWN:
+        return sorted(entries, key=lambda host: host["host"])
+    troubled = [host for host in entries if host["verdict"] != "healthy"]
+    return sorted(troubled, key=lambda host: (VERDICTS.index(host["verdict"]), host["host"]))[:SHOWN]
+
+
+def headline(entries: Sequence[Entry], shown: int) -> str:
+    """The fleet in one line."""
+    counted = totals(entries)
+    verdicts = ", ".join(f"{number} {verdict}" for verdict, number in reversed(counted["verdicts"].items()))
+    hidden = f" ({shown} shown, the rest is in the report)" if shown < len(entries) else ""
+    return f"{len(entries)} hosts: {verdicts}{hidden}"
+
+
+def _row(host: Entry) -> tuple[str, ...]:
+    return host["host"], host["verdict"], what_was_wrong(host), what_was_done(host), proof(host)
+
+
+def what_was_wrong(host: Entry) -> str:
+    """The direct causes by their titles, else why there is none."""
+    titles = [finding["title"] for finding in direct(host["before"])]
+    if titles or host["reason"]:
+        return "; ".join(titles) or host["reason"]
+    probe = host["before"]["probe"]
+    return "-" if host["verdict"] == "healthy" or not probe else str(probe.get("summary") or "-")
+
+
+def what_was_done(host: Entry) -> str:
+    """The changes, what policy holds, and what is left to a person."""
+    deeds = [deed(change) for change in host["changes"] or host["plan"]]
+    planned = bool(deeds) and (host["check"] or not host["changes"])
+    parts = ["; ".join(deeds) if not planned else "would set " + "; ".join(deeds)] if deeds else []
+    parts += [_held(held) for held in host["policy_held"]]
+    parts += [f"needs a {what}" for what in ("restart", "reboot") if host["needs"][what]]
+    return "; ".join(parts or _by_hand(host)) or "-"
+
+
+def deed(change: Mapping[str, t.Any]) -> str:
+    """One change in a few words."""
+    item = str(change["item"]).rpartition("\\")[2]
+    if change["kind"] == "restart":
+        return f"{item} restarted"
+    if change["kind"] == "firewall_rule":
+        return f"{item} " + ", ".join(_rule_field(name, value) for name, value in change["after"].items())
+    subject = f"{item} start mode" if change["kind"] == "service_start_mode" else item
+    return f"{subject} {_word(change['before'])} -> {_word(change['after'])}"
+
+
+def _rule_field(name: str, value: t.Any) -> str:
+    if name == "enabled":
+        return "enabled" if value else "disabled"
+    if name == "profiles":
+        return "profiles " + ("/".join(word for bit, word in _PROFILES.items() if value & bit) or "any")
+    return f"{name.replace('_', ' ')} {_word(value)}"
+
+
+_PROFILES = {1: "domain", 2: "private", 4: "public"}
+"""MSFT_NetFirewallRule.Profiles; 0 is any."""
+
+
+def _word(value: t.Any) -> str:
+    if isinstance(value, Mapping):
+        return _word(value.get("data"))
+    if isinstance(value, list):
+        return "/".join(map(_word, value))
+    return "absent" if value is None else str(value)
+
+
+def _held(held: Mapping[str, t.Any]) -> str:
+    policy = str(held["policy"] or held["path"]).rpartition("\\")[2]
+    owner = held["owner"] or ("nobody owns it" if held["state"] == "policy_orphaned" else "")
+    return f"held by policy: {policy}" + (f" ({owner})" if owner else "")
+
+
+def _by_hand(host: Entry) -> list[str]:
+    refused = [refusal["message"] for refusal in host["refused"]]
+    return refused or [f"by hand: {finding['by_hand']}" for finding in direct(host["before"]) if finding["by_hand"]]
+
+
+def proof(host: Entry) -> str:
+    """What the last handshake showed, and what causes are left."""
+    if host["verdict"] == "unreachable":
+        return "-"
+    seen = _handshake((host["after"] or host["before"])["probe"])
+    if not host["after"] or host["check"]:
+        return seen
+    left = ", ".join(finding["id"] for finding in direct(host["after"]))
+    return f"{seen}; left: {left}" if left else f"{seen}, no cause left"
+
+
+def _handshake(probe: Mapping[str, t.Any] | None) -> str:
+    if not probe:
+        return "no probe, host evidence alone"
+    if probe["passed"]:
+        version = (probe.get("tls") or {}).get("version")
+        return f"RDP handshake passes ({version})" if version else "RDP handshake passes"
+    stage = probe["stage"]
+    return f"RDP handshake stops at {stage}: {(probe.get(stage) or {}).get('verdict', 'failed')}"
