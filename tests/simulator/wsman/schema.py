@@ -175,7 +175,12 @@ class SchemaSet:
     @classmethod
     def load(cls, directory: Path) -> SchemaSet:
         """Read every ``*.yml`` of a directory. Raises `SchemaError`."""
-        own = cls(schema for path in sorted(directory.glob("*.yml")) for schema in read_file(path))
+        return cls.resolve(schema for path in sorted(directory.glob("*.yml")) for schema in read_file(path))
+
+    @classmethod
+    def resolve(cls, classes: Iterable[ClassSchema]) -> SchemaSet:
+        """A set whose classes have what their superclasses in the set define."""
+        own = cls(classes)
         return cls(_inherit(schema, own) for schema in own)
 
 
