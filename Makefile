@@ -13,10 +13,13 @@ BIN := .venv/bin
 BUILD := $(CURDIR)/build
 BOOTSTRAP := $(or $(PYTHON),$(wildcard $(BIN)/python),python3)
 JOBS ?= 2
+# The longest first.
+CHECKS := sanity galaxy ansible-lint docs code license-check extra-checks yaml
 
 export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
 export ANSIBLE_HOME := $(BUILD)/ansible
 export HYPOTHESIS_STORAGE_DIRECTORY := $(BUILD)/hypothesis
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export XDG_CACHE_HOME := $(BUILD)/cache
 
 .PHONY: help
@@ -42,11 +45,15 @@ test: env ## Unit, conformance, integration and property tests
 
 .PHONY: lint
 lint: env-lint ## Every check that a release must pass
-	@$(BIN)/nox --session lint
+	@$(MAKE) --no-print-directory --jobs $(JOBS) --keep-going --output-sync=target $(addprefix check-,$(CHECKS))
+	@echo "make lint: all checks passed"
+
+check-%:
+	@nox --session $*
 
 .PHONY: matrix
 matrix: env-lint ## Sanity, unit and integration tests with each supported ansible-core for which there is a Python
-	@$(BIN)/nox --session matrix
+	@nox --session matrix
 
 .PHONY: benchmark
 benchmark: env ## Requests, bytes and seconds per host, into build/benchmark.json

@@ -4,7 +4,7 @@
 
 """Make a virtual environment of pinned requirements and the live view of the collection.
 
-    python3 scripts/env.py [--python PYTHON] [--venv DIRECTORY] dev|lint
+    python3 scripts/env.py [--python PYTHON] [--venv DIRECTORY] dev|lint|galaxy
 
 Does nothing when the environment is there already, of the same Python and the same pins. Without ``--python`` an
 existing environment keeps its Python. Needs the standard library alone, and speaks up where Debian has split it.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -107,9 +106,9 @@ def make_environment(venv: Path, python: Python, requirements: Path) -> None:
 def main() -> int:
     """Make what the command line asks for; 1 with one line of explanation when the machine lacks something."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--python", metavar="PYTHON", default=os.environ.get("PYTHON") or None)
+    parser.add_argument("--python", metavar="PYTHON")
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
-    parser.add_argument("requirements", choices=["dev", "lint"])
+    parser.add_argument("requirements", choices=["dev", "lint", "galaxy"])
     options = parser.parse_args()
     try:
         python = wanted_python(options.venv, options.python)

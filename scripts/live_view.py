@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,4 +32,4 @@ def make_live_view() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(make_live_view())
+    make_live_view()
