@@ -48,6 +48,12 @@ class TransportFailed(WsmanError):
         self.sent = sent
 
 
+class ConnectionLost(TransportFailed):
+    """The connection broke, or its encryption went stale: a new one may well work."""
+
+    default_hint = "Run the task again; if it happens again, look for a proxy or firewall that cuts idle connections."
+
+
 class AuthenticationFailed(WsmanError):
     """The host rejected the credentials, or no authentication method is common to both sides."""
 

@@ -1,0 +1,163 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The cmd shell of WS-Management (WinRS), for the few things that no CIM class does.
+
+PRIVATE to the collection. Source: MS-WSMV 3.1.4.5, recordings of pypsrp against Windows.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import time
+import types
+import typing as t
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import envelope
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.envelope import Reply, Request
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    BadAnswer,
+    QuotaExceeded,
+    ShellRefused,
+    Timeout,
+    TransportFailed,
+    WsmanError,
+    WsmanFault,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.quote import quote
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import child, children, text
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from xml.etree.ElementTree import Element
+
+MAX_OUTPUT = 4 * 1024 * 1024
+DONE = "CommandState/Done"
+
+
+class Sender(t.Protocol):
+    """What a shell needs of a channel."""
+
+    timeout: int
+
+    def send(self, body: bytes, *, repeatable: bool) -> bytes:
+        """Send a message and return the answer."""
+
+
+class CommandTimedOut(WsmanError):
+    """A command did not end in time; it was terminated."""
+
+    default_hint = "Look at the host's load, and whether the command waits for input."
+
+
+@dataclass(frozen=True)
+class CommandOutput:
+    """What a command left: its streams in UTF-8, localised, and its exit code, an unsigned 32-bit number."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_code: int
+
+
+class CmdShell:
+    """A cmd shell that opens with the first command and closes with ``close`` or a ``with`` statement."""
+
+    def __init__(self, channel: Sender, clock: Callable[[], float] = time.monotonic) -> None:
+        self._channel = channel
+        self._clock = clock
+        self._shell_id = ""
+
+    def __enter__(self) -> CmdShell:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, command: str, *arguments: str, timeout: float = 300.0) -> CommandOutput:
+        """Run a command line and return its output.
+
+        ``command`` is ours and goes to cmd.exe as it stands; ``arguments`` are quoted. Raise ShellRefused when the host
+        opens no shell, CommandTimedOut after ``timeout`` seconds, ValueError for an argument that cannot be quoted.
+        """
+        words = [quote(argument) for argument in arguments]
+        shell_id = self._open()
+        request = envelope.build_shell_command(shell_id, command, words, timeout=self._channel.timeout)
+        reply = self._exchange(request)
+        command_id = text(child(reply.body, "CommandResponse", "CommandId"))
+        if not command_id:
+            raise BadAnswer("The answer to a command names no command")
+        try:
+            return self._collect(shell_id, command_id, self._clock() + timeout)
+        finally:
+            self._end(shell_id, command_id)
+
+    def close(self) -> None:
+        """Close the shell if one is open; one that the host has forgotten is as good as closed."""
+        if not self._shell_id:
+            return
+        shell_id, self._shell_id = self._shell_id, ""
+        with contextlib.suppress(WsmanFault, TransportFailed):
+            self._exchange(envelope.build_shell_delete(shell_id, timeout=self._channel.timeout))
+
+    def _open(self) -> str:
+        if not self._shell_id:
+            try:
+                created = self._exchange(envelope.build_shell_create(timeout=self._channel.timeout))
+            except (QuotaExceeded, Timeout):
+                raise
+            except WsmanFault as fault:
+                raise ShellRefused(f"The host opens no cmd shell: {fault.message}") from fault
+            shell_id = envelope.read_created(created).selectors.get("ShellId", "")
+            if not shell_id or not isinstance(shell_id, str):
+                raise BadAnswer("The answer to the request for a shell names no shell")
+            self._shell_id = shell_id
+        return self._shell_id
+
+    def _collect(self, shell_id: str, command_id: str, end: float) -> CommandOutput:
+        """Receive until the command is done; a time-out of Receive only says that there is no output yet."""
+        streams = {"stdout": bytearray(), "stderr": bytearray()}
+        while self._clock() < end:
+            with contextlib.suppress(Timeout):
+                request = envelope.build_shell_receive(shell_id, command_id, timeout=self._channel.timeout)
+                response = child(self._exchange(request).body, "ReceiveResponse")
+                _append(response, streams)
+                state = child(response, "CommandState")
+                if state is not None and state.get("State", "").endswith(DONE):
+                    return CommandOutput(bytes(streams["stdout"]), bytes(streams["stderr"]), _exit_code(state))
+        raise CommandTimedOut("A command did not end in time and was terminated")
+
+    def _end(self, shell_id: str, command_id: str) -> None:
+        """Release the command's slot; a fault means that the host has released it already."""
+        with contextlib.suppress(WsmanFault):
+            request = envelope.build_shell_signal(shell_id, command_id, timeout=self._channel.timeout)
+            self._exchange(request)
+
+    def _exchange(self, request: Request) -> Reply:
+        return envelope.parse(self._channel.send(request.body, repeatable=False), request)
+
+
+def _append(response: Element | None, streams: dict[str, bytearray]) -> None:
+    for stream in children(response, "Stream"):
+        try:
+            data = base64.b64decode(text(stream), validate=True)
+        except binascii.Error as error:
+            raise BadAnswer("The output of a command is no base64") from error
+        streams.setdefault(stream.get("Name", ""), bytearray()).extend(data)
+        if sum(map(len, streams.values())) > MAX_OUTPUT:
+            raise BadAnswer(f"The output of a command is larger than {MAX_OUTPUT} bytes")
+
+
+def _exit_code(state: Element) -> int:
+    code = text(child(state, "ExitCode"))
+    if not code.lstrip("-").isdecimal():
+        raise BadAnswer(f"The exit code of a command is no number: {code[:80]!r}")
+    return int(code) & 0xFFFFFFFF
