@@ -1,0 +1,56 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of winfleet.rdp.diagnosis_info."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
+    CONNECTION,
+    GIVEN,
+    PROBE,
+    SINCE,
+    RdpAction,
+    Spec,
+    seconds,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import diagnose
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import NotPlain, from_plain
+
+
+class ActionModule(RdpAction):
+    """Diagnose a host, or a saved observation of one."""
+
+    spec: t.ClassVar[Spec] = {
+        "observation": {"type": "dict"},
+        "depth": {"type": "str", "choices": ["auto", "full"], "default": "auto"},
+        **SINCE,
+        **PROBE,
+        **GIVEN,
+        **CONNECTION,
+    }
+
+    def rdp_run(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        if options["observation"] is None:
+            return super().rdp_run(options)
+        observation = _saved(options["observation"])
+        return {**_result.diagnosed(Standing(observation, diagnose(observation))), "operations": 0}
+
+    def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        full = options["depth"] == "full"
+        return _result.diagnosed(examine(host, self.rdp_prober(options), seconds(options["since"]), full))
+
+
+def _saved(data: dict[str, t.Any]) -> Observation:
+    try:
+        return from_plain(Observation, data)
+    except NotPlain as error:
+        raise AnsibleActionFail(f"observation is not what host_info gives: {error}") from error

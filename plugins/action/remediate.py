@@ -1,0 +1,33 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of winfleet.rdp.remediate."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import SHARED, SINCE, ChangingAction, Spec, seconds
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+
+
+class ActionModule(ChangingAction):
+    """Run the closed loop."""
+
+    spec: t.ClassVar[Spec] = {
+        "remedies": {"type": "list", "elements": "str", "choices": list(REMEDIES), "default": list(REMEDIES)},
+        "exclude": {"type": "list", "elements": "str", "choices": list(REMEDIES), "default": []},
+        "max_risk": {"type": "str", "choices": list(RISKS), "default": "medium"},
+        **SINCE,
+        **SHARED,
+    }
+
+    def rdp_change(self, job: Job, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        standing = examine(job.host, job.prober, seconds(options["since"]))
+        limits = Limits(frozenset(options["remedies"]) - frozenset(options["exclude"]), options["max_risk"])
+        course = foresee(standing, limits) if job.check else remediate(job, standing, limits)
+        return _result.remediated(course, job.run_id)

@@ -1,0 +1,197 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The edge: Ansible's options in, results out, errors in words. PRIVATE to the collection.
+
+Here and in the channel alone Ansible is imported. An action plugin names its work by deriving from one of these
+classes; module options are validated against the same table that its documentation is held to.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from . import _result
+from ._apply import ApplyError
+from ._fix import Job, fix
+from ._host import Host
+from ._journal import JournalError, new_run_id
+from ._proof import Prober
+from ._remedies import Remedy
+from ._restart import SessionsInTheWay
+from ._wsman.channel import open_channel
+from ._wsman.errors import AccessDenied, AuthenticationFailed, TransportFailed, WsmanError
+
+Spec = Mapping[str, Mapping[str, t.Any]]
+Options = dict[str, t.Any]
+Result = dict[str, t.Any]
+
+CONNECTION: Spec = {
+    "uri_style": {"type": "str", "choices": ["wmi", "dmtf"], "default": "wmi"},
+}
+PROBE: Spec = {
+    "rdp_host": {"type": "str"},
+    "rdp_port": {"type": "int"},
+    "probe_from": {"type": "str", "choices": ["controller", "none"], "default": "controller"},
+}
+GIVEN: Spec = {
+    "probes": {"type": "list", "elements": "dict", "default": []},
+}
+RESTART: Spec = {
+    "restart": {"type": "str", "choices": ["never", "when_idle", "always"], "default": "when_idle"},
+    "allow_reboot": {"type": "bool", "default": False},
+}
+RUN: Spec = {
+    "run_id": {"type": "str"},
+}
+SINCE: Spec = {
+    "since": {"type": "str", "default": "10m"},
+}
+SHARED: Spec = {**RUN, **RESTART, **PROBE, **GIVEN, **CONNECTION}
+"""Options of every module that changes something."""
+
+STRICT = frozenset({"force", "allow_reboot", "remove_orphaned_policy"})
+"""Options that accept a loss: only a real boolean sets them, never a string that happens to read as one."""
+
+RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DURATION = re.compile(r"(\d+)\s*([smhd])")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class RdpAction(ActionBase):
+    """Validate, borrow the channel, work, and say what happened.
+
+    Subclasses set C(spec) and implement C(rdp_work).
+    """
+
+    _supports_check_mode = True
+    _supports_async = False
+    TRANSFERS_FILES = False
+
+    spec: t.ClassVar[Spec] = {}
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
+        del tmp
+        self.rdp_vars = task_vars or {}
+        options = self._rdp_options()
+        try:
+            result.update(self.rdp_run(options))
+        except (WsmanError, ApplyError, JournalError, SessionsInTheWay) as error:
+            return self._rdp_failure(error, result, [])
+        return result
+
+    def rdp_run(self, options: Options) -> Result:
+        """Do the task with the channel open."""
+        with self.rdp_host_open(options) as host:
+            return {**self.rdp_work(host, options), "operations": host.cim.operations}
+
+    def rdp_work(self, host: Host, options: Options) -> Result:
+        """What the module does with the host."""
+        raise NotImplementedError
+
+    @contextmanager
+    def rdp_host_open(self, options: Options) -> Iterator[Host]:
+        """The host of the task, over the play's own connection."""
+        channel = open_channel(self._connection, uri_style=options["uri_style"])
+        host = Host(self.rdp_name, channel, options["uri_style"])
+        try:
+            yield host
+        finally:
+            host.close()
+            channel.close()
+
+    @property
+    def rdp_name(self) -> str:
+        return str(self.rdp_vars.get("inventory_hostname", "host"))
+
+    def rdp_prober(self, options: Options) -> Prober:
+        """Where and whether to probe."""
+        address = options["rdp_host"] or self.rdp_vars.get("ansible_host") or self.rdp_name
+        given = tuple(result.get("probe", result) for result in options.get("probes") or ())
+        return Prober(str(address), options["rdp_port"], options["probe_from"] == "controller", given)
+
+    def rdp_job(self, host: Host, options: Options) -> Job:
+        """How to work, from the options that all changing modules share."""
+        run_id = options.get("run_id") or new_run_id(datetime.now(timezone.utc))
+        if not RUN_ID.fullmatch(run_id):
+            raise AnsibleActionFail(f"run_id {run_id!r}: use letters, digits, dots, dashes and underscores, at most 64")
+        return Job(host, self.rdp_prober(options), run_id, bool(self._task.check_mode), options["restart"])
+
+    def _rdp_options(self) -> Options:
+        for name in STRICT & set(self._task.args):
+            if not isinstance(self._task.args[name], bool):
+                raise AnsibleActionFail(f"{name} accepts a loss, so it takes true or false and nothing else")
+        _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec))
+        return t.cast(Options, options)
+
+    def _rdp_failure(self, error: Exception, result: Result, made: list[t.Any]) -> Result:
+        """A failed result that names the host, what happened, what to do, and what had been changed by then."""
+        unreachable = isinstance(error, (TransportFailed, AuthenticationFailed, AccessDenied))
+        message = f"{self.rdp_name}: {self._rdp_scrubbed(str(error))}"
+        result.update(_result.changed(made), msg=message)
+        result["unreachable" if unreachable else "failed"] = True
+        return result
+
+    def _rdp_scrubbed(self, text: str) -> str:
+        """The text without the connection's password, in case a library put it there."""
+        try:
+            password = self._connection.get_option("remote_password")
+        except (KeyError, AttributeError):
+            return text
+        return text.replace(str(password), "********") if password else text
+
+
+def seconds(duration: str) -> float:
+    """A duration such as C(90s), C(10m), C(2h) or C(1d), in seconds.
+
+    Raises:
+        AnsibleActionFail: it is none.
+    """
+    match = DURATION.fullmatch(duration.strip())
+    if match is None:
+        raise AnsibleActionFail(f"{duration!r} is no duration: use a number and s, m, h or d, such as 10m")
+    return float(match[1]) * SECONDS[match[2]]
+
+
+class ChangingAction(RdpAction):
+    """A module that changes hosts: what it had changed is told even when it fails half-way."""
+
+    def rdp_run(self, options: Options) -> Result:
+        with self.rdp_host_open(options) as host:
+            job = self.rdp_job(host, options)
+            try:
+                result = self.rdp_change(job, options)
+            except (WsmanError, ApplyError, JournalError, SessionsInTheWay) as error:
+                return {**self._rdp_failure(error, {}, job.made), "run_id": job.run_id}
+            return {**result, "operations": host.cim.operations}
+
+    def rdp_change(self, job: Job, options: Options) -> Result:
+        """What the module changes."""
+        raise NotImplementedError
+
+
+class FixAction(ChangingAction):
+    """A fix module: it names its remedy."""
+
+    remedy: t.ClassVar[Remedy]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.spec = {**SHARED, **cls.remedy.options}
+
+    def rdp_change(self, job: Job, options: Options) -> Result:
+        plan, done = fix(job, self.remedy, options)
+        result = _result.fixed(plan, done, job.run_id)
+        blocking = [refusal.message for refusal in plan.refused]
+        if blocking:
+            result.update(failed=True, msg=f"{self.rdp_name}: {'; '.join(blocking)}")
+        return result

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an observation says, in the terms that causes ask in. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
+from .._model.plain import Plain
+from .._model.settings import SETTINGS, Decider, effective
+
+STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
+"""The way of a connection, in order. The probe sees all but the last, which only users with credentials reach."""
+
+PROFILE_BITS = {"domain": 1, "private": 2, "public": 4}
+TCP_RULE = "RemoteDesktop-UserMode-In-TCP"
+ALLOW, BLOCK = (2, 3), 4
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One observed fact: what, its value, and where it was read."""
+
+    what: str
+    value: Plain
+    source: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Reads an observation. Nothing here decides what is wrong."""
+
+    observation: Observation
+
+    # --- the probe
+
+    @property
+    def probed(self) -> bool:
+        return self.observation.probe is not None
+
+    @property
+    def failed_stage(self) -> str | None:
+        """The stage at which the probe failed; None when it passed or there was none."""
+        probe = self.observation.probe
+        return None if probe is None or probe["passed"] else str(probe["stage"])
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.observation.probe and self.observation.probe["passed"])
+
+    def probe_verdict(self, stage: str) -> str:
+        """The verdict of one stage of the probe; C(skipped) where it was not tried."""
+        probe = self.observation.probe or {}
+        return str((probe.get(stage) or {}).get("verdict", "skipped"))
+
+    def negotiation_failure(self, asked: int) -> int | None:
+        """The RDP_NEG_FAILURE code that answered a request for these protocols, if any."""
+        probe = self.observation.probe or {}
+        answer = (probe.get("x224") or {}).get("asked", {}).get(str(asked), {})
+        return answer.get("failure") if answer.get("outcome") == "failure" else None
+
+    def seen(self, stage: str) -> Evidence:
+        """What the probe saw at a stage, as evidence."""
+        return Evidence(f"probe, stage {stage}", self.probe_verdict(stage), "probe")
+
+    # --- settings and services
+
+    def state(self, setting: str) -> SettingState | None:
+        return self.observation.settings.get(setting)
+
+    def number(self, setting: str) -> int | None:
+        """The effective number of a setting; None when it was not observed or could not be read."""
+        state = self.state(setting)
+        if state is None or (state.local.state == "unreadable" and not state.policy.is_value):
+            return None
+        return effective(SETTINGS[setting], state)[0]
+
+    def decider(self, setting: str) -> Decider | None:
+        state = self.state(setting)
+        return effective(SETTINGS[setting], state)[1] if state else None
+
+    def owned(self, setting: str) -> bool:
+        """Whether something owns the policy value; not having looked counts as owned."""
+        state = self.state(setting)
+        return state is not None and state.policy.is_value and state.policy_owner != ""
+
+    def stored(self, setting: str) -> Evidence:
+        """A setting as evidence: its deciding value and place."""
+        entry, state = SETTINGS[setting], self.observation.settings[setting]
+        if state.policy.is_value and entry.policy:
+            owner = f" (set by {state.policy_owner})" if state.policy_owner else ""
+            return Evidence(f"policy {entry.policy.name}", entry.word(state.policy.data), entry.policy.key + owner)
+        data: Plain = "absent" if state.local.state == "absent" else entry.word(state.local.data)
+        return Evidence(entry.name, data, entry.key)
+
+    def service(self, name: str) -> ServiceState | None:
+        return (self.observation.services or {}).get(name)
+
+    def events(self, source: str, *ids: int) -> tuple[EventRecord, ...]:
+        return tuple(e for e in self.observation.events or () if e.source.lower() == source.lower() and e.id in ids)
+
+    # --- listener and firewall
+
+    @property
+    def port(self) -> int:
+        return self.number("port") or 3389
+
+    @property
+    def listening(self) -> bool | None:
+        """Whether anything listens on the RDP port; None when it was not read."""
+        listener = self.observation.listener
+        return bool(listener.process_ids) if listener else None
+
+    @property
+    def foreign_listener(self) -> bool:
+        """Whether the port is listened on, but not by TermService's process."""
+        listener, service = self.observation.listener, self.service("TermService")
+        if listener is None or service is None or not listener.process_ids:
+            return False
+        return service.process_id not in listener.process_ids
+
+    @property
+    def firewall(self) -> FirewallState | None:
+        return self.observation.firewall
+
+    @property
+    def guarded_profiles(self) -> int:
+        """Active profiles whose firewall blocks what no rule allows, as a bitmask."""
+        if self.firewall is None or not self.firewall.running:
+            return 0
+        return sum(PROFILE_BITS[name] for name in self.active_profiles if self._guards(name))
+
+    @property
+    def active_profiles(self) -> tuple[str, ...]:
+        """The active profiles; Windows treats a network that it cannot identify as public."""
+        return (self.firewall.active if self.firewall else ()) or ("public",)
+
+    def _guards(self, name: str) -> bool:
+        profile = self.firewall.profiles.get(name) if self.firewall else None
+        return profile is None or (profile.enabled is not False and profile.inbound != "allow")
+
+    def rule(self, name: str) -> RuleState | None:
+        return next((rule for rule in self.firewall.rules if rule.id == name), None) if self.firewall else None
+
+    def rules_on_port(self, actions: tuple[int, ...]) -> Iterator[RuleState]:
+        """Enabled rules for the RDP port over TCP, with one of these actions."""
+        for rule in self.firewall.rules if self.firewall else ():
+            if rule.enabled and rule.action in actions and matches_port(rule, self.port):
+                yield rule
+
+    @property
+    def allowed_profiles(self) -> int:
+        """Guarded profiles in which some enabled rule allows the RDP port."""
+        return self._in_guarded(rule.profiles for rule in self.rules_on_port(ALLOW))
+
+    @property
+    def blocked_profiles(self) -> int:
+        """Guarded profiles in which some enabled rule blocks the RDP port; a block beats every allow."""
+        return self._in_guarded(rule.profiles for rule in self.rules_on_port((BLOCK,)))
+
+    def _in_guarded(self, profiles: t.Iterable[int]) -> int:
+        covered = 0
+        for bits in profiles:
+            covered |= self.guarded_profiles if bits == 0 else bits & self.guarded_profiles
+        return covered
+
+    def profiles_with(self, flag: str) -> tuple[str, ...]:
+        """Guarded active profiles whose flag (C(local_rules) or C(exceptions)) is set to false."""
+        if self.firewall is None:
+            return ()
+        names = (name for name in self.active_profiles if PROFILE_BITS[name] & self.guarded_profiles)
+        states = ((name, self.firewall.profiles.get(name)) for name in names)
+        return tuple(name for name, state in states if state is not None and getattr(state, flag) is False)
+
+
+def matches_port(rule: RuleState, port: int) -> bool:
+    """Whether an inbound rule's protocol and local ports include a TCP port."""
+    return rule.protocol.upper() in ("TCP", "6", "ANY") and any(_includes(entry, port) for entry in rule.local_ports)
+
+
+def _includes(entry: str, port: int) -> bool:
+    low, dash, high = entry.partition("-")
+    if low.isdigit():
+        return int(low) <= port <= int(high or low) if not dash or high.isdigit() else False
+    return entry.lower() == "any"

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One fix on one host: observe, plan, apply, prove. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ._apply import ApplyError, Run
+from ._host import Host
+from ._model.change import Change, Plan
+from ._observe import observe
+from ._proof import Probe, Prober, live, tls_works
+from ._remedies import Remedy
+from ._remedies._base import Options
+from ._restart import Policy, hindrance, restart
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a task was told about how to work, whatever it does.
+
+    Attributes:
+        check: only plan.
+        restart: when TermService may be restarted.
+        made: the changes that stand, also when the task fails half-way.
+    """
+
+    host: Host
+    prober: Prober
+    run_id: str
+    check: bool
+    restart: Policy = "when_idle"
+    made: list[Change] = field(default_factory=list)
+
+
+@dataclass
+class Done:
+    """What came of a plan on a host.
+
+    Attributes:
+        changes: made, or in check mode planned.
+        proof: the probe after the last change, if one was made.
+        waiting: what still has to happen before the changes are live, and why.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    proof: Probe | None = None
+    waiting: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class ProofMissing(ApplyError):
+    """A change that could lock everybody out was not made, since nothing proves that it will work."""
+
+
+def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
+    """Bring a host into the state that a module declares."""
+    observation = observe(job.host, remedy.areas, remedy.settings)
+    plan = remedy.plan(observation, options)
+    if job.check or not plan.changes:
+        return plan, Done(changes=list(plan.changes))
+    with Run(job.host, job.run_id, job.made) as run:
+        return plan, carry_out(job, run, plan.changes)
+
+
+def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
+    """Apply changes in order, proving before those that need it and settling what has to become live.
+
+    When a proof fails, the changes of this call to the same item are undone, and the error says so.
+    """
+    done = Done()
+    for change in changes:
+        if change.proof:
+            _prove(job, run, done, change)
+        if run.apply(change):
+            done.changes.append(change)
+    if done.changes:
+        settle(job, run, done)
+    return done
+
+
+def settle(job: Job, run: Run, done: Done) -> None:
+    """Make sure that what was changed is live: look, and restart only where it is not."""
+    if _must_restart(done.changes):
+        _restart(job, run, done, "the listener reads these values only when it starts")
+    done.proof = job.prober.look_until(lambda probe: live(done.changes, probe) is not False, job.host.listener_port)
+    if live(done.changes, done.proof) is False and not done.waiting:
+        _restart(job, run, done, "the live listener does not show the stored values")
+        if not done.waiting:
+            done.proof = job.prober.look_until(
+                lambda probe: live(done.changes, probe) is not False, job.host.listener_port
+            )
+    if live(done.changes, done.proof) is None and not _host_shows(job.host, done.changes):
+        done.notes.append("no probe was made, so nothing proves yet that the changes are live")
+
+
+def _must_restart(changes: Sequence[Change]) -> bool:
+    """Whether a change needs a restart for certain; a service that this plan starts reads the new values anyway."""
+    started = any(change.kind == "service_state" and change.item == "TermService" for change in changes)
+    return not started and any(change.restart for change in changes)
+
+
+def _restart(job: Job, run: Run, done: Done, reason: str) -> None:
+    why = hindrance(job.host, job.restart)
+    if not why:
+        before = len(run.applied)
+        why = restart(job.host, run.record, reason)
+        done.changes.extend(run.applied[before:])
+    if why:
+        done.waiting["restart"] = why
+
+
+def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
+    """A TLS handshake with this host, now; changes made so far must be live for it to tell anything."""
+    if done.changes:
+        settle(job, run, done)
+    probes = [*job.prober.given, done.proof or job.prober.look(job.host.listener_port)]
+    if tls_works(probes):
+        return
+    undone = [earlier.item for earlier in reversed(done.changes) if earlier.item == change.item and run.undo(earlier)]
+    outcome = "it was put back as it was" if undone else "it was left as it is"
+    if not any(probes):
+        raise ProofMissing(
+            f"{change.item} would require TLS, and nothing proves that this host's TLS works: {outcome}. Let the "
+            "controller probe, or pass the results of probe_info from another node as probes"
+        )
+    raise ProofMissing(
+        f"{change.item} would require TLS, but no TLS handshake with this host succeeds: {outcome}. Repair the "
+        "certificate or its key first (diagnosis_info names the cause)"
+    )
+
+
+def _host_shows(host: Host, changes: Sequence[Change]) -> bool:
+    """Without a probe: whether the host itself listens where it should after the deny flag was cleared."""
+    return all(change.remedy == "remote_desktop" for change in changes) and bool(host.port_use().listeners)

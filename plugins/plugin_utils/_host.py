@@ -1,0 +1,144 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One host: the views of it that readers and appliers share. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from ._cim import host as host_view
+from ._cim import tcp, terminal_services
+from ._cim.client import CimClient, Outcome
+from ._cim.firewall import Firewall, Rule
+from ._cim.registry import Registry, RegistryValue
+from ._cim.services import Service, ServiceError, Services
+from ._cim.tcp import PortUse
+from ._model.settings import POLICY, SETTINGS, Setting
+from ._wsman.channel import Channel
+from ._wsman.errors import InvalidNamespace, NotFound
+from ._wsman.shell import CmdShell
+
+NO_SERVICE = 1060
+"""ERROR_SERVICE_DOES_NOT_EXIST (Win32)."""
+
+
+class Host:
+    """The typed views of one host over one channel, and the few readings that more than one reader needs.
+
+    What cannot change while a task runs is read once: identity, clock offset and machine id.
+    """
+
+    def __init__(self, name: str, channel: Channel, uri_style: str = "wmi") -> None:
+        self.name = name
+        self.cim = CimClient(channel.send, uri_style)
+        self.registry = Registry(self.cim)
+        self.services = Services(self.cim)
+        self.firewall = Firewall(self.cim)
+        self.shell = CmdShell(channel)
+
+    def close(self) -> None:
+        """Give back what the host holds for us."""
+        self.shell.close()
+
+    @cached_property
+    def identity(self) -> host_view.Identity:
+        return host_view.identity(self.cim)
+
+    def now(self) -> datetime:
+        """The host's clock, as far off ours as it was when the host was first asked."""
+        return host_view.utc_now() + self._clock_offset
+
+    @cached_property
+    def _clock_offset(self) -> timedelta:
+        return self.identity.clock_offset
+
+    def machine_id(self) -> str:
+        """MachineGuid and machine SID: clones of a disk share at most one of them after a proper generalisation."""
+        return self._machine_id
+
+    @cached_property
+    def _machine_id(self) -> str:
+        return f"{host_view.machine_guid(self.cim) or '-'}|{host_view.machine_sid(self.cim) or '-'}"
+
+    def service(self, name: str) -> Service:
+        """One service as it is now.
+
+        Raises:
+            ServiceError: there is none of this name.
+        """
+        found = self.services.list([name]).get(name)
+        if found is None:
+            raise ServiceError(name, "read", NO_SERVICE, "it does not exist on this host")
+        return found
+
+    def rule(self, name: str) -> Rule:
+        """One built-in RDP rule as it is now.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        found = next((rule for rule in self.firewall.rdp_rules() if rule.instance_id == name), None)
+        if found is None:
+            raise NotFound(f"The firewall rule {name} does not exist")
+        return found
+
+    def effective(self, setting_id: str) -> int | None:
+        """The number that a setting has now, policy before local before the default."""
+        setting = SETTINGS[setting_id]
+        places = ((POLICY, setting.policy.name if setting.policy else ""), (setting.key, setting.name))
+        for key, name in places:
+            reading = self.registry.read(key, name, setting.type) if name else None
+            if isinstance(reading, RegistryValue) and isinstance(reading.data, int):
+                return reading.data
+        return setting.default
+
+    def listener_port(self) -> int:
+        """The port that the listener is set to."""
+        return self.effective("port") or 3389
+
+    def port_use(self) -> PortUse:
+        """Who listens on the listener's port, and how many are connected to it."""
+        return tcp.port_use(self.cim, self.listener_port())
+
+    def set_by_wmi(self, setting: Setting, number: int) -> Outcome | None:
+        """Set a setting by its WMI method; None where this edition or the setting has none.
+
+        Raises:
+            PolicyHeld: group policy holds it.
+        """
+        setter = _SETTERS.get(setting.id)
+        try:
+            return setter(self, number) if setter else None
+        except InvalidNamespace:
+            return None
+
+
+def _allow(host: Host, deny: int) -> Outcome | None:
+    settings = terminal_services.service_settings(host.cim)
+    if settings is None:
+        return None
+    return terminal_services.set_allow_connections(host.cim, settings, not deny)
+
+
+def _layer(host: Host, number: int) -> Outcome | None:
+    return terminal_services.set_security_layer(host.cim, number)
+
+
+def _encryption(host: Host, number: int) -> Outcome | None:
+    return terminal_services.set_encryption_level(host.cim, number)
+
+
+def _nla(host: Host, number: int) -> Outcome | None:
+    return terminal_services.set_user_authentication(host.cim, bool(number))
+
+
+_SETTERS: Mapping[str, Callable[[Host, int], Outcome | None]] = {
+    "deny_connections": _allow,
+    "security_layer": _layer,
+    "encryption": _encryption,
+    "nla": _nla,
+}

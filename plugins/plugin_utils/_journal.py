@@ -1,0 +1,315 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""The journal: the changes of a run, on the host before each is made. PRIVATE to the collection.
+
+It lives in the host's registry under ROOT, readable and writable by Administrators and SYSTEM alone (new keys under
+HKLM\SOFTWARE are readable by every user, so the descriptor is set before any content):
+
+    Runs\<run id>      REG_MULTI_SZ "0001", …        one entry each, base64 of JSON with its SHA-256
+                       REG_SZ "0001.undone"         when it was rolled back
+    Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
+    Writers\<uuid>     REG_QWORD "until"            until when it may write, seconds since 1970 by the host's clock
+                       REG_SZ "by"                  who it is
+
+An entry is one registry value, so it is there whole or not at all. It names the machine that it was made on, so that a
+journal which came with a cloned image is never played back on the clone. CreateKey answers success for a key that
+exists, so no lock can be built on it; writers announce themselves and proceed only when alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import TracebackType
+
+from ._cim.registry import Reading, Registry, RegistryValue
+from ._model.change import Change
+from ._model.plain import NotPlain, from_plain, to_plain
+from ._wsman.errors import WsmanError
+
+ROOT = r"HKLM\SOFTWARE\winfleet.rdp"
+RUNS, ITEMS, WRITERS = (rf"{ROOT}\{name}" for name in ("Runs", "Items", "Writers"))
+
+PROTECTED = "O:BAG:SYD:PAI(A;CI;KA;;;SY)(A;CI;KA;;;BA)"
+"""Full control for SYSTEM and Administrators, inherited by subkeys, nothing inherited from above."""
+
+CHUNK = 4000
+"""Characters of base64 in one string of an entry."""
+
+KEPT_RUNS = 50
+"""Runs whose history is kept; of older ones, the first before and last after of each item."""
+
+TENURE = timedelta(minutes=10)
+"""How long an announced writer counts as alive; renewed while it works."""
+
+ENTRY_VERSION = 1
+
+
+class JournalError(Exception):
+    """The journal cannot be used; the message says why and what to do."""
+
+
+class HeldByAnother(JournalError):
+    """Another run writes on this host."""
+
+
+class Altered(JournalError):
+    """An entry is not what was written."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One journaled change.
+
+    Attributes:
+        machine: MachineGuid and machine SID of the host that it was made on.
+        at: the host's clock, ISO 8601.
+    """
+
+    version: int
+    machine: str
+    run: str
+    number: int
+    at: str
+    change: Change
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An entry as found on the host, and whether it has been rolled back."""
+
+    entry: Entry
+    undone: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.entry.number:04}"
+
+
+def encode(entry: Entry) -> RegistryValue:
+    """The registry value that carries an entry."""
+    body = json.dumps(to_plain(entry), sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    text = base64.b64encode(f"{digest}{body}".encode()).decode("ascii")
+    return RegistryValue("REG_MULTI_SZ", tuple(text[i : i + CHUNK] for i in range(0, len(text), CHUNK)))
+
+
+def decode(chunks: Iterable[str], where: str) -> Entry:
+    """The entry in a registry value.
+
+    Raises:
+        Altered: it is not what encode made.
+    """
+    try:
+        text = base64.b64decode("".join(chunks), validate=True).decode()
+        digest, body = text[:64], text[64:]
+        entry = from_plain(Entry, json.loads(body))
+    except (ValueError, NotPlain) as error:
+        raise Altered(f"the journal entry {where} is damaged ({error}); nothing is undone from it") from error
+    if hashlib.sha256(body.encode()).hexdigest() != digest:
+        raise Altered(f"the journal entry {where} was altered: its digest does not match; nothing is undone from it")
+    if entry.version != ENTRY_VERSION:
+        raise Altered(f"the journal entry {where} has version {entry.version}; use a newer collection to undo it")
+    return entry
+
+
+def new_run_id(now: datetime) -> str:
+    """A run id that sorts by time."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+
+
+class Journal:
+    """Reads and writes the journal of one host."""
+
+    def __init__(self, registry: Registry, machine: Callable[[], str], now: Callable[[], datetime]) -> None:
+        self._registry = registry
+        self._machine = machine
+        self._now = now
+        self._next: dict[str, int] = {}
+
+    def record(self, run: str, change: Change) -> None:
+        """Put an entry on the host."""
+        number = self._next.get(run) or self._open(run)
+        entry = Entry(ENTRY_VERSION, self._machine(), run, number, self._now().isoformat(), change)
+        self._registry.write(rf"{RUNS}\{run}", f"{number:04}", encode(entry))
+        self._next[run] = number + 1
+
+    def runs(self) -> list[str]:
+        """Ids of the journaled runs, the oldest first."""
+        return sorted(self._registry.keys(RUNS) or [])
+
+    def entries(self, run: str) -> list[Recorded]:
+        """The entries of a run, in the order in which they were made."""
+        values = self._registry.values(rf"{RUNS}\{run}") or {}
+        names = sorted(name for name in values if name.isdigit())
+        return [Recorded(self._read(rf"{RUNS}\{run}", name), f"{name}.undone" in values) for name in names]
+
+    def trimmed(self) -> list[Entry]:
+        """What is left of runs whose history was trimmed: one entry for each item."""
+        keys = self._registry.keys(ITEMS) or []
+        return [self._read(rf"{ITEMS}\{key}", "entry") for key in sorted(keys)]
+
+    def mark_undone(self, recorded: Recorded) -> None:
+        """Note that an entry was rolled back."""
+        key = rf"{RUNS}\{recorded.entry.run}"
+        self._registry.write(key, f"{recorded.name}.undone", RegistryValue("REG_SZ", self._now().isoformat()))
+
+    def forget_item(self, entry: Entry) -> None:
+        """Drop a trimmed item that was rolled back."""
+        self._registry.delete_key(rf"{ITEMS}\{_item_key(entry.change)}")
+
+    def is_ours(self, entry: Entry) -> bool:
+        """Whether an entry was made on this machine, not on the one that its disk was cloned from."""
+        return entry.machine == self._machine()
+
+    def trim(self) -> None:
+        """Fold the runs beyond the kept ones into Items, oldest first."""
+        for run in self.runs()[:-KEPT_RUNS]:
+            for recorded in self.entries(run):
+                self._fold(recorded)
+            self._registry.delete_key(rf"{RUNS}\{run}")
+
+    def _open(self, run: str) -> int:
+        key = rf"{RUNS}\{run}"
+        names = self._registry.values(key)
+        if names is None:
+            self._registry.create_key(key)
+            return 1
+        return 1 + max((int(name) for name in names if name.isdigit()), default=0)
+
+    def _read(self, key: str, name: str) -> Entry:
+        reading = self._registry.read(key, name, "REG_MULTI_SZ")
+        if not isinstance(reading, RegistryValue) or not isinstance(reading.data, tuple):
+            raise Altered(f"the journal entry {key}\\{name} cannot be read as one; nothing is undone from it")
+        return decode(reading.data, f"{key}\\{name}")
+
+    def _fold(self, recorded: Recorded) -> None:
+        entry = recorded.entry
+        if recorded.undone or entry.change.undo == "none":
+            return
+        key = rf"{ITEMS}\{_item_key(entry.change)}"
+        if self._registry.values(key) is not None:
+            first = self._read(key, "entry")
+            entry = replace(entry, change=replace(entry.change, before=first.change.before))
+        self._registry.create_key(key)
+        self._registry.write(key, "entry", encode(entry))
+
+
+def _item_key(change: Change) -> str:
+    return hashlib.sha256(f"{change.kind}:{change.item}".encode()).hexdigest()[:32]
+
+
+class Writer:
+    """The right to write on a host, held by one run at a time. Use as a context manager.
+
+    Raises:
+        HeldByAnother: another writer stayed alive for all attempts.
+    """
+
+    ATTEMPTS = 6
+
+    def __init__(
+        self,
+        registry: Registry,
+        now: Callable[[], datetime],
+        by: str,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = lambda: 0.5 + secrets.randbelow(500) / 1000,
+    ) -> None:
+        self._registry = registry
+        self._now = now
+        self._by = by
+        self._sleep = sleep
+        self._jitter = jitter
+        self._key = rf"{WRITERS}\{uuid.uuid4()}"
+        self._until: datetime | None = None
+        self._unborn: Counter[str] = Counter()
+
+    def __enter__(self) -> Writer:
+        self._ensure_root()
+        others: list[str] = []
+        for attempt in range(self.ATTEMPTS):
+            self._announce()
+            others = list(self._others())
+            if not others:
+                return self
+            self._withdraw()
+            self._sleep(self._jitter() * 2**attempt * 0.25)
+        raise HeldByAnother(f"another run writes on this host ({', '.join(others)}); run again when it has ended")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Give the right back. When the run fails already, its error is the one to tell: the right expires."""
+        try:
+            self._withdraw()
+        except WsmanError:
+            if error is None:
+                raise
+
+    def check(self) -> None:
+        """Make sure that the right is still ours; renew it when it runs low.
+
+        Raises:
+            HeldByAnother: our announcement is gone, so another run took us for dead.
+        """
+        if _number(self._registry.read(self._key, "until", "REG_QWORD")) is None:
+            raise HeldByAnother("this run's right to write on the host is gone; run again, it goes on where it stood")
+        if self._until is None or self._until - self._now() < TENURE / 2:
+            self._renew()
+
+    def _ensure_root(self) -> None:
+        """The root with its descriptor first, so that what comes below is never readable by all."""
+        if self._registry.keys(WRITERS) is not None:
+            return
+        self._registry.create_key(ROOT)
+        self._registry.set_security(ROOT, PROTECTED)
+        self._registry.create_key(WRITERS)
+
+    def _announce(self) -> None:
+        self._registry.create_key(self._key)
+        self._renew()
+        self._registry.write(self._key, "by", RegistryValue("REG_SZ", self._by))
+
+    def _renew(self) -> None:
+        self._until = self._now() + TENURE
+        self._registry.write(self._key, "until", RegistryValue("REG_QWORD", int(self._until.timestamp())))
+
+    def _withdraw(self) -> None:
+        self._registry.delete_key(self._key)
+
+    def _others(self) -> Iterator[str]:
+        """Who else is alive; the keys of the dead are removed."""
+        for name in self._registry.keys(WRITERS) or []:
+            key = rf"{WRITERS}\{name}"
+            if key.lower() == self._key.lower():
+                continue
+            if self._is_dead(name, _number(self._registry.read(key, "until", "REG_QWORD"))):
+                self._registry.delete_key(key)
+            else:
+                yield _text(self._registry.read(key, "by", "REG_SZ")) or name
+
+    def _is_dead(self, name: str, until: int | None) -> bool:
+        """Past its time; or, without one, still not there at the third look, so cut off while it was announced."""
+        if until is None:
+            self._unborn[name] += 1
+            return self._unborn[name] >= 3
+        return until < self._now().timestamp()
+
+
+def _number(reading: Reading) -> int | None:
+    return reading.data if isinstance(reading, RegistryValue) and isinstance(reading.data, int) else None
+
+
+def _text(reading: Reading) -> str:
+    return str(reading.data) if isinstance(reading, RegistryValue) else ""

@@ -1,0 +1,253 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The closed loop: diagnose, cure one cause, prove, go on. PRIVATE to the collection.
+
+The probe comes first and decides how much is read: a host whose handshake passes is asked only what the probe cannot
+see. After each step the probe looks again; a step that neither removed the evidence of its cause nor brought the
+handshake further is taken back if it carries risk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ._apply import ApplyError, Run
+from ._diagnosis.causes import CAUSES
+from ._diagnosis.facts import Facts
+from ._diagnosis.rank import Finding, diagnose, direct
+from ._diagnosis.verdict import Standing, Verdict, after_repair, before_repair
+from ._fix import Done, Job, carry_out
+from ._host import Host
+from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
+from ._model.observation import Observation
+from ._model.project import project
+from ._model.settings import SETTINGS
+from ._observe import AREAS, observe
+from ._proof import Prober
+from ._remedies import REMEDIES, Options
+
+UNSEEN_SETTINGS = ("deny_connections", "drain_mode", "logons_disabled", "port")
+"""What the probe cannot see: read also where the handshake passes."""
+
+SEEN_SETTINGS = tuple(name for name in SETTINGS if name != "max_disconnection_time")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the loop may do.
+
+    Attributes:
+        remedies: the fixes it may use.
+        max_risk: the highest risk of a change that it may take.
+    """
+
+    remedies: frozenset[str] = frozenset(REMEDIES)
+    max_risk: Risk = "medium"
+
+    def allow(self, change: Change) -> bool:
+        return RISKS.index(change.risk) <= RISKS.index(self.max_risk)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One cure, tried: for which cause, whether it stands, and why."""
+
+    cause: str
+    remedy: str
+    kept: bool
+    reason: str
+
+
+@dataclass
+class Course:
+    """What the loop did on a host, or in check mode would do."""
+
+    before: Standing
+    after: Standing
+    verdict: Verdict = "unresolved"
+    changes: list[Change] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+
+
+# --- looking
+
+
+def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Standing:
+    """Probe a host, then read in proportion to the trouble.
+
+    Args:
+        host: the host to ask.
+        prober: where to probe.
+        since: how many seconds back events are read.
+        full: read every area whatever the probe says.
+    """
+    probe = prober.look(host.listener_port)
+    facts = Facts(Observation("", probe=probe))
+    if facts.passed and not full:
+        observation = observe(host, ("identity", "services", "settings"), UNSEEN_SETTINGS, probe, since)
+    else:
+        observation = observe(host, _areas(facts, full), SEEN_SETTINGS, probe, since)
+    return Standing(observation, diagnose(observation))
+
+
+def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
+    """All that can explain the stage that failed; a firewall cannot once TCP opened, and no events tell of TCP."""
+    if full or not facts.probed:
+        return AREAS
+    skipped = "events" if facts.failed_stage in ("name", "tcp") else "firewall"
+    return tuple(area for area in AREAS if area != skipped)
+
+
+def look_again(job: Job, standing: Standing, done: Done) -> Standing:
+    """Observe what was changed and take in the proof."""
+    touched = tuple(name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes))
+    areas = tuple(dict.fromkeys(_AREA_OF[change.kind] for change in done.changes))
+    fresh = observe(job.host, areas, touched, done.proof or standing.observation.probe, 0, base=standing.observation)
+    return Standing(fresh, diagnose(fresh))
+
+
+_AREA_OF = {
+    "registry": "settings",
+    "service_start_mode": "services",
+    "service_state": "services",
+    "firewall_rule": "firewall",
+    "restart": "services",
+}
+
+
+# --- planning
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The next thing to do about a finding."""
+
+    finding: Finding
+    remedy: str
+    plan: Plan
+
+
+def proposals(standing: Standing, limits: Limits, tried: set[str]) -> Iterator[Proposal]:
+    """What can be done about each direct finding that was not tried, in order; marks them as tried."""
+    for finding in direct(standing.findings):
+        if finding.id in tried:
+            continue
+        for cure in CAUSES[finding.id].cures:
+            if cure.remedy in limits.remedies:
+                tried.add(finding.id)
+                yield Proposal(finding, cure.remedy, _planned(standing.observation, cure.remedy, cure.options))
+                break
+
+
+def _planned(observation: Observation, remedy: str, options: Options) -> Plan:
+    entry = REMEDIES[remedy]
+    return entry.plan(observation, {**defaults(entry.options), **options})
+
+
+def defaults(spec: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """The options of a module when none is given."""
+    return {name: entry.get("default") for name, entry in spec.items()}
+
+
+def within(plan: Plan, limits: Limits) -> Plan:
+    """The plan if the limits allow all of it: half a plan may be worse than none."""
+    beyond = [change for change in plan.changes if not limits.allow(change)]
+    if not beyond:
+        return plan
+    message = f"{beyond[0].item} carries {beyond[0].risk} risk and max_risk is {limits.max_risk}: left as it is"
+    return replace(plan, changes=(), refused=(*plan.refused, Refusal(message, "max_risk")))
+
+
+def foresee(standing: Standing, limits: Limits) -> Course:
+    """The whole course as it can be planned without touching the host."""
+    course = Course(standing, standing)
+    tried: set[str] = set()
+    now = standing
+    while (proposal := next(proposals(now, limits, tried), None)) is not None:
+        plan = _note(course, within(proposal.plan, limits))
+        course.changes.extend(plan.changes)
+        observation = project(now.observation, plan.changes)
+        now = Standing(observation, diagnose(observation))
+    course.verdict = before_repair(standing, bool(course.changes), bool(course.held))
+    return course
+
+
+def _note(course: Course, plan: Plan) -> Plan:
+    course.held.extend(held for held in plan.held if held not in course.held)
+    course.refused.extend(refusal for refusal in plan.refused if refusal not in course.refused)
+    return plan
+
+
+# --- doing
+
+
+def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
+    """Cure the direct findings one after the other, proving each step."""
+    course = Course(standing, standing)
+    tried: set[str] = set()
+    with Run(job.host, job.run_id, job.made) as run:
+        while not course.after.healthy:
+            proposal = next(proposals(course.after, limits, tried), None)
+            if proposal is None:
+                break
+            plan = _note(course, within(proposal.plan, limits))
+            if plan.changes:
+                _take(job, run, course, proposal, plan.changes)
+    kept = any(change.undo == "exact" for change in course.changes)
+    course.verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
+    return course
+
+
+def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Sequence[Change]) -> None:
+    """One step: apply, look again, keep or take back."""
+    cause, made = proposal.finding.id, len(job.made)
+    try:
+        done = carry_out(job, run, changes)
+    except ApplyError as error:
+        _give_up(job, course, proposal, Done(changes=job.made[made:]), str(error))
+        return
+    before, course.after = course.after, look_again(job, course.after, done)
+    course.waiting.update(done.waiting)
+    kept, reason = _keep(cause, before, course.after, done)
+    if not kept:
+        _take_back(job, run, done)
+        course.after = look_again(job, course.after, done)
+    else:
+        course.changes.extend(done.changes)
+    course.steps.append(Step(cause, proposal.remedy, kept, reason))
+
+
+def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: str) -> None:
+    """A step that was refused on the way; what it changed until then stands, and is told."""
+    course.changes.extend(done.changes)
+    course.refused.append(Refusal(message))
+    course.steps.append(Step(proposal.finding.id, proposal.remedy, bool(done.changes), message))
+    if done.changes:
+        done.proof = job.prober.look(job.host.listener_port)
+        course.after = look_again(job, course.after, done)
+
+
+def _keep(cause: str, before: Standing, after: Standing, done: Done) -> tuple[bool, str]:
+    if done.waiting:
+        return True, "kept: it waits for a " + " and a ".join(done.waiting)
+    if cause not in {finding.id for finding in direct(after.findings)}:
+        return True, "kept: the evidence of the cause is gone"
+    if after.reached > before.reached:
+        return True, "kept: the handshake gets further"
+    if all(change.risk == "none" for change in done.changes):
+        return True, "kept: it helped nothing and carries no risk"
+    return False, "taken back: it helped nothing"
+
+
+def _take_back(job: Job, run: Run, done: Done) -> None:
+    for change in reversed(done.changes):
+        if change.undo == "exact":
+            run.undo(change)
+    done.proof = job.prober.look(job.host.listener_port)

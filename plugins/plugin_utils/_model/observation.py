@@ -1,0 +1,190 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An observation: what was read from a host at one moment. PRIVATE to the collection.
+
+Each item is a value, absent, or unreadable: "Windows does not have it" and "we may not see it" lead to different
+conclusions, and neither is a fault by itself.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .plain import Plain
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One item as it was read.
+
+    Attributes:
+        state: C(value), C(absent) or C(unreadable).
+        data: the value in plain form; a registry value is its data, binary as base64.
+        type: the registry type (C(REG_DWORD), ...) where the item is a registry value, else empty.
+        reason: why it could not be read, in words.
+    """
+
+    state: t.Literal["value", "absent", "unreadable"]
+    data: Plain = None
+    type: str = ""
+    reason: str = ""
+
+    @property
+    def is_value(self) -> bool:
+        return self.state == "value"
+
+
+ABSENT = Reading("absent")
+
+
+def value(data: Plain, registry_type: str = "") -> Reading:
+    return Reading("value", data, registry_type)
+
+
+def unreadable(reason: str) -> Reading:
+    return Reading("unreadable", reason=reason)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who the host says it is.
+
+    Attributes:
+        product_type: 1 workstation, 2 domain controller, 3 server (Win32_OperatingSystem.ProductType).
+        local_time: the host's clock, ISO 8601 with offset.
+        clock_offset_s: host clock minus controller clock, in seconds.
+    """
+
+    computer_name: str
+    domain: str
+    in_domain: bool
+    caption: str
+    version: str
+    build: int
+    product_type: int
+    language: int
+    boot_time: str
+    local_time: str
+    clock_offset_s: float
+
+
+@dataclass(frozen=True)
+class SettingState:
+    """A setting as stored locally and by policy.
+
+    Attributes:
+        policy_owner: what wrote the policy value; empty when it was looked for and nobody was found; None when it was
+            not looked for.
+    """
+
+    local: Reading
+    policy: Reading = ABSENT
+    policy_owner: str | None = None
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """A service. state and start_mode are Win32_Service's words; sessions count only for TermService."""
+
+    name: str
+    state: str
+    start_mode: str
+    process_id: int = 0
+    account: str = ""
+    path: str = ""
+    total_sessions: int | None = None
+    disconnected_sessions: int | None = None
+
+
+@dataclass(frozen=True)
+class RuleState:
+    """A firewall rule with its port and address filters.
+
+    Attributes:
+        id: InstanceID, the locale-free rule name.
+        profiles: bitmask, 0 any, 1 domain, 2 private, 4 public (MSFT_NetFirewallRule.Profiles).
+        action: 2 allow, 3 allow and bypass, 4 block.
+        store: 1 local, 2 group policy, 3 dynamic, 4 generated, 5 hardcoded, 6 MDM (PolicyStoreSourceType).
+    """
+
+    id: str
+    enabled: bool
+    action: int
+    profiles: int
+    protocol: str
+    local_ports: tuple[str, ...]
+    remote_addresses: tuple[str, ...]
+    store: int = 1
+
+
+@dataclass(frozen=True)
+class ProfileState:
+    """One firewall profile. Each flag is None where nobody has configured it, so Windows' default applies.
+
+    Attributes:
+        inbound: DefaultInboundAction, C(allow), C(block) or None.
+        local_rules: AllowLocalFirewallRules; False means that only rules from policy count.
+        exceptions: AllowInboundRules; False is "shields up": no allow rule counts.
+    """
+
+    name: str
+    enabled: bool | None
+    inbound: str | None
+    local_rules: bool | None
+    exceptions: bool | None
+
+
+@dataclass(frozen=True)
+class FirewallState:
+    """The rules that touch RDP, the profiles, and the profiles that are active on the host's networks now."""
+
+    rules: tuple[RuleState, ...]
+    profiles: Mapping[str, ProfileState]
+    active: tuple[str, ...]
+    running: bool
+
+
+@dataclass(frozen=True)
+class ListenerState:
+    """Who listens on the RDP port. process_ids is empty when nobody does."""
+
+    port: int
+    process_ids: tuple[int, ...]
+    established: int = 0
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One event; message is left out, since it is localised and may be null."""
+
+    source: str
+    id: int
+    time: str
+    strings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was read. An area that was not asked for is None; one that could not be read is named in unread.
+
+    Attributes:
+        taken_at: the controller's clock, ISO 8601 UTC.
+        settings: readings by setting id (see settings.py).
+        probe: the result of the probe, as probe_info returns it.
+        unread: area or item to the reason why it could not be read.
+    """
+
+    taken_at: str
+    identity: Identity | None = None
+    settings: Mapping[str, SettingState] = field(default_factory=dict)
+    terminal_services: bool | None = None
+    services: Mapping[str, ServiceState] | None = None
+    firewall: FirewallState | None = None
+    listener: ListenerState | None = None
+    events: tuple[EventRecord, ...] | None = None
+    probe: Mapping[str, t.Any] | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a plan would make of an observation, without a host. PRIVATE to the collection.
+
+Check mode plans one remedy after the other; the second must be planned on what the first would leave behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from .change import Change, Kind
+from .observation import ABSENT, Observation, Reading, RuleState, ServiceState, SettingState, value
+from .plain import Plain
+from .settings import SETTINGS
+
+
+def project(observation: Observation, changes: Iterable[Change]) -> Observation:
+    """The observation as it would be after the changes; the probe, which only a host can give, stays."""
+    for change in changes:
+        observation = _PROJECTIONS[change.kind](observation, change)
+    return observation
+
+
+def _registry(observation: Observation, change: Change) -> Observation:
+    settings = dict(observation.settings)
+    for setting in SETTINGS.values():
+        state = settings.get(setting.id)
+        if state is None:
+            continue
+        if setting.path == change.item:
+            settings[setting.id] = replace(state, local=_reading(change.after))
+        elif setting.policy and f"{setting.policy.key}\\{setting.policy.name}" == change.item:
+            settings[setting.id] = SettingState(state.local, _reading(change.after))
+    return replace(observation, settings=settings)
+
+
+def _reading(plain: Plain) -> Reading:
+    return value(plain["data"], str(plain["type"])) if isinstance(plain, dict) else ABSENT
+
+
+def _start_mode(service: ServiceState, mode: Plain) -> ServiceState:
+    return replace(service, start_mode=str(mode))
+
+
+def _state(service: ServiceState, state: Plain) -> ServiceState:
+    return replace(service, state=str(state))
+
+
+def _service(
+    moved: Callable[[ServiceState, Plain], ServiceState],
+) -> Callable[[Observation, Change], Observation]:
+    def projected(observation: Observation, change: Change) -> Observation:
+        services = dict(observation.services or {})
+        if change.item in services:
+            services[change.item] = moved(services[change.item], change.after)
+        return replace(observation, services=services)
+
+    return projected
+
+
+def _firewall_rule(observation: Observation, change: Change) -> Observation:
+    if observation.firewall is None or not isinstance(change.after, dict):
+        return observation
+    fields = {name: tuple(data) if isinstance(data, list) else data for name, data in change.after.items()}
+    rules = tuple(_with(rule, fields) if rule.id == change.item else rule for rule in observation.firewall.rules)
+    return replace(observation, firewall=replace(observation.firewall, rules=rules))
+
+
+def _with(rule: RuleState, fields: Mapping[str, object]) -> RuleState:
+    return RuleState(**{**rule.__dict__, **fields})
+
+
+_PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = MappingProxyType(
+    {
+        "registry": _registry,
+        "service_start_mode": _service(_start_mode),
+        "service_state": _service(_state),
+        "firewall_rule": _firewall_rule,
+        "restart": lambda observation, *_restart: observation,
+    }
+)

@@ -1,0 +1,260 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The catalogue: every setting that governs RDP, as data. PRIVATE to the collection.
+
+Sources: the administrative templates TerminalServer.admx and CipherSuiteOrder.admx (policy names and values), the Win32
+TermServ reference (Win32_TSGeneralSetting, Win32_TerminalServiceSetting), Azure support scripts (defaults of the
+listener key), CIS benchmarks for Windows (item suffixes, which stay while their prefix moves between versions) and the
+DISA STIGs. A policy value wins over the local one; a local write under policy succeeds and is without effect.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from .change import Compliance
+from .observation import Reading, SettingState
+
+TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
+LISTENER = TERMINAL_SERVER + r"\WinStations\RDP-Tcp"
+POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
+GPO_ROOT = (
+    r"Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services"
+    r"\Remote Desktop Session Host"
+)
+
+Decider = t.Literal["policy", "local", "default"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The policy that overrides a setting: value name under POLICY, and where an administrator finds it."""
+
+    name: str
+    title: str
+    folder: str
+
+    @property
+    def key(self) -> str:
+        return POLICY
+
+    @property
+    def gpo(self) -> str:
+        return f"{GPO_ROOT}\\{self.folder}\\{self.title}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A benchmark item that wants C(least) or more, or exactly C(exactly), of a setting; some on clients alone."""
+
+    benchmark: str
+    item: str
+    least: int | None = None
+    exactly: int | None = None
+    clients_only: bool = False
+
+    def met(self, number: int) -> bool:
+        return number == self.exactly if self.exactly is not None else number >= (self.least or 0)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One named value that governs RDP.
+
+    Attributes:
+        default: what Windows acts on when the value is absent; None where no public source settles it.
+        choices: the legal values and what they mean; empty means any number.
+        effect: C(at_once), C(service_restart), or C(unsettled) where sources differ: look at the live state.
+    """
+
+    id: str
+    key: str
+    name: str
+    meaning: str
+    default: int | None
+    effect: t.Literal["at_once", "service_restart", "unsettled"]
+    choices: Mapping[int, str] = field(default_factory=dict)
+    policy: Policy | None = None
+    rules: tuple[Rule, ...] = ()
+    type: str = "REG_DWORD"
+
+    @property
+    def path(self) -> str:
+        return f"{self.key}\\{self.name}"
+
+    @property
+    def restart(self) -> bool | None:
+        """As Change.restart: does a change of this setting need TermService restarted?"""
+        return {"at_once": False, "service_restart": True, "unsettled": None}[self.effect]
+
+    def word(self, number: object) -> str:
+        """The meaning of a value, for messages."""
+        meaning = self.choices.get(number) if isinstance(number, int) else None
+        return f"{number} ({meaning})" if meaning else str(number)
+
+
+_CIS_L1 = "CIS Microsoft Windows Benchmarks, L1"
+_CIS_L2 = "CIS Microsoft Windows Benchmarks, L2"
+_STIG = "DISA STIG (Windows Server 2022: V-254369; 2025: V-278116; 2019: V-205637; 11: V-253406; 10: V-220852)"
+
+_SESSION_LIMIT = Setting(
+    "max_disconnection_time",
+    LISTENER,
+    "MaxDisconnectionTime",
+    "milliseconds after which a disconnected session is ended, 0 never; the CIS L2 benchmarks set 60000, and a restart "
+    "of TermService disconnects every session",
+    0,
+    "at_once",
+    policy=Policy("MaxDisconnectionTime", "Set time limit for disconnected sessions", "Session Time Limits"),
+)
+
+_CATALOGUE = (
+    Setting(
+        "deny_connections",
+        TERMINAL_SERVER,
+        "fDenyTSConnections",
+        "whether Remote Desktop connections are refused; when the value is missing the listener stops although WMI "
+        "still says that connections are allowed (measured by Microsoft's Azure repair scripts)",
+        1,
+        "unsettled",
+        {0: "allowed", 1: "denied"},
+        Policy(
+            "fDenyTSConnections",
+            "Allow users to connect remotely by using Remote Desktop Services",
+            "Connections",
+        ),
+        rules=(Rule(_CIS_L2, "18.10.57.3.2.1", exactly=1, clients_only=True),),
+    ),
+    Setting(
+        "listener_enabled",
+        LISTENER,
+        "fEnableWinStation",
+        "whether the RDP-Tcp listener is enabled",
+        1,
+        "service_restart",
+        {0: "disabled", 1: "enabled"},
+    ),
+    Setting(
+        "port",
+        LISTENER,
+        "PortNumber",
+        "TCP and UDP port of the listener",
+        3389,
+        "service_restart",
+    ),
+    Setting(
+        "logons_disabled",
+        LISTENER,
+        "fLogonDisabled",
+        "whether new logons are refused (change logon /disable)",
+        0,
+        "at_once",
+        {0: "accepted", 1: "refused"},
+    ),
+    Setting(
+        "drain_mode",
+        TERMINAL_SERVER,
+        "TSServerDrainMode",
+        "whether new sessions are kept off this session host",
+        0,
+        "at_once",
+        {0: "off", 1: "until restart", 2: "on"},
+    ),
+    Setting(
+        "sessions_enabled",
+        TERMINAL_SERVER,
+        "TSEnabled",
+        "whether Remote Desktop Services run at all",
+        1,
+        "service_restart",
+        {0: "disabled", 1: "enabled"},
+    ),
+    Setting(
+        "network_adapter",
+        LISTENER,
+        "LanAdapter",
+        "0 listens on every adapter, another number on that one alone",
+        0,
+        "service_restart",
+    ),
+    Setting(
+        "negotiation",
+        LISTENER,
+        "fAllowSecProtocolNegotiation",
+        "whether the security protocol is negotiated",
+        1,
+        "unsettled",
+        {0: "off", 1: "on"},
+    ),
+    Setting(
+        "security_layer",
+        LISTENER,
+        "SecurityLayer",
+        "how the connection is secured before logon; a value out of range disconnects at once",
+        2,
+        "unsettled",
+        {0: "rdp", 1: "negotiate", 2: "tls"},
+        Policy(
+            "SecurityLayer",
+            "Require use of specific security layer for remote (RDP) connections",
+            "Security",
+        ),
+        rules=(Rule(_CIS_L1, "18.10.57.3.9.3", exactly=2),),
+    ),
+    Setting(
+        "nla",
+        LISTENER,
+        "UserAuthentication",
+        "whether Network Level Authentication is required; a value out of range disconnects at once",
+        1,
+        "unsettled",
+        {0: "off", 1: "required"},
+        Policy(
+            "UserAuthentication",
+            "Require user authentication for remote connections by using Network Level Authentication",
+            "Security",
+        ),
+        rules=(Rule(_CIS_L1, "18.10.57.3.9.4", exactly=1),),
+    ),
+    Setting(
+        "encryption",
+        LISTENER,
+        "MinEncryptionLevel",
+        "encryption of the native RDP security layer, without effect under TLS; a value out of range disconnects at "
+        "once; sources differ on the default (client_compatible or high)",
+        None,
+        "unsettled",
+        {1: "low", 2: "client_compatible", 3: "high", 4: "fips"},
+        Policy("MinEncryptionLevel", "Set client connection encryption level", "Security"),
+        rules=(Rule(_CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
+    ),
+    _SESSION_LIMIT,
+)
+
+SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.id: setting for setting in _CATALOGUE})
+
+
+def effective(setting: Setting, state: SettingState) -> tuple[int | None, Decider]:
+    """The number Windows acts on, and who decides it: policy before local before the default."""
+    deciders: tuple[tuple[Decider, Reading], ...] = (("policy", state.policy), ("local", state.local))
+    for decider, reading in deciders:
+        if reading.is_value and isinstance(reading.data, int):
+            return reading.data, decider
+    return setting.default, "default"
+
+
+def compliance(setting: Setting, before: int | None, after: int | None, client: bool) -> tuple[Compliance, ...]:
+    """The benchmark items that a change from before to after breaks or restores."""
+    old, new = (setting.default if number is None else number for number in (before, after))
+    if old is None or new is None:
+        return ()
+    return tuple(
+        Compliance(rule.benchmark, rule.item, "restores" if rule.met(new) else "breaks")
+        for rule in setting.rules
+        if rule.met(old) != rule.met(new) and (client or not rule.clients_only)
+    )

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Readers: from a host to an observation, one per area. PRIVATE to the collection.
+
+A reader that the host refuses leaves its area unread, with the reason; it never makes the others fail. Only the loss
+of the channel ends an observation.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from types import MappingProxyType
+
+from .._cim.services import ServiceError
+from .._host import Host
+from .._model.observation import Observation
+from .._wsman.errors import WsmanError, WsmanFault
+from . import events, firewall, identity, listener, services, settings
+from ._request import Request
+
+Reader = Callable[[Request], t.Any]
+
+_READERS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "identity": identity.read,
+        "settings": settings.read,
+        "services": services.read,
+        "listener": listener.read,
+        "firewall": firewall.read,
+        "events": events.read,
+    }
+)
+
+AREAS = tuple(_READERS)
+
+
+def observe(
+    host: Host,
+    areas: Iterable[str],
+    settings_wanted: Iterable[str] = (),
+    probe: Mapping[str, t.Any] | None = None,
+    since: float = 600,
+    base: Observation | None = None,
+) -> Observation:
+    """Read areas of a host.
+
+    Args:
+        host: the host to ask.
+        areas: names of AREAS, read in their order there.
+        settings_wanted: ids of the settings to read.
+        probe: the result of the probe that belongs to this observation.
+        since: how many seconds back events are read.
+        base: an earlier observation, whose other areas and settings are kept.
+    """
+    request = Request(host, tuple(settings_wanted), since)
+    wanted = set(areas)
+    read: dict[str, t.Any] = {}
+    unread = dict(base.unread) if base else {}
+    for area in (name for name in AREAS if name in wanted):
+        try:
+            read[area] = _READERS[area](request)
+            unread.pop(area, None)
+        except (WsmanFault, ServiceError) as error:
+            unread[area] = _reason(error)
+    if base and "settings" in read:
+        read["settings"] = {**base.settings, **read["settings"]}
+    taken_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return replace(base or Observation(taken_at), taken_at=taken_at, probe=probe, unread=unread, **read)
+
+
+def _reason(error: WsmanError) -> str:
+    return str(error.message)

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who owns a value in the policy hive. PRIVATE to the collection.
+
+A value there may be an orphan: hardening roles and even Microsoft's repair scripts write the hive directly on hosts
+without any policy. The resulting set of policy (root/rsop/computer) names the policy object; a host that has none, or
+has no record for the value, may still be ruled by its local policy file or by device management, so these are looked
+at before anybody calls a value an orphan.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from .._cim import wql
+from .._cim.schema import CIM_DATA_FILE, RSOP_REGISTRY_POLICY_SETTING
+from .._host import Host
+from .._model.settings import POLICY
+from .._wsman.errors import WsmanFault
+
+REGISTRY_POL = r"System32\GroupPolicy\Machine\Registry.pol"
+EMPTY_POL = 8
+"""Bytes of a registry.pol with nothing in it: signature and version (MS-GPREG 2.2.1)."""
+
+MDM = r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\RemoteDesktopServices"
+
+
+def find(host: Host, names: tuple[str, ...]) -> dict[str, str]:
+    """Owners of values of the Terminal Services policy key, by value name; a name without one is left out."""
+    owners = _from_rsop(host, names)
+    for name in names:
+        if name not in owners and (other := _other_owner(host)):
+            owners[name] = other
+    return owners
+
+
+def _from_rsop(host: Host, names: tuple[str, ...]) -> dict[str, str]:
+    with contextlib.suppress(WsmanFault):
+        found = host.cim.query(
+            RSOP_REGISTRY_POLICY_SETTING,
+            wql.any_of("valueName", names),
+            ("GPOID", "precedence", "registryKey", "valueName"),
+        )
+        key = POLICY.partition("\\")[2].lower()
+        ours = [item for item in found if item.text("registryKey").strip("\\").lower().endswith(key)]
+        winners = sorted(ours, key=lambda item: item.number("precedence") or 0, reverse=True)
+        return {_name(item.text("valueName"), names): f"group policy {item.text('GPOID')}" for item in winners}
+    return {}
+
+
+def _name(found: str, names: tuple[str, ...]) -> str:
+    return next((name for name in names if name.lower() == found.lower()), found)
+
+
+def _other_owner(host: Host) -> str:
+    """The local policy file, or device management, where either has anything to say."""
+    windows = host.registry.read(r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion", "SystemRoot", "REG_SZ")
+    root = getattr(windows, "data", r"C:\Windows")
+    with contextlib.suppress(WsmanFault):
+        policy = host.cim.find(CIM_DATA_FILE, Name=rf"{root}\{REGISTRY_POL}")
+        if policy is not None and (policy.number("FileSize") or 0) > EMPTY_POL:
+            return "the local group policy (Registry.pol)"
+    if host.registry.values(MDM):
+        return "device management (MDM)"
+    return ""

@@ -1,0 +1,26 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What readers are asked for. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._host import Host
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read.
+
+    Attributes:
+        host: the host to ask.
+        settings: ids of the settings.
+        since: how many seconds back events are read.
+    """
+
+    host: Host
+    settings: tuple[str, ...]
+    since: float

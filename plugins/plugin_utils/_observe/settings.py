@@ -1,0 +1,50 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reader: settings as stored locally and by policy, and who owns a policy value. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .._cim.registry import Absent, Reading, RegistryValue
+from .._host import Host
+from .._model import observation
+from .._model.observation import SettingState
+from .._model.settings import POLICY, SETTINGS, Setting
+from . import _owners
+from ._request import Request
+
+
+def read(request: Request) -> dict[str, SettingState]:
+    """Read the wanted settings: an operation for each, one for the policy key, and more only where policy decides."""
+    wanted = [SETTINGS[name] for name in request.settings]
+    policies = _policies(request.host, wanted)
+    owners = _owners.find(request.host, tuple(policies)) if policies else {}
+    return {setting.id: _state(request.host, setting, policies, owners) for setting in wanted}
+
+
+def _state(
+    host: Host, setting: Setting, policies: Mapping[str, observation.Reading], owners: Mapping[str, str]
+) -> SettingState:
+    local = _plain(host.registry.read(setting.key, setting.name, setting.type))
+    name = setting.policy.name if setting.policy else ""
+    if name not in policies:
+        return SettingState(local)
+    return SettingState(local, policies[name], owners.get(name, ""))
+
+
+def _policies(host: Host, wanted: list[Setting]) -> dict[str, observation.Reading]:
+    """The policy values that exist among those that override a wanted setting."""
+    names = {setting.policy.name.lower(): setting.policy.name for setting in wanted if setting.policy}
+    stored = (host.registry.values(POLICY) or {}) if names else {}
+    present = [names[name.lower()] for name in stored if name.lower() in names]
+    return {name: _plain(host.registry.read(POLICY, name)) for name in present}
+
+
+def _plain(reading: Reading) -> observation.Reading:
+    if isinstance(reading, RegistryValue):
+        plain = reading.to_plain()
+        return observation.value(plain["data"], plain["type"])
+    return observation.ABSENT if isinstance(reading, Absent) else observation.unreadable(reading.reason)

@@ -1,0 +1,23 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fixes: each module plans one, as a pure function. PRIVATE to the collection.
+
+A remedy never touches the wire: it is given an observation and options and gives a plan. What it needs to have been
+observed is named in its areas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from . import firewall, remote_desktop, security_layer
+from ._base import Options, Remedy
+
+__all__ = ["REMEDIES", "Options", "Remedy"]
+
+REMEDIES: Mapping[str, Remedy] = MappingProxyType(
+    {remedy.name: remedy for remedy in (remote_desktop.REMEDY, firewall.REMEDY, security_layer.REMEDY)}
+)

@@ -1,0 +1,153 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all remedies share. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .._model.change import Change, Held, Plan, Refusal, Risk
+from .._model.observation import Observation, Reading, SettingState
+from .._model.plain import Plain
+from .._model.settings import SETTINGS, Setting, compliance, effective
+
+Options = Mapping[str, t.Any]
+
+WORKSTATION = 1
+"""Win32_OperatingSystem.ProductType of a client version of Windows."""
+
+POLICY_OPTION: Mapping[str, t.Any] = {"remove_orphaned_policy": {"type": "bool", "default": False}}
+"""Option of every module whose settings can be overridden by a policy value that nobody owns."""
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One fix.
+
+    Attributes:
+        name: the module's name.
+        areas: what has to be observed before it can plan.
+        settings: ids of the settings that it decides on.
+        options: its argument spec, without the options that all modules share.
+        plan: the pure planner.
+    """
+
+    name: str
+    areas: tuple[str, ...]
+    settings: tuple[str, ...]
+    options: Mapping[str, t.Any]
+    plan: Callable[[Observation, Options], Plan]
+
+
+def registry_value(number: int) -> Plain:
+    """The plain form of a DWORD, as changes and the journal carry it."""
+    return {"type": "REG_DWORD", "data": number}
+
+
+def plain_reading(reading: Reading) -> Plain:
+    """The plain form of what a registry value was; absent is None."""
+    return {"type": reading.type, "data": reading.data} if reading.is_value else None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A setting that is wanted to have a value, by which remedy, and why."""
+
+    remedy: str
+    setting: str
+    number: int
+    reason: str
+    risk: Risk = "low"
+    proof: str = ""
+    explicit: bool = False
+    """Write the value although its absence would mean the same to Windows."""
+
+
+def plan_setting(observation: Observation, wish: Wish, options: Options) -> Plan:
+    """The least change that makes a setting effective: nothing, a local value, or the policy that stands above it."""
+    setting = SETTINGS[wish.setting]
+    state = observation.settings.get(wish.setting)
+    if state is None or "unreadable" in (state.local.state, state.policy.state):
+        return Plan(refused=(Refusal(_unread_message(setting, state, observation)),))
+    if not state.policy.is_value:
+        return _plan_local(observation, setting, state, wish)
+    if state.policy.data == wish.number:
+        return Plan()
+    if state.policy_owner == "" and options.get("remove_orphaned_policy"):
+        return _remove_policy(setting, state, wish) + _plan_local(observation, setting, state, wish)
+    return Plan(held=(_held(setting, state, wish),))
+
+
+def _plan_local(observation: Observation, setting: Setting, state: SettingState, wish: Wish) -> Plan:
+    local = SettingState(state.local)
+    number = effective(setting, local)[0]
+    right_type = not state.local.is_value or state.local.type == setting.type
+    if right_type and number == wish.number and (state.local.is_value or not wish.explicit):
+        return Plan()
+    before = state.local.data if isinstance(state.local.data, int) else None
+    change = Change(
+        remedy=wish.remedy,
+        kind="registry",
+        item=setting.path,
+        before=plain_reading(state.local),
+        after=registry_value(wish.number),
+        reason=wish.reason,
+        risk=wish.risk,
+        restart=setting.restart,
+        proof=wish.proof,
+        compliance=compliance(setting, before, wish.number, is_client(observation)),
+    )
+    return Plan(changes=(change,))
+
+
+def _remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
+    policy = setting.policy
+    if policy is None:
+        return Plan()
+    change = Change(
+        remedy=wish.remedy,
+        kind="registry",
+        item=f"{policy.key}\\{policy.name}",
+        before=plain_reading(state.policy),
+        after=None,
+        reason=f"a policy value that no policy owns overrides {setting.name}",
+        risk="medium",
+        restart=setting.restart,
+    )
+    return Plan(changes=(change,))
+
+
+def _held(setting: Setting, state: SettingState, wish: Wish) -> Held:
+    policy = setting.policy
+    return Held(
+        state="policy_orphaned" if state.policy_owner == "" else "policy_held",
+        setting=setting.id,
+        value=state.policy.data,
+        wanted=wish.number,
+        path=f"{policy.key}\\{policy.name}" if policy else "",
+        policy=policy.gpo if policy else "",
+        owner=state.policy_owner or "",
+    )
+
+
+def _unread_message(setting: Setting, state: SettingState | None, observation: Observation) -> str:
+    if state is None:
+        reason = observation.unread.get("settings", "it was not observed")
+    else:
+        reason = state.local.reason or state.policy.reason
+    return f"{setting.path} could not be read ({reason}); it is left as it is"
+
+
+def is_client(observation: Observation) -> bool:
+    """Whether the host runs a client version of Windows; an unread identity counts as one, to report more."""
+    return observation.identity is None or observation.identity.product_type == WORKSTATION
+
+
+def missing_area(area: str, observation: Observation) -> Plan:
+    """The plan when an area that is needed could not be read."""
+    reason = observation.unread.get(area, "it was not observed")
+    return Plan(refused=(Refusal(f"the host's {area} could not be read ({reason}); nothing is changed there"),))

@@ -1,0 +1,158 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The built-in RDP rules of Windows Firewall. PRIVATE to the collection.
+
+The rules are found by name, never by display name or group, which are localised. A rule that is Any-profile while
+disabled would open public networks too when it is enabled, so it is narrowed first (rule strings without C(Profile=)
+are Any). For a custom port the built-in rule's own port is changed, as Microsoft's support articles do. The firewall
+itself is never switched off, no rule is created, and no other rule is touched.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model.change import Change, Held, Plan, Refusal
+from .._model.observation import FirewallState, Observation, ProfileState, RuleState
+from .._model.settings import SETTINGS, effective
+from ._base import Options, Remedy, missing_area
+
+NAME = "firewall"
+
+RULES = {"tcp": "RemoteDesktop-UserMode-In-TCP", "udp": "RemoteDesktop-UserMode-In-UDP"}
+"""InstanceIDs of the built-in rules, Windows 8 and Server 2012 to Windows 11 and Server 2025."""
+
+BITS = {"domain": 1, "private": 2, "public": 4}
+"""MSFT_NetFirewallRule.Profiles; 0 is any."""
+
+FIREWALL_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
+
+OPTIONS = {
+    "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
+    "profiles": {"type": "list", "elements": "str", "choices": ["active", "domain", "private", "public", "any"]},
+    "transports": {"type": "list", "elements": "str", "choices": ["tcp", "udp"], "default": ["tcp", "udp"]},
+    "remote_addresses": {"type": "list", "elements": "str"},
+}
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan the built-in rules of the wanted transports to be open for the listener's port, or closed."""
+    firewall = observation.firewall
+    if firewall is None:
+        return missing_area("firewall", observation)
+    rules = {rule.id: rule for rule in firewall.rules}
+    wanted = [RULES[transport] for transport in sorted(options["transports"])]
+    missing = tuple(Refusal(_missing(name), "transports") for name in wanted if name not in rules)
+    present = [rules[name] for name in wanted if name in rules]
+    if options["state"] == "disabled":
+        return Plan(changes=tuple(_disable(rule) for rule in present if rule.enabled), refused=missing)
+    if "settings" in observation.unread or "port" not in observation.settings:
+        return missing_area("settings", observation)
+    port = listener_port(observation)
+    changes = tuple(change for rule in present if (change := _open(rule, firewall, port, options)))
+    return Plan(changes=changes, held=_held(firewall, wanted_profiles(firewall, options)), refused=missing)
+
+
+def listener_port(observation: Observation) -> int:
+    """The port that the listener is set to, Windows' default where nothing is stored."""
+    return effective(SETTINGS["port"], observation.settings["port"])[0] or 3389
+
+
+def wanted_profiles(firewall: FirewallState, options: Options) -> int:
+    """The wanted profiles as a bitmask; 0 is any. Windows treats a network that it cannot identify as public."""
+    words = options["profiles"] or ["active"]
+    if "any" in words:
+        return 0
+    active = firewall.active or ("public",)
+    names = {name for word in words for name in (active if word == "active" else (word,))}
+    return sum(BITS[name] for name in names)
+
+
+def covers(profiles: int, wanted: int) -> bool:
+    """Whether a rule's profiles include the wanted ones; any includes all and is included by any alone."""
+    return profiles == 0 or (wanted != 0 and profiles & wanted == wanted)
+
+
+def _open(rule: RuleState, firewall: FirewallState, port: int, options: Options) -> Change | None:
+    after = _opened(rule, wanted_profiles(firewall, options), port, options)
+    before = {name: getattr(rule, name) for name in after}
+    fields = {name: value for name, value in after.items() if value != before[name]}
+    if not fields:
+        return None
+    return Change(
+        NAME,
+        "firewall_rule",
+        rule.id,
+        _plain({name: before[name] for name in fields}),
+        _plain(fields),
+        f"the built-in rule does not let connections to port {port} in",
+        risk="low" if rule.enabled else "medium",
+    )
+
+
+def _opened(rule: RuleState, wanted: int, port: int, options: Options) -> dict[str, t.Any]:
+    after: dict[str, t.Any] = {
+        "enabled": True,
+        "local_ports": (str(port),),
+        "profiles": _profiles(rule, wanted, bool(options["profiles"])),
+    }
+    if options["remote_addresses"] is not None and not _same(rule.remote_addresses, options["remote_addresses"]):
+        after["remote_addresses"] = tuple(options["remote_addresses"])
+    return after
+
+
+def _same(addresses: tuple[str, ...], wanted: t.Iterable[str]) -> bool:
+    return sorted(map(str.lower, addresses)) == sorted(map(str.lower, wanted))
+
+
+def _profiles(rule: RuleState, wanted: int, explicit: bool) -> int:
+    """Exactly the named profiles; else the least that adds the active ones, never widening a disabled Any rule."""
+    if explicit or (rule.profiles == 0 and not rule.enabled):
+        return wanted
+    return rule.profiles if covers(rule.profiles, wanted) else rule.profiles | wanted
+
+
+def _disable(rule: RuleState) -> Change:
+    return Change(
+        NAME, "firewall_rule", rule.id, {"enabled": True}, {"enabled": False}, "the built-in rule is wanted closed"
+    )
+
+
+def _plain(fields: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def _missing(name: str) -> str:
+    return (
+        f"the built-in rule {name} is missing; restore Windows Firewall's defaults for it, since a rule made by hand "
+        "would not be recognised by Windows as its own"
+    )
+
+
+def _held(firewall: FirewallState, wanted: int) -> tuple[Held, ...]:
+    profiles = (profile for name, profile in firewall.profiles.items() if not wanted or BITS.get(name, 0) & wanted)
+    return tuple(held for profile in profiles if profile.enabled is not False for held in _profile_held(profile))
+
+
+def _profile_held(profile: ProfileState) -> t.Iterator[Held]:
+    folder = (
+        r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced "
+        rf"Security\{profile.name.title()} Profile"
+    )
+    if profile.local_rules is False:
+        path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\AllowLocalPolicyMerge"
+        yield Held("policy_held", "firewall_local_rules", False, True, path, f"{folder}\\Apply local firewall rules")
+    if profile.exceptions is False:
+        path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\DoNotAllowExceptions"
+        yield Held("policy_held", "firewall_exceptions", False, True, path, f"{folder}\\Inbound connections")
+
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("settings", "firewall"),
+    settings=("port",),
+    options=OPTIONS,
+    plan=plan,
+)

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Remote Desktop on or off: deny flag, listener, logons, services. PRIVATE to the collection.
+
+Sources: Win32 TermServ reference; Microsoft support article "troubleshoot-rdp-general-error" (listener, drain mode and
+logon values); default service configurations measured by Microsoft's Azure repair scripts: TermService, SessionEnv and
+UmRdpService start manually, so only a start mode of Disabled is a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .._model.change import Change, Plan, Refusal
+from .._model.observation import Observation, ServiceState
+from ._base import POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
+
+NAME = "remote_desktop"
+
+SERVICES = ("SessionEnv", "UmRdpService", "TermService")
+"""The services behind the listener; SessionEnv renews its certificate, UmRdpService redirects devices."""
+
+WINRM_PORTS = (5985, 5986, 47001)
+"""Ports of WinRM's listeners: the channel in use is never cut."""
+
+OPTIONS = {
+    "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
+    "port": {"type": "int"},
+    "start_mode": {"type": "str", "choices": ["keep", "manual", "automatic"], "default": "keep"},
+    "drain": {"type": "str", "choices": ["keep", "off", "until_restart", "on"], "default": "keep"},
+    "logons": {"type": "str", "choices": ["keep", "accepted", "refused"], "default": "keep"},
+    **POLICY_OPTION,
+}
+
+_DRAIN = {"off": 0, "until_restart": 1, "on": 2}
+_LOGONS = {"accepted": 0, "refused": 1}
+_START_MODES = {"manual": "Manual", "automatic": "Auto"}
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan Remote Desktop on (services, values, then the start) or off (the deny flag alone)."""
+    if options["state"] == "disabled":
+        return _settings(observation, options, [_wish("deny_connections", 1, "Remote Desktop is wanted off")])
+    if observation.services is None:
+        return missing_area("services", observation)
+    return (
+        _start_modes(observation, options)
+        + _settings(observation, options, _wishes(options))
+        + _port(observation, options)
+        + _running(observation)
+    )
+
+
+def _wish(setting: str, number: int, reason: str) -> Wish:
+    return Wish(NAME, setting, number, reason, explicit=setting == "deny_connections")
+
+
+def _wishes(options: Options) -> Iterator[Wish]:
+    yield _wish("listener_enabled", 1, "the RDP-Tcp listener is disabled")
+    yield _wish("sessions_enabled", 1, "Remote Desktop Services are disabled")
+    yield _wish("deny_connections", 0, "Remote Desktop connections are denied")
+    if options["drain"] != "keep":
+        yield _wish("drain_mode", _DRAIN[options["drain"]], f"drain mode is wanted {options['drain']}")
+    if options["logons"] != "keep":
+        yield _wish("logons_disabled", _LOGONS[options["logons"]], f"new logons are to be {options['logons']}")
+
+
+def _settings(observation: Observation, options: Options, wishes: Iterator[Wish] | list[Wish]) -> Plan:
+    return sum((plan_setting(observation, wish, options) for wish in wishes), Plan())
+
+
+def _port(observation: Observation, options: Options) -> Plan:
+    port = options["port"]
+    if port is None:
+        return Plan()
+    if not 0 < port < 65536 or port in WINRM_PORTS:
+        message = f"port {port} cannot be the listener's: use one from 1 to 65535 that WinRM does not use"
+        return Plan(refused=(Refusal(message, "port"),))
+    wish = Wish(NAME, "port", port, f"the listener is wanted on port {port}", risk="medium")
+    return plan_setting(observation, wish, options)
+
+
+def _start_modes(observation: Observation, options: Options) -> Plan:
+    changes = tuple(
+        Change(NAME, "service_start_mode", service.name, service.start_mode, wanted, _start_reason(service, wanted))
+        for service, wanted in _wanted_start_modes(observation, options)
+        if service.start_mode != wanted
+    )
+    return Plan(changes=changes)
+
+
+def _wanted_start_modes(observation: Observation, options: Options) -> Iterator[tuple[ServiceState, str]]:
+    for name in SERVICES:
+        service = (observation.services or {}).get(name)
+        if service is None:
+            continue
+        keep = "Manual" if service.start_mode == "Disabled" else service.start_mode
+        wanted = _START_MODES.get(options["start_mode"], keep) if name == "TermService" else keep
+        yield service, wanted
+
+
+def _start_reason(service: ServiceState, wanted: str) -> str:
+    if service.start_mode == "Disabled":
+        return f"{service.name} is disabled (the CIS L2 benchmarks want that on clients)"
+    return f"{service.name} is wanted to start {wanted.lower()}"
+
+
+def _running(observation: Observation) -> Plan:
+    service = (observation.services or {}).get("TermService")
+    if service is None:
+        message = "this host has no TermService: this edition of Windows cannot be connected to"
+        return Plan(refused=(Refusal(message),))
+    if service.state in ("Running", "Start Pending"):
+        return Plan()
+    change = Change(NAME, "service_state", "TermService", "Stopped", "Running", "TermService does not run")
+    return Plan(changes=(change,))
+
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("identity", "settings", "services"),
+    settings=("deny_connections", "listener_enabled", "sessions_enabled", "port", "drain_mode", "logons_disabled"),
+    options=OPTIONS,
+    plan=plan,
+)

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Security layer and encryption of the listener. PRIVATE to the collection.
+
+Only strengthening is done without a lease. Requiring TLS (layer 2) where the host's TLS is broken locks everybody out,
+so it is preceded by a TLS handshake with this very host; from layer 0, which answers no TLS at all, the way goes over
+negotiate. MinEncryptionLevel governs the native RDP layer alone: raising it never cures and never breaks TLS.
+"""
+
+from __future__ import annotations
+
+from .._model.change import Plan, Refusal
+from .._model.observation import Observation, SettingState, value
+from .._model.settings import SETTINGS, effective
+from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
+
+NAME = "security_layer"
+
+LAYERS = {"rdp": 0, "negotiate": 1, "tls": 2}
+ENCRYPTION = {"low": 1, "client_compatible": 2, "high": 3, "fips": 4}
+
+OPTIONS = {
+    "layer": {"type": "str", "choices": [*LAYERS, "keep"], "default": "tls"},
+    "encryption": {"type": "str", "choices": [*ENCRYPTION, "keep"], "default": "keep"},
+    "negotiation": {"type": "str", "choices": ["on", "keep"], "default": "on"},
+    **POLICY_OPTION,
+}
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan negotiation, then the layer, then the encryption level, none of them weaker than it is."""
+    steps = Plan()
+    if options["negotiation"] == "on":
+        steps += plan_setting(observation, Wish(NAME, "negotiation", 1, "security negotiation is off"), options)
+    if options["layer"] != "keep":
+        steps += _layer(observation, LAYERS[options["layer"]], options)
+    if options["encryption"] != "keep":
+        steps += _encryption(observation, ENCRYPTION[options["encryption"]], options)
+    return steps
+
+
+def _layer(observation: Observation, wanted: int, options: Options) -> Plan:
+    current = _number(observation, "security_layer")
+    if current is not None and current in LAYERS.values() and wanted < current:
+        return _weaker("security_layer", current, wanted, "layer")
+    if wanted == LAYERS["tls"] and current not in (LAYERS["negotiate"], LAYERS["tls"]):
+        return _via_negotiate(observation, options)
+    proof = "tls" if wanted == LAYERS["tls"] else ""
+    return plan_setting(observation, _layer_wish(wanted, proof), options)
+
+
+def _via_negotiate(observation: Observation, options: Options) -> Plan:
+    """From a layer that offers no TLS: offer it first, prove it, then require it."""
+    first = plan_setting(observation, _layer_wish(LAYERS["negotiate"]), options)
+    if not first.changes:
+        return first
+    state = observation.settings["security_layer"]
+    negotiated = SettingState(value(LAYERS["negotiate"], "REG_DWORD"), policy_owner=state.policy_owner)
+    after = Observation(observation.taken_at, observation.identity, {"security_layer": negotiated})
+    return first + plan_setting(after, _layer_wish(LAYERS["tls"], "tls"), options)
+
+
+def _layer_wish(number: int, proof: str = "") -> Wish:
+    reason = f"the security layer is wanted {SETTINGS['security_layer'].word(number)}"
+    return Wish(NAME, "security_layer", number, reason, risk="medium" if proof else "low", proof=proof)
+
+
+def _encryption(observation: Observation, wanted: int, options: Options) -> Plan:
+    current = _number(observation, "encryption")
+    if current is not None and current in ENCRYPTION.values() and wanted < current:
+        return _weaker("encryption", current, wanted, "encryption")
+    reason = f"the encryption level is wanted {SETTINGS['encryption'].word(wanted)}"
+    return plan_setting(observation, Wish(NAME, "encryption", wanted, reason), options)
+
+
+def _number(observation: Observation, setting: str) -> int | None:
+    state = observation.settings.get(setting)
+    return effective(SETTINGS[setting], state)[0] if state else None
+
+
+def _weaker(setting: str, current: int | None, wanted: int, option: str) -> Plan:
+    entry = SETTINGS[setting]
+    message = (
+        f"{entry.name} is {entry.word(current)} and {entry.word(wanted)} would weaken it: refused. Weakening hides a "
+        "TLS or key fault instead of repairing it and gives up the server's authentication; diagnosis_info names the "
+        "cause"
+    )
+    return Plan(refused=(Refusal(message, option),))
+
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("identity", "settings"),
+    settings=("security_layer", "encryption", "negotiation"),
+    options=OPTIONS,
+    plan=plan,
+)

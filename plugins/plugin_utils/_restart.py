@@ -1,0 +1,115 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restarting TermService without stranding anybody. PRIVATE to the collection.
+
+The restart is one command on the host: stop and start as separate calls would leave Remote Desktop off if the
+controller died in between. Its output is localised, so only the services' states count afterwards. A restart
+disconnects sessions, and Windows ends disconnected ones after MaxDisconnectionTime, which hardened hosts set to a
+minute: the users are then logged off.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ._cim.services import ServiceError
+from ._host import Host
+from ._model.change import Change
+from ._wsman.errors import ShellRefused, WsmanError
+
+SERVICE = "TermService"
+
+PENDING = {"Start Pending": "Running", "Continue Pending": "Running", "Stop Pending": "Stopped"}
+"""Where a service in a pending state (Win32_Service.State) is going."""
+
+Policy = t.Literal["never", "when_idle", "always"]
+
+
+class SessionsInTheWay(Exception):
+    """Users are connected, or have sessions that a restart would end."""
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Users' sessions on a host.
+
+    Attributes:
+        connected: TCP connections on the listener's port.
+        disconnected: sessions without a client.
+        logoff_after_ms: how long Windows keeps a disconnected session, 0 for ever.
+    """
+
+    connected: int
+    disconnected: int
+    logoff_after_ms: int
+
+    @property
+    def idle(self) -> bool:
+        return not self.connected and not self.disconnected
+
+    def __str__(self) -> str:
+        text = f"{self.connected} connected and {self.disconnected} disconnected session(s)"
+        if self.connected and self.logoff_after_ms:
+            seconds = self.logoff_after_ms // 1000
+            return f"{text}; the connected ones would be logged off {seconds} s after the disconnect"
+        return text
+
+
+def sessions(host: Host) -> Sessions:
+    """Count sessions on the host, by the listener's TCP connections and the service's own counters."""
+    service = host.service(SERVICE)
+    return Sessions(
+        connected=host.port_use().established,
+        disconnected=service.sessions.disconnected if service.sessions else 0,
+        logoff_after_ms=host.effective("max_disconnection_time") or 0,
+    )
+
+
+def ensure_idle(host: Host, doing: str) -> None:
+    """Raises SessionsInTheWay when users would feel it."""
+    found = sessions(host)
+    if not found.idle:
+        raise SessionsInTheWay(f"{doing} would cut {found}")
+
+
+def hindrance(host: Host, policy: Policy) -> str:
+    """Why TermService may not be restarted now; empty when it may."""
+    if policy == "never":
+        return "restart is never: TermService was not restarted"
+    if policy == "always":
+        return ""
+    found = sessions(host)
+    return "" if found.idle else f"a restart of TermService would cut {found}; set restart to always to accept that"
+
+
+def restart(host: Host, record: Callable[[Change], None], reason: str) -> str:
+    """Restart TermService and what depends on it; returns why it did not happen, or empty.
+
+    Dependents that did not run are not started. SessionEnv is started first, since it makes the listener's certificate.
+    """
+    dependents = [service.name for service in host.services.dependents(SERVICE) if service.running]
+    starts = " & ".join(f"net start {name}" for name in ("SessionEnv", SERVICE, *dependents))
+    try:
+        host.shell.open()
+    except ShellRefused as refused:
+        return f"the host refuses the shell that a safe restart needs ({refused.message}); restart {SERVICE} there"
+    before = str(host.service(SERVICE).state)
+    record(Change("restart", "restart", SERVICE, before, "Running", reason, undo="none", risk="medium"))
+    return _run(host, f"net stop {SERVICE} /y & {starts}")
+
+
+def _run(host: Host, command: str) -> str:
+    lost = ""
+    try:
+        host.shell.run(command)
+    except WsmanError as error:
+        lost = f"; the command's answer was lost ({error.message})"
+    try:
+        host.services.wait(SERVICE, "Running")
+    except ServiceError as error:
+        return f"{SERVICE} does not run after its restart ({error}){lost}; look at the host's System events"
+    return ""

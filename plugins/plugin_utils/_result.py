@@ -1,0 +1,182 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The shape of results, one for all modules. PRIVATE to the collection. Pure: nothing here touches a host."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections.abc import Iterable, Mapping, Sequence
+
+from ._diagnosis.rank import open_questions
+from ._diagnosis.verdict import Standing
+from ._fix import Done
+from ._loop import Course, Limits, foresee
+from ._model.change import Change, Plan, net_changes
+from ._model.observation import Observation
+from ._model.plain import Plain, to_plain
+from ._model.settings import SETTINGS, effective
+from ._rollback import Target, Undoing
+
+Result = dict[str, t.Any]
+
+
+def diff(changes: Iterable[Change]) -> list[Result]:
+    """Before and after of each item that ends other than it began, as Ansible shows differences."""
+    return [
+        {
+            "before_header": item,
+            "after_header": item,
+            "before": _lines(before),
+            "after": _lines(after),
+        }
+        for item, (before, after) in net_changes(change for change in changes if change.undo == "exact").items()
+    ]
+
+
+def _lines(value: Plain) -> str:
+    if value is None:
+        return "(absent)\n"
+    if isinstance(value, Mapping) and set(value) == {"type", "data"}:
+        return f"{value['type']} {json.dumps(value['data'])}\n"
+    if isinstance(value, Mapping):
+        return "".join(f"{name}: {json.dumps(data)}\n" for name, data in sorted(value.items()))
+    return f"{value}\n"
+
+
+def change(entry: Change) -> Result:
+    """One change; C(restart) and C(proof) are how it was made, not what it is."""
+    return {name: data for name, data in to_plain(entry).items() if name not in ("restart", "proof")}
+
+
+def compliance(changes: Iterable[Change]) -> list[Result]:
+    """The benchmark items that the changes break or restore, each once."""
+    seen: dict[tuple[str, ...], Result] = {}
+    for entry in changes:
+        for item in entry.compliance:
+            seen.setdefault((item.benchmark, item.item, item.effect), to_plain(item))
+    return list(seen.values())
+
+
+def needs(waiting: Mapping[str, str]) -> Result:
+    return {"restart": "restart" in waiting, "reboot": "reboot" in waiting, "why": list(waiting.values())}
+
+
+def changed(changes: Sequence[Change]) -> Result:
+    """What every result that changes something has."""
+    return {
+        "changed": bool(changes),
+        "changes": [change(entry) for entry in changes],
+        "diff": diff(changes),
+        "compliance": compliance(changes),
+    }
+
+
+def fixed(plan: Plan, done: Done, run_id: str) -> Result:
+    """The result of a fix module."""
+    return {
+        **changed(done.changes),
+        "policy_held": to_plain(plan.held),
+        "refused": to_plain(plan.refused),
+        "notes": [*plan.notes, *done.notes],
+        "needs": needs(done.waiting),
+        "run_id": run_id,
+        "proof": done.proof,
+    }
+
+
+def standing(state: Standing) -> Result:
+    """A host at one moment, as reports keep it."""
+    return {"findings": to_plain(state.findings), "probe": state.observation.probe}
+
+
+def diagnosed(state: Standing) -> Result:
+    """The result of a diagnosis, with what the loop would do about it."""
+    course = foresee(state, Limits())
+    return {
+        "changed": False,
+        **standing(state),
+        "verdict": course.verdict,
+        "open_questions": list(open_questions(state.observation, state.findings)),
+        "plan": [change(entry) for entry in course.changes],
+        "compliance": compliance(course.changes),
+        "policy_held": to_plain(course.held),
+        "refused": to_plain(course.refused),
+        "identity": to_plain(state.observation.identity),
+    }
+
+
+def observed(observation: Observation) -> Result:
+    """A whole observation, with the effective value of each setting and who decides it."""
+    readings = {
+        name: effective(SETTINGS[name], state) for name, state in observation.settings.items() if name in SETTINGS
+    }
+    return {
+        "observation": to_plain(observation),
+        "effective": {
+            name: {
+                "value": number,
+                "decided_by": decider,
+                "word": SETTINGS[name].word(number),
+                "path": SETTINGS[name].path,
+            }
+            for name, (number, decider) in readings.items()
+        },
+    }
+
+
+def remediated(course: Course, run_id: str) -> Result:
+    """The result of the closed loop; in check mode, of what it would do."""
+    return {
+        **changed(course.changes),
+        "verdict": course.verdict,
+        "before": standing(course.before),
+        "after": standing(course.after),
+        "steps": to_plain(course.steps),
+        "policy_held": to_plain(course.held),
+        "refused": to_plain(course.refused),
+        "notes": course.notes,
+        "needs": needs(course.waiting),
+        "run_id": run_id,
+        "summary": summary(course),
+    }
+
+
+def summary(course: Course) -> str:
+    """One line: what was wrong, what was done, how it ended."""
+    wrong = ", ".join(finding.id for finding in course.before.findings if finding.relation == "direct")
+    count = len(course.changes)
+    return f"{course.verdict}: {wrong or 'no fault found'}; {count} change{'' if count == 1 else 's'}"
+
+
+def rolled_back(undoing: Undoing, check: bool, made: Sequence[Change]) -> Result:
+    """The result of a roll-back. Closing entries that were put back by somebody else already is no change."""
+    back = undoing.changes()
+    return {
+        **changed(back if check else [*back, *(entry for entry in made if entry.undo == "none")]),
+        "changed": bool(back),
+        "undone": [_entry(target) for target in undoing.undone],
+        "drifted": to_plain(undoing.drifted),
+        "not_undoable": [
+            {"run_id": target.entry.run, "item": target.entry.change.item, "reason": target.entry.change.reason}
+            for target in undoing.not_undoable
+        ],
+        "foreign": undoing.foreign,
+        "left": undoing.left,
+        "needs": needs(undoing.waiting),
+        "runs": undoing.runs,
+        "proof": undoing.proof,
+    }
+
+
+def _entry(target: Target) -> Result:
+    entry = target.entry.change
+    return {
+        "run_id": target.entry.run,
+        "kind": entry.kind,
+        "item": entry.item,
+        "before": entry.after,
+        "after": entry.before,
+    }

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Undoing runs from the journal on the host. PRIVATE to the collection.
+
+Newest first, whatever run the entries are of. An item is put back only while it is as the run left it; one that
+somebody has changed since is left and listed, unless forced. Entries of another machine, from a cloned image, are
+never used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from ._apply import APPLIERS, ApplyError, Run
+from ._fix import Job
+from ._journal import Entry, Journal, JournalError, Recorded
+from ._model.change import Change
+from ._model.plain import Plain
+from ._proof import Probe, shows
+from ._restart import SessionsInTheWay, hindrance, restart
+
+
+@dataclass(frozen=True)
+class Target:
+    """An entry to undo: of a run, or what is left of runs whose history was trimmed."""
+
+    recorded: Recorded
+    trimmed: bool = False
+
+    @property
+    def entry(self) -> Entry:
+        return self.recorded.entry
+
+
+@dataclass(frozen=True)
+class Drift:
+    """An item that is neither as the run left it nor as it was before."""
+
+    run_id: str
+    item: str
+    expected: Plain
+    found: Plain
+
+
+@dataclass
+class Undoing:
+    """What a roll-back did, or in check mode would do.
+
+    Attributes:
+        undone: the entries put back, with what each item went from and to.
+        settled: entries whose item is as before already.
+        drifted: left, since somebody changed them.
+        not_undoable: entries with C(undo: none), by item, and why nothing is to be done.
+        foreign: runs that were made on another machine.
+        left: items that were not put back for another reason, and why.
+    """
+
+    runs: list[str] = field(default_factory=list)
+    undone: list[Target] = field(default_factory=list)
+    settled: list[Target] = field(default_factory=list)
+    drifted: list[Drift] = field(default_factory=list)
+    not_undoable: list[Target] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    left: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    proof: Probe | None = None
+
+    def changes(self) -> list[Change]:
+        """The movements back, as changes."""
+        return [reversal(target.entry.change) for target in self.undone]
+
+
+def reversal(change: Change) -> Change:
+    return replace(change, before=change.after, after=change.before, reason=f"roll-back: {change.reason}")
+
+
+def rollback(job: Job, which: str, force: bool) -> Undoing:
+    """Undo the last run, all runs or the one with this id.
+
+    Raises:
+        JournalError: there is no such run, or an entry of it was altered.
+    """
+    result = Undoing()
+    with Run(job.host, job.run_id, job.made) as run:
+        targets = list(_select(run.journal, which, result))
+        movements = list(_decide(job, targets, force, result))
+        if job.check:
+            result.undone.extend(movements)
+        else:
+            _move(job, run, movements, result)
+    return result
+
+
+def _select(journal: Journal, which: str, result: Undoing) -> Iterator[Target]:
+    """The entries to look at, newest first; those of other machines only leave their name."""
+    for run_id in _run_ids(journal, which):
+        pending = [recorded for recorded in journal.entries(run_id) if not recorded.undone]
+        if not pending:
+            continue
+        if not all(journal.is_ours(recorded.entry) for recorded in pending):
+            result.foreign.append(run_id)
+            continue
+        result.runs.append(run_id)
+        yield from (Target(recorded) for recorded in reversed(pending))
+        if which == "last":
+            return
+    if which == "all":
+        yield from (Target(Recorded(e, False), trimmed=True) for e in journal.trimmed() if journal.is_ours(e))
+
+
+def _run_ids(journal: Journal, which: str) -> list[str]:
+    runs = journal.runs()
+    if which in ("last", "all"):
+        return list(reversed(runs))
+    if which not in runs:
+        known = ", ".join(runs[-5:]) or "none"
+        raise JournalError(f"the host's journal has no run {which!r}; the latest are: {known}")
+    return [which]
+
+
+def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -> Iterator[Target]:
+    """Sort entries by what is to be done, as if each movement were made before the next entry is looked at."""
+    now: dict[tuple[str, str], Plain] = {}
+    for target in targets:
+        change = target.entry.change
+        if change.undo == "none":
+            result.not_undoable.append(target)
+            continue
+        found = APPLIERS[change.kind].read(job.host, change)
+        if (change.kind, change.item) in now:
+            found = _overlaid(found, now[change.kind, change.item])
+        if found == change.before:
+            result.settled.append(target)
+        elif found == change.after or force:
+            now[change.kind, change.item] = change.before
+            yield target
+        else:
+            result.drifted.append(Drift(target.entry.run, change.item, change.after, found))
+
+
+def _overlaid(read: Plain, moved: Plain) -> Plain:
+    """What an item will be: what an earlier movement puts back, over fields of a rule that it does not name."""
+    if isinstance(read, dict) and isinstance(moved, dict) and "type" not in read:
+        return {name: moved.get(name, data) for name, data in read.items()}
+    return moved
+
+
+def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> None:
+    for target in movements:
+        change = target.entry.change
+        try:
+            run.undo(change)
+        except (ApplyError, SessionsInTheWay) as error:
+            result.left[change.item] = str(error)
+            continue
+        result.undone.append(target)
+        _close(run, target)
+    rest = [*result.settled, *result.not_undoable]
+    if rest:
+        run.writer()
+    for target in rest:
+        _close(run, target)
+    if result.undone:
+        _settle(job, result)
+
+
+def _close(run: Run, target: Target) -> None:
+    if target.trimmed:
+        run.journal.forget_item(target.entry)
+    else:
+        run.journal.mark_undone(target.recorded)
+
+
+def _settle(job: Job, result: Undoing) -> None:
+    """Restart where the listener would go on as before. A host that is unreachable again is as it was: no reason."""
+    back = result.changes()
+    result.proof = job.prober.look(job.host.listener_port)
+    stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
+    if stopped or not (any(change.restart for change in back) or shows(back, result.proof) is False):
+        return
+    why = hindrance(job.host, job.restart) or restart(
+        job.host, job.made.append, "roll-back of values that are read at start"
+    )
+    if why:
+        result.waiting["restart"] = why
+    else:
+        result.proof = job.prober.look(job.host.listener_port)
