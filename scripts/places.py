@@ -21,7 +21,7 @@ import subprocess
 import sys
 
 options = [option for option in sys.argv[1:] if option not in ("--no-setuptools", "--no-wheel")]
-subprocess.check_call([sys.executable, "-m", "ensurepip"])
+subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
 sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *options]))
 """
 
@@ -63,7 +63,7 @@ def ansible_test_home(home: Path, python: Path) -> Path:
         (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(GET_PIP)
     settings = home / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"{name} = {value}\n" for name, value in {**pip_settings(python), "quiet": "1"}.items()]
+    lines = [f"{name} = {value}\n" for name, value in {**pip_settings(python), "quiet": "2"}.items()]
     settings.write_text("".join(["[global]\n", *lines]))
     return home
 
