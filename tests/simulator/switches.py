@@ -23,13 +23,16 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "rdp_layer_credssp": Switch("SecurityLayer 0 still lets CredSSP through", (False, True)),
     "min_encryption_default": Switch("MinEncryptionLevel of a fresh host", (2, 3)),
     "rdp_rule_profiles": Switch("profiles of the built-in Remote Desktop rules", ("any", "domain_private")),
-    "expand_by_get_string": Switch("GetStringValue on REG_EXPAND_SZ: type mismatch, or unexpanded", ("mismatch", "raw")),
+    "expand_by_get_string": Switch(
+        "GetStringValue on REG_EXPAND_SZ: type mismatch, or unexpanded", ("mismatch", "raw")
+    ),
     "binary_by_get_binary": Switch("GetBinaryValue reads REG_NONE and other types without a getter", YES_NO),
     "delete_key_with_subkeys": Switch("ReturnValue of DeleteKey on a key with subkeys", (5, 145)),
     "terminal_service_by_base_uri": Switch("Win32_Service's URI reaches Win32_TerminalService", YES_NO),
     "put_thumbprint_checked": Switch("Put of SSLCertificateSHA1Hash refuses an unusable thumbprint", YES_NO),
     "new_key_on_renewal": Switch("a renewed listener certificate gets a new key in the same file", YES_NO),
     "key_descriptor_readable": Switch("administrators may read the key file's descriptor", (False, True)),
+    "firewall_stealth": Switch("a closed port behind the firewall is silent instead of refusing", (False, True)),
     "firewall_active_store": Switch("wmi:PolicyStore=ActiveStore shows policy's rules", YES_NO),
     "firewall_create_context": Switch("Create of a rule takes filter values as operation context", YES_NO),
     "unbounded_event_query": Switch("Win32_NTLogEvent without any bound: Quota violation, or all", ("quota", "all")),

@@ -39,7 +39,9 @@ CONTAINER = "TSSecKeySet1"
 CONTAINER_FILE = "f686aace6942fb7f7ceb231212eef4a4"
 LEGACY_PROVIDER = "Microsoft Enhanced Cryptographic Provider v1.0"
 KEY_FILE_2016 = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)(A;;FR;;;BA)"
-KEY_FILE_2019 = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)(A;;FA;;;S-1-5-80-4022436659-1090538466-1613889075-870485073-3428993833)"
+KEY_FILE_2019 = (
+    "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)(A;;FA;;;S-1-5-80-4022436659-1090538466-1613889075-870485073-3428993833)"
+)
 VALIDITY = timedelta(days=183)
 
 PROP_KEY_PROV_INFO, PROP_SHA1, PROP_CERTIFICATE = 2, 3, 32
@@ -217,9 +219,7 @@ class ListenerCertificates:
         certificate = StoredCertificate(der, CONTAINER)
         self._write_key_file(index)
         self.store(REMOTE_DESKTOP, certificate)
-        self._registry.put(
-            WINSTATIONS, "SelfSignedCertificate", Type.BINARY, bytes.fromhex(certificate.thumbprint)
-        )
+        self._registry.put(WINSTATIONS, "SelfSignedCertificate", Type.BINARY, bytes.fromhex(certificate.thumbprint))
         return certificate
 
     def store(self, store: str, certificate: StoredCertificate) -> None:

@@ -64,7 +64,8 @@ def split_commands(line: str) -> list[tuple[str, str]]:
 def split_arguments(command: str) -> list[str]:
     """Arguments as the Microsoft C runtime splits them."""
     return [
-        re.sub(r'\\"', '"', re.sub(r'(?<!\\)"', "", part)) for part in re.findall(r'(?:[^\s"]|"(?:\\"|[^"])*")+', command)
+        re.sub(r'\\"', '"', re.sub(r'(?<!\\)"', "", part))
+        for part in re.findall(r'(?:[^\s"]|"(?:\\"|[^"])*")+', command)
     ]
 
 
@@ -100,7 +101,9 @@ class CommandShell:
         else:
             rest = command[match.end() if match else 0 :]
             output = self._commands[program](split_arguments(rest), rest)
-        return Output("" if 1 in quiet else output.stdout, "" if 2 in quiet else output.stderr, output.code, output.known)
+        return Output(
+            "" if 1 in quiet else output.stdout, "" if 2 in quiet else output.stderr, output.code, output.known
+        )
 
     def _expand(self, command: str) -> str:
         return self._windows.expand(command)
@@ -128,7 +131,9 @@ class CommandShell:
 
     def _whoami(self, arguments: list[str], _rest: str) -> Output:
         name = f"{self._windows.machine.computer_name}\\{self._user}".lower()
-        return Output(f'"{name}","{self._token.sid}"\r\n' if "/user" in [a.lower() for a in arguments] else name + "\r\n")
+        return Output(
+            f'"{name}","{self._token.sid}"\r\n' if "/user" in [a.lower() for a in arguments] else name + "\r\n"
+        )
 
     def _ver(self, _arguments: list[str], _rest: str) -> Output:
         edition = self._windows.edition
@@ -221,7 +226,9 @@ class CommandShell:
             return Output(code=1639)
         code = self._windows.services.change_start(service.name, modes[wanted], self._token)
         if code != OK:
-            return Output(f"[SC] OpenService FAILED {SERVICE_ERRORS.get(code, code)}:\r\n", code=SERVICE_ERRORS.get(code, 87))
+            return Output(
+                f"[SC] OpenService FAILED {SERVICE_ERRORS.get(code, code)}:\r\n", code=SERVICE_ERRORS.get(code, 87)
+            )
         if wanted == "delayed-auto":
             self._windows.services.configure(service, 2, delayed=True)
         return Output("[SC] ChangeServiceConfig SUCCESS\r\n")

@@ -112,7 +112,9 @@ def _identity(registry: Registry, edition: Edition, machine: Machine) -> None:
     tcpip = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
     registry.put(tcpip, "Hostname", Type.SZ, machine.computer_name)
     registry.put(tcpip, "Domain", Type.SZ, machine.domain)
-    registry.put(CONTROL + r"\Session Manager\Environment", "Path", Type.EXPAND_SZ, r"%SystemRoot%\system32;%SystemRoot%")
+    registry.put(
+        CONTROL + r"\Session Manager\Environment", "Path", Type.EXPAND_SZ, r"%SystemRoot%\system32;%SystemRoot%"
+    )
     registry.put(CONTROL + r"\Session Manager\Environment", "OS", Type.SZ, "Windows_NT")
 
 
@@ -193,7 +195,10 @@ def fill_files(files: FileSystem, edition: Edition) -> None:
     for name in ("mstsc.exe", "termsrv.dll", "svchost.exe"):
         files.put(
             Entry(
-                rf"C:\Windows\System32\{name}", SecurityDescriptor.from_sddl(SYSTEM_FILE_SDDL), size=1_245_184,
-                version=f"{edition.version}.{edition.revision}", content=f"{name} {edition.build}",
+                rf"C:\Windows\System32\{name}",
+                SecurityDescriptor.from_sddl(SYSTEM_FILE_SDDL),
+                size=1_245_184,
+                version=f"{edition.version}.{edition.revision}",
+                content=f"{name} {edition.build}",
             )  # fmt: skip
         )

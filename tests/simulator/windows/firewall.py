@@ -184,6 +184,12 @@ class Firewall:
         self._profiles[profile.name] = profile
         self._store_profile(profile)
 
+    def set_profile(self, name: str, **changes: object) -> Profile:
+        """Change some settings of a profile."""
+        profile = replace(self._profiles[name], **changes)  # type: ignore[arg-type]  # fields are checked by Profile
+        self.put_profile(profile)
+        return profile
+
     def display(self, text: str) -> str:
         """A rule's text in the host's language."""
         return translate(FIREWALL_TEXTS, text, self.language)
@@ -214,9 +220,10 @@ class Firewall:
         rules = self.policy_rules() + local
         return [rule for rule in rules if rule.enabled and (not rule.profiles or rule.profiles & profile.bit)]
 
-    def admits(self, packet: Packet) -> bool:
+    def admits(self, packet: Packet, profile_bit: int | None = None) -> bool:
         """Whether the packet gets in: shields up, then block rules, then allow rules, then the default."""
-        name = next(name for name, bit in PROFILE_BITS.items() if bit == self.active())
+        wanted = self.active() if profile_bit is None else profile_bit
+        name = next(name for name, bit in PROFILE_BITS.items() if bit == wanted)
         profile = self.effective_profile(name)
         if not self.running() or not profile.enabled:
             return True

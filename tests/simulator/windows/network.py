@@ -13,7 +13,9 @@ from tests.simulator.windows.listener import Listener
 from tests.simulator.windows.services import ServiceManager
 from tests.simulator.windows.sessions import Sessions
 
+OTHER_PROGRAM = r"C:\nginx\nginx.exe"
 LISTEN, ESTABLISHED = 2, 5
+CATEGORY_BITS = {0: 4, 1: 2, 2: 1}
 SYSTEM_PROCESS, OTHER_PROCESS = 4, 5120
 
 
@@ -40,20 +42,29 @@ class CacheEntry:
 
 @dataclass
 class Network:
-    """The network as the host sees it. ``category``: 0 public, 1 private, 2 domain (MSFT_NetConnectionProfile)."""
+    """The network as the host sees it. ``category``: 0 public, 1 private, 2 domain (MSFT_NetConnectionProfile).
+
+    ``management_category`` is that of a second network over which WinRM comes, None when there is one network.
+    """
 
     listener: Listener
     services: ServiceManager
     sessions: Sessions
     own_address: Callable[[], str]
     category: int = 1
+    management_category: int | None = None
     winrm_ports: tuple[int, ...] = (5985,)
     dns_cache: list[CacheEntry] = field(default_factory=list)
 
     @property
     def profile_bit(self) -> int:
-        """The firewall profile that the category selects."""
-        return {0: 4, 1: 2, 2: 1}[self.category]
+        """The firewall profile of the users' network."""
+        return CATEGORY_BITS[self.category]
+
+    @property
+    def management_bit(self) -> int:
+        """The firewall profile of the network over which WinRM comes."""
+        return CATEGORY_BITS[self.category if self.management_category is None else self.management_category]
 
     def tcp(self) -> list[Endpoint]:
         """Listeners and connections."""

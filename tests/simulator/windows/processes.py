@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.simulator.windows.network import OTHER_PROCESS, SYSTEM_PROCESS
+from tests.simulator.windows.network import OTHER_PROCESS, OTHER_PROGRAM, SYSTEM_PROCESS
 from tests.simulator.windows.services import RUNNING, ServiceManager
 
 
@@ -29,5 +29,5 @@ def processes(services: ServiceManager, port_taken: int) -> list[Process]:
             program = service.path.split(" -k ")[0].replace("%SystemRoot%", r"C:\Windows")
             rows.append(Process(service.process_id, program.rpartition("\\")[2], program))
     if port_taken:
-        rows.append(Process(OTHER_PROCESS, "nginx.exe", r"C:\nginx\nginx.exe"))
+        rows.append(Process(OTHER_PROCESS, "nginx.exe", OTHER_PROGRAM))
     return rows

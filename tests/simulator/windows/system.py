@@ -19,7 +19,7 @@ from tests.simulator.windows.files import FileSystem
 from tests.simulator.windows.firewall import Firewall, Packet
 from tests.simulator.windows.listener import Listener
 from tests.simulator.windows.machine import Machine
-from tests.simulator.windows.network import Network
+from tests.simulator.windows.network import OTHER_PROGRAM, Network
 from tests.simulator.windows.policy import GroupPolicy
 from tests.simulator.windows.registry import Registry
 from tests.simulator.windows.services import RUNNING, Service, ServiceManager
@@ -93,6 +93,15 @@ class Windows:
             if service.start != 4 and service.state != RUNNING and self._can_run(service):
                 self.services.force_running(name)
 
+    def settle(self) -> None:
+        """Make everything live that is stored, as if it had been so since the last boot."""
+        self.firewall.load_policy()
+        port_taken, flooded = self.listener.port_taken, self.listener.flooded
+        self.listener.boot()
+        if self.services.running("TermService"):
+            self.listener.start()
+        self.listener.port_taken, self.listener.flooded = port_taken, flooded
+
     def _can_run(self, service: Service) -> bool:
         return all(needed.start != 4 and self._can_run(needed) for needed in self.services.dependencies(service))
 
@@ -131,8 +140,13 @@ class Windows:
         if self.listener.path_blocked or not self.is_up:
             return False
         if port == self.listener.port_taken:
-            return self.firewall.admits(Packet(protocol, port, r"C:\nginx\nginx.exe", ""))
+            return self.firewall.admits(Packet(protocol, port, OTHER_PROGRAM, ""))
         return self.firewall.admits(Packet(protocol, port))
+
+    def admits_winrm(self) -> bool:
+        """Whether WinRM's port is open to the outside."""
+        packet = Packet("TCP", self.network.winrm_ports[0], "System", "")
+        return self.firewall.admits(packet, self.network.management_bit)
 
     def _policy_start_mode(self, name: str, start: int) -> None:
         service = self.services.find(name)

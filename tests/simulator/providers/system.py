@@ -1,0 +1,202 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The operating system, the computer, its accounts, processes, updates and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.simulator.providers.base import HostProvider, number, require_administrator, text
+from tests.simulator.providers.descriptors import from_embedded, merge, to_embedded
+from tests.simulator.windows.cmd import CommandShell
+from tests.simulator.windows.editions import CULTURE, LCID
+from tests.simulator.windows.files import Entry, parent
+from tests.simulator.windows.processes import processes
+from tests.simulator.windows.security import READ_CONTROL, WRITE_DAC, WRITE_OWNER, InvalidDescriptor
+from tests.simulator.windows.texts import ACCOUNT_TEXTS, translate
+from tests.simulator.wsman.provider import Caller, CimError, Instance, Values
+
+SHUTDOWN, REBOOT = 1, 2
+ACCESS_DENIED, INVALID_PARAMETER, UNKNOWN_FAILURE, PATH_NOT_FOUND = 2, 21, 8, 9
+SYSTEM_32 = r"C:\Windows\system32"
+
+
+@dataclass
+class OperatingSystem(HostProvider):
+    """Win32_OperatingSystem."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        windows, edition = self.windows, self.windows.edition
+        yield Instance("Win32_OperatingSystem", {
+            "Name": f"{edition.caption}|C:\\Windows|\\Device\\Harddisk0\\Partition2", "Caption": edition.caption,
+            "Version": edition.version, "BuildNumber": str(edition.build), "ProductType": edition.product_type,
+            "OperatingSystemSKU": edition.sku, "OSArchitecture": "64-bit", "OSLanguage": LCID[windows.language],
+            "MUILanguages": [CULTURE[windows.language]], "CSName": windows.machine.computer_name,
+            "LastBootUpTime": windows.booted, "LocalDateTime": windows.clock.now(),
+            "InstallDate": datetime(2025, 3, 4, 10, 0, tzinfo=windows.clock.now().tzinfo), "SystemDrive": "C:",
+            "SystemDirectory": SYSTEM_32, "WindowsDirectory": r"C:\Windows",
+        })  # fmt: skip
+
+    def invoke(
+        self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
+    ) -> Values:
+        require_administrator(caller, "CIMWin32")
+        if method == "SetDateTime":
+            moment = args.get("LocalDateTime")
+            if not isinstance(moment, datetime):
+                return {"ReturnValue": 87}
+            self.windows.clock.set(moment)
+            return {"ReturnValue": 0}
+        return {"ReturnValue": self._shutdown(method, number(args.get("Flags")))}
+
+    def _shutdown(self, method: str, flags: int) -> int:
+        what = {"Reboot": REBOOT, "Shutdown": SHUTDOWN}.get(method, flags & 0xB)
+        if what == 0:
+            self.windows.sessions.log_off_all()
+        elif what == REBOOT:
+            self.windows.reboot()
+        else:
+            self.windows.shut_down()
+        return 0
+
+
+@dataclass
+class ComputerSystem(HostProvider):
+    """Win32_ComputerSystem."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        machine, server = self.windows.machine, self.windows.edition.server
+        member = bool(machine.domain)
+        yield Instance("Win32_ComputerSystem", {
+            "Name": machine.computer_name, "DNSHostName": machine.computer_name,
+            "Domain": machine.domain or "WORKGROUP", "PartOfDomain": member, "Workgroup": None if member else "WORKGROUP",
+            "DomainRole": (3 if member else 2) if server else int(member), "Manufacturer": "VMware, Inc.",
+            "Model": "VMware20,1", "Roles": ["LM_Workstation", "LM_Server", "NT"], "TotalPhysicalMemory": 8589398016,
+            "UserName": None, "CurrentTimeZone": 0, "SystemType": "x64-based PC",
+        })  # fmt: skip
+
+
+@dataclass
+class UserAccounts(HostProvider):
+    """Win32_UserAccount: local accounts."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        machine = self.windows.machine
+        for account in machine.accounts.values():
+            name = translate(ACCOUNT_TEXTS, account.name, self.windows.language)
+            yield Instance("Win32_UserAccount", {
+                "Domain": machine.computer_name, "Name": name, "Caption": f"{machine.computer_name}\\{name}",
+                "SID": account.sid, "SIDType": 1, "LocalAccount": True, "Disabled": False, "Lockout": False,
+                "PasswordExpires": False, "AccountType": 512, "Status": "OK", "FullName": "",
+            })  # fmt: skip
+
+
+@dataclass
+class Processes(HostProvider):
+    """Win32_Process: what runs, and Create."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        for process in processes(self.windows.services, self.windows.listener.port_taken):
+            yield Instance("Win32_Process", {
+                "Handle": str(process.number), "ProcessId": process.number, "Name": process.name,
+                "Caption": process.name, "ExecutablePath": process.path or None, "CommandLine": process.path or None,
+                "SessionId": 0, "CreationDate": self.windows.booted,
+            })  # fmt: skip
+
+    def invoke(
+        self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
+    ) -> Values:
+        require_administrator(caller, "CIMWin32")
+        if method != "Create":
+            return {"ReturnValue": ACCESS_DENIED}
+        line = text(args.get("CommandLine"))
+        if self.windows.switches["process_create"] == "blocked":
+            return {"ProcessId": None, "ReturnValue": UNKNOWN_FAILURE}
+        output = CommandShell(self.windows, caller, caller.name).run(line)
+        if not output.known:
+            return {"ProcessId": None, "ReturnValue": PATH_NOT_FOUND}
+        return {"ProcessId": 7000 + len(line), "ReturnValue": 0}
+
+
+UPDATES = {14393: "KB5040434", 17763: "KB5053596", 20348: "KB5053603", 19045: "KB5053606", 26100: "KB5053598"}
+
+
+@dataclass
+class Updates(HostProvider):
+    """Win32_QuickFixEngineering."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        date = {"en": "3/11/2025", "de": "11.03.2025", "ja": "2025/03/11"}[self.windows.language]
+        yield Instance("Win32_QuickFixEngineering", {
+            "HotFixID": UPDATES[self.windows.edition.build], "InstalledOn": date, "Description": "Security Update",
+            "InstalledBy": r"NT AUTHORITY\SYSTEM", "CSName": self.windows.machine.computer_name,
+            "ServicePackInEffect": "", "Caption": "https://support.microsoft.com/", "FixComments": "",
+        })  # fmt: skip
+
+
+@dataclass
+class Files(HostProvider):
+    """CIM_DataFile, Win32_Directory with ``folders``, or both with None."""
+
+    folders: bool | None = False
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        return [self._instance(entry) for entry in self.windows.files.all() if self.folders in (None, entry.folder)]
+
+    def _instance(self, entry: Entry) -> Instance:
+        name = entry.path.rpartition("\\")[2]
+        stem, _dot, extension = name.rpartition(".") if "." in name else (name, "", "")
+        values: dict[str, object] = {
+            "Name": entry.path.lower(), "Caption": entry.path.lower(), "Drive": "c:", "Path": parent(entry.path)[2:].lower() + "\\",
+            "FileName": stem.lower(), "Extension": extension, "FileType": "", "Hidden": False, "System": False,
+            "Readable": True, "Writeable": True, "AccessMask": 0x1200A9, "CreationDate": self.windows.booted,
+            "LastModified": self.windows.booted,
+        }  # fmt: skip
+        if entry.folder:
+            return Instance("Win32_Directory", values)
+        return Instance("CIM_DataFile", {**values, "FileSize": entry.size, "Version": entry.version or None,
+                                         "Manufacturer": "Microsoft Corporation"})  # fmt: skip
+
+
+@dataclass
+class FileSecurity(HostProvider):
+    """Win32_LogicalFileSecuritySetting: descriptors of files and folders, as far as the caller may see them."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        for entry in self.windows.files.all():
+            yield Instance("Win32_LogicalFileSecuritySetting", {
+                "Path": entry.path, "Caption": entry.path, "ControlFlags": entry.descriptor.control,
+                "OwnerPermissions": False,
+            })  # fmt: skip
+
+    def invoke(
+        self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
+    ) -> Values:
+        entry = self.windows.files.find(text((keys or {}).get("Path")))
+        if entry is None:
+            raise CimError(0x80041002, operation="ExecMethod", provider="SECRCW32")
+        if method == "GetSecurityDescriptor":
+            if not self._may_read(entry, caller):
+                return {"Descriptor": None, "ReturnValue": ACCESS_DENIED}
+            return {"Descriptor": to_embedded(entry.descriptor), "ReturnValue": 0}
+        return {"ReturnValue": self._set(entry, args, caller)}
+
+    def _may_read(self, entry: Entry, caller: Caller) -> bool:
+        if "\\crypto\\" in entry.path.lower() and not entry.folder and self.windows.switches["key_descriptor_readable"]:
+            return caller.is_administrator
+        return entry.descriptor.allows(caller, READ_CONTROL)
+
+    def _set(self, entry: Entry, args: Values, caller: Caller) -> int:
+        try:
+            new = merge(entry.descriptor, from_embedded(args.get("Descriptor")))
+        except InvalidDescriptor:
+            return INVALID_PARAMETER
+        wanted = WRITE_DAC | (WRITE_OWNER if new.owner != entry.descriptor.owner else 0)
+        if not entry.descriptor.allows(caller, wanted):
+            return ACCESS_DENIED
+        self.windows.files.set_descriptor(entry.path, new)
+        return 0

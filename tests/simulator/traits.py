@@ -1,0 +1,124 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Oddities of healthy hosts: nothing here is a fault, and none may be taken for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.simulator.breakages import CUSTOM_PORT
+from tests.simulator.windows.certificates import LISTENER, POLICY
+from tests.simulator.windows.firewall import Rule
+from tests.simulator.windows.listener import TERMINAL_SERVER
+from tests.simulator.windows.policy import PolicyObject, PolicyValue
+from tests.simulator.windows.registry import Type
+from tests.simulator.windows.system import Windows
+
+SHELL_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WinRM\Service\WinRS"
+LANGUAGE_TRAITS = {"german": "de", "japanese": "ja"}
+NOISE_SECONDS = 30.0
+
+
+class UnknownTrait(ValueError):
+    """A name that no trait has."""
+
+
+@dataclass(frozen=True)
+class Trait:
+    """What makes a host odd."""
+
+    meaning: str
+    give: Callable[[Windows], None]
+
+
+def apply_trait(windows: Windows, name: str) -> None:
+    """Give a host a trait. Raises UnknownTrait."""
+    if name not in TRAITS:
+        raise UnknownTrait(f"unknown trait {name!r}; known: {', '.join(TRAITS)}")
+    TRAITS[name].give(windows)
+    windows.settle()
+
+
+def language_of(traits: tuple[str, ...], language: str) -> str:
+    """The language that a host's traits ask for, else ``language``."""
+    return next((LANGUAGE_TRAITS[name] for name in traits if name in LANGUAGE_TRAITS), language)
+
+
+def _value(key: str, name: str, number: int) -> Callable[[Windows], None]:
+    return lambda windows: windows.registry.put_dword(key, name, number)
+
+
+def _custom_port(windows: Windows) -> None:
+    windows.registry.put_dword(LISTENER, "PortNumber", CUSTOM_PORT)
+    for protocol in ("TCP", "UDP"):
+        windows.firewall.put(
+            Rule(f"RDP-{CUSTOM_PORT}-{protocol}", f"Remote access {CUSTOM_PORT} ({protocol})", enabled=True,
+                 protocol=protocol, local_ports=(str(CUSTOM_PORT),))
+        )  # fmt: skip
+
+
+def _cis(windows: Windows) -> None:
+    numbers = {
+        "SecurityLayer": 2, "UserAuthentication": 1, "MinEncryptionLevel": 3, "fPromptForPassword": 1,
+        "fEncryptRPCTraffic": 1, "fDisableCdm": 1, "DisablePasswordSaving": 1, "MaxIdleTime": 900000,
+        "MaxDisconnectionTime": 60000,
+    }  # fmt: skip
+    values = tuple(PolicyValue(POLICY, name, Type.DWORD, number) for name, number in numbers.items())
+    windows.policy.link(PolicyObject("{C15C15C1-0000-4000-8000-000000000001}", "CIS Level 2", values))
+
+
+def _domain_member(windows: Windows) -> None:
+    windows.machine.domain = "corp.example"
+    windows.registry.put(r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters", "Domain", Type.SZ, "corp.example")
+    windows.services.configure(windows.services["Netlogon"], 2)
+    windows.services.force_running("Netlogon")
+    windows.network.category = 2
+    windows.certificates.issue()
+
+
+def _many_sessions(windows: Windows) -> None:
+    for number in range(12):
+        windows.sessions.add(f"user{number:02}", active=number % 3 != 0)
+
+
+def _noise(windows: Windows) -> None:
+    """Another server on the host fails its handshakes again and again, for reasons of its own."""
+    windows.events.schannel(36870)
+    windows.clock.after(NOISE_SECONDS, lambda: _noise(windows))
+
+
+def _ntlm_denied(windows: Windows) -> None:
+    windows.registry.put_dword(r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0", "RestrictReceivingNTLMTraffic", 2)
+    windows.listener.ntlm_denied = True
+
+
+def _orphan_policy(windows: Windows) -> None:
+    for name, number in {"UserAuthentication": 1, "SecurityLayer": 2, "MinEncryptionLevel": 3}.items():
+        windows.registry.put_dword(POLICY, name, number)
+
+
+def _nothing(windows: Windows) -> None:
+    """The language is chosen when the host is installed."""
+
+
+TRAITS: Mapping[str, Trait] = {
+    "custom_port": Trait(f"listens on {CUSTOM_PORT}, with its own firewall rules", _custom_port),
+    "session_host_role": Trait("has the Remote Desktop Session Host role", _value(TERMINAL_SERVER, "TSAppCompat", 1)),
+    "nla_off_by_intent": Trait("does without network level authentication", _value(LISTENER, "UserAuthentication", 0)),
+    "negotiate_layer": Trait("SecurityLayer 1: TLS where the client can", _value(LISTENER, "SecurityLayer", 1)),
+    "cis_hardened": Trait("a policy object holds the CIS Level 2 values", _cis),
+    "orphan_policy": Trait("harmless values in the policy hive that nobody owns", _orphan_policy),
+    "tcp_only": Trait("no UDP transport (SelectTransport=1)", _value(LISTENER, "SelectTransport", 1)),
+    "no_shell": Trait("policy forbids remote shells", _value(SHELL_POLICY, "AllowRemoteShellAccess", 0)),
+    "citrix": Trait("another vendor's protocol object drives the listener", lambda windows: windows.registry.put(
+        LISTENER, "CitrixBackupRdpTcpLoadableProtocolObject", Type.SZ, "{5828227c-20cf-4408-b73f-73ab70b8849f}")),
+    "domain_member": Trait("is a member of a domain", _domain_member),
+    "many_sessions": Trait("has twelve sessions, four of them disconnected", _many_sessions),
+    "german": Trait("a German build", _nothing),
+    "japanese": Trait("a Japanese build", _nothing),
+    "schannel_noise": Trait("Schannel 36870 every 30 s from another server on the host", _noise),
+    "ntlm_denied": Trait("inbound NTLM is denied; users have Kerberos", _ntlm_denied),
+}  # fmt: skip
