@@ -122,8 +122,8 @@ class Engine:
         """Answer one request.
 
         `caller` is None when nobody has authenticated: 401, except for Identify with the HTTP header that allows it
-        (`identify_header`). `encrypted` is whether TLS or message encryption protects the message: without it the service
-        answers 500 with an empty body unless AllowUnencrypted (MS-WSMV 3.1.4.1.29.1).
+        (`identify_header`). `encrypted` is whether TLS or message encryption protects the message: without it the
+        service answers 500 with an empty body unless AllowUnencrypted (MS-WSMV 3.1.4.1.29.1).
         """
         if len(body) > self.limits.envelope:
             return Answer(413)
@@ -137,6 +137,10 @@ class Engine:
         answer = self._disturbed(message, plan, lambda: self._perform(message, caller))
         self.host.after_operation(operation, len(body), len(answer.body))
         return answer
+
+    def not_supported(self) -> Answer:
+        """Refuse a request in chunks (MS-WSMV 3.1.4.1.31.8)."""
+        return Answer(500, fault_document(fault(faults.NOT_SUPPORTED), self._context(_Message("invalid"))))
 
     @property
     def limits(self) -> Limits:
@@ -258,8 +262,8 @@ class Engine:
         if used >= most:
             text = (
                 "The WS-Management service cannot process the request. This user is allowed a maximum number of "
-                f"{most} concurrent operations, which has been exceeded. Close existing operations for this user, or raise "
-                "the quota for this user. "
+                f"{most} concurrent operations, which has been exceeded. Close existing operations for this user, or "
+                "raise the quota for this user. "
             )
             raise fault(faults.TOO_MANY_OPERATIONS, text=text)
 

@@ -222,10 +222,6 @@ def _check_addressing(fields: Mapping[str, Element]) -> None:
             and target.findtext(names.tag(names.ADDRESSING, "Address"), "").strip() != names.ANONYMOUS
         ):
             raise fault(faults.ADDRESSING_MODE)
-    for namespace, name in ((names.ADDRESSING, "Action"), (names.WSMAN, "ResourceURI")):
-        found = fields.get(names.tag(namespace, name))
-        if found is not None and not xml.understood(found):
-            raise fault(faults.INVALID_HEADER)
 
 
 def _check_locale(fields: Mapping[str, Element]) -> None:
