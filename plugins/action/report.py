@@ -37,10 +37,12 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_diff = False
 
+    spec: t.ClassVar[t.Mapping[str, t.Mapping[str, t.Any]]] = OPTIONS
+
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Collect the hosts' results, write the report, show the table."""
         result = super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(argument_spec=dict(OPTIONS))
+        _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec))
         variables = task_vars or {}
         hosts = options["hosts"] or variables["ansible_play_batch"]
         entries, left_out = self._collect(hosts, options["variable"], variables["hostvars"])

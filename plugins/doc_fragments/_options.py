@@ -1,0 +1,117 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that modules share. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """One fragment for each concern; a module extends those that it has."""
+
+    WIRE = r"""
+options:
+  uri_style:
+    description:
+      - How classes are named in WS-Management requests.
+      - V(wmi) names them as C(http://schemas.microsoft.com/wbem/wsman/1/wmi/NAMESPACE/CLASS).
+      - V(dmtf) names them as C(http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CLASS) with the namespace as the
+        selector C(__cimnamespace), as the CIM cmdlets of Windows do. Try it where a filter on the way refuses the
+        other.
+    type: str
+    choices:
+      - wmi
+      - dmtf
+    default: wmi
+"""
+
+    PROBE = r"""
+options:
+  rdp_host:
+    description:
+      - Name or address under which users reach the host, for the probe.
+      - Defaults to C(ansible_host), or the inventory name.
+    type: str
+  rdp_port:
+    description:
+      - TCP port to probe. Set it where users reach the host through a port that is forwarded.
+      - Defaults to the port of the host's own listener (C(PortNumber) of C(RDP-Tcp)).
+    type: int
+  probe_from:
+    description:
+      - Where the Remote Desktop handshake is tried from.
+      - V(controller) tries it from the controller.
+      - V(none) tries none, for a controller that has no way to the host's Remote Desktop port. The proof then is
+        what the host says of itself, or what probes on other nodes say, and nothing is called blocked.
+    type: str
+    choices:
+      - controller
+      - none
+    default: controller
+"""
+
+    PROBES = r"""
+options:
+  probes:
+    description:
+      - Results of M(winfleet.rdp.probe_info) that other nodes have brought, each the value of
+        RV(winfleet.rdp.probe_info#module:probe).
+    type: list
+    elements: dict
+    default: []
+"""
+
+    RESTART = r"""
+options:
+  restart:
+    description:
+      - Whether the service C(TermService) may be restarted where a change is not live without. A restart disconnects
+        every Remote Desktop session; WinRM is not touched. Where C(MaxDisconnectionTime) is set, Windows logs
+        disconnected users off after that time.
+      - V(never) leaves the restart to you and says so in RV(ignore:needs).
+      - V(when_idle) restarts only while nobody has a session.
+      - V(always) restarts also while users are connected.
+    type: str
+    choices:
+      - never
+      - when_idle
+      - always
+    default: when_idle
+"""
+
+    RUN = r"""
+options:
+  run_id:
+    description:
+      - Name of the run under which the changes are journaled on the host, and by which M(winfleet.rdp.rollback)
+        finds them.
+      - At most 64 letters, digits, dots, underscores and dashes. Made from the time when it is not given.
+    type: str
+  allow_reboot:
+    description:
+      - Whether the host may be rebooted where a change needs that. No change of this release needs a reboot.
+    type: bool
+    default: false
+"""
+
+    POLICY = r"""
+options:
+  remove_orphaned_policy:
+    description:
+      - Whether a policy value that no policy owns any more may be removed, where it keeps a wanted value from having
+        effect. Repair scripts and hardening roles leave such values behind.
+      - A value that a group policy object, the local policy or a management agent owns is never touched, but
+        reported in RV(ignore:policy_held).
+    type: bool
+    default: false
+"""
+
+    SINCE = r"""
+options:
+  since:
+    description:
+      - How far back events are read, as a number and a unit, C(s), C(m), C(h) or C(d), such as V(10m) or V(2h).
+    type: str
+    default: 10m
+"""

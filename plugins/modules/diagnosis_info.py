@@ -1,0 +1,274 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done by plugins/action/diagnosis_info.py on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: diagnosis_info
+short_description: Find out why Remote Desktop fails on Windows hosts
+version_added: 0.1.0
+author:
+  - winfleet.rdp contributors (@winfleet)
+description:
+  - Tries the Remote Desktop handshake from the controller, reads from the host what can explain the outcome, and
+    ranks the known causes by the evidence. A client's C(Error code 0x904, extended error code 0x7) is a symptom of
+    many of them.
+  - A host whose handshake passes costs a handful of requests; deeper readers run only where the evidence asks for
+    them.
+  - Says with each cause what cures it, at what risk, and how to see that it is gone, and says what could not be read
+    and what that leaves open.
+  - Changes nothing.
+options:
+  observation:
+    description:
+      - A saved RV(winfleet.rdp.host_info#module:observation), analysed as it is. No connection is made then, and no
+        probe; one that the observation has counts.
+    type: dict
+  depth:
+    description:
+      - V(auto) reads in proportion to the trouble.
+      - V(full) reads every area whatever the probe says.
+    type: str
+    choices:
+      - auto
+      - full
+    default: auto
+extends_documentation_fragment:
+  - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.info
+  - winfleet.rdp._options.since
+  - winfleet.rdp._options.probe
+  - winfleet.rdp._options.probes
+  - winfleet.rdp._options.wire
+seealso:
+  - module: winfleet.rdp.remediate
+  - module: winfleet.rdp.host_info
+  - module: winfleet.rdp.probe_info
+  - module: winfleet.rdp.report
+"""
+
+EXAMPLES = r"""
+- name: Find out what is wrong
+  winfleet.rdp.diagnosis_info:
+  register: diagnosis
+
+- name: Show the causes, the most direct first
+  ansible.builtin.debug:
+    msg: "{{ diagnosis.findings | map(attribute='title') }}"
+
+- name: Probe from a node in the users' network
+  winfleet.rdp.probe_info:
+  delegate_to: jumphost.example.org
+  register: from_users
+
+- name: Diagnose without a probe from the controller, which may not reach that port
+  winfleet.rdp.diagnosis_info:
+    probe_from: none
+    probes:
+      - "{{ from_users.probe }}"
+
+- name: Analyse an observation that was saved earlier
+  winfleet.rdp.diagnosis_info:
+    observation: "{{ lookup('ansible.builtin.file', 'observations/win01.json') | from_json }}"
+"""
+
+RETURN = r"""
+verdict:
+  description:
+    - How the host stands, in one word.
+    - V(healthy) means that the handshake passes and no direct finding remains.
+    - V(repairable) means that M(winfleet.rdp.remediate) can cure something.
+    - V(policy_held) means that policy decides it, V(blocked_on_path) that something between the prober and the host
+      drops the connection, V(not_rdp) that another program answers on the port, V(unresolved) that nothing that was
+      read explains the failure or no module cures it.
+  returned: success
+  type: str
+  sample: repairable
+findings:
+  description: The causes that the evidence shows, the most direct first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Name of the cause.
+      type: str
+    title:
+      description: The cause in words.
+      type: str
+    relation:
+      description:
+        - V(direct) explains the failure that users have, V(contributing) adds to it, V(unrelated) is wrong but
+          demonstrably not the reason.
+      type: str
+    confidence:
+      description: V(high), V(medium) or V(low).
+      type: str
+    severity:
+      description: V(critical), V(high), V(medium) or V(low).
+      type: str
+    stage:
+      description: The stage of a connection that it breaks, V(name), V(tcp), V(x224), V(tls), V(ntlm) or V(session).
+      type: str
+    evidence:
+      description: What was observed, each with C(what), C(value) and C(source).
+      type: list
+      elements: dict
+    remedies:
+      description: The modules that cure it, the smallest first. None means that only a person can.
+      type: list
+      elements: str
+    risk:
+      description: The risk of the cure, V(none), V(low), V(medium) or V(high).
+      type: str
+    by_hand:
+      description: What to do where no module cures it.
+      type: str
+    verify:
+      description: How to see that it is gone.
+      type: str
+    hides:
+      description: Whether more may be wrong behind it, since the probe cannot see past its stage.
+      type: bool
+    sources:
+      description: Where the cause is documented.
+      type: list
+      elements: str
+  sample:
+    - id: firewall_rule_disabled
+      title: no firewall rule lets Remote Desktop in; the built-in one is disabled
+      relation: direct
+      confidence: high
+      severity: critical
+      stage: tcp
+      evidence:
+        - what: rule RemoteDesktop-UserMode-In-TCP
+          value: disabled
+          source: MSFT_NetFirewallRule
+        - what: active firewall profiles
+          value: domain
+          source: MSFT_NetConnectionProfile
+      remedies:
+        - firewall
+      risk: low
+      by_hand: ""
+      verify: "probe_info: the TCP stage opens"
+      hides: true
+      sources:
+        -
+          https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/rules
+open_questions:
+  description: What could not be read or explained, and what that leaves open.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - no probe was made, so nothing is known about the path to the host and the live handshake
+plan:
+  description: The changes that M(winfleet.rdp.remediate) would make, in order, as
+    RV(winfleet.rdp.remediate#module:changes).
+  returned: success
+  type: list
+  elements: dict
+compliance:
+  description:
+    - The items of the CIS benchmarks and DISA STIGs that the changes of RV(plan) would touch, each once. The number
+      of a CIS item moves between versions of a benchmark; its last parts stay.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    benchmark:
+      description: The benchmark and its level.
+      type: str
+    item:
+      description: The item.
+      type: str
+    effect:
+      description: V(restores) or V(breaks).
+      type: str
+  sample:
+    - benchmark: CIS Microsoft Windows Benchmarks, L1
+      item: 18.10.57.3.9.3
+      effect: restores
+policy_held:
+  description: Wanted values that policy decides otherwise. They are not written, since that would be without effect.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    state:
+      description: V(policy_held), or V(policy_orphaned) where nobody was found who owns the policy value.
+      type: str
+    setting:
+      description: The setting.
+      type: str
+    value:
+      description: What policy sets it to.
+      type: raw
+    wanted:
+      description: What was wanted.
+      type: raw
+    path:
+      description: The registry value of the policy.
+      type: str
+    policy:
+      description: Where an administrator finds the policy.
+      type: str
+    owner:
+      description: The group policy object, or what else wrote the value.
+      type: str
+  sample:
+    - state: policy_held
+      setting: security_layer
+      value: 0
+      wanted: 2
+      path: HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\SecurityLayer
+      policy: >-
+        Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services\Remote Desktop
+        Session Host\Security\Require use of specific security layer for remote (RDP) connections
+      owner: Legacy clients
+refused:
+  description: What was wanted and is not done, with what it would cost and what helps instead.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    message:
+      description: Why not, and what to do.
+      type: str
+    option:
+      description: The option that it is about, if one is.
+      type: str
+probe:
+  description: The handshake, as RV(winfleet.rdp.probe_info#module:probe); none where none was made.
+  returned: success
+  type: dict
+identity:
+  description: Name, domain, version, role, language, boot time and clock of the host; none where it could not be
+    read.
+  returned: success
+  type: dict
+  sample:
+    computer_name: WIN01
+    domain: example.org
+    in_domain: true
+    caption: Microsoft Windows Server 2022 Standard
+    version: 10.0.20348
+    build: 20348
+    product_type: 3
+    language: 1033
+    boot_time: "2026-05-20T03:10:44+00:00"
+    local_time: "2026-06-01T14:00:00+02:00"
+    clock_offset_s: 0.4
+operations:
+  description: How many WS-Management operations the task took on the host.
+  returned: success
+  type: int
+  sample: 9
+"""

@@ -1,0 +1,280 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done by plugins/action/firewall.py on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: firewall
+short_description: Let Remote Desktop through Windows Firewall by its built-in rules
+version_added: 0.1.0
+author:
+  - winfleet.rdp contributors (@winfleet)
+description:
+  - Opens or closes the built-in rules C(RemoteDesktop-UserMode-In-TCP) and C(RemoteDesktop-UserMode-In-UDP), for the
+    port that the listener is set to and the wanted network profiles.
+  - Rules are found by name, never by display name or group, which are localised.
+  - A rule that is for any profile while it is disabled is narrowed to the wanted profiles before it is enabled, so
+    that no public network is opened on the way.
+  - The firewall itself is never switched off, no rule is created or removed, and no other rule is touched.
+options:
+  state:
+    description:
+      - V(enabled) lets connections to the listener's port in.
+      - V(disabled) disables the built-in rules.
+    type: str
+    choices:
+      - enabled
+      - disabled
+    default: enabled
+  profiles:
+    description:
+      - The profiles that the rules are to be for, exactly.
+      - V(active) stands for the profiles of the networks that the host is connected to now.
+      - When it is not given, the active profiles are added to those that an enabled rule has.
+    type: list
+    elements: str
+    choices:
+      - active
+      - domain
+      - private
+      - public
+      - any
+  transports:
+    description:
+      - Which of the built-in rules are meant.
+    type: list
+    elements: str
+    choices:
+      - tcp
+      - udp
+    default:
+      - tcp
+      - udp
+  remote_addresses:
+    description:
+      - The only addresses that may connect, as addresses, ranges, subnets, or the words V(LocalSubnet) and V(Any).
+      - Left as they are when not given.
+    type: list
+    elements: str
+extends_documentation_fragment:
+  - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.fix
+  - winfleet.rdp._options.run
+  - winfleet.rdp._options.restart
+  - winfleet.rdp._options.probe
+  - winfleet.rdp._options.probes
+  - winfleet.rdp._options.wire
+seealso:
+  - module: winfleet.rdp.remote_desktop
+  - module: winfleet.rdp.diagnosis_info
+  - module: winfleet.rdp.rollback
+  - name: MSFT_NetFirewallRule
+    description: The class of firewall rules.
+    link: https://learn.microsoft.com/windows/win32/fwp/wmi/wfascimprov/msft-netfirewallrule
+"""
+
+EXAMPLES = r"""
+- name: Let Remote Desktop in on the networks that the hosts are connected to
+  winfleet.rdp.firewall:
+
+- name: Let it in on domain networks alone, and from the administrators' network alone
+  winfleet.rdp.firewall:
+    profiles:
+      - domain
+    remote_addresses:
+      - 192.0.2.0/24
+
+- name: Use TCP only
+  winfleet.rdp.firewall:
+    state: disabled
+    transports:
+      - udp
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - The changes in the order in which they were made, in check mode those that would be made.
+    - Each was journaled on the host before it was made, and M(winfleet.rdp.rollback) undoes it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    remedy:
+      description: The module whose fix this is.
+      type: str
+    kind:
+      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule) or V(restart).
+      type: str
+    item:
+      description: The registry value with its key, the service's name, or the name of the firewall rule.
+      type: str
+    before:
+      description: What was there. None means that it was absent.
+      type: raw
+    after:
+      description: What is there now.
+      type: raw
+    undo:
+      description: V(exact) is undone by roll-back, V(none) needs no undoing and is listed by it.
+      type: str
+    reason:
+      description: Why it is made, in one sentence.
+      type: str
+    risk:
+      description: V(none), V(low), V(medium) or V(high).
+      type: str
+    compliance:
+      description: The benchmark items that it breaks or restores, as in RV(compliance).
+      type: list
+      elements: dict
+  sample:
+    - remedy: firewall
+      kind: firewall_rule
+      item: RemoteDesktop-UserMode-In-TCP
+      before:
+        enabled: false
+        profiles: 0
+      after:
+        enabled: true
+        profiles: 1
+      undo: exact
+      reason: the built-in rule does not let connections to port 3389 in
+      risk: medium
+      compliance: []
+diff:
+  description: Before and after of every item, shown with C(--diff).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: The item.
+      type: str
+    after_header:
+      description: The item.
+      type: str
+    before:
+      description: What it was.
+      type: str
+    after:
+      description: What it becomes.
+      type: str
+policy_held:
+  description: Wanted values that policy decides otherwise. They are not written, since that would be without effect.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    state:
+      description: V(policy_held), or V(policy_orphaned) where nobody was found who owns the policy value.
+      type: str
+    setting:
+      description: The setting.
+      type: str
+    value:
+      description: What policy sets it to.
+      type: raw
+    wanted:
+      description: What was wanted.
+      type: raw
+    path:
+      description: The registry value of the policy.
+      type: str
+    policy:
+      description: Where an administrator finds the policy.
+      type: str
+    owner:
+      description: The group policy object, or what else wrote the value.
+      type: str
+  sample:
+    - state: policy_held
+      setting: security_layer
+      value: 0
+      wanted: 2
+      path: HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\SecurityLayer
+      policy: >-
+        Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services\Remote Desktop
+        Session Host\Security\Require use of specific security layer for remote (RDP) connections
+      owner: Legacy clients
+refused:
+  description: What was wanted and is not done, with what it would cost and what helps instead. The task fails where
+    there is any.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    message:
+      description: Why not, and what to do.
+      type: str
+    option:
+      description: The option that it is about, if one is.
+      type: str
+notes:
+  description: What else is worth knowing about the run.
+  returned: success
+  type: list
+  elements: str
+compliance:
+  description:
+    - The items of the CIS benchmarks and DISA STIGs that the changes touch, each once. The number of a CIS item
+      moves between versions of a benchmark; its last parts stay.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    benchmark:
+      description: The benchmark and its level.
+      type: str
+    item:
+      description: The item.
+      type: str
+    effect:
+      description: V(restores) or V(breaks).
+      type: str
+  sample:
+    - benchmark: CIS Microsoft Windows Benchmarks, L1
+      item: 18.10.57.3.9.3
+      effect: restores
+needs:
+  description: What still has to happen before all changes are live.
+  returned: success
+  type: dict
+  contains:
+    restart:
+      description: Whether the service C(TermService) has to be restarted.
+      type: bool
+    reboot:
+      description: Whether the host has to be rebooted.
+      type: bool
+    why:
+      description: The reasons, in words.
+      type: list
+      elements: str
+  sample:
+    restart: true
+    reboot: false
+    why:
+      - a restart of TermService would cut 2 connected and 0 disconnected session(s); set restart to always to accept
+        that
+run_id:
+  description: The run under which the changes are journaled on the host.
+  returned: success
+  type: str
+  sample: 20260601T120000Z-5f0c1a2b
+proof:
+  description: The handshake after the last change, as RV(winfleet.rdp.probe_info#module:probe); none where nothing
+    was changed or probed.
+  returned: success
+  type: dict
+operations:
+  description: How many WS-Management operations the task took on the host.
+  returned: success
+  type: int
+  sample: 9
+"""

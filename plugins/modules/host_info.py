@@ -1,0 +1,149 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done by plugins/action/host_info.py on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: Read from Windows hosts all that decides about Remote Desktop
+version_added: 0.1.0
+author:
+  - winfleet.rdp contributors (@winfleet)
+description:
+  - Observes settings with the policy above them, services, firewall, listener and events, in a handful of requests.
+  - Each item is a value, absent, or unreadable. That Windows does not have it and that we may not see it are
+    different things.
+  - A saved RV(observation) can be analysed later without a connection, see
+    O(winfleet.rdp.diagnosis_info#module:observation).
+options:
+  areas:
+    description:
+      - What to read.
+      - V(identity) is name, domain, version and clock; V(settings) are the values of C(Terminal Server) and
+        C(RDP-Tcp) with their policies; V(services) are C(TermService) and those about it; V(firewall) are the rules
+        and profiles that touch Remote Desktop; V(listener) is who listens on the port; V(events) are the events of
+        Schannel and C(TermService) in the time of O(since).
+    type: list
+    elements: str
+    choices:
+      - identity
+      - settings
+      - services
+      - listener
+      - firewall
+      - events
+    default:
+      - identity
+      - settings
+      - services
+      - listener
+      - firewall
+      - events
+extends_documentation_fragment:
+  - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.info
+  - winfleet.rdp._options.since
+  - winfleet.rdp._options.wire
+seealso:
+  - module: winfleet.rdp.diagnosis_info
+  - module: winfleet.rdp.probe_info
+"""
+
+EXAMPLES = r"""
+- name: Observe everything
+  winfleet.rdp.host_info:
+  register: host
+
+- name: Show what decides whether connections are allowed
+  ansible.builtin.debug:
+    var: host.effective.deny_connections
+
+- name: Keep the observation for later
+  ansible.builtin.copy:
+    content: "{{ host.observation | to_nice_json }}"
+    dest: "observations/{{ inventory_hostname }}.json"
+    mode: "0600"
+  delegate_to: localhost
+
+- name: Read the settings alone
+  winfleet.rdp.host_info:
+    areas:
+      - settings
+"""
+
+RETURN = r"""
+observation:
+  description: What was read. An area that was not asked for is none; one that could not be read is named in
+    C(unread).
+  returned: success
+  type: dict
+  contains:
+    taken_at:
+      description: When, by the controller's clock, ISO 8601.
+      type: str
+    identity:
+      description: Name, domain, version, role, language, boot time and clock of the host.
+      type: dict
+    settings:
+      description:
+        - For each setting what is stored locally (C(local)) and by policy (C(policy)), each with C(state), which is
+          V(value), V(absent) or V(unreadable), C(data), C(type) and C(reason), and who wrote the policy value
+          (C(policy_owner)).
+      type: dict
+    terminal_services:
+      description: Whether the host has the TerminalServices namespace, which Home editions lack.
+      type: bool
+    services:
+      description: State, start mode, process and account of each service; sessions for C(TermService).
+      type: dict
+    firewall:
+      description: The rules that touch Remote Desktop, the profiles, and which of them are active.
+      type: dict
+    listener:
+      description: The port, the processes that listen on it, and how many connections are established.
+      type: dict
+    events:
+      description: Source, number, time and inserted strings of each event. Messages are left out, since they are
+        localised.
+      type: list
+      elements: dict
+    probe:
+      description: Always none here; M(winfleet.rdp.diagnosis_info) adds it.
+      type: dict
+    unread:
+      description: The areas and items that could not be read, and why.
+      type: dict
+effective:
+  description: Each setting as Windows acts on it.
+  returned: success
+  type: dict
+  contains:
+    value:
+      description: The number; none where no source settles Windows' default.
+      type: int
+    decided_by:
+      description: V(policy), V(local) or V(default).
+      type: str
+    word:
+      description: The number and its meaning.
+      type: str
+    path:
+      description: The registry value.
+      type: str
+  sample:
+    deny_connections:
+      value: 1
+      decided_by: policy
+      word: 1 (denied)
+      path: HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\fDenyTSConnections
+operations:
+  description: How many WS-Management operations the task took on the host.
+  returned: success
+  type: int
+  sample: 9
+"""

@@ -1,0 +1,350 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done by plugins/action/remediate.py on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: remediate
+short_description: Diagnose, repair and prove Remote Desktop on Windows hosts in one task
+version_added: 0.1.0
+author:
+  - winfleet.rdp contributors (@winfleet)
+description:
+  - Works in a closed loop. It diagnoses as M(winfleet.rdp.diagnosis_info) does, makes the least change that cures
+    the most direct cause, tries the handshake again, and goes on until nothing direct is left that it can cure.
+  - A step is kept when the evidence of its cause is gone, when the handshake gets further, or while it waits for a
+    restart. Otherwise it is taken back if it carries risk.
+  - A healthy host is only looked at. In check mode the plan is returned, and RV(changes) of a real run are a part of
+    it in the same order.
+  - Nothing is repaired by lowering security, and a value that policy sets is never written under.
+options:
+  remedies:
+    description:
+      - The fixes that may be used, named as the modules.
+    type: list
+    elements: str
+    choices:
+      - remote_desktop
+      - firewall
+      - security_layer
+    default:
+      - remote_desktop
+      - firewall
+      - security_layer
+  exclude:
+    description:
+      - Fixes that may not be used, whatever O(remedies) says.
+    type: list
+    elements: str
+    choices:
+      - remote_desktop
+      - firewall
+      - security_layer
+    default: []
+  max_risk:
+    description:
+      - The highest risk of a change that may be made. A fix of which one change is riskier is not begun.
+    type: str
+    choices:
+      - none
+      - low
+      - medium
+      - high
+    default: medium
+extends_documentation_fragment:
+  - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.fix
+  - winfleet.rdp._options.run
+  - winfleet.rdp._options.restart
+  - winfleet.rdp._options.since
+  - winfleet.rdp._options.probe
+  - winfleet.rdp._options.probes
+  - winfleet.rdp._options.wire
+seealso:
+  - module: winfleet.rdp.diagnosis_info
+  - module: winfleet.rdp.rollback
+  - module: winfleet.rdp.report
+"""
+
+EXAMPLES = r"""
+- name: See what would be done
+  winfleet.rdp.remediate:
+  check_mode: true
+  diff: true
+  register: planned
+
+- name: Repair what is broken, restarting the service only where nobody is connected
+  winfleet.rdp.remediate:
+  register: remediation
+
+- name: Leave firewalls to those who own them, and take low risk only
+  winfleet.rdp.remediate:
+    exclude:
+      - firewall
+    max_risk: low
+
+- name: Fail where the host is not well afterwards
+  ansible.builtin.assert:
+    that: remediation.verdict in ['healthy', 'repaired']
+    fail_msg: "{{ remediation.summary }}"
+"""
+
+RETURN = r"""
+verdict:
+  description:
+    - How the host stands, in one word.
+    - V(healthy) means that the handshake passed and no direct finding was there; V(repaired) that this is so after
+      the changes; V(repairable), in check mode, that some change would be made.
+    - V(improved) means that the handshake gets further than before and something is still wrong.
+    - V(needs_restart) and V(needs_reboot) mean that changes wait for that, see RV(needs).
+    - V(policy_held) means that policy decides it, V(blocked_on_path) that something between the prober and the host
+      drops the connection, V(not_rdp) that another program answers on the port, V(unresolved) that nothing that was
+      read explains the failure or no module cures it.
+  returned: success
+  type: str
+  sample: repaired
+summary:
+  description: What was wrong, what was done and how it ended, in one line.
+  returned: success
+  type: str
+  sample: "repaired: rdp_denied, firewall_rule_disabled; 2 changes"
+before:
+  description: The host as it was found.
+  returned: success
+  type: dict
+  contains:
+    findings:
+      description: As RV(winfleet.rdp.diagnosis_info#module:findings).
+      type: list
+      elements: dict
+    probe:
+      description: As RV(winfleet.rdp.probe_info#module:probe).
+      type: dict
+after:
+  description: The host after the last change; in check mode, as it was found.
+  returned: success
+  type: dict
+  contains:
+    findings:
+      description: As RV(winfleet.rdp.diagnosis_info#module:findings).
+      type: list
+      elements: dict
+    probe:
+      description: As RV(winfleet.rdp.probe_info#module:probe).
+      type: dict
+changes:
+  description:
+    - The changes in the order in which they were made, in check mode those that would be made.
+    - Each was journaled on the host before it was made, and M(winfleet.rdp.rollback) undoes it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    remedy:
+      description: The module whose fix this is.
+      type: str
+    kind:
+      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule) or V(restart).
+      type: str
+    item:
+      description: The registry value with its key, the service's name, or the name of the firewall rule.
+      type: str
+    before:
+      description: What was there. None means that it was absent.
+      type: raw
+    after:
+      description: What is there now.
+      type: raw
+    undo:
+      description: V(exact) is undone by roll-back, V(none) needs no undoing and is listed by it.
+      type: str
+    reason:
+      description: Why it is made, in one sentence.
+      type: str
+    risk:
+      description: V(none), V(low), V(medium) or V(high).
+      type: str
+    compliance:
+      description: The benchmark items that it breaks or restores, as in RV(compliance).
+      type: list
+      elements: dict
+  sample:
+    - remedy: remote_desktop
+      kind: registry
+      item: HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\fDenyTSConnections
+      before:
+        type: REG_DWORD
+        data: 1
+      after:
+        type: REG_DWORD
+        data: 0
+      undo: exact
+      reason: Remote Desktop connections are denied
+      risk: low
+      compliance: []
+    - remedy: firewall
+      kind: firewall_rule
+      item: RemoteDesktop-UserMode-In-TCP
+      before:
+        enabled: false
+        profiles: 0
+      after:
+        enabled: true
+        profiles: 1
+      undo: exact
+      reason: the built-in rule does not let connections to port 3389 in
+      risk: medium
+      compliance: []
+steps:
+  description: The cures that were tried, in order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    cause:
+      description: The cause that was to be cured.
+      type: str
+    remedy:
+      description: The module that cures it.
+      type: str
+    kept:
+      description: Whether the changes stand.
+      type: bool
+    reason:
+      description: Why they were kept or taken back.
+      type: str
+  sample:
+    - cause: rdp_denied
+      remedy: remote_desktop
+      kept: true
+      reason: "kept: the evidence of the cause is gone"
+diff:
+  description: Before and after of every item, shown with C(--diff).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: The item.
+      type: str
+    after_header:
+      description: The item.
+      type: str
+    before:
+      description: What it was.
+      type: str
+    after:
+      description: What it becomes.
+      type: str
+policy_held:
+  description: Wanted values that policy decides otherwise. They are not written, since that would be without effect.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    state:
+      description: V(policy_held), or V(policy_orphaned) where nobody was found who owns the policy value.
+      type: str
+    setting:
+      description: The setting.
+      type: str
+    value:
+      description: What policy sets it to.
+      type: raw
+    wanted:
+      description: What was wanted.
+      type: raw
+    path:
+      description: The registry value of the policy.
+      type: str
+    policy:
+      description: Where an administrator finds the policy.
+      type: str
+    owner:
+      description: The group policy object, or what else wrote the value.
+      type: str
+  sample:
+    - state: policy_held
+      setting: security_layer
+      value: 0
+      wanted: 2
+      path: HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\SecurityLayer
+      policy: >-
+        Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services\Remote Desktop
+        Session Host\Security\Require use of specific security layer for remote (RDP) connections
+      owner: Legacy clients
+refused:
+  description: What was wanted and is not done, with what it would cost and what helps instead.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    message:
+      description: Why not, and what to do.
+      type: str
+    option:
+      description: The option that it is about, if one is.
+      type: str
+notes:
+  description: What else is worth knowing about the run.
+  returned: success
+  type: list
+  elements: str
+compliance:
+  description:
+    - The items of the CIS benchmarks and DISA STIGs that the changes touch, each once. The number of a CIS item
+      moves between versions of a benchmark; its last parts stay.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    benchmark:
+      description: The benchmark and its level.
+      type: str
+    item:
+      description: The item.
+      type: str
+    effect:
+      description: V(restores) or V(breaks).
+      type: str
+  sample:
+    - benchmark: CIS Microsoft Windows Benchmarks, L1
+      item: 18.10.57.3.9.3
+      effect: restores
+needs:
+  description: What still has to happen before all changes are live.
+  returned: success
+  type: dict
+  contains:
+    restart:
+      description: Whether the service C(TermService) has to be restarted.
+      type: bool
+    reboot:
+      description: Whether the host has to be rebooted.
+      type: bool
+    why:
+      description: The reasons, in words.
+      type: list
+      elements: str
+  sample:
+    restart: true
+    reboot: false
+    why:
+      - a restart of TermService would cut 2 connected and 0 disconnected session(s); set restart to always to accept
+        that
+run_id:
+  description: The run under which the changes are journaled on the host.
+  returned: success
+  type: str
+  sample: 20260601T120000Z-5f0c1a2b
+operations:
+  description: How many WS-Management operations the task took on the host.
+  returned: success
+  type: int
+  sample: 9
+"""

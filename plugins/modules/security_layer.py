@@ -1,0 +1,277 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done by plugins/action/security_layer.py on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: security_layer
+short_description: Strengthen the security layer and encryption of the Remote Desktop listener
+version_added: 0.1.0
+author:
+  - winfleet.rdp contributors (@winfleet)
+description:
+  - Sets what the listener asks of a connection before anybody logs on, never weaker than it is.
+  - Requiring TLS where the host's TLS is broken would lock everybody out. So a TLS handshake with this very host has
+    to succeed first. A host that offers Standard RDP Security alone is set to negotiate, proved, and then to require
+    TLS.
+  - Weakening is refused. It would hide a fault of certificate, key or TLS instead of repairing it, and give up the
+    server's authentication; M(winfleet.rdp.diagnosis_info) names the cause.
+options:
+  layer:
+    description:
+      - The security layer (C(SecurityLayer)).
+      - V(rdp) (0) is Standard RDP Security, V(negotiate) (1) takes TLS where the client has it, V(tls) (2) requires
+        it.
+      - The policy above it is C(Require use of specific security layer for remote (RDP\) connections).
+      - CIS benchmarks want V(tls).
+    type: str
+    choices:
+      - rdp
+      - negotiate
+      - tls
+      - keep
+    default: tls
+  encryption:
+    description:
+      - The encryption level of Standard RDP Security (C(MinEncryptionLevel)). It is without effect under TLS, so
+        raising it neither cures nor breaks a TLS connection.
+      - The policy above it is C(Set client connection encryption level).
+      - CIS benchmarks, DISA STIGs and Microsoft's security baselines want V(high).
+    type: str
+    choices:
+      - low
+      - client_compatible
+      - high
+      - fips
+      - keep
+    default: keep
+  negotiation:
+    description:
+      - Whether security is negotiated at all (C(fAllowSecProtocolNegotiation)). Clients that need TLS or Network
+        Level Authentication fail without.
+    type: str
+    choices:
+      - "on"
+      - keep
+    default: "on"
+extends_documentation_fragment:
+  - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.fix
+  - winfleet.rdp._options.run
+  - winfleet.rdp._options.restart
+  - winfleet.rdp._options.probe
+  - winfleet.rdp._options.probes
+  - winfleet.rdp._options.wire
+  - winfleet.rdp._options.policy
+seealso:
+  - module: winfleet.rdp.diagnosis_info
+  - module: winfleet.rdp.probe_info
+  - module: winfleet.rdp.rollback
+  - name: Win32_TSGeneralSetting
+    description: The class whose methods set layer and encryption.
+    link: https://learn.microsoft.com/windows/win32/termserv/win32-tsgeneralsetting
+"""
+
+EXAMPLES = r"""
+- name: Require TLS where the host's TLS is proved to work
+  winfleet.rdp.security_layer:
+
+- name: Meet the benchmarks for the native layer as well
+  winfleet.rdp.security_layer:
+    encryption: high
+
+- name: Only let security be negotiated again
+  winfleet.rdp.security_layer:
+    layer: keep
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - The changes in the order in which they were made, in check mode those that would be made.
+    - Each was journaled on the host before it was made, and M(winfleet.rdp.rollback) undoes it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    remedy:
+      description: The module whose fix this is.
+      type: str
+    kind:
+      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule) or V(restart).
+      type: str
+    item:
+      description: The registry value with its key, the service's name, or the name of the firewall rule.
+      type: str
+    before:
+      description: What was there. None means that it was absent.
+      type: raw
+    after:
+      description: What is there now.
+      type: raw
+    undo:
+      description: V(exact) is undone by roll-back, V(none) needs no undoing and is listed by it.
+      type: str
+    reason:
+      description: Why it is made, in one sentence.
+      type: str
+    risk:
+      description: V(none), V(low), V(medium) or V(high).
+      type: str
+    compliance:
+      description: The benchmark items that it breaks or restores, as in RV(compliance).
+      type: list
+      elements: dict
+  sample:
+    - remedy: security_layer
+      kind: registry
+      item: HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp\SecurityLayer
+      before:
+        type: REG_DWORD
+        data: 1
+      after:
+        type: REG_DWORD
+        data: 2
+      undo: exact
+      reason: the security layer is wanted 2 (tls)
+      risk: medium
+      compliance:
+        - benchmark: CIS Microsoft Windows Benchmarks, L1
+          item: 18.10.57.3.9.3
+          effect: restores
+diff:
+  description: Before and after of every item, shown with C(--diff).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: The item.
+      type: str
+    after_header:
+      description: The item.
+      type: str
+    before:
+      description: What it was.
+      type: str
+    after:
+      description: What it becomes.
+      type: str
+policy_held:
+  description: Wanted values that policy decides otherwise. They are not written, since that would be without effect.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    state:
+      description: V(policy_held), or V(policy_orphaned) where nobody was found who owns the policy value.
+      type: str
+    setting:
+      description: The setting.
+      type: str
+    value:
+      description: What policy sets it to.
+      type: raw
+    wanted:
+      description: What was wanted.
+      type: raw
+    path:
+      description: The registry value of the policy.
+      type: str
+    policy:
+      description: Where an administrator finds the policy.
+      type: str
+    owner:
+      description: The group policy object, or what else wrote the value.
+      type: str
+  sample:
+    - state: policy_held
+      setting: security_layer
+      value: 0
+      wanted: 2
+      path: HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\SecurityLayer
+      policy: >-
+        Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services\Remote Desktop
+        Session Host\Security\Require use of specific security layer for remote (RDP) connections
+      owner: Legacy clients
+refused:
+  description: What was wanted and is not done, with what it would cost and what helps instead. The task fails where
+    there is any.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    message:
+      description: Why not, and what to do.
+      type: str
+    option:
+      description: The option that it is about, if one is.
+      type: str
+notes:
+  description: What else is worth knowing about the run.
+  returned: success
+  type: list
+  elements: str
+compliance:
+  description:
+    - The items of the CIS benchmarks and DISA STIGs that the changes touch, each once. The number of a CIS item
+      moves between versions of a benchmark; its last parts stay.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    benchmark:
+      description: The benchmark and its level.
+      type: str
+    item:
+      description: The item.
+      type: str
+    effect:
+      description: V(restores) or V(breaks).
+      type: str
+  sample:
+    - benchmark: CIS Microsoft Windows Benchmarks, L1
+      item: 18.10.57.3.9.3
+      effect: restores
+needs:
+  description: What still has to happen before all changes are live.
+  returned: success
+  type: dict
+  contains:
+    restart:
+      description: Whether the service C(TermService) has to be restarted.
+      type: bool
+    reboot:
+      description: Whether the host has to be rebooted.
+      type: bool
+    why:
+      description: The reasons, in words.
+      type: list
+      elements: str
+  sample:
+    restart: true
+    reboot: false
+    why:
+      - a restart of TermService would cut 2 connected and 0 disconnected session(s); set restart to always to accept
+        that
+run_id:
+  description: The run under which the changes are journaled on the host.
+  returned: success
+  type: str
+  sample: 20260601T120000Z-5f0c1a2b
+proof:
+  description: The handshake after the last change, as RV(winfleet.rdp.probe_info#module:probe); none where nothing
+    was changed or probed.
+  returned: success
+  type: dict
+operations:
+  description: How many WS-Management operations the task took on the host.
+  returned: success
+  type: int
+  sample: 9
+"""

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the modules' documentation says, held against what their actions take and give.
+
+The modules are documentation alone, so ansible-test's validate-modules has no argument spec to compare it with.
+"""
+
+from __future__ import annotations
+
+import importlib
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import VERDICTS, Standing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import VERDICTS as REPORTED
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import Undoing
+
+PLUGINS = "ansible_collections.winfleet.rdp.plugins"
+HERE = "winfleet.rdp."
+MODULES = sorted(path.stem for path in (Path(__file__).parents[3] / "plugins" / "modules").glob("[!_]*.py"))
+ACTIONS = [name for name in MODULES if name != "probe_info"]
+"""probe_info is a module of its own as well, which validate-modules holds to its argument spec."""
+
+COMMON = {"type": "str", "required": False, "choices": None, "default": None, "elements": None}
+ATTRIBUTES = {
+    "action",
+    "action_group",
+    "async",
+    "become",
+    "bypass_host_loop",
+    "check_mode",
+    "connection",
+    "delegation",
+    "diff_mode",
+    "idempotent",
+    "platform",
+}
+
+STANDING = Standing(Observation("2026-06-01T12:00:00Z"), ())
+RESULTS = {
+    "host_info": _result.observed(STANDING.observation),
+    "diagnosis_info": _result.diagnosed(STANDING),
+    "remediate": _result.remediated(Course(STANDING, STANDING), "run"),
+    "rollback": _result.rolled_back(Undoing(), False, []),
+    **dict.fromkeys(REMEDIES, _result.fixed(Plan(), Done(), "run")),
+}
+"""A result of each module, as its action forms it."""
+
+
+def load(name, variable):
+    return yaml.safe_load(getattr(importlib.import_module(f"{PLUGINS}.modules.{name}"), variable))
+
+
+def fragment(name):
+    module, _dot, variable = name.removeprefix(HERE).partition(".")
+    cls = importlib.import_module(f"{PLUGINS}.doc_fragments.{module}").ModuleDocFragment
+    return yaml.safe_load(getattr(cls, (variable or "documentation").upper()))
+
+
+def documentation(name):
+    doc = deepcopy(load(name, "DOCUMENTATION"))
+    for part in map(fragment, doc["extends_documentation_fragment"]):
+        for section in ("options", "attributes"):
+            doc[section] = {**part.get(section, {}), **doc.get(section, {})}
+    return doc
+
+
+def spec(name):
+    return importlib.import_module(f"{PLUGINS}.action.{name}").ActionModule.spec
+
+
+def normal(option):
+    found = {key: option.get(key, default) for key, default in COMMON.items()}
+    return {**found, "choices": list(found["choices"]) if found["choices"] else None}
+
+
+def test_the_modules_are_those_of_the_actions():
+    actions = {path.stem for path in (Path(__file__).parents[3] / "plugins" / "action").glob("[!_]*.py")}
+    assert actions == set(MODULES)
+
+
+def test_the_action_group_has_every_module():
+    runtime = yaml.safe_load((Path(__file__).parents[3] / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert sorted(runtime["action_groups"]["rdp"]) == MODULES
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_options_are_those_that_the_action_takes(name):
+    documented = {option: normal(entry) for option, entry in documentation(name)["options"].items()}
+    assert documented == {option: normal(entry) for option, entry in spec(name).items()}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_every_option_is_described(name):
+    assert all(entry["description"] for entry in documentation(name)["options"].values())
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_attributes_are_complete(name):
+    attributes = documentation(name)["attributes"]
+    assert set(attributes) == ATTRIBUTES
+    assert all(entry["support"] and entry["description"] for entry in attributes.values())
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_the_result_is_what_the_documentation_returns(name):
+    assert set(load(name, "RETURN")) == (set(RESULTS[name]) | {"operations"}) - {"changed"}
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_examples_are_accepted(name):
+    tasks = [task for task in load(name, "EXAMPLES") if HERE + name in task]
+    assert tasks
+    for task in tasks:
+        arguments = task[HERE + name] or {}
+        assert set(arguments) <= set(spec(name)), task["name"]
+        literal = {option: value for option, value in arguments.items() if "{{" not in str(value)}
+        assert not ArgumentSpecValidator(dict(spec(name))).validate(literal).error_messages, task["name"]
+
+
+NEVER = {
+    "diagnosis_info": {"repaired", "improved", "leased", "needs_restart", "needs_reboot", "unreachable"},
+    "remediate": {"leased", "unreachable"},
+}
+"""Verdicts that a module does not give; reports alone say unreachable."""
+
+
+@pytest.mark.parametrize("name", sorted(NEVER))
+def test_verdicts_are_explained(name):
+    text = " ".join(load(name, "RETURN")["verdict"]["description"])
+    assert {verdict for verdict in VERDICTS if f"V({verdict})" in text} == set(VERDICTS) - NEVER[name]
+
+
+def test_the_report_knows_every_verdict():
+    assert set(REPORTED) == set(VERDICTS)
