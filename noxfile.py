@@ -61,7 +61,7 @@ def sanity(session: nox.Session) -> None:
 @nox.session(python=False)
 def code(session: nox.Session) -> None:
     """Run ruff and mypy."""
-    session.run("ruff", "check", "--quiet")
+    session.run("ruff", "check", "--quiet", "--output-format", "concise")
     session.run("ruff", "format", "--check", "--quiet")
     session.run("mypy")
 
@@ -87,7 +87,8 @@ def docs(session: nox.Session) -> None:
     with session.chdir(copy_collection(place)):
         session.run("antsibull-changelog", "lint")
         lint = ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all", ".")
-        session.run(*lint, env={"ANSIBLE_COLLECTIONS_PATH": str(place)})
+        # antsibull-docs leaves a log in the home directory.
+        session.run(*lint, env={"ANSIBLE_COLLECTIONS_PATH": str(place), "HOME": str(place)})
 
 
 @nox.session(python=False)
@@ -118,5 +119,5 @@ def matrix(session: nox.Session, series: str) -> None:
     place = BUILD / "matrix" / series
     venv = place / "venv"
     make_environment(session, "lint", venv, python)
-    run_sanity(session, venv, place)
     session.run("python", "-m", "pytest", "-n", "2", "-rs", *session.posargs, env={"PATH": path_with(venv / "bin")})
+    run_sanity(session, venv, place)
