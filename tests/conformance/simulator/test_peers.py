@@ -9,7 +9,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import requests
@@ -248,5 +247,3 @@ def test_a_reset_after_acting_loses_only_the_answer(service: Running) -> None:
 
 def _input(method: str) -> ET.Element:
     return ET.Element(f"{{{THING}}}{method}_INPUT")
-
-

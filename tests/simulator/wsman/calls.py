@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from lxml.etree import _Element as Element
+
 from tests.simulator.wsman import faults
 from tests.simulator.wsman.envelope import EndpointReference, Request
 from tests.simulator.wsman.fault_xml import WBEM_INVALID_CLASS, WBEM_INVALID_NAMESPACE, WBEM_NOT_FOUND
@@ -18,7 +20,6 @@ from tests.simulator.wsman.provider import Caller, CimError, HostPort, Instance,
 from tests.simulator.wsman.resource import NAMESPACE_SELECTOR, Target, target_of
 from tests.simulator.wsman.schema import ClassSchema, SchemaSet, TypeRef
 from tests.simulator.wsman.values import Style, key_text, read_text, to_reference
-from tests.simulator.wsman.xml import Element
 
 
 @dataclass(frozen=True)

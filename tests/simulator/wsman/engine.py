@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from lxml.etree import _Element as Element
+
 from tests.simulator.wsman import faults, instances, management, names, queries, xml
 from tests.simulator.wsman.calls import Call, Reply
 from tests.simulator.wsman.enumeration import Enumerations
@@ -37,7 +39,6 @@ from tests.simulator.wsman.provider import (
 from tests.simulator.wsman.resource import is_cim
 from tests.simulator.wsman.shell import Shells, StillRunningError
 from tests.simulator.wsman.switches import switch
-from tests.simulator.wsman.xml import Element
 
 REMOTE_MANAGEMENT_USERS = "S-1-5-32-580"
 _CIM_KINDS: dict[str, OperationKind] = {

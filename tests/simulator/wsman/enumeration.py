@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from lxml.etree import _Element as Element
+
 from tests.simulator.wsman import faults, xml
 from tests.simulator.wsman.faults import fault
-from tests.simulator.wsman.xml import Element
 
 ENVELOPE_OVERHEAD = 2048
 

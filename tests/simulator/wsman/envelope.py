@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import faults, names, xml
 from tests.simulator.wsman.faults import fault
-from tests.simulator.wsman.xml import Element
 
 SMALLEST_ENVELOPE = 8192
 ECHOED = ("OperationID", "SequenceId")

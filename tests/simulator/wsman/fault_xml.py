@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import faults, names, xml
 from tests.simulator.wsman.envelope import new_envelope
@@ -18,7 +19,6 @@ from tests.simulator.wsman.provider import CimError, WsmanFault
 from tests.simulator.wsman.resource import Target
 from tests.simulator.wsman.schema import ClassSchema
 from tests.simulator.wsman.switches import switch
-from tests.simulator.wsman.xml import Element
 
 WBEM_NOT_FOUND = 0x80041002
 WBEM_ACCESS_DENIED = 0x80041003

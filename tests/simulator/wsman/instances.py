@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import faults, names, xml
 from tests.simulator.wsman.calls import Call, Reply
@@ -32,7 +33,6 @@ from tests.simulator.wsman.values import (
     reference_element,
     write_value,
 )
-from tests.simulator.wsman.xml import Element
 
 MODIFIED_PROPERTIES = "__MIInstanceModifiedPropertiesList"
 _FRAGMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[([1-9][0-9]{0,8})\])?")
@@ -55,7 +55,7 @@ def put(call: Call) -> Reply:
     current = call.instance(keys)
     schema = call.find_schema(current.class_name)
     sent = _sent_fragment(call, schema) if call.request.fragment is not None else _sent_instance(call, schema)
-    changes = _changes(call, schema, sent, current.values)
+    changes = _changes(schema, sent, current.values)
     path = {name: current.values.get(name) for name in schema.keys} if keys is None else keys
     updated = call.provider().put(path, changes, call.caller, call.request.options)
     return Reply(f"{names.PUT}Response", [instance_element(updated, call.style)], call.request.fragment)
@@ -162,7 +162,7 @@ def _partial_is_fine(call: Call, schema: ClassSchema) -> bool:
     return choice == "accepted" or (choice == "schema" and schema.put == "partial")
 
 
-def _changes(call: Call, schema: ClassSchema, sent: Values, current: Values) -> dict[str, object]:
+def _changes(schema: ClassSchema, sent: Values, current: Values) -> dict[str, object]:
     """What may be written of what was sent; keys and read-only properties may only repeat what is there."""
     changes: dict[str, object] = {}
     for name, value in sent.items():

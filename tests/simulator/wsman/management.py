@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Union
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import faults, names, xml
 from tests.simulator.wsman.calls import Reply
@@ -19,7 +20,6 @@ from tests.simulator.wsman.faults import fault
 from tests.simulator.wsman.provider import CimError, HostPort
 from tests.simulator.wsman.resource import DEFAULT_NAMESPACE, NAMESPACE_SELECTOR
 from tests.simulator.wsman.schema import ClassSchema, MethodSchema, ParamSchema, PropertySchema, TypeRef
-from tests.simulator.wsman.xml import Element
 
 Tree = Mapping[str, Union[object, "Tree"]]
 

@@ -317,7 +317,7 @@ class HostPort(Protocol):
         """The caller, or None when the pair is wrong or the account may not log on over the network."""
 
     def password_of(self, user: str) -> str | None:
-        """The password of an account, with or without ``DOMAIN\\``, for the NTLM acceptor."""
+        """The password of an account, with or without a domain before a backslash, for the NTLM acceptor."""
 
     def caller_for(self, user: str) -> Caller | None:
         """The caller of an account that has proven itself by NTLM; None when it may not log on."""

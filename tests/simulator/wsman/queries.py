@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import faults, names, wql, xml
 from tests.simulator.wsman.calls import Call, Reply, key_value, same_path
@@ -26,7 +27,6 @@ from tests.simulator.wsman.values import (
     reference_element,
     to_reference,
 )
-from tests.simulator.wsman.xml import Element
 
 _MODES = ("EnumerateObject", "EnumerateEPR", "EnumerateObjectAndEPR")
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import faults, names, xml
 from tests.simulator.wsman.calls import Reply
@@ -21,7 +22,6 @@ from tests.simulator.wsman.envelope import Request
 from tests.simulator.wsman.faults import fault
 from tests.simulator.wsman.provider import Caller, CommandResult, HostPort
 from tests.simulator.wsman.switches import switch
-from tests.simulator.wsman.xml import Element
 
 CMD_PLUGIN = ("Shell cmd plugin", r"%systemroot%\system32\winrscmd.dll")
 _SHELL_PROVIDER = ("Shell provider", r"%systemroot%\system32\WsmSvc.dll")

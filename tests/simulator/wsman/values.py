@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import count
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import faults, names, xml
 from tests.simulator.wsman.envelope import EndpointReference, duration, read_reference
@@ -21,7 +22,6 @@ from tests.simulator.wsman.provider import Embedded, Instance, Reference
 from tests.simulator.wsman.resource import NAMESPACE_SELECTOR, Target, is_cim, read_target
 from tests.simulator.wsman.schema import INTEGER_RANGES, ClassSchema, ParamSchema, PropertySchema, SchemaSet, TypeRef
 from tests.simulator.wsman.switches import switch
-from tests.simulator.wsman.xml import Element
 
 RETURN_VALUE = "ReturnValue"
 _INTEGER = re.compile("[+-]?[0-9]{1,20}", re.ASCII)

@@ -22,11 +22,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Union
+from typing import Any
 
 from tests.simulator.wsman.schema import INTEGER_RANGES, ClassSchema, TypeRef
 
-Literal = Union[str, int, float, bool, None]
+Constant = str | int | float | bool | None
 Predicate = Callable[[Mapping[str, object]], bool]
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -66,7 +66,7 @@ class Comparison:
 
     name: str
     operation: str
-    literal: Literal
+    literal: Constant
     negated: bool = False
 
 
@@ -93,7 +93,7 @@ class Either:
     right: Condition
 
 
-Condition = Union[Comparison, Not, Both, Either]
+Condition = Comparison | Not | Both | Either
 
 
 @dataclass(frozen=True)
@@ -197,13 +197,13 @@ class _Parser:
             raise QueryError(f"{sign!r} is no comparison")
         return Comparison(name, sign, self._literal())
 
-    def _literal(self) -> Literal:
+    def _literal(self) -> Constant:
         token = self._next()
         if token.kind == "string":
             return _unquote(token.text)
         if token.kind == "number":
             return float(token.text) if "." in token.text else int(token.text)
-        words: dict[str, Literal] = {"TRUE": True, "FALSE": False, "NULL": None}
+        words: dict[str, Constant] = {"TRUE": True, "FALSE": False, "NULL": None}
         if token.kind == "name" and token.text.upper() in words:
             return words[token.text.upper()]
         raise QueryError(f"{token.text!r} is no literal")
@@ -315,7 +315,7 @@ class _Column:
     type: TypeRef
 
 
-def _coerce(kind: TypeRef, literal: Literal) -> object:
+def _coerce(kind: TypeRef, literal: Constant) -> object:
     """The literal as a value that compares with the property's. Raises `QueryError`."""
     if kind.name == "boolean":
         return _to_boolean(literal)
@@ -328,7 +328,7 @@ def _coerce(kind: TypeRef, literal: Literal) -> object:
     raise QueryError(f"{literal!r} is no {kind.name}")
 
 
-def _to_boolean(literal: Literal) -> bool:
+def _to_boolean(literal: Constant) -> bool:
     words: dict[object, bool] = {"true": True, "false": False, 1: True, 0: False}
     key = literal.casefold() if isinstance(literal, str) else literal
     if key not in words:
@@ -336,7 +336,7 @@ def _to_boolean(literal: Literal) -> bool:
     return words[key]
 
 
-def _to_number(literal: Literal) -> float:
+def _to_number(literal: Constant) -> float:
     """A number; WMI also takes one in quotes."""
     if isinstance(literal, (bool, type(None))):
         raise QueryError(f"{literal!r} is no number")

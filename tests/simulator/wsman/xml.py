@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
 from lxml import etree
+from lxml.etree import _Element as Element
 
 from tests.simulator.wsman import names
 from tests.simulator.wsman.faults import INVALID_XML, fault
-
-Element: TypeAlias = etree._Element
 
 XSI_NIL = names.tag(names.XSI, "nil")
 XSI_TYPE = names.tag(names.XSI, "type")

@@ -258,7 +258,7 @@ class FakeHost:
     operations: list[Operation] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     commands: list[tuple[str, bytes]] = field(default_factory=list)
-    result: CommandResult = CommandResult(b"hi\r\n")
+    result: CommandResult = field(default_factory=lambda: CommandResult(b"hi\r\n"))
     users: dict[str, str] = field(default_factory=lambda: {"Administrator": PASSWORD})
     certificates: dict[bytes, Caller] = field(default_factory=dict)
     registry: RegistryProvider = field(default_factory=RegistryProvider)
@@ -368,7 +368,8 @@ def envelope(
         **replaced,
     }
     spaces = " ".join(f'xmlns:{prefix}="{space}"' for prefix, space in NSMAP.items())
-    text = f"<s:Envelope {spaces}><s:Header>{''.join(header.values())}{extra}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
+    head = f"<s:Header>{''.join(header.values())}{extra}</s:Header>"
+    text = f"<s:Envelope {spaces}>{head}<s:Body>{body}</s:Body></s:Envelope>"
     return text.encode()
 
 
@@ -468,14 +469,21 @@ class Fault:
     @property
     def wmi_error(self) -> dict[str, str]:
         """The members of MSFT_WmiError."""
-        found = self.root.xpath("//*[local-name()='MSFT_WmiError']/*")
+        found = find_all(self.root, "//*[local-name()='MSFT_WmiError']/*")
         return {etree.QName(item).localname: item.text or "" for item in found}
 
     @property
     def status(self) -> dict[str, str]:
         """The members of __ExtendedStatus."""
-        found = self.root.xpath("//*[local-name()='__ExtendedStatus']/*")
+        found = find_all(self.root, "//*[local-name()='__ExtendedStatus']/*")
         return {etree.QName(item).localname: item.text or "" for item in found}
+
+
+def find_all(root: etree._Element, path: str) -> list[etree._Element]:
+    """The elements that an XPath finds."""
+    found = root.xpath(path)
+    assert isinstance(found, list)
+    return [item for item in found if isinstance(item, etree._Element)]
 
 
 def first_of_body(root: etree._Element) -> etree._Element:
@@ -496,9 +504,7 @@ def members(element: etree._Element) -> dict[str, list[str | None]]:
 
 def items_of(response: etree._Element) -> list[etree._Element]:
     """The items in an Enumerate or Pull response."""
-    found = response.xpath("*[local-name()='Items']/*")
-    assert isinstance(found, list)
-    return found
+    return find_all(response, "*[local-name()='Items']/*")
 
 
 def enumerate_body(optimize: bool = True, most: int = 32000, mode: str = "", filter_: str = "") -> str:
