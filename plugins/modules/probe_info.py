@@ -260,7 +260,7 @@ probe:
               answers on the port) or V(skipped).
           type: str
         windows:
-          description: Whether the answer bears the mark of Windows; none without an answer.
+          description: Whether the answer bears the mark of Windows; none without an answer, or when signs disagree.
           type: bool
         protocol_guess:
           description: What seems to answer instead of RDP, such as V(http), V(ssh), V(tls) or V(vnc).

@@ -27,6 +27,7 @@ from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.x224 impor
 
 #: Everything modern clients ask first, as TLS and NTLM go on from there; Standard RDP alone last.
 ASK_ORDER = (0xB, 3, 1, 0)
+CREDSSP_ASKS = (0xB, 3)
 
 _SSL_REQUIRED, _SSL_NOT_ALLOWED, _NO_CERTIFICATE, _HYBRID_REQUIRED, _USER_AUTH_REQUIRED = 1, 2, 3, 5, 6
 _VERDICTS: tuple[tuple[str, str], ...] = (
@@ -36,8 +37,7 @@ _VERDICTS: tuple[tuple[str, str], ...] = (
     ("not_rdp", "not_rdp"),
     ("reset", "reset"),
 )
-_SKIPPED = Answer("skipped")
-NOTHING_ASKED: dict[int, Answer] = dict.fromkeys(sorted(ASK_ORDER), _SKIPPED)
+NOTHING_ASKED: dict[int, Answer] = dict.fromkeys(sorted(ASK_ORDER), Answer("skipped"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,8 @@ class X224Result:
     Attributes:
         verdict: `negotiates`, `legacy` (answers without negotiation: Windows XP, xrdp), `no_reply`, `reset`, `not_rdp`
             or `skipped`.
-        windows: Whether the source reference is the one of Windows; None when there is no confirm.
+        windows: Whether the confirm has the source reference of Windows. None when there is no confirm, or one that
+            takes less than CredSSP where that was offered, which Windows does not: xrdp sends the same reference.
         protocol_guess: What answers instead: http, ssh, tls, vnc, …
         asked: The answer by what was asked: 0, 1, 3, 11.
         security_layer: The live SecurityLayer; None where the answers leave it open, as they do when NLA is required.
@@ -73,22 +74,31 @@ class X224Result:
 
 
 def conclude(answers: t.Mapping[int, Answer]) -> X224Result:
-    """Draw the conclusions from the answers by what was asked."""
+    """Draw the conclusions from the answers by what was asked; all of `ASK_ORDER` must be there."""
     outcomes = {answer.outcome for answer in answers.values()}
-    references = [answer.source_reference for answer in answers.values() if answer.source_reference is not None]
     return X224Result(
         verdict=next((verdict for outcome, verdict in _VERDICTS if outcome in outcomes), "no_reply"),
-        windows=references[0] == WINDOWS_SOURCE_REFERENCE if references else None,
+        windows=_is_windows(answers),
         protocol_guess=next((answer.protocol_guess for answer in answers.values() if answer.protocol_guess), None),
         asked=answers,
-        security_layer=_security_layer(answers.get(0, _SKIPPED), answers),
-        nla_required=_nla_required(answers.get(0, _SKIPPED), answers.get(1, _SKIPPED)),
+        security_layer=_security_layer(answers[0], answers),
+        nla_required=_nla_required(answers[0], answers[1]),
     )
 
 
+def _is_windows(answers: t.Mapping[int, Answer]) -> bool | None:
+    """Judge by the source reference, and by what is selected when CredSSP is offered."""
+    references = {answer.source_reference for answer in answers.values()} - {None}
+    if references and references != {WINDOWS_SOURCE_REFERENCE}:
+        return False
+    takes_less = any(answers[asked].protocol in (PROTOCOL_RDP, PROTOCOL_SSL) for asked in CREDSSP_ASKS)
+    return True if references and not takes_less else None
+
+
 def _security_layer(plain: Answer, answers: t.Mapping[int, Answer]) -> int | None:
-    """Deduce SecurityLayer: 0 Standard RDP, 1 negotiate, 2 TLS."""
-    if any(answer.failure == _SSL_NOT_ALLOWED for answer in answers.values()):
+    """Deduce SecurityLayer: 0 Standard RDP (which xrdp selects though TLS was asked), 1 negotiate, 2 TLS."""
+    denies_tls = any(answer.failure == _SSL_NOT_ALLOWED for answer in answers.values())
+    if denies_tls or any(answers[asked].protocol == PROTOCOL_RDP for asked in answers if asked):
         return 0
     if plain.failure == _SSL_REQUIRED:
         return 2

@@ -37,10 +37,8 @@ _X224: dict[str, str] = {
     "no_reply": "accepts the connection and says nothing: another service, a full queue or a filter on the way",
     "reset": "drops the connection at the first RDP packet: another service, its limit or a filter on the way",
 }
-_FAILURES: dict[int, str] = {
-    2: "allows Standard RDP only (SecurityLayer 0): clients that want TLS or NLA are turned away",
-    3: "has no certificate that it could use for TLS",
-}
+_STANDARD_RDP_ONLY = "allows Standard RDP only (SecurityLayer 0): clients that want TLS or NLA are turned away"
+_NO_CERTIFICATE, _NO_CERTIFICATE_TEXT = 3, "has no certificate that it could use for TLS"
 _TLS: dict[str, str] = {
     "reset": "drops the connection after the TLS ClientHello: its certificate or private key is probably not usable",
     "timeout": "negotiates and then falls silent in TLS: full-size packets may be lost on the way (MTU), or it hangs",
@@ -87,8 +85,11 @@ def _x224_text(report: Report) -> str:
         return f"is not RDP: {report.x224.protocol_guess or 'an unknown protocol'} answers there"
     if report.x224.verdict in _X224:
         return _X224[report.x224.verdict]
-    known = (text for code, text in _FAILURES.items() if code in report.x224.failures)
-    return next(known, "grants nothing that a client asks: " + _failure_list(report.x224.asked.values()))
+    if report.x224.security_layer == 0:
+        return _STANDARD_RDP_ONLY
+    if _NO_CERTIFICATE in report.x224.failures:
+        return _NO_CERTIFICATE_TEXT
+    return "grants nothing that a client asks: " + _failure_list(report.x224.asked.values())
 
 
 def _failure_list(answers: t.Iterable[Answer]) -> str:

@@ -291,12 +291,15 @@ class TestX224:
             (TLS_WITHOUT_NLA, 2, False),
             (NEGOTIATE, 1, False),
             (STANDARD_RDP, 0, False),
+            (dict.fromkeys(NLA_REQUIRED, selects(0)), 0, False),
+            (dict.fromkeys(NLA_REQUIRED, selects(2)), None, None),
+            ({**NO_CERTIFICATE, 0: selects(0)}, 1, False),
             (TLS_ONLY, 2, False),
             (NO_CERTIFICATE, 2, False),
         ],
     )
     def test_matrix(
-        self, serve: Serve, answers: dict[int, bytes], security_layer: int | None, *, nla_required: bool
+        self, serve: Serve, answers: dict[int, bytes], security_layer: int | None, nla_required: object
     ) -> None:
         server = serve(answering(answers))
         report = run(server.port, stages=("x224",))
@@ -315,7 +318,8 @@ class TestX224:
 
     def test_who_answers(self, serve: Serve) -> None:
         assert run(serve(answering(NLA_REQUIRED)).port, stages=("x224",))["x224"]["windows"] is True
-        assert run(serve(answering(TLS_ONLY, wait_for_end)).port, stages=("x224",))["x224"]["windows"] is True
+        xrdp = {0: selects(0, 1), 1: selects(1, 1), 3: selects(1, 1), 11: selects(1, 1)}
+        assert run(serve(answering(xrdp)).port, stages=("x224",))["x224"]["windows"] is None
         gnome = dict.fromkeys(NLA_REQUIRED, selects(2, source=0))
         assert run(serve(answering(gnome)).port, stages=("x224",))["x224"]["windows"] is False
 
@@ -327,6 +331,8 @@ class TestX224:
         assert report["ntlm"]["verdict"] == "not_offered"
 
     def test_summary_names_the_cause(self, serve: Serve) -> None:
+        stubborn = dict.fromkeys(NLA_REQUIRED, selects(0))
+        assert "SecurityLayer 0" in run(serve(answering(stubborn)).port)["summary"]
         assert "SecurityLayer 0" in run(serve(answering(STANDARD_RDP)).port)["summary"]
         assert "certificate" in run(serve(answering(NO_CERTIFICATE)).port)["summary"]
         odd = dict.fromkeys(NLA_REQUIRED, fails(4))
