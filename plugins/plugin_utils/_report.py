@@ -156,7 +156,7 @@ class Line:
 def table(entries: Sequence[Entry], width: int) -> list[Line]:
     """One table that says at once which host had what, what was done about it, and what proves it."""
     hosts = _shown(entries)
-    acted = any(host["after"] for host in entries)
+    acted = any(host["after"] and not host["check"] for host in entries)
     header = ("HOST", "VERDICT", *(_ACTED if acted else _LOOKED))
     blocks = render(header, [_row(host) for host in hosts], width)
     lines = [Line(text) for text in blocks[0]]
@@ -165,7 +165,7 @@ def table(entries: Sequence[Entry], width: int) -> list[Line]:
 
 
 _ACTED = ("WHAT WAS WRONG", "WHAT WAS DONE", "PROOF")
-_LOOKED = ("WHAT IS WRONG", "WHAT REMEDIATE WOULD DO", "EVIDENCE")
+_LOOKED = ("WHAT IS WRONG", "WHAT REMEDIATE WOULD DO", "HANDSHAKE")
 
 
 def _shown(entries: Sequence[Entry]) -> list[Entry]:
@@ -181,7 +181,7 @@ def headline(entries: Sequence[Entry], shown: int) -> str:
     counted = totals(entries)
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in reversed(counted["verdicts"].items()))
     hidden = f" ({shown} shown, the rest is in the report)" if shown < len(entries) else ""
-    return f"{len(entries)} hosts: {verdicts}{hidden}"
+    return f"{len(entries)} host{'' if len(entries) == 1 else 's'}: {verdicts}{hidden}"
 
 
 def _row(host: Entry) -> tuple[str, ...]:
@@ -192,16 +192,14 @@ def what_was_wrong(host: Entry) -> str:
     """The direct causes by their titles, else why there is none."""
     titles = [finding["title"] for finding in direct(host["before"])]
     if titles or host["reason"]:
-        return "; ".join(titles) or host["reason"]
+        return "; ".join(titles) or host["reason"].removeprefix(f"{host['host']}: ")
     probe = host["before"]["probe"]
     return "-" if host["verdict"] == "healthy" or not probe else str(probe.get("summary") or "-")
 
 
 def what_was_done(host: Entry) -> str:
-    """The changes, what policy holds, and what is left to a person."""
-    deeds = [deed(change) for change in host["changes"] or host["plan"]]
-    planned = bool(deeds) and (host["check"] or not host["changes"])
-    parts = ["; ".join(deeds) if not planned else "would set " + "; ".join(deeds)] if deeds else []
+    """The changes, made or planned, what policy holds, and what is left to a person."""
+    parts = [deed(change) for change in host["changes"] or host["plan"]]
     parts += [_held(held) for held in host["policy_held"]]
     parts += [f"needs a {what}" for what in ("restart", "reboot") if host["needs"][what]]
     return "; ".join(parts or _by_hand(host)) or "-"

@@ -156,10 +156,12 @@ class TestWords:
     def test_what_was_wrong_falls_back_to_the_probe(self):
         assert what_was_wrong(made(diagnosis(findings=[], verdict="unresolved"))) == "h port 3389 refuses."
 
-    def test_planned_and_made_changes_read_differently(self):
+    def test_planned_and_made_changes_are_named(self):
         assert what_was_done(made(remediation())) == "fDenyTSConnections 1 -> 0"
-        assert what_was_done(made(remediation(), check=True)) == "would set fDenyTSConnections 1 -> 0"
-        assert what_was_done(made(diagnosis())) == "would set fDenyTSConnections 1 -> 0"
+        assert what_was_done(made(diagnosis())) == "fDenyTSConnections 1 -> 0"
+
+    def test_a_reason_does_not_repeat_the_host(self):
+        assert what_was_wrong(made({"unreachable": True, "msg": "host001: timed out"})) == "timed out"
 
     def test_what_policy_holds_names_policy_and_owner(self):
         held = {"state": "policy_held", "policy": r"Computer\RDS\Require TLS", "path": r"HKLM\x", "owner": "Baseline"}
@@ -200,6 +202,10 @@ class TestTable:
     def test_the_header_tells_what_was_done_from_what_would_be(self):
         assert "WHAT WAS DONE" in self.lines([made(remediation())])[0]
         assert "WHAT REMEDIATE WOULD DO" in self.lines([made(diagnosis())])[0]
+        assert "WHAT REMEDIATE WOULD DO" in self.lines([made(remediation(), check=True)])[0]
+
+    def test_one_host_is_one_host(self):
+        assert self.lines([made(remediation())])[-1] == "1 host: 1 repaired"
 
     def test_rows_bear_the_verdict_for_colour(self):
         lines = table([made(remediation())], 200)
