@@ -43,9 +43,6 @@ class Counters:
     requests: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
-    wire_bytes_in: int = 0
-    wire_bytes_out: int = 0
-    connections: int = 0
     shells_opened: int = 0
     rdp_connections: int = 0
     last_writes: list[str] = field(default_factory=list)
@@ -79,7 +76,6 @@ class Counters:
         return {
             "operations": dict(sorted(self.operations.items())), "total": self.total, "writes": self.writes,
             "requests": self.requests, "bytes_in": self.bytes_in, "bytes_out": self.bytes_out,
-            "wire_bytes_in": self.wire_bytes_in, "wire_bytes_out": self.wire_bytes_out,
-            "connections": self.connections, "shells_opened": self.shells_opened,
+            "shells_opened": self.shells_opened,
             "rdp_connections": self.rdp_connections, "write_list": list(self.last_writes),
         }  # fmt: skip

@@ -31,6 +31,7 @@ ENVIRONMENT = {
 }  # fmt: skip
 CERTIFICATE_SECONDS = 2.0
 BOOT_SECONDS = 45.0
+WINRM_PORT = 5985
 
 
 class Windows:
@@ -145,7 +146,7 @@ class Windows:
 
     def admits_winrm(self) -> bool:
         """Whether WinRM's port is open to the outside."""
-        packet = Packet("TCP", self.network.winrm_ports[0], "System", "")
+        packet = Packet("TCP", WINRM_PORT, "System", "")
         return self.firewall.admits(packet, self.network.management_bit)
 
     def _policy_start_mode(self, name: str, start: int) -> None:

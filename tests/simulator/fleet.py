@@ -1,0 +1,233 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many simulated hosts in one process, each on its own loopback address with real ports."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import resource
+import socket
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from tests.simulator.host import PASSWORD, SimulatedHost
+from tests.simulator.http.server import Server, serve
+from tests.simulator.rdp.ports import RdpPorts
+from tests.simulator.windows.clock import Clock
+from tests.simulator.windows.editions import FLEET_VERSIONS
+
+HTTP_PORT, HTTPS_PORT = 5985, 5986
+HOSTS_PER_BLOCK = 250
+MOST_HOSTS = 250 * HOSTS_PER_BLOCK
+TICK_SECONDS = 0.25
+LANGUAGE_MIX = ("en", "en", "en", "de", "ja")
+SOCKETS_PER_HOST = 8
+
+
+class NoFreeNetwork(OSError):
+    """No part of 127.0.0.0/8 is free."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one host shall be."""
+
+    name: str
+    address: str
+    version: str
+    language: str
+    breakages: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FleetOptions:
+    """What the whole fleet shall be. The mappings are by host name; ``network`` is like ``127.42``, empty for any."""
+
+    hosts: int
+    seed: int = 0
+    auth: str = "ntlm"
+    https: bool = False
+    network: str = ""
+    breakages: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    traits: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    languages: Mapping[str, str] = field(default_factory=dict)
+    switches: Mapping[str, object] = field(default_factory=dict)
+    password: str = PASSWORD
+
+    @property
+    def secure(self) -> bool:
+        """Whether WinRM is reached over HTTPS."""
+        return self.https or self.auth == "certificate"
+
+    def winrm(self) -> dict[str, object]:
+        """WinRM's own settings that this way of authentication needs."""
+        return {
+            "Basic": self.auth == "basic", "AllowUnencrypted": self.auth == "basic" and not self.secure,
+            "Negotiate": True, "Certificate": self.auth == "certificate",
+        }  # fmt: skip
+
+
+def plan_fleet(options: FleetOptions, network: str) -> list[Plan]:
+    """Name, address, version and language of each host; the mix follows from the seed alone.
+
+    Raises ValueError for a name in ``options`` that no host has.
+    """
+    if not 0 < options.hosts <= MOST_HOSTS:
+        raise ValueError(f"the number of hosts must be 1 to {MOST_HOSTS}")
+    width = max(3, len(str(options.hosts)))
+    names = [f"host{number:0{width}}" for number in range(1, options.hosts + 1)]
+    for given in (options.breakages, options.traits, options.versions, options.languages):
+        strangers = set(given) - set(names)
+        if strangers:
+            raise ValueError(f"no such host: {', '.join(sorted(strangers))} (hosts are {names[0]} to {names[-1]})")
+    return [_plan(options, network, number, name) for number, name in enumerate(names)]
+
+
+def _plan(options: FleetOptions, network: str, number: int, name: str) -> Plan:
+    rng = random.Random(f"{options.seed}/{name}")
+    version, language = rng.choice(FLEET_VERSIONS), rng.choice(LANGUAGE_MIX)
+    return Plan(
+        name, f"{network}.{number // HOSTS_PER_BLOCK}.{number % HOSTS_PER_BLOCK + 1}",
+        options.versions.get(name, version), options.languages.get(name, language),
+        tuple(options.breakages.get(name, ())), tuple(options.traits.get(name, ())),
+    )  # fmt: skip
+
+
+@dataclass
+class Member:
+    """One running host."""
+
+    plan: Plan
+    host: SimulatedHost
+    server: Server
+    ports: RdpPorts
+    winrm_open: bool = True
+    moving: asyncio.Task[None] | None = None
+
+    def reconcile(self) -> None:
+        """Make RDP's and WinRM's sockets agree with the host's state."""
+        self.ports.reconcile()
+        wanted = self.host.winrm_open()
+        if wanted != self.winrm_open and (self.moving is None or self.moving.done()):
+            self.winrm_open = wanted
+            self.moving = asyncio.ensure_future(
+                self.server.start_listening() if wanted else self.server.stop_listening()
+            )
+
+    def tick(self) -> None:
+        """Let the host's clock do what is due."""
+        if self.host.clock.run_due() or self.winrm_open != self.host.winrm_open():
+            self.reconcile()
+
+    def reset_counters(self) -> None:
+        """Count from zero."""
+        self.host.counters.reset()
+        self.server.traffic.__init__()  # type: ignore[misc]  # the server keeps this very object
+
+    def counters(self) -> dict[str, object]:
+        """The host's counters with the traffic of its WinRM ports."""
+        traffic = self.server.traffic
+        return {
+            **self.host.counters.to_json(), "requests": traffic.requests, "connections": traffic.connections,
+            "wire_bytes_in": traffic.received, "wire_bytes_out": traffic.sent,
+        }  # fmt: skip
+
+
+class Fleet:
+    """All hosts of a process."""
+
+    def __init__(self, options: FleetOptions) -> None:
+        self.options = options
+        self.members: dict[str, Member] = {}
+        self.network, self._guard = claim_network(options.network)
+        self.plans = plan_fleet(options, self.network)
+
+    async def start(self, tls: ssl.SSLContext | None = None, client_certificate: bytes = b"") -> None:
+        """Build every host and open its ports; ``tls`` and the client's DER are for HTTPS."""
+        raise_file_limit(SOCKETS_PER_HOST * len(self.plans) + 200)
+        for plan in self.plans:
+            self.members[plan.name] = await self._start(plan, tls, client_certificate)
+
+    async def _start(self, plan: Plan, tls: ssl.SSLContext | None, client_certificate: bytes) -> Member:
+        host = SimulatedHost.build(
+            plan.version, plan.language, plan.breakages, plan.traits, self.options.switches, self.options.seed,
+            name=plan.name, clock=Clock(datetime.now(timezone.utc), ticking=True), password=self.options.password,
+            winrm=self.options.winrm(),
+        )  # fmt: skip
+        machine = host.windows.machine
+        machine.address = machine.own_address = plan.address
+        if client_certificate:
+            machine.certificates[client_certificate] = "Administrator"
+        secure = self.options.secure
+        host.windows.network.winrm_ports = (HTTPS_PORT,) if secure else (HTTP_PORT,)
+        server = await serve(
+            host, plan.address, None if secure else HTTP_PORT, HTTPS_PORT if secure else None, tls, host.engine
+        )
+        ports = RdpPorts(host.windows, plan.address, lambda: self._connected(host))
+        member = Member(plan, host, server, ports)
+        host.changed.append(member.ports.reconcile)
+        member.reconcile()
+        return member
+
+    @staticmethod
+    def _connected(host: SimulatedHost) -> None:
+        host.counters.rdp_connections += 1
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Let time pass for all hosts until ``stop``."""
+        while not stop.is_set():
+            for member in self.members.values():
+                member.tick()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stop.wait(), TICK_SECONDS)
+
+    async def close(self) -> None:
+        """Close all ports."""
+        for member in self.members.values():
+            member.ports.close()
+            await member.server.close()
+        self._guard.close()
+
+    def advance(self, seconds: float, names: Sequence[str] = ()) -> None:
+        """Let time pass faster, for some hosts or for all."""
+        for name in names or list(self.members):
+            member = self.members[name]
+            member.host.clock.advance(seconds)
+            member.reconcile()
+
+
+def claim_network(wanted: str = "") -> tuple[str, socket.socket]:
+    """A free ``127.X`` and a socket that keeps other fleets out. Raises NoFreeNetwork."""
+    for network in [wanted] if wanted else _candidates():
+        guard = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            guard.bind((f"{network}.255.254", HTTP_PORT))
+        except OSError:
+            guard.close()
+        else:
+            guard.listen(1)
+            return network, guard
+    raise NoFreeNetwork(f"no free network {wanted or '127.0.0.0/8'}")
+
+
+def _candidates() -> Iterator[str]:
+    numbers = list(range(20, 250))
+    random.shuffle(numbers)
+    return (f"127.{number}" for number in numbers)
+
+
+def raise_file_limit(needed: int) -> None:
+    """Allow the process as many open files as the fleet needs. Raises OSError when the system forbids it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise OSError(f"{needed} open files are needed, the hard limit is {hard}")
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
