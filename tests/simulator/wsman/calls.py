@@ -89,7 +89,7 @@ class Call:
         """What a fault says about the instance: ``Class.Key="value"``."""
         schema = self.known_schema
         keys = {name.lower(): name for name in schema.keys} if schema else {}
-        parts = [f'{keys.get(name, name)}="{value}"' for name, value in self.selectors.items()]
+        parts = [f'{keys.get(name, name)}="{_shown(value)}"' for name, value in self.selectors.items()]
         name = schema.name if schema else self.target.class_name
         return f"{name}.{','.join(parts)}" if parts else name
 
@@ -127,12 +127,16 @@ class Call:
         return Reference(schema.name, keys)
 
 
+def _shown(value: str | EndpointReference) -> str:
+    return value if isinstance(value, str) else value.resource_uri.rpartition("/")[2]
+
+
 def key_value(value: str | EndpointReference, kind: TypeRef, style: Style) -> object:
     """A selector's value by the key's type. Raises a fault."""
     if (kind.name == "reference") != isinstance(value, EndpointReference):
         raise fault(faults.SELECTOR_TYPE)
     if isinstance(value, EndpointReference):
-        return to_reference(value)
+        return to_reference(value, style)
     try:
         return read_text(value, kind, style)
     except ValueError as error:

@@ -274,8 +274,16 @@ def has_values(instance: Instance, wanted: Values) -> bool:
 
 
 def _same(left: object, right: object) -> bool:
+    """Whether two values are one; strings, and the names in references, without regard to case."""
     if isinstance(left, str) and isinstance(right, str):
         return left.casefold() == right.casefold()
+    if isinstance(left, Reference) and isinstance(right, Reference):
+        names = {name.casefold(): value for name, value in left.keys.items()}
+        return (
+            _same(left.class_name, right.class_name)
+            and len(names) == len(right.keys)
+            and all(_same(names.get(name.casefold()), value) for name, value in right.keys.items())
+        )
     return left == right
 
 

@@ -191,7 +191,7 @@ def _by_association(call: Call, found: Element) -> Iterator[Instance]:
     source = query.find(names.tag(names.CIM_BINDING, "Object")) if query is not None else None
     if query is None or source is None or xml.local(query) not in ("AssociatedInstances", "AssociationInstances"):
         raise fault(faults.INVALID_FILTER_XML)
-    origin = to_reference(read_reference(source))
+    origin = to_reference(read_reference(source), call.style)
     words = {xml.local(child): xml.text_of(child).strip() for child in xml.children(query)}
     for schema in _association_classes(call, query, words):
         for instance in _all(call, schema):

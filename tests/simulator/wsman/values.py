@@ -282,20 +282,30 @@ def read_datetime(text: str) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=timezone.utc)
 
 
-def to_reference(found: EndpointReference) -> Reference:
-    """A reference from its resource URI and selectors. Raises a fault."""
+def to_reference(found: EndpointReference, style: Style) -> Reference:
+    """A reference from its resource URI and selectors; keys typed by the class where it is known. Raises a fault."""
     if not is_cim(found.resource_uri):
         raise fault(faults.INVALID_RESOURCE_URI)
-    keys = dict(found.selectors)
-    target = read_target(found.resource_uri, keys.pop(NAMESPACE_SELECTOR, None))
-    return Reference(target.class_name, keys, target.namespace)
+    texts = {name.lower(): value for name, value in found.selectors.items()}
+    target = read_target(found.resource_uri, texts.pop(NAMESPACE_SELECTOR, None))
+    schema = style.schema(target.class_name, target.namespace)
+    if schema is None:
+        return Reference(target.class_name, texts, target.namespace)
+    known = {name.lower(): schema.properties[name] for name in schema.keys}
+    if set(texts) - set(known):
+        raise fault(faults.UNEXPECTED_SELECTORS)
+    try:
+        keys = {known[name].name: read_text(text, known[name].type, style) for name, text in texts.items()}
+    except ValueError as error:
+        raise fault(faults.SELECTOR_TYPE) from error
+    return Reference(schema.name, keys, schema.namespace)
 
 
 def _read_scalar(element: Element, kind: TypeRef, style: Style) -> object:
     if kind.name == "instance":
         return _read_embedded(element, kind, style)
     if kind.name == "reference":
-        return to_reference(read_reference(element))
+        return to_reference(read_reference(element), style)
     try:
         if kind.name == "datetime":
             return _read_time(element)

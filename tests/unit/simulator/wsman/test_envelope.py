@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from lxml import etree
 
@@ -15,6 +17,12 @@ from tests.simulator.wsman.provider import Caller
 from tests.unit.simulator.wsman.fake_host import ADMINISTRATOR, NSMAP, THING, Fault, Wire, envelope
 
 BETA = {"Name": "beta"}
+TWICE = (
+    '<w:SelectorSet><w:Selector Name="Name">beta</w:Selector><w:Selector Name="NAME">beta</w:Selector></w:SelectorSet>'
+)
+NAMELESS = "<w:SelectorSet><w:Selector>beta</w:Selector></w:SelectorSet>"
+OBLIGATORY = '<w:OptionSet><w:Option Name="x" MustComply="true"/></w:OptionSet>'
+MI_OPTION = '<w:Option Name="__MI_CallbackRegistration" Type="xs:int">11</w:Option>'
 ANYWHERE = "<a:ReplyTo><a:Address>http://elsewhere/</a:Address></a:ReplyTo>"
 
 
@@ -24,29 +32,47 @@ ANYWHERE = "<a:ReplyTo><a:Address>http://elsewhere/</a:Address></a:ReplyTo>"
         ({"ReplyTo": ""}, "", 0x80338011, "a:MessageInformationHeaderRequired", ""),
         ({"ReplyTo": ANYWHERE}, "", 0x80338076, "w:UnsupportedFeature", "AddressingMode"),
         ({"ReplyTo": "<a:ReplyTo/>"}, "", 0x80338076, "w:UnsupportedFeature", "AddressingMode"),
-        ({}, "<a:FaultTo><a:Address>http://x/</a:Address></a:FaultTo>", 0x80338076, "w:UnsupportedFeature", "AddressingMode"),
+        (
+            {},
+            "<a:FaultTo><a:Address>http://x/</a:Address></a:FaultTo>",
+            0x80338076,
+            "w:UnsupportedFeature",
+            "AddressingMode",
+        ),
         ({"To": ""}, "", 0x80338011, "a:MessageInformationHeaderRequired", ""),
         ({"Action": ""}, "", 0x80338011, "a:MessageInformationHeaderRequired", ""),
         ({"MessageID": ""}, "", 0x8033800F, "a:InvalidMessageInformationHeader", ""),
         ({"MessageID": "<a:MessageID> </a:MessageID>"}, "", 0x8033800F, "a:InvalidMessageInformationHeader", ""),
-        ({"MessageID": f"<a:MessageID>{'x' * 2049}</a:MessageID>"}, "", 0x8033800F, "a:InvalidMessageInformationHeader", ""),
+        (
+            {"MessageID": f"<a:MessageID>{'x' * 2049}</a:MessageID>"},
+            "",
+            0x8033800F,
+            "a:InvalidMessageInformationHeader",
+            "",
+        ),
         ({"ResourceURI": ""}, "", 0x8033803B, "a:DestinationUnreachable", "InvalidResourceURI"),
         ({}, "<w:MaxEnvelopeSize>8191</w:MaxEnvelopeSize>", 0x8033807E, "w:EncodingLimit", "MinimumEnvelopeLimit"),
         ({}, "<w:MaxEnvelopeSize>big</w:MaxEnvelopeSize>", 0x8033800F, "a:InvalidMessageInformationHeader", ""),
         ({}, "<w:OperationTimeout>20</w:OperationTimeout>", 0x80338081, "a:InvalidMessageInformationHeader", ""),
         ({}, "<w:OperationTimeout>PT0S</w:OperationTimeout>", 0x80338081, "a:InvalidMessageInformationHeader", ""),
         ({}, '<w:Locale xml:lang="de-DE" s:mustUnderstand="true"/>', 0x80338087, "w:UnsupportedFeature", "Locale"),
-        ({}, '<p:DataLocale xml:lang="de-DE" s:mustUnderstand="true"/>', 0x80338087, "w:UnsupportedFeature", "DataLocale"),
+        (
+            {},
+            '<p:DataLocale xml:lang="de-DE" s:mustUnderstand="true"/>',
+            0x80338087,
+            "w:UnsupportedFeature",
+            "DataLocale",
+        ),
         ({}, '<p:Mystery s:mustUnderstand="true"/>', 0x80338010, "", ""),
         ({}, "<w:FragmentTransfer>Note</w:FragmentTransfer>", 0x8033800F, "a:InvalidMessageInformationHeader", ""),
         ({}, "<w:OptionSet><w:Option>x</w:Option></w:OptionSet>", 0x80338041, "w:SchemaValidationError", ""),
-        ({}, '<w:OptionSet><w:Option Name="x" MustComply="true"/></w:OptionSet>', 0x80338051, "w:InvalidOptions", "NotSupported"),
-        ({"SelectorSet": '<w:SelectorSet><w:Selector Name="Name">beta</w:Selector><w:Selector Name="NAME">x</w:Selector></w:SelectorSet>'}, "", 0x8033805F, "w:InvalidSelectors", "DuplicateSelectors"),
-        ({"SelectorSet": "<w:SelectorSet><w:Selector>beta</w:Selector></w:SelectorSet>"}, "", 0x80338041, "w:SchemaValidationError", ""),
+        ({}, OBLIGATORY, 0x80338051, "w:InvalidOptions", "NotSupported"),
+        ({"SelectorSet": TWICE}, "", 0x8033805F, "w:InvalidSelectors", "DuplicateSelectors"),
+        ({"SelectorSet": NAMELESS}, "", 0x80338041, "w:SchemaValidationError", ""),
     ],
-)  # fmt: skip
+)
 def test_headers_that_are_refused(
-    wire: Wire, replaced: dict[str, str], extra: str, code: int, subcode: str, detail: str
+    wire: Wire, replaced: dict[str, Any], extra: str, code: int, subcode: str, detail: str
 ) -> None:
     fault = wire.fault(names.GET, THING, selectors=BETA, extra=extra, **replaced)
     assert (fault.code, fault.subcode, fault.detail) == (code, subcode, detail)
@@ -62,7 +88,7 @@ def test_headers_that_are_refused(
         '<w:Locale xml:lang="de-DE" s:mustUnderstand="false"/>',
         "<p:Mystery/>",
         '<p:SessionId s:mustUnderstand="false">uuid:1</p:SessionId>',
-        '<w:OptionSet s:mustUnderstand="true"><w:Option Name="__MI_CallbackRegistration" Type="xs:int">11</w:Option></w:OptionSet>',
+        f'<w:OptionSet s:mustUnderstand="true">{MI_OPTION}</w:OptionSet>',
         '<w:FragmentTransfer s:mustUnderstand="true">Note</w:FragmentTransfer>',
     ],
 )
@@ -105,8 +131,8 @@ def test_a_fault_about_the_header_relates_to_its_request_too(wire: Wire) -> None
         (f'<s:Envelope xmlns:s="{names.SOAP}"><s:Body/></s:Envelope>'.encode(), 0x80338011),
         (f'<!DOCTYPE x><s:Envelope xmlns:s="{names.SOAP}"><s:Body/></s:Envelope>'.encode(), 0x80338043),
         (
-            f'<!DOCTYPE x [<!ENTITY y SYSTEM "file:///etc/passwd">]><s:Envelope xmlns:s="{names.SOAP}"><s:Body>&y;</s:Body>'
-            "</s:Envelope>".encode(),
+            '<!DOCTYPE x [<!ENTITY y SYSTEM "file:///etc/passwd">]>'
+            f'<s:Envelope xmlns:s="{names.SOAP}"><s:Body>&y;</s:Body></s:Envelope>'.encode(),
             0x80338043,
         ),
     ],
@@ -163,9 +189,20 @@ def test_unencrypted_traffic_is_refused_unless_allowed(wire: Wire) -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("PT20S", 20), ("PT060.000S", 60), ("P1DT1H1M1.5S", 90061.5), ("P1D", 86400), ("P", None), ("PT", None), ("20", None),
-     ("P1DT", None), ("PT1H20", None), ("P-1D", None), ("PT²S", None)],
-)  # fmt: skip
+    [
+        ("PT20S", 20),
+        ("PT060.000S", 60),
+        ("P1DT1H1M1.5S", 90061.5),
+        ("P1D", 86400),
+        ("P", None),
+        ("PT", None),
+        ("20", None),
+        ("P1DT", None),
+        ("PT1H20", None),
+        ("P-1D", None),
+        ("PT²S", None),
+    ],
+)
 def test_durations(text: str, seconds: float | None) -> None:
     assert duration(text) == seconds
 

@@ -22,7 +22,8 @@ from tests.unit.simulator.wsman.fake_host import (
 )
 
 BETA = {"Name": "beta"}
-FULL = "<p:Name>beta</p:Name><p:Size>10</p:Size><p:Note>new</p:Note><p:Born><cim:Datetime>2026-02-28T11:59:59.999995Z</cim:Datetime></p:Born><p:Good>false</p:Good>"
+BORN = "<cim:Datetime>2026-02-28T11:59:59.999995Z</cim:Datetime>"
+FULL = f"<p:Name>beta</p:Name><p:Size>10</p:Size><p:Note>new</p:Note><p:Born>{BORN}</p:Born><p:Good>false</p:Good>"
 
 
 def put_body(uri: str, properties: str, name: str = "Thing") -> str:
@@ -165,10 +166,13 @@ def test_put_of_a_part_needs_a_provider_that_takes_it(wire: Wire) -> None:
     assert wire.host.gadgets.changes == [{"Note": "new"}]
 
 
-@pytest.mark.parametrize(("choice", "uri", "name", "selectors", "works"), [
-    ("accepted", THING, "Thing", BETA, True),
-    ("refused", GADGET, "Gadget", {"Id": "1", "Kind": "k"}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("choice", "uri", "name", "selectors", "works"),
+    [
+        ("accepted", THING, "Thing", BETA, True),
+        ("refused", GADGET, "Gadget", {"Id": "1", "Kind": "k"}, False),
+    ],
+)
 def test_partial_put_by_the_switch(
     wire: Wire, choice: str, uri: str, name: str, selectors: dict[str, str], works: bool
 ) -> None:

@@ -35,7 +35,7 @@ def test_the_shipped_schemas_can_be_read() -> None:
     ],
 )
 def test_types(text: str, kind: TypeRef, flags: set[str]) -> None:
-    assert parse_type(text, "X") == (kind, flags)
+    assert parse_type(text, "X") == (kind, frozenset(flags))
 
 
 @pytest.mark.parametrize("text", ["", "ref", "uint33", "string wriet", "int"])

@@ -55,8 +55,19 @@ def test_scalars_come_back_as_they_were(wire: Wire) -> None:
 
 def test_members_are_in_alphabetical_order_with_the_return_value_last(wire: Wire) -> None:
     assert list(members(echo(wire, "<p:words>x</p:words>"))) == [
-        "big", "flag", "friend", "half", "letter", "owner", "small", "span", "text", "when", "words", "ReturnValue",
-    ]  # fmt: skip
+        "big",
+        "flag",
+        "friend",
+        "half",
+        "letter",
+        "owner",
+        "small",
+        "span",
+        "text",
+        "when",
+        "words",
+        "ReturnValue",
+    ]
 
 
 def test_null_is_nil_and_empty_is_empty(wire: Wire) -> None:
@@ -117,7 +128,7 @@ def embedded(name: str, class_name: str = "Owner", uri: str = OWNER, inside: str
 
 
 def test_embedded_instances_nest_and_repeat(wire: Wire) -> None:
-    deputy = f'<o:SID>1</o:SID><o:SID>5</o:SID><o:Deputy xsi:type="o:Owner_Type"><o:Name>you</o:Name></o:Deputy>'
+    deputy = '<o:SID>1</o:SID><o:SID>5</o:SID><o:Deputy xsi:type="o:Owner_Type"><o:Name>you</o:Name></o:Deputy>'
     output = echo(wire, embedded("owner", inside=deputy) + embedded("owners") + embedded("owners", "Boss", BOSS))
     owner = output.find(f"{{{REGISTRY}}}owner")
     assert owner is not None
