@@ -159,39 +159,84 @@ def _flood(windows: Windows) -> None:
 
 
 BREAKAGES: Mapping[str, Breakage] = {
-    "rdp_denied": Breakage("Remote Desktop is switched off (fDenyTSConnections=1)", _value(TERMINAL_SERVER, "fDenyTSConnections", 1)),
-    "rdp_denied_by_policy": Breakage("a policy object switches Remote Desktop off", _by_policy("Deny Remote Desktop", "fDenyTSConnections", 1)),
-    "rdp_denied_by_orphan_policy": Breakage("a policy value that nobody owns switches Remote Desktop off", _value(POLICY, "fDenyTSConnections", 1)),
-    "deny_value_missing": Breakage("fDenyTSConnections is missing, so the listener does not start", lambda w: w.registry.discard(TERMINAL_SERVER, "fDenyTSConnections")),
-    "listener_disabled": Breakage("the listener RDP-Tcp is disabled (fEnableWinStation=0)", _value(LISTENER, "fEnableWinStation", 0)),
-    "lan_adapter_missing": Breakage("the listener is tied to a network adapter that is gone (LanAdapter)", _value(LISTENER, "LanAdapter", 7)),
-    "logons_disabled": Breakage("new logons are refused (change logon /disable)", _value(LISTENER, "fLogonDisabled", 1)),
+    "rdp_denied": Breakage(
+        "Remote Desktop is switched off (fDenyTSConnections=1)", _value(TERMINAL_SERVER, "fDenyTSConnections", 1)
+    ),
+    "rdp_denied_by_policy": Breakage(
+        "a policy object switches Remote Desktop off", _by_policy("Deny Remote Desktop", "fDenyTSConnections", 1)
+    ),
+    "rdp_denied_by_orphan_policy": Breakage(
+        "a policy value that nobody owns switches Remote Desktop off", _value(POLICY, "fDenyTSConnections", 1)
+    ),
+    "deny_value_missing": Breakage(
+        "fDenyTSConnections is missing, so the listener does not start",
+        lambda w: w.registry.discard(TERMINAL_SERVER, "fDenyTSConnections"),
+    ),
+    "listener_disabled": Breakage(
+        "the listener RDP-Tcp is disabled (fEnableWinStation=0)", _value(LISTENER, "fEnableWinStation", 0)
+    ),
+    "lan_adapter_missing": Breakage(
+        "the listener is tied to a network adapter that is gone (LanAdapter)", _value(LISTENER, "LanAdapter", 7)
+    ),
+    "logons_disabled": Breakage(
+        "new logons are refused (change logon /disable)", _value(LISTENER, "fLogonDisabled", 1)
+    ),
     "drain_mode": Breakage("the session host is in drain mode", _value(TERMINAL_SERVER, "TSServerDrainMode", 1)),
     "termservice_disabled": Breakage("TermService is disabled", _service("TermService", disabled=True)),
     "termservice_stopped": Breakage("TermService is stopped", _service("TermService", disabled=False)),
-    "sessionenv_disabled": Breakage("SessionEnv, which renews the certificate, is disabled", _service("SessionEnv", disabled=True)),
-    "umrdpservice_disabled": Breakage("UmRdpService, which redirects devices, is disabled", _service("UmRdpService", disabled=True)),
+    "sessionenv_disabled": Breakage(
+        "SessionEnv, which renews the certificate, is disabled", _service("SessionEnv", disabled=True)
+    ),
+    "umrdpservice_disabled": Breakage(
+        "UmRdpService, which redirects devices, is disabled", _service("UmRdpService", disabled=True)
+    ),
     "firewall_rule_disabled": Breakage("the built-in Remote Desktop rules are off", _rules_off),
     "firewall_wrong_profile": Breakage("the rules do not cover the network's profile", _wrong_profile),
-    "firewall_port_mismatch": Breakage("the listener's port was changed, the rules still say 3389", _value(LISTENER, "PortNumber", CUSTOM_PORT)),
+    "firewall_port_mismatch": Breakage(
+        "the listener's port was changed, the rules still say 3389", _value(LISTENER, "PortNumber", CUSTOM_PORT)
+    ),
     "firewall_blocked_by_rule": Breakage("a block rule covers the listener's port", _block_rule),
     "firewall_local_rules_ignored": Breakage("policy makes the firewall ignore local rules", _local_rules_ignored),
     "firewall_shields_up": Breakage("the profile of the users' network blocks all incoming connections", _shields_up),
-    "security_layer_rdp": Breakage("only Standard RDP security is offered (SecurityLayer=0)", _value(LISTENER, "SecurityLayer", 0)),
-    "security_layer_rdp_by_policy": Breakage("a policy object allows Standard RDP security only", _by_policy("RDP legacy security", "SecurityLayer", 0)),
-    "security_layer_invalid": Breakage("SecurityLayer is out of range: every connection is dropped", _value(LISTENER, "SecurityLayer", 5)),
-    "encryption_level_invalid": Breakage("MinEncryptionLevel is out of range: every connection is dropped", _value(LISTENER, "MinEncryptionLevel", 9)),
-    "nla_value_invalid": Breakage("UserAuthentication is out of range: every connection is dropped", _value(LISTENER, "UserAuthentication", 7)),
-    "negotiation_disabled": Breakage("the listener does not negotiate security (fAllowSecProtocolNegotiation=0; effect unsure)", _value(LISTENER, "fAllowSecProtocolNegotiation", 0)),
-    "key_unreadable": Breakage("NETWORK SERVICE cannot read the private key of the listener's certificate", _key_unreadable),
-    "key_missing": Breakage("the key file of the listener's certificate is gone", lambda w: w.files.remove(w.certificates.key_file)),
+    "security_layer_rdp": Breakage(
+        "only Standard RDP security is offered (SecurityLayer=0)", _value(LISTENER, "SecurityLayer", 0)
+    ),
+    "security_layer_rdp_by_policy": Breakage(
+        "a policy object allows Standard RDP security only", _by_policy("RDP legacy security", "SecurityLayer", 0)
+    ),
+    "security_layer_invalid": Breakage(
+        "SecurityLayer is out of range: every connection is dropped", _value(LISTENER, "SecurityLayer", 5)
+    ),
+    "encryption_level_invalid": Breakage(
+        "MinEncryptionLevel is out of range: every connection is dropped", _value(LISTENER, "MinEncryptionLevel", 9)
+    ),
+    "nla_value_invalid": Breakage(
+        "UserAuthentication is out of range: every connection is dropped", _value(LISTENER, "UserAuthentication", 7)
+    ),
+    "negotiation_disabled": Breakage(
+        "the listener does not negotiate security (fAllowSecProtocolNegotiation=0; effect unsure)",
+        _value(LISTENER, "fAllowSecProtocolNegotiation", 0),
+    ),
+    "key_unreadable": Breakage(
+        "NETWORK SERVICE cannot read the private key of the listener's certificate", _key_unreadable
+    ),
+    "key_missing": Breakage(
+        "the key file of the listener's certificate is gone", lambda w: w.files.remove(w.certificates.key_file)
+    ),
     "certificate_expired": Breakage("the listener's self-signed certificate has expired", _certificate_expired),
-    "certificate_pinned_missing": Breakage("the listener is tied to a certificate that is gone", lambda w: w.registry.put(LISTENER, "SSLCertificateSHA1Hash", Type.BINARY, bytes(range(20)))),
+    "certificate_pinned_missing": Breakage(
+        "the listener is tied to a certificate that is gone",
+        lambda w: w.registry.put(LISTENER, "SSLCertificateSHA1Hash", Type.BINARY, bytes(range(20))),
+    ),
     "store_acl": Breakage("no certificate, and its store denies SYSTEM, so none can be made", _store_acl),
-    "folder_acl": Breakage("the certificate has expired and the key folder's permissions prevent a new one", _folder_acl),
+    "folder_acl": Breakage(
+        "the certificate has expired and the key folder's permissions prevent a new one", _folder_acl
+    ),
     "tls_server_disabled": Breakage("every TLS version is disabled for servers", _tls_off),
-    "cipher_suites_empty": Breakage("policy leaves no cipher suite", lambda w: w.registry.put(CIPHERS, "Functions", Type.SZ, "")),
+    "cipher_suites_empty": Breakage(
+        "policy leaves no cipher suite", lambda w: w.registry.put(CIPHERS, "Functions", Type.SZ, "")
+    ),
     "port_taken": Breakage("another program holds the listener's port", _port_taken),
     "path_blocked": Breakage("something between the clients and the host drops the traffic", _path_blocked),
     "connection_flood": Breakage("too many incomplete connections: the listener has stopped (event 1006)", _flood),
-}  # fmt: skip
+}

@@ -10,7 +10,8 @@ GET  /hosts/NAME/volatile          services' states, sessions, events, endpoints
 GET  /hosts/NAME/counters          operations by kind, writes, requests, bytes
 GET  /hosts/NAME/probe             what a perfect probe sees (leaves events as an attempt does)
 POST /hosts/NAME/break             {"breakages": [NAME, ...]} or {"traits": [...]}
-POST /hosts/NAME/fault             {"name": NAME, "at": N or {"kind", "class", "method", "write"}, "count": K}; {"clear": true}
+POST /hosts/NAME/fault             {"name": NAME, "at": N, "count": K}; {"clear": true};
+                                   "at" may be {"kind", "class", "method", "write"} to match operations
 POST /hosts/NAME/switch            {"name": NAME, "value": VALUE}
 POST /hosts/NAME/policy_refresh    {}
 POST /hosts/NAME/reboot            {}
@@ -38,7 +39,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 def application(fleet: Fleet) -> web.Application:
     """The web application over a running fleet."""
     app = web.Application(middlewares=[_errors])
-    app.router.add_get("/hosts", lambda request: _answer(_hosts(fleet)))
+    app.router.add_get("/hosts", lambda _request: _answer(_hosts(fleet)))
     app.router.add_post("/clock", lambda request: _clock(fleet, request))
     for name, reader in READERS.items():
         app.router.add_get(f"/hosts/{{name}}/{name}", _reading(fleet, reader))
@@ -155,7 +156,7 @@ ACTIONS: Mapping[str, Action] = {
     "fault": _fault,
     "session": _session,
     "switch": lambda member, arguments: member.host.set_switch(str(arguments["name"]), arguments["value"]),
-    "policy_refresh": lambda member, arguments: member.host.windows.policy.refresh(),
-    "reboot": lambda member, arguments: member.host.windows.reboot(),
-    "counters": lambda member, arguments: member.reset_counters(),
+    "policy_refresh": lambda member, _given: member.host.windows.policy.refresh(),
+    "reboot": lambda member, _given: member.host.windows.reboot(),
+    "counters": lambda member, _given: member.reset_counters(),
 }

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from tests.simulator.host import PASSWORD, SimulatedHost
+from tests.simulator.host import DEFAULT_CREDENTIAL, Place, SimulatedHost
 from tests.simulator.http.server import Server, serve
 from tests.simulator.rdp.ports import RdpPorts
 from tests.simulator.windows.clock import Clock
@@ -27,7 +27,7 @@ HOSTS_PER_BLOCK = 250
 MOST_HOSTS = 250 * HOSTS_PER_BLOCK
 TICK_SECONDS = 0.25
 LANGUAGE_MIX = ("en", "en", "en", "de", "ja")
-SOCKETS_PER_HOST = 8
+SOCKETS_PER_HOST = 3
 
 
 class NoFreeNetwork(OSError):
@@ -60,7 +60,7 @@ class FleetOptions:
     versions: Mapping[str, str] = field(default_factory=dict)
     languages: Mapping[str, str] = field(default_factory=dict)
     switches: Mapping[str, object] = field(default_factory=dict)
-    password: str = PASSWORD
+    password: str = DEFAULT_CREDENTIAL
 
     @property
     def secure(self) -> bool:
@@ -157,10 +157,10 @@ class Fleet:
             self.members[plan.name] = await self._start(plan, tls, client_certificate)
 
     async def _start(self, plan: Plan, tls: ssl.SSLContext | None, client_certificate: bytes) -> Member:
+        clock = Clock(datetime.now(timezone.utc), ticking=True)
         host = SimulatedHost.build(
-            plan.version, plan.language, plan.breakages, plan.traits, self.options.switches, self.options.seed,
-            name=plan.name, clock=Clock(datetime.now(timezone.utc), ticking=True), password=self.options.password,
-            winrm=self.options.winrm(),
+            plan.version, plan.language, breakages=plan.breakages, traits=plan.traits, switches=self.options.switches,
+            seed=self.options.seed, place=Place(plan.name, clock, self.options.password, self.options.winrm()),
         )  # fmt: skip
         machine = host.windows.machine
         machine.address = machine.own_address = plan.address
@@ -225,9 +225,8 @@ def _candidates() -> Iterator[str]:
 
 
 def raise_file_limit(needed: int) -> None:
-    """Allow the process as many open files as the fleet needs. Raises OSError when the system forbids it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    """Allow the process as many open files as the system lets it have. Raises OSError when those are too few."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < needed:
         raise OSError(f"{needed} open files are needed, the hard limit is {hard}")
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from tests.simulator.probe_view import probe_view
 from tests.simulator.providers.catalogue import FACTORIES
 from tests.simulator.switches import parse, settle
 from tests.simulator.traits import SHELL_POLICY, apply_trait, language_of
-from tests.simulator.windows.clock import DEFAULT_START, Clock
+from tests.simulator.windows.clock import Clock
 from tests.simulator.windows.cmd import CODEPAGE, CommandShell
 from tests.simulator.windows.editions import EDITIONS
 from tests.simulator.windows.machine import Account, build_machine
@@ -37,8 +38,8 @@ from tests.simulator.wsman.provider import Caller, CommandResult, FaultPlan, Ope
 from tests.simulator.wsman.schema import SchemaSet
 
 SCHEMAS = Path(__file__).parent / "schemas"
-PASSWORD = "Fleet-Passw0rd!"
-TOKEN_POLICY = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
+DEFAULT_CREDENTIAL = "Fleet-Passw0rd!"
+UAC_POLICY = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
 HOME_LACKS = ("root/cimv2/TerminalServices",)
 
 
@@ -52,6 +53,16 @@ def all_schemas() -> SchemaSet:
 def home_schemas() -> SchemaSet:
     """Classes of a Home edition."""
     return all_schemas().without(namespaces=HOME_LACKS)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a host's surroundings decide: its name, clock, accounts' password, and WinRM's own configuration."""
+
+    name: str = "host001"
+    clock: Clock = field(default_factory=Clock)
+    password: str = DEFAULT_CREDENTIAL
+    winrm: Mapping[str, object] = field(default_factory=dict)
 
 
 class SimulatedHost:
@@ -69,19 +80,16 @@ class SimulatedHost:
 
     @classmethod
     def build(
-        cls, version: str = "2022", language: str = "en", breakages: Iterable[str] = (), traits: Iterable[str] = (),
-        switches: Mapping[str, object] | None = None, seed: int = 0, *, name: str = "host001",
-        clock: Clock | None = None, password: str = PASSWORD, winrm: Mapping[str, object] | None = None,
+        cls, version: str = "2022", language: str = "en", *, breakages: Iterable[str] = (), traits: Iterable[str] = (),
+        switches: Mapping[str, object] | None = None, seed: int = 0, place: Place | None = None,
     ) -> SimulatedHost:  # fmt: skip
         """Install a host, give it its traits, then break it. Raises ValueError for unknown names."""
         settled = settle(switches or {})
-        odd = tuple(traits)
-        machine = build_machine(name, seed, password)
-        windows = Windows(
-            EDITIONS[version], language_of(odd, language), machine, clock or Clock(DEFAULT_START), settled
-        )
+        odd, where = tuple(traits), place or Place()
+        machine = build_machine(where.name, seed, where.password)
+        windows = Windows(EDITIONS[version], language_of(odd, language), machine, where.clock, settled)
         windows.install()
-        host = cls(windows, settled, winrm or {})
+        host = cls(windows, settled, where.winrm)
         for trait in odd:
             apply_trait(windows, trait)
         for breakage in breakages:
@@ -180,8 +188,8 @@ class SimulatedHost:
         return None if account is None else Caller(account.name, account.sid, self._groups(account))
 
     def _groups(self, account: Account) -> frozenset[str]:
-        """UAC takes the administrators' group from local accounts that come over the network, but for the built-in one."""
-        unfiltered = self.windows.registry.dword(TOKEN_POLICY, "LocalAccountTokenFilterPolicy") == 1
+        """UAC takes the administrators' group from local accounts over the network, but for the built-in one."""
+        unfiltered = self.windows.registry.dword(UAC_POLICY, "LocalAccountTokenFilterPolicy") == 1
         if account.sid.endswith("-500") or unfiltered:
             return account.groups
         return account.groups - {ADMINISTRATORS}

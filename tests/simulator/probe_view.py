@@ -57,7 +57,7 @@ def _handshake(windows: Windows) -> dict[str, object]:
     if not selected:
         return {"asked": asked}
     outcome, certificate = windows.listener.tls_attempt()
-    view = {"asked": asked, "tls": outcome}
+    view: dict[str, object] = {"asked": asked, "tls": outcome}
     if outcome != "ok" or certificate is None:
         return view
     return view | {"certificate": _certificate(certificate), "ntlm": _ntlm(windows) if max(selected) >= 2 else None}

@@ -30,7 +30,8 @@ class RegistryPolicySettings(HostProvider):
                 yield Instance("RSOP_RegistryPolicySetting", {
                     "id": f"{policy.guid}/{index}", "precedence": place, "GPOID": gpo_id(policy), "name": value.name,
                     "registryKey": value.key.partition("\\")[2], "valueName": value.name, "valueType": int(value.type),
-                    "value": value.raw, "deleted": False, "command": "", "currentUser": False, "SOMID": "DC=corp,DC=example",
+                    "value": value.raw, "deleted": False, "command": "", "currentUser": False,
+                    "SOMID": "DC=corp,DC=example",
                 })  # fmt: skip
 
 

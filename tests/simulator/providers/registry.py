@@ -62,7 +62,11 @@ class RegistryProvider(HostProvider):
             return VALUE_MISSING if method in GETTERS else NOT_FOUND
         if isinstance(error, HasSubkeys):
             return number(self.windows.switches["delete_key_with_subkeys"])
-        table = {KeyMissing: NOT_FOUND, AccessDenied: ACCESS_DENIED, WrongType: TYPE_MISMATCH}
+        table: dict[type[Exception], int] = {
+            KeyMissing: NOT_FOUND,
+            AccessDenied: ACCESS_DENIED,
+            WrongType: TYPE_MISMATCH,
+        }
         return table.get(type(error), INVALID_PARAMETER)
 
     def _run(self, method: str, path: str, args: Values, caller: Caller) -> Values:

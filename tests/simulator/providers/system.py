@@ -17,7 +17,7 @@ from tests.simulator.windows.editions import CULTURE, LCID
 from tests.simulator.windows.files import Entry, parent
 from tests.simulator.windows.processes import processes
 from tests.simulator.windows.security import READ_CONTROL, WRITE_DAC, WRITE_OWNER, InvalidDescriptor
-from tests.simulator.windows.texts import ACCOUNT_TEXTS, translate
+from tests.simulator.windows.texts import translate
 from tests.simulator.wsman.provider import Caller, CimError, Instance, Values
 
 SHUTDOWN, REBOOT = 1, 2
@@ -73,7 +73,8 @@ class ComputerSystem(HostProvider):
         member = bool(machine.domain)
         yield Instance("Win32_ComputerSystem", {
             "Name": machine.computer_name, "DNSHostName": machine.computer_name,
-            "Domain": machine.domain or "WORKGROUP", "PartOfDomain": member, "Workgroup": None if member else "WORKGROUP",
+            "Domain": machine.domain or "WORKGROUP", "PartOfDomain": member,
+            "Workgroup": None if member else "WORKGROUP",
             "DomainRole": (3 if member else 2) if server else int(member), "Manufacturer": "VMware, Inc.",
             "Model": "VMware20,1", "Roles": ["LM_Workstation", "LM_Server", "NT"], "TotalPhysicalMemory": 8589398016,
             "UserName": None, "CurrentTimeZone": 0, "SystemType": "x64-based PC",
@@ -87,7 +88,7 @@ class UserAccounts(HostProvider):
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
         machine = self.windows.machine
         for account in machine.accounts.values():
-            name = translate(ACCOUNT_TEXTS, account.name, self.windows.language)
+            name = translate("accounts", account.name, self.windows.language)
             yield Instance("Win32_UserAccount", {
                 "Domain": machine.computer_name, "Name": name, "Caption": f"{machine.computer_name}\\{name}",
                 "SID": account.sid, "SIDType": 1, "LocalAccount": True, "Disabled": False, "Lockout": False,
@@ -151,7 +152,8 @@ class Files(HostProvider):
         name = entry.path.rpartition("\\")[2]
         stem, _dot, extension = name.rpartition(".") if "." in name else (name, "", "")
         values: dict[str, object] = {
-            "Name": entry.path.lower(), "Caption": entry.path.lower(), "Drive": "c:", "Path": parent(entry.path)[2:].lower() + "\\",
+            "Name": entry.path.lower(), "Caption": entry.path.lower(), "Drive": "c:",
+            "Path": parent(entry.path)[2:].lower() + "\\",
             "FileName": stem.lower(), "Extension": extension, "FileType": "", "Hidden": False, "System": False,
             "Readable": True, "Writeable": True, "AccessMask": 0x1200A9, "CreationDate": self.windows.booted,
             "LastModified": self.windows.booted,

@@ -4,8 +4,8 @@
 
 """The listener's certificate: the store in the registry, the key file behind it, and who may read that.
 
-Sources: W32 CryptoAPI (serialised certificate properties 2, 3 and 32), MS-GPEF 2.2.2.1.1, Microsoft Support "Troubleshoot
-RDP internal error", Azure repair-script-library win-fix-rdp-certificate.ps1 (measured key file and descriptors).
+Sources: W32 CryptoAPI (serialised certificate properties 2, 3 and 32), MS-GPEF 2.2.2.1.1, Microsoft Support
+"Troubleshoot RDP internal error", Azure repair-script-library win-fix-rdp-certificate.ps1 (measured key file and descriptors).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tests.simulator.windows import regexe
 from tests.simulator.windows.security import Token
 from tests.simulator.windows.services import DISABLED, OK, RUNNING, START_PENDING, STOP_PENDING, STOPPED, Service
-from tests.simulator.windows.texts import command_text
+from tests.simulator.windows.texts import translate
 
 if TYPE_CHECKING:
     from tests.simulator.windows.system import Windows
@@ -39,7 +39,7 @@ class Output:
 
 
 def split_commands(line: str) -> list[tuple[str, str]]:
-    """A line as (operator before, command) pairs; operators inside double quotes are text, ``^`` escapes one character."""
+    """A line as (operator before, command) pairs; operators in double quotes are text, ``^`` escapes one character."""
     commands: list[tuple[str, str]] = []
     operator, text, quoted, position = "", "", False, 0
     while position < len(line):
@@ -109,7 +109,7 @@ class CommandShell:
         return self._windows.expand(command)
 
     def _say(self, key: str, *arguments: object) -> str:
-        return command_text(key, self._windows.language, *arguments)
+        return translate("commands", key, self._windows.language, *arguments)
 
     def _nothing(self, _arguments: list[str], _rest: str) -> Output:
         return Output()

@@ -4,8 +4,8 @@
 
 """A freshly installed host with Remote Desktop switched on, as an administrator leaves it.
 
-Sources: registry dump of a Windows 10 Terminal Server key, TerminalServer.admx, default-service dumps, the built-in rules
-of the group "Remote Desktop" (@FirewallAPI.dll,-28752).
+Sources: registry dump of a Windows 10 Terminal Server key, TerminalServer.admx, default-service dumps, the built-in
+rules of the group "Remote Desktop" (@FirewallAPI.dll,-28752).
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def service_table(edition: Edition, roles: frozenset[str] = frozenset()) -> list
         Service("mpsdrv", "", 3, "", r"System32\drivers\mpsdrv.sys", driver=True),
         Service("HTTP", "", 3, "", r"system32\drivers\HTTP.sys", driver=True),
         Service("RDPDR", "", 3, "", r"System32\drivers\rdpdr.sys", driver=True),
-        Service("BFE", "", 2, r"NT AUTHORITY\LocalService", f"{SVCHOST} -k LocalServiceNoNetworkFirewall -p", ("RpcSs",)),
+        Service("BFE", "", 2, r"NT AUTHORITY\LocalService", f"{SVCHOST} -k LocalServiceNoNetworkFirewall -p",
+                ("RpcSs",)),
         Service("MpsSvc", "", 2, r"NT Authority\LocalService", f"{SVCHOST} -k LocalServiceNoNetworkFirewall -p",
                 ("BFE", "mpsdrv")),
         Service("EventLog", "", 2, r"NT AUTHORITY\LocalService", f"{SVCHOST} -k LocalServiceNetworkRestricted -p"),
@@ -200,5 +201,5 @@ def fill_files(files: FileSystem, edition: Edition) -> None:
                 size=1_245_184,
                 version=f"{edition.version}.{edition.revision}",
                 content=f"{name} {edition.build}",
-            )  # fmt: skip
+            )
         )

@@ -15,10 +15,10 @@ CULTURE = {"en": "en-US", "de": "de-DE", "ja": "ja-JP"}
 
 @dataclass(frozen=True)
 class Edition:
-    """One version.
+    r"""One version.
 
     ``negotiation_flags``: the flags byte of its RDP_NEG_RSP (MS-RDPBCGR 2.2.1.2.1; 0x20 is seen on new builds and not
-    documented). ``tls13``: Schannel offers TLS 1.3 to RDP clients. ``admins_read_key``: BUILTIN\\Administrators may read
+    documented). ``tls13``: Schannel offers TLS 1.3 to RDP clients. ``admins_read_key``: BUILTIN\Administrators may read
     the listener's key file (up to Server 2016).
     """
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tests.simulator.windows.clock import Clock
-from tests.simulator.windows.texts import event_text
+from tests.simulator.windows.texts import translate
 
 ERROR, WARNING, INFORMATION = 1, 2, 3
 SCHANNEL = "Schannel"
@@ -45,7 +45,7 @@ class EventLog:
     def write(self, source: str, code: int, kind: int, *insertions: str, log: str = "System") -> Event:
         """Add a record at the host's present time, with Windows' text for ``code`` in the host's language."""
         self._record += 1
-        message = event_text(code, self._language, *insertions)
+        message = translate("events", code, self._language, *insertions)
         event = Event(self._record, log, source, code, kind, self._clock.now(), message, insertions)
         self._events.append(event)
         del self._events[:-KEPT]

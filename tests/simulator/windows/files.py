@@ -79,4 +79,5 @@ class FileSystem:
 
 
 def parent(path: str) -> str:
+    """The folder in which ``path`` lies."""
     return path.rpartition("\\")[0]

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Windows Defender Firewall: rules, profiles, and whether a packet gets in.
+r"""Windows Defender Firewall: rules, profiles, and whether a packet gets in.
 
-Sources: MS-FASP (rule strings), Microsoft Learn MSFT_NetFirewallRule and MSFT_NetFirewallProfile (numbers), the rules of
-"Remote Desktop" as they are stored under SharedAccess\\Parameters\\FirewallPolicy\\FirewallRules.
+Sources: MS-FASP (rule strings), Microsoft Learn MSFT_NetFirewallRule and MSFT_NetFirewallProfile (numbers), the rules
+of "Remote Desktop" as they are stored under SharedAccess\Parameters\FirewallPolicy\FirewallRules.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from tests.simulator.windows.registry import Registry, Type
-from tests.simulator.windows.texts import FIREWALL_TEXTS, translate
+from tests.simulator.windows.texts import translate
 
 INBOUND, OUTBOUND = 1, 2
 ALLOW, BYPASS, BLOCK = 2, 3, 4
@@ -192,7 +192,7 @@ class Firewall:
 
     def display(self, text: str) -> str:
         """A rule's text in the host's language."""
-        return translate(FIREWALL_TEXTS, text, self.language)
+        return translate("firewall", text, self.language)
 
     def load_policy(self) -> None:
         """Read rules and profile settings that policy holds: at start and at each policy refresh."""

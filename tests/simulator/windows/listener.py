@@ -5,8 +5,9 @@
 """The RDP listener: what the registry says, what is live, and how it answers a connection request.
 
 Stored and live are two things: a value that takes effect only after a restart of TermService is read when that service
-starts. Sources: TerminalServer.admx (policies), MS-RDPBCGR 2.2.1.1 and 2.2.1.2 (negotiation), Azure repair-script-library
-win-fix-rdp-connectivity.ps1 (a missing fDenyTSConnections stops the listener; numbers out of range drop every connection).
+starts. Sources: TerminalServer.admx (policies), MS-RDPBCGR 2.2.1.1 and 2.2.1.2 (negotiation), Azure
+repair-script-library win-fix-rdp-connectivity.ps1 (a missing fDenyTSConnections stops the listener; numbers out of
+range drop every connection).
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Reply:
-    """Answer to a connection request. ``kind``: selected (``code`` a protocol), failure (``code`` of the failure), closed."""
+    """Answer to a connection request. ``code`` is the protocol that was selected, or that of the failure."""
 
     kind: Literal["selected", "failure", "closed"]
     code: int = 0
@@ -96,8 +97,8 @@ TlsOutcome = Literal["ok", "reset", "alert_40", "alert_80"]
 class Listener:
     """The RDP-Tcp listener of one host.
 
-    ``port_owner`` is a program other than TermService that holds ``port_taken``; ``path_blocked`` is a device between the
-    host and its clients that drops everything; ``flooded`` a listener that stopped listening under incomplete connections.
+    ``port_taken`` is a port that a program other than TermService holds, 0 for none; ``path_blocked`` a device between
+    the host and its clients that drops everything; ``flooded`` a listener that has stopped under incomplete connections.
     """
 
     registry: Registry

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulator.windows import cmd
 from tests.simulator.windows.registry import AccessDenied, RegistryError, Type, Value
 from tests.simulator.windows.security import Token
-from tests.simulator.windows.texts import command_text
+from tests.simulator.windows.texts import translate
 
 if TYPE_CHECKING:
     from tests.simulator.windows.system import Windows
@@ -42,7 +42,7 @@ def run(windows: Windows, token: Token, arguments: list[str]) -> cmd.Output:
 
 
 def _fail(windows: Windows, key: str) -> cmd.Output:
-    return cmd.Output(stderr=command_text(key, windows.language), code=1)
+    return cmd.Output(stderr=translate("commands", key, windows.language), code=1)
 
 
 def _path(text: str) -> str:
@@ -95,7 +95,7 @@ def _add(windows: Windows, token: Token, path: str, options: dict[str, str]) -> 
     if "/v" in options or "/ve" in options:
         kind = Type[options.get("/t", "REG_SZ").upper().removeprefix("REG_")]
         windows.registry.set(path, options.get("/v", ""), kind, _parsed(kind, options.get("/d", "")), token)
-    return cmd.Output(command_text("done", windows.language))
+    return cmd.Output(translate("commands", "done", windows.language))
 
 
 def _parsed(kind: Type, text: str) -> Any:
@@ -118,7 +118,7 @@ def _delete(windows: Windows, token: Token, path: str, options: dict[str, str]) 
             windows.registry.delete_value(path, value.name, token)
     else:
         _delete_tree(windows, token, path)
-    return cmd.Output(command_text("done", windows.language))
+    return cmd.Output(translate("commands", "done", windows.language))
 
 
 def _delete_tree(windows: Windows, token: Token, path: str) -> None:

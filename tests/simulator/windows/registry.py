@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The registry: typed values, keys with security descriptors, names that keep their case and compare without it.
+r"""The registry: typed values, keys with security descriptors, names that keep their case and compare without it.
 
-Paths are written with the short hive name, as ``HKLM\\SYSTEM\\...``. ``CurrentControlSet`` is the stored name;
-``ControlSet001`` is an alias for it, and ``HKCR`` for ``HKLM\\SOFTWARE\\Classes``.
+Paths are written with the short hive name, as ``HKLM\SYSTEM\...``. ``CurrentControlSet`` is the stored name;
+``ControlSet001`` is an alias for it, and ``HKCR`` for ``HKLM\SOFTWARE\Classes``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from tests.simulator.windows.security import SYSTEM_TOKEN, SecurityDescriptor, Token
@@ -86,12 +87,19 @@ class Key:
         return Key(self.name, dict(self.values), subkeys, self.descriptor)
 
 
-def split(path: str) -> list[str]:
+@lru_cache(maxsize=8192)
+def split(path: str) -> tuple[str, ...]:
     """The names of ``path``, aliases resolved."""
     for alias, target in ALIASES:
         if path[: len(alias)].lower() == alias and path[len(alias) : len(alias) + 1] in ("", "\\"):
             path = target + path[len(alias) :]
-    return [name for name in path.split("\\") if name]
+    return tuple(name for name in path.split("\\") if name)
+
+
+@lru_cache(maxsize=8192)
+def folded(path: str) -> tuple[str, ...]:
+    """The same, for comparing."""
+    return tuple(name.lower() for name in split(path))
 
 
 class Registry:
@@ -127,14 +135,11 @@ class Registry:
 
     def set(self, path: str, name: str, kind: Type, data: Any, token: Token = SYSTEM_TOKEN) -> None:
         """Write a value into a key that exists. The name keeps the case of its first writing."""
-        key = self._open(path, token, SET_VALUE)
-        stored = key.values[name.lower()].name if name.lower() in key.values else name
-        key.values[name.lower()] = Value(stored, kind, data)
+        _write(self._open(path, token, SET_VALUE), name, kind, data)
 
     def put(self, path: str, name: str, kind: Type, data: Any) -> None:
         """Create the key when needed, then write: what set-up and policy do."""
-        self.create(path)
-        self.set(path, name, kind, data)
+        _write(self._find(path) or self._make(path, SYSTEM_TOKEN), name, kind, data)
 
     def put_dword(self, path: str, name: str, number: int) -> None:
         self.put(path, name, Type.DWORD, number)
@@ -152,17 +157,22 @@ class Registry:
 
     def create(self, path: str, token: Token = SYSTEM_TOKEN) -> bool:
         """Create a key with its parents; False when it was there already."""
-        key, created, walked = self._root, False, ""
+        if self._find(path) is not None:
+            return False
+        self._make(path, token)
+        return True
+
+    def _make(self, path: str, token: Token) -> Key:
+        key, walked = self._root, ""
         for name in split(path):
-            walked = f"{walked}\\{name}" if walked else name
-            if name.lower() not in key.subkeys:
+            below = key.subkeys.get(name.lower())
+            if below is None:
                 if key is self._root:
                     raise KeyMissing(path)
-                self._demand(walked.rpartition("\\")[0], token, CREATE_SUB_KEY)
-                key.subkeys[name.lower()] = Key(name)
-                created = True
-            key = key.subkeys[name.lower()]
-        return created
+                self._demand(walked, token, CREATE_SUB_KEY)
+                below = key.subkeys[name.lower()] = Key(name)
+            key, walked = below, f"{walked}\\{name}" if walked else name
+        return key
 
     def delete(self, path: str, token: Token = SYSTEM_TOKEN) -> None:
         """Delete a key without subkeys."""
@@ -218,9 +228,12 @@ class Registry:
             yield from self._walk(subkey, below)
 
     def _find(self, path: str) -> Key | None:
-        key: Key | None = self._root
-        for name in split(path):
-            key = key.subkeys.get(name.lower()) if key else None
+        key = self._root
+        for name in folded(path):
+            below = key.subkeys.get(name)
+            if below is None:
+                return None
+            key = below
         return key
 
     def _open(self, path: str, token: Token, wanted: int) -> Key:
@@ -233,3 +246,8 @@ class Registry:
     def _demand(self, path: str, token: Token, wanted: int) -> None:
         if not self.allows(path, token, wanted):
             raise AccessDenied(path)
+
+
+def _write(key: Key, name: str, kind: Type, data: Any) -> None:
+    stored = key.values.get(name.lower())
+    key.values[name.lower()] = Value(stored.name if stored else name, kind, data)

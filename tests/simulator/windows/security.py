@@ -214,6 +214,7 @@ def unpack_sid(data: bytes) -> tuple[str, int]:
 
 
 def is_sid(text: str) -> bool:
+    """Whether ``text`` is a SID in its string form."""
     return re.fullmatch(r"S-1-\d+(-\d+){0,15}", text) is not None
 
 

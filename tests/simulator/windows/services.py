@@ -15,10 +15,10 @@ from tests.simulator.windows.clock import Clock, Timer
 from tests.simulator.windows.events import EventLog
 from tests.simulator.windows.registry import Registry, Type
 from tests.simulator.windows.security import SecurityDescriptor, Token
-from tests.simulator.windows.texts import SERVICE_TEXTS, translate
+from tests.simulator.windows.texts import translate
 
 SERVICES_KEY = r"HKLM\SYSTEM\CurrentControlSet\Services"
-DEFAULT_SDDL = "D:(A;;0x2009d;;;AU)(A;;0xf01ff;;;BA)(A;;0xf01ff;;;SY)"
+DEFAULT_DESCRIPTOR = SecurityDescriptor.from_sddl("D:(A;;0x2009d;;;AU)(A;;0xf01ff;;;BA)(A;;0xf01ff;;;SY)")
 QUERY_STATUS, CHANGE_CONFIG, START, STOP = 0x4, 0x2, 0x10, 0x20
 START_MODES = {0: "Boot", 1: "System", 2: "Auto", 3: "Manual", 4: "Disabled"}
 START_NUMBERS = {"Boot": 0, "System": 1, "Automatic": 2, "Auto": 2, "Manual": 3, "Disabled": 4}
@@ -42,7 +42,7 @@ class Service:
     path: str
     depends_on: tuple[str, ...] = ()
     delayed: bool = False
-    descriptor: SecurityDescriptor = SecurityDescriptor.from_sddl(DEFAULT_SDDL)
+    descriptor: SecurityDescriptor = DEFAULT_DESCRIPTOR
     driver: bool = False
     start_seconds: float = 1.0
     stop_seconds: float = 1.0
@@ -86,7 +86,7 @@ class ServiceManager:
 
     def add(self, service: Service) -> Service:
         """Install a service and write its configuration to the registry."""
-        service.display_name = translate(SERVICE_TEXTS, service.name, self._language)
+        service.display_name = translate("services", service.name, self._language)
         self._services[service.name.lower()] = service
         self._store(service)
         return service

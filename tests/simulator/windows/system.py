@@ -35,7 +35,7 @@ WINRM_PORT = 5985
 
 
 class Windows:
-    """The whole state of a host. Persistent: registry, services, firewall, files, tasks. The rest is gone at a reboot."""
+    """The whole state of a host. Registry, services, firewall, files and tasks survive a reboot, the rest does not."""
 
     def __init__(
         self, edition: Edition, language: str, machine: Machine, clock: Clock, switches: Mapping[str, object]
@@ -183,7 +183,8 @@ class Windows:
     def to_volatile(self) -> dict[str, object]:
         """What does not."""
         return {
-            "services": self.services.to_volatile(), "booted": self.booted.isoformat(), "now": self.clock.now().isoformat(),
+            "services": self.services.to_volatile(), "booted": self.booted.isoformat(),
+            "now": self.clock.now().isoformat(),
             "events": self.events.to_volatile(), "dns_cache": [entry.name for entry in self.network.dns_cache],
             "tcp": [[row.local_address, row.local_port, row.state] for row in self.network.tcp()],
             "listening": self.listener.is_listening(), "up": self.is_up, **self.sessions.to_volatile(),
