@@ -199,10 +199,21 @@ def what_was_wrong(host: Entry) -> str:
 
 def what_was_done(host: Entry) -> str:
     """The changes, made or planned, what policy holds, and what is left to a person."""
-    parts = [deed(change) for change in host["changes"] or host["plan"]]
+    parts = [deed(change) for change in net(host["changes"] or host["plan"])]
     parts += [_held(held) for held in host["policy_held"]]
     parts += [f"needs a {what}" for what in ("restart", "reboot") if host["needs"][what]]
     return "; ".join(parts or _by_hand(host)) or "-"
+
+
+def net(changes: Iterable[Mapping[str, t.Any]]) -> list[Mapping[str, t.Any]]:
+    """One change for each item, from its first before to its last after, where the item was first changed."""
+    items: dict[tuple[str, str], Mapping[str, t.Any]] = {}
+    for change in changes:
+        first = items.get((change["kind"], change["item"]), change)
+        rule = change["kind"] == "firewall_rule"
+        after = {**first["after"], **change["after"]} if rule else change["after"]
+        items[change["kind"], change["item"]] = {**first, "after": after}
+    return list(items.values())
 
 
 def deed(change: Mapping[str, t.Any]) -> str:
@@ -252,7 +263,7 @@ def proof(host: Entry) -> str:
     if host["verdict"] == "unreachable":
         return "-"
     seen = _handshake((host["after"] or host["before"])["probe"])
-    if not host["after"] or host["check"]:
+    if not host["after"] or host["check"] or host["verdict"] == "healthy":
         return seen
     left = ", ".join(finding["id"] for finding in direct(host["after"]))
     return f"{seen}; left: {left}" if left else f"{seen}, no cause left"
@@ -264,5 +275,5 @@ def _handshake(probe: Mapping[str, t.Any] | None) -> str:
     if probe["passed"]:
         version = (probe.get("tls") or {}).get("version")
         return f"RDP handshake passes ({version})" if version else "RDP handshake passes"
-    stage = probe["stage"]
-    return f"RDP handshake stops at {stage}: {(probe.get(stage) or {}).get('verdict', 'failed')}"
+    verdict = str((probe.get(probe["stage"]) or {}).get("verdict", "failed"))
+    return f"RDP handshake stops at {probe['stage']}: " + ("nothing granted" if verdict == "negotiates" else verdict)

@@ -13,6 +13,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import (
     deed,
     entry,
     merge,
+    net,
     proof,
     table,
     totals,
@@ -149,6 +150,21 @@ class TestWords:
     def test_a_change_in_a_few_words(self, changed, words):
         assert deed(changed) == words
 
+    def test_changes_of_one_item_read_as_one(self):
+        steps = [
+            change(before=dword(0), after=dword(1)),
+            change("restart", "TermService"),
+            change(before=dword(1), after=dword(2)),
+        ]
+        assert [deed(step) for step in net(steps)] == ["fDenyTSConnections 0 -> 2", "TermService restarted"]
+
+    def test_changes_of_one_rule_come_together(self):
+        steps = [
+            change("firewall_rule", "RD", {"enabled": False}, {"enabled": True}),
+            change("firewall_rule", "RD", {"local_ports": ["1"]}, {"local_ports": ["2"]}),
+        ]
+        assert [deed(step) for step in net(steps)] == ["RD enabled, local ports 2"]
+
     def test_what_was_wrong_names_direct_causes_alone(self):
         host = made(diagnosis(findings=[finding("drain_mode"), finding("rdp_denied", "unrelated")]))
         assert what_was_wrong(host) == "title of drain_mode"
@@ -186,6 +202,8 @@ class TestWords:
         assert proof(made(remediation(), check=True)) == "RDP handshake passes (TLSv1.3)"
         assert proof(made(diagnosis())) == "RDP handshake stops at tcp: refused"
         assert proof(made(diagnosis(probe=None))) == "no probe, host evidence alone"
+        ungranted = {"passed": False, "stage": "x224", "x224": {"verdict": "negotiates"}}
+        assert proof(made(diagnosis(probe=ungranted))) == "RDP handshake stops at x224: nothing granted"
         left = {"findings": [finding("port_taken")], "probe": REFUSED}
         assert proof(made(remediation(after=left))) == "RDP handshake stops at tcp: refused; left: port_taken"
 
