@@ -189,7 +189,10 @@ class Registry:
         return self._read_known(path, name, actual, known.get(actual))
 
     def values(self, path: str) -> dict[str, str] | None:
-        """Return the names of a key's values with their types (REG_…); None when the key does not exist."""
+        """Return the names of a key's values with their types; None when the key does not exist.
+
+        Types without a name read as ``REG_`` and their number.
+        """
         outcome = self._call("EnumValues", path)
         if outcome.return_value == KEY_MISSING:
             return None
@@ -197,7 +200,7 @@ class Registry:
         names, types = _strings(outcome.out["sNames"]), _integers(outcome.out["Types"])
         if len(names) != len(types):
             raise BadAnswer(f"{path} has {len(names)} value names but {len(types)} types")
-        return {name: TYPE_NAMES.get(kind, f"type {kind}") for name, kind in zip(names, types, strict=True)}
+        return {name: TYPE_NAMES.get(kind, f"REG_{kind}") for name, kind in zip(names, types, strict=True)}
 
     def read_all(self, path: str) -> dict[str, Reading] | None:
         """Return all values of a key, an operation each; None when the key does not exist."""

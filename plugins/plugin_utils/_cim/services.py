@@ -138,6 +138,10 @@ class Services:
         """Set the start mode; Automatic is what reads as Auto. Raise ServiceError."""
         self._control(name, f"set the start mode to {mode} of", "ChangeStartMode", {"StartMode": mode})
 
+    def wait(self, name: str, state: str, timeout: float = 60.0, poll: float = 1.0) -> Service:
+        """Wait until a service is in a state, whoever sends it there. Raise ServiceError."""
+        return self._wait(name, state, "wait for", timeout, poll)
+
     def _control(
         self,
         name: str,

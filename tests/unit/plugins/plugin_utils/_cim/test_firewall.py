@@ -1,0 +1,219 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import firewall as f
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import NotFound
+from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scripted_wire import (
+    Sent,
+    Wire,
+    enumerated,
+    epr,
+    fragment,
+    instance,
+    item,
+    output,
+    properties,
+)
+
+TCP = "RemoteDesktop-UserMode-In-TCP"
+UDP = "RemoteDesktop-UserMode-In-UDP"
+STANDARD = "root/StandardCimv2"
+LIKE = "InstanceID like 'RemoteDesktop-%'"
+
+
+def rule_keys(name: str) -> dict[str, str]:
+    return {
+        "CreationClassName": f"MSFT|FW|FirewallRule|{name}",
+        "PolicyRuleName": "",
+        "SystemCreationClassName": "",
+        "SystemName": "",
+    }
+
+
+def part(class_name: str, name: str, keys: dict[str, str], **values: str | int | list[str] | None) -> str:
+    return item(
+        instance(class_name, properties(InstanceID=name, **values), STANDARD), epr(class_name, STANDARD, **keys)
+    )
+
+
+def rule(name: str, **values: str | int | None) -> str:
+    common = {
+        "Action": 2,
+        "Direction": 1,
+        "DisplayName": "Remotedesktop - Benutzermodus (TCP eingehend)",
+        "Enabled": 1,
+        "PolicyStoreSourceType": 1,
+        "Profiles": 3,
+        "RuleGroup": "@FirewallAPI.dll,-28752",
+    }
+    return part("MSFT_NetFirewallRule", name, rule_keys(name), **{**common, **values})
+
+
+def ports(name: str, protocol: str = "TCP", *local: str) -> str:
+    keys = {"InstanceID": name, "CreationClassName": "ports"}
+    return part("MSFT_NetProtocolPortFilter", name, keys, Protocol=protocol, LocalPort=list(local))
+
+
+def addresses(name: str, *remote: str) -> str:
+    keys = {"InstanceID": name, "CreationClassName": "addresses"}
+    return part("MSFT_NetAddressFilter", name, keys, RemoteAddress=list(remote))
+
+
+@pytest.fixture
+def firewall(client: CimClient) -> f.Firewall:
+    return f.Firewall(client)
+
+
+@pytest.fixture
+def tcp_rule(wire: Wire, firewall: f.Firewall) -> f.Rule:
+    rules(wire, [rule(TCP)], [ports(TCP, "TCP", "3389")], [addresses(TCP, "Any")])
+    return firewall.rdp_rules()[0]
+
+
+def rules(
+    wire: Wire, rule_items: list[str], port_items: list[str], address_items: list[str], where: str = LIKE
+) -> None:
+    for class_name, items in (
+        ("MSFT_NetFirewallRule", rule_items),
+        ("MSFT_NetProtocolPortFilter", port_items),
+        ("MSFT_NetAddressFilter", address_items),
+    ):
+        wire.on("Enumerate", enumerated(*items)).expect(wql=f"select * from {class_name} where {where}").check(_epr)
+
+
+def _epr(sent: Sent) -> None:
+    assert dict(sent.arguments)["EnumerationMode"] == "EnumerateObjectAndEPR"
+
+
+def test_the_built_in_rules(wire: Wire, firewall: f.Firewall) -> None:
+    rules(
+        wire,
+        [rule(UDP, Enabled=2, Profiles=0), rule(TCP)],
+        [ports(TCP, "TCP", "3389"), ports(UDP, "UDP", "3389", "3390-3400")],
+        [addresses(TCP, "10.0.0.0/8", "LocalSubnet"), addresses(UDP, "Any")],
+    )
+    first, second = firewall.rdp_rules()
+    assert first == f.Rule(
+        instance_id=TCP,
+        display_name="Remotedesktop - Benutzermodus (TCP eingehend)",
+        group="@FirewallAPI.dll,-28752",
+        enabled=True,
+        direction=f.INBOUND,
+        action=f.Action.ALLOW,
+        profiles=f.Profiles.DOMAIN | f.Profiles.PRIVATE,
+        source=f.Source.LOCAL,
+        protocol="TCP",
+        ports=("3389",),
+        remote_addresses=("10.0.0.0/8", "LocalSubnet"),
+    )
+    assert (second.instance_id, second.enabled, second.profiles) == (UDP, False, f.Profiles.ANY)
+    assert second.ports == ("3389", "3390-3400")
+
+
+def test_rules_for_a_port(wire: Wire, firewall: f.Firewall) -> None:
+    listed = [
+        fragment("<InstanceID>one</InstanceID><LocalPort>3390</LocalPort>"),
+        fragment("<InstanceID>range</InstanceID><LocalPort>80</LocalPort><LocalPort>3380-3400</LocalPort>"),
+        fragment("<InstanceID>any</InstanceID><LocalPort>Any</LocalPort>"),
+        fragment("<InstanceID>none</InstanceID>"),
+        fragment("<InstanceID>out</InstanceID><LocalPort>3390</LocalPort>"),
+    ]
+    wire.on("Enumerate", enumerated(*listed)).expect(
+        wql="select InstanceID,LocalPort from MSFT_NetProtocolPortFilter where Protocol='TCP'"
+    )
+    where = "(InstanceID='one' or InstanceID='range' or InstanceID='out')"
+    rules(wire, [rule("one"), rule("range", Action=4), rule("out", Direction=2)], [], [], where)
+    found = firewall.rules_for_port(3390)
+    assert [(one.instance_id, one.action) for one in found] == [("one", f.Action.ALLOW), ("range", f.Action.BLOCK)]
+
+
+def test_no_rule_for_a_port_costs_one_query(wire: Wire, firewall: f.Firewall) -> None:
+    wire.on("Enumerate", enumerated())
+    assert firewall.rules_for_port(3390, "UDP") == []
+
+
+@pytest.mark.parametrize(
+    ("listed", "covered"),
+    [
+        ((), False),
+        (("3389",), True),
+        (("33890",), False),
+        (("3000-4000",), True),
+        (("3390-4000",), False),
+        (("Any",), False),
+        (("RPC-EPMap",), False),
+        (("80", "3389-3389"), True),
+    ],
+)
+def test_covered_ports(listed: tuple[str, ...], covered: bool) -> None:
+    assert f.covers(listed, 3389) is covered
+
+
+def test_profiles(wire: Wire, firewall: f.Firewall) -> None:
+    items = [
+        instance("MSFT_NetFirewallProfile", properties(
+            InstanceID=f"MSFT|FW|FirewallProfile|{name}", Enabled=enabled, AllowInboundRules=2,
+            AllowLocalFirewallRules=0, DefaultInboundAction=4), STANDARD)
+        for name, enabled in (("Domain", 1), ("Private", 0), ("Public", 2))
+    ]  # fmt: skip
+    wire.on("Enumerate", enumerated(*items))
+    found = firewall.profiles()
+    assert {name: profile.enabled for name, profile in found.items()} == {
+        "Domain": True, "Private": False, "Public": None,
+    }  # fmt: skip
+    assert found["Public"] == f.Profile("Public", None, 4, None, False)
+
+
+def test_the_categories_of_connected_networks(wire: Wire, firewall: f.Firewall) -> None:
+    wire.on("Enumerate", enumerated(
+        fragment("<InterfaceAlias>Ethernet</InterfaceAlias><NetworkCategory>2</NetworkCategory>"),
+        fragment("<InterfaceAlias>WLAN</InterfaceAlias><NetworkCategory>0</NetworkCategory>"),
+    ))  # fmt: skip
+    assert firewall.active_categories() == {"Ethernet": f.Category.DOMAIN, "WLAN": f.Category.PUBLIC}
+
+
+@pytest.mark.parametrize(("enabled", "method"), [(True, "Enable"), (False, "Disable")])
+def test_enabling(wire: Wire, firewall: f.Firewall, tcp_rule: f.Rule, enabled: bool, method: str) -> None:
+    wire.on(method, output(method, returned=None)).expect(selectors=rule_keys(TCP), repeatable=False)
+    firewall.set_enabled(tcp_rule, enabled)
+    wire.on(method, output(method, returned=0x80070005))
+    with pytest.raises(f.FirewallError, match=f"Cannot {method.lower()} .*0x80070005") as caught:
+        firewall.set_enabled(tcp_rule, enabled)
+    assert (caught.value.instance_id, caught.value.code) == (TCP, 0x80070005)
+
+
+def test_setting_profiles(wire: Wire, firewall: f.Firewall, tcp_rule: f.Rule) -> None:
+    current = instance("MSFT_NetFirewallRule", properties(InstanceID=TCP, Profiles=7), STANDARD)
+    wire.on("Get", current).expect(selectors=rule_keys(TCP))
+    wire.on("Put", "").expect(
+        selectors=rule_keys(TCP), arguments=[("InstanceID", TCP), ("Profiles", "1")], repeatable=False
+    )
+    firewall.set_profiles(tcp_rule, f.Profiles.DOMAIN)
+
+
+def test_setting_the_port(wire: Wire, firewall: f.Firewall, tcp_rule: f.Rule) -> None:
+    wire.on("Put", "").expect(
+        selectors={"InstanceID": TCP, "CreationClassName": "ports"}, arguments=[("LocalPort", "3390")]
+    )
+    firewall.set_local_port(tcp_rule, [3390])
+
+
+def test_setting_remote_addresses(wire: Wire, firewall: f.Firewall, tcp_rule: f.Rule) -> None:
+    wire.on("Put", "").expect(
+        selectors={"InstanceID": TCP, "CreationClassName": "addresses"},
+        arguments=[("RemoteAddress", "10.0.0.0/8"), ("RemoteAddress", "LocalSubnet")],
+    )
+    firewall.set_remote_addresses(tcp_rule, ["10.0.0.0/8", "LocalSubnet"])
+
+
+def test_a_rule_without_filter(wire: Wire, firewall: f.Firewall) -> None:
+    rules(wire, [rule(TCP)], [], [])
+    (found,) = firewall.rdp_rules()
+    assert (found.protocol, found.ports) == ("", ())
+    with pytest.raises(NotFound, match="MSFT_NetProtocolPortFilter"):
+        firewall.set_local_port(found, [3390])
