@@ -86,11 +86,12 @@ def _set_by_wmi(host: Host, change: Change, value: Plain) -> bool:
     """Whether the provider took the value and the registry has it.
 
     The class and the method of SecurityLayer are documented with different numbers, and Home editions have no such
-    namespace: what the registry says afterwards decides, not the provider's answer.
+    namespace: what the registry says afterwards decides, not the provider's answer. Values out of range, which a
+    roll-back may have to put back, the provider refuses.
     """
     setting = _BY_PATH.get(change.item.lower())
     number = value["data"] if isinstance(value, dict) else None
-    if setting is None or not isinstance(number, int):
+    if setting is None or number not in setting.choices or not isinstance(number, int):
         return False
     host.set_by_wmi(setting, number)
     return _read_registry(host, change) == value
@@ -146,20 +147,15 @@ def _read_rule(host: Host, change: Change) -> Plain:
 
 
 def _write_rule(host: Host, change: Change, value: Plain) -> None:
-    """Port and reach before the rule is opened; closed before they are widened again."""
-    fields = dict(value) if isinstance(value, dict) else {}
     rule = host.rule(change.item)
-    enabled = fields.pop("enabled", None)
-    if enabled is False:
-        host.firewall.set_enabled(rule, False)
-    for name, setting in fields.items():
+    for name, setting in value.items() if isinstance(value, dict) else ():
         _write_field(host, rule, name, setting)
-    if enabled is True:
-        host.firewall.set_enabled(rule, True)
 
 
 def _write_field(host: Host, rule: Rule, name: str, value: Plain) -> None:
-    if name == "profiles" and isinstance(value, int):
+    if name == "enabled" and isinstance(value, bool):
+        host.firewall.set_enabled(rule, value)
+    elif name == "profiles" and isinstance(value, int):
         host.firewall.set_profiles(rule, Profiles(value))
     elif name == "local_ports" and isinstance(value, list):
         host.firewall.set_local_port(rule, [str(port) for port in value])
@@ -205,8 +201,9 @@ class Run:
     def writer(self) -> Writer:
         """The right to write, taken at the first use and checked at every other."""
         if self._writer is None:
-            self._writer = self._stack.enter_context(Writer(self.host.registry, self.host.now, f"run {self.run_id}"))
-            self.journal.trim()
+            self._writer = self._stack.enter_context(
+                Writer(self.host.registry, self.host.now, f"run {self.run_id}", self.host.sleep)
+            )
         else:
             self._writer.check()
         return self._writer

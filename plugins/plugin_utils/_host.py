@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -32,11 +33,22 @@ class Host:
     What cannot change while a task runs is read once: identity, clock offset and machine id.
     """
 
-    def __init__(self, name: str, channel: Channel, uri_style: str = "wmi") -> None:
+    def __init__(
+        self,
+        name: str,
+        channel: Channel,
+        uri_style: str = "wmi",
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = host_view.utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.name = name
+        self.sleep = sleep
+        self._now = now
         self.cim = CimClient(channel.send, uri_style)
         self.registry = Registry(self.cim)
-        self.services = Services(self.cim)
+        self.services = Services(self.cim, monotonic, sleep)
         self.firewall = Firewall(self.cim)
         self.shell = CmdShell(channel)
 
@@ -46,11 +58,11 @@ class Host:
 
     @cached_property
     def identity(self) -> host_view.Identity:
-        return host_view.identity(self.cim)
+        return host_view.identity(self.cim, self._now)
 
     def now(self) -> datetime:
         """The host's clock, as far off ours as it was when the host was first asked."""
-        return host_view.utc_now() + self._clock_offset
+        return self._now() + self._clock_offset
 
     @cached_property
     def _clock_offset(self) -> timedelta:

@@ -173,8 +173,8 @@ class Journal:
         return entry.machine == self._machine()
 
     def trim(self) -> None:
-        """Fold the runs beyond the kept ones into Items, oldest first."""
-        for run in self.runs()[:-KEPT_RUNS]:
+        """Make room for a new run: fold those beyond the kept ones into Items, oldest first."""
+        for run in self.runs()[: 1 - KEPT_RUNS or None]:
             for recorded in self.entries(run):
                 self._fold(recorded)
             self._registry.delete_key(rf"{RUNS}\{run}")
@@ -183,6 +183,7 @@ class Journal:
         key = rf"{RUNS}\{run}"
         names = self._registry.values(key)
         if names is None:
+            self.trim()
             self._registry.create_key(key)
             return 1
         return 1 + max((int(name) for name in names if name.isdigit()), default=0)
@@ -206,7 +207,7 @@ class Journal:
 
 
 def _item_key(change: Change) -> str:
-    return hashlib.sha256(f"{change.kind}:{change.item}".encode()).hexdigest()[:32]
+    return hashlib.sha256(change.target.encode()).hexdigest()[:32]
 
 
 class Writer:

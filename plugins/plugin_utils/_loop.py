@@ -29,7 +29,7 @@ from ._observe import AREAS, observe
 from ._proof import Prober
 from ._remedies import REMEDIES, Options
 
-UNSEEN_SETTINGS = ("deny_connections", "drain_mode", "logons_disabled", "port")
+UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
 """What the probe cannot see: read also where the handshake passes."""
 
 SEEN_SETTINGS = tuple(name for name in SETTINGS if name != "max_disconnection_time")

@@ -123,29 +123,20 @@ def _run_ids(journal: Journal, which: str) -> list[str]:
 
 def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -> Iterator[Target]:
     """Sort entries by what is to be done, as if each movement were made before the next entry is looked at."""
-    now: dict[tuple[str, str], Plain] = {}
+    now: dict[str, Plain] = {}
     for target in targets:
         change = target.entry.change
         if change.undo == "none":
             result.not_undoable.append(target)
             continue
-        found = APPLIERS[change.kind].read(job.host, change)
-        if (change.kind, change.item) in now:
-            found = _overlaid(found, now[change.kind, change.item])
+        found = now[change.target] if change.target in now else APPLIERS[change.kind].read(job.host, change)
         if found == change.before:
             result.settled.append(target)
         elif found == change.after or force:
-            now[change.kind, change.item] = change.before
+            now[change.target] = change.before
             yield target
         else:
             result.drifted.append(Drift(target.entry.run, change.item, change.after, found))
-
-
-def _overlaid(read: Plain, moved: Plain) -> Plain:
-    """What an item will be: what an earlier movement puts back, over fields of a rule that it does not name."""
-    if isinstance(read, dict) and isinstance(moved, dict) and "type" not in read:
-        return {name: moved.get(name, data) for name, data in read.items()}
-    return moved
 
 
 def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> None:

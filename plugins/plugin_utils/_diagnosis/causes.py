@@ -325,7 +325,7 @@ _CAUSES = (
     Cause(
         "port_taken",
         "another program has the RDP port",
-        "tcp",
+        "x224",
         "high",
         _port_taken,
         "host_info: the listener's process is TermService's",

@@ -34,7 +34,8 @@ class Change:
         remedy: the module whose fix this is.
         kind: what sort of thing changes; _apply.py has one applier for each.
         item: its name in its own world: C(KEY\name) of a registry value, a service, a firewall rule's InstanceID.
-        before: what was observed; None is "absent".
+        before: what was observed; None is "absent". A change is one write, so that a run which is cut off leaves the
+            item as before or as after and never between.
         after: what is wanted; None is "absent".
         undo: C(exact) is undone by roll-back, C(none) is listed by it.
         reason: why, in one sentence.
@@ -54,6 +55,12 @@ class Change:
     restart: bool | None = False
     proof: str = ""
     compliance: tuple[Compliance, ...] = ()
+
+    @property
+    def target(self) -> str:
+        """What it writes: an item, or one field of a firewall rule."""
+        fields = self.after if self.kind == "firewall_rule" and isinstance(self.after, dict) else {}
+        return ":".join([self.kind, self.item, *fields])
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ def net_changes(changes: t.Iterable[Change]) -> dict[str, tuple[Plain, Plain]]:
 def _overlay(lower: Plain, upper: Plain) -> Plain:
     """The upper value, over the fields that only the lower one names.
 
-    Changes of one firewall rule name just the fields that they touch; a registry value is replaced whole.
+    A change of a firewall rule names the one field that it writes; a registry value is replaced whole.
     """
     if isinstance(lower, dict) and isinstance(upper, dict) and "type" not in upper:
         return {**lower, **upper}

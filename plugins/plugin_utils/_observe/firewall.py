@@ -6,7 +6,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from .._cim.firewall import Action, Category, Profile, Rule
+from .._cim.registry import Registry, RegistryValue
 from .._model.observation import FirewallState, ProfileState, RuleState
 from ._request import Request
 
@@ -18,11 +22,13 @@ def read(request: Request) -> FirewallState:
     rules = {rule.instance_id: rule for rule in request.host.firewall.rules_for_port(request.host.listener_port())}
     rules.update({rule.instance_id: rule for rule in request.host.firewall.rdp_rules()})
     profiles = {name.lower(): _profile(profile) for name, profile in request.host.firewall.profiles().items()}
+    policy = PolicyFirewall(request.host.registry)
+    rules_by_policy = policy.rules()
     active = {_ACTIVE[Category(number)] for number in request.host.firewall.active_categories().values()}
     running = request.host.services.list(["MpsSvc"])
     return FirewallState(
-        rules=tuple(_rule(rule) for rule in rules.values()),
-        profiles=profiles,
+        rules=(*(_rule(rule) for rule in rules.values()), *rules_by_policy),
+        profiles={name: policy.over(profile) if name in active else profile for name, profile in profiles.items()},
         active=tuple(sorted(active)),
         running=all(service.running for service in running.values()),
     )
@@ -49,3 +55,79 @@ def _profile(profile: Profile) -> ProfileState:
         local_rules=profile.allow_local_rules,
         exceptions=profile.allow_inbound_rules,
     )
+
+
+POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
+_POLICY_KEYS = {
+    "domain": ("DomainProfile",),
+    "private": ("PrivateProfile", "StandardProfile"),
+    "public": ("PublicProfile",),
+}
+"""Policy keys of a profile; StandardProfile is what the private profile was called (MS-GPFAS 2.2.2)."""
+
+_PROTOCOLS = {"6": "TCP", "17": "UDP"}
+_ACTIONS = {"Allow": Action.ALLOW, "ByPass": Action.BYPASS, "Block": Action.BLOCK}
+_BITS = {"Domain": 1, "Private": 2, "Public": 4}
+GROUP_POLICY = 2
+
+
+class PolicyFirewall:
+    """What group policy and device management say about the firewall, from the registry.
+
+    The provider's default store holds local rules alone, and how to name another one on the wire is not settled; the
+    registry is (MS-GPFAS).
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def over(self, profile: ProfileState) -> ProfileState:
+        """A profile with policy laid over it."""
+        for key in _POLICY_KEYS.get(profile.name, ()):
+            numbers = self._numbers(f"{POLICY}\\{key}")
+            if "AllowLocalPolicyMerge" in numbers:
+                profile = replace(profile, local_rules=bool(numbers["AllowLocalPolicyMerge"]))
+            if "DoNotAllowExceptions" in numbers:
+                profile = replace(profile, exceptions=not numbers["DoNotAllowExceptions"])
+            if "EnableFirewall" in numbers:
+                profile = replace(profile, enabled=bool(numbers["EnableFirewall"]))
+            if "DefaultInboundAction" in numbers:
+                profile = replace(profile, inbound="block" if numbers["DefaultInboundAction"] else "allow")
+        return profile
+
+    def rules(self) -> tuple[RuleState, ...]:
+        """The inbound rules of policy."""
+        stored = self._registry.read_all(rf"{POLICY}\FirewallRules") or {}
+        texts = ((name, reading.data) for name, reading in stored.items() if isinstance(reading, RegistryValue))
+        parsed = (parse_rule(name, str(text)) for name, text in texts)
+        return tuple(rule for rule in parsed if rule is not None)
+
+    def _numbers(self, key: str) -> dict[str, int]:
+        stored = self._registry.read_all(key) or {}
+        values = ((name, reading.data) for name, reading in stored.items() if isinstance(reading, RegistryValue))
+        return {name: data for name, data in values if isinstance(data, int)}
+
+
+def parse_rule(name: str, text: str) -> RuleState | None:
+    """An inbound rule from its stored form, C(v2.30|Action=Allow|Active=TRUE|Dir=In|...); None for any other."""
+    fields = list(_fields(text))
+    single = dict(fields)
+    if single.get("Dir") != "In" or single.get("Action") not in _ACTIONS:
+        return None
+    return RuleState(
+        id=name,
+        enabled=single.get("Active", "").upper() == "TRUE",
+        action=int(_ACTIONS[single["Action"]]),
+        profiles=sum({_BITS.get(data, 0) for key, data in fields if key == "Profile"}),
+        protocol=_PROTOCOLS.get(single.get("Protocol", ""), single.get("Protocol", "Any")),
+        local_ports=tuple(data for key, data in fields if key in ("LPort", "LPort2_10")) or ("Any",),
+        remote_addresses=tuple(data for key, data in fields if key in ("RA4", "RA6", "RA42", "RA62")) or ("Any",),
+        store=GROUP_POLICY,
+    )
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    for part in text.split("|"):
+        key, equals, data = part.partition("=")
+        if equals:
+            yield key, data

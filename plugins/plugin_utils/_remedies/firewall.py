@@ -13,9 +13,11 @@ itself is never switched off, no rule is created, and no other rule is touched.
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterator
 
-from .._model.change import Change, Held, Plan, Refusal
+from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
+from .._model.plain import to_plain
 from .._model.settings import SETTINGS, effective
 from ._base import Options, Remedy, missing_area
 
@@ -47,11 +49,11 @@ def plan(observation: Observation, options: Options) -> Plan:
     missing = tuple(Refusal(_missing(name), "transports") for name in wanted if name not in rules)
     present = [rules[name] for name in wanted if name in rules]
     if options["state"] == "disabled":
-        return Plan(changes=tuple(_disable(rule) for rule in present if rule.enabled), refused=missing)
+        return Plan(changes=tuple(_closed(rule) for rule in present if rule.enabled), refused=missing)
     if "settings" in observation.unread or "port" not in observation.settings:
         return missing_area("settings", observation)
     port = listener_port(observation)
-    changes = tuple(change for rule in present if (change := _open(rule, firewall, port, options)))
+    changes = tuple(change for rule in present for change in _open(rule, firewall, port, options))
     return Plan(changes=changes, held=_held(firewall, wanted_profiles(firewall, options)), refused=missing)
 
 
@@ -75,32 +77,31 @@ def covers(profiles: int, wanted: int) -> bool:
     return profiles == 0 or (wanted != 0 and profiles & wanted == wanted)
 
 
-def _open(rule: RuleState, firewall: FirewallState, port: int, options: Options) -> Change | None:
-    after = _opened(rule, wanted_profiles(firewall, options), port, options)
-    before = {name: getattr(rule, name) for name in after}
-    fields = {name: value for name, value in after.items() if value != before[name]}
-    if not fields:
-        return None
-    return Change(
-        NAME,
-        "firewall_rule",
-        rule.id,
-        _plain({name: before[name] for name in fields}),
-        _plain(fields),
-        f"the built-in rule does not let connections to port {port} in",
-        risk="low" if rule.enabled else "medium",
-    )
+def _open(rule: RuleState, firewall: FirewallState, port: int, options: Options) -> Iterator[Change]:
+    """A change for each field, since each is a write of its own; the rule is enabled last."""
+    for name, value in _opened(rule, wanted_profiles(firewall, options), port, options).items():
+        before = getattr(rule, name)
+        if value != before:
+            yield _field(rule, name, before, value, f"the built-in rule does not let connections to port {port} in")
+
+
+def _field(rule: RuleState, name: str, before: object, after: object, reason: str) -> Change:
+    risk: Risk = "low" if rule.enabled else "medium"
+    return Change(NAME, "firewall_rule", rule.id, {name: to_plain(before)}, {name: to_plain(after)}, reason, risk=risk)
 
 
 def _opened(rule: RuleState, wanted: int, port: int, options: Options) -> dict[str, t.Any]:
     after: dict[str, t.Any] = {
-        "enabled": True,
         "local_ports": (str(port),),
         "profiles": _profiles(rule, wanted, bool(options["profiles"])),
     }
     if options["remote_addresses"] is not None and not _same(rule.remote_addresses, options["remote_addresses"]):
         after["remote_addresses"] = tuple(options["remote_addresses"])
-    return after
+    return {**after, "enabled": True}
+
+
+def _closed(rule: RuleState) -> Change:
+    return _field(rule, "enabled", True, False, "the built-in rule is wanted closed")
 
 
 def _same(addresses: tuple[str, ...], wanted: t.Iterable[str]) -> bool:
@@ -112,16 +113,6 @@ def _profiles(rule: RuleState, wanted: int, explicit: bool) -> int:
     if explicit or (rule.profiles == 0 and not rule.enabled):
         return wanted
     return rule.profiles if covers(rule.profiles, wanted) else rule.profiles | wanted
-
-
-def _disable(rule: RuleState) -> Change:
-    return Change(
-        NAME, "firewall_rule", rule.id, {"enabled": True}, {"enabled": False}, "the built-in rule is wanted closed"
-    )
-
-
-def _plain(fields: dict[str, t.Any]) -> dict[str, t.Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
 def _missing(name: str) -> str:
@@ -136,7 +127,7 @@ def _held(firewall: FirewallState, wanted: int) -> tuple[Held, ...]:
     return tuple(held for profile in profiles if profile.enabled is not False for held in _profile_held(profile))
 
 
-def _profile_held(profile: ProfileState) -> t.Iterator[Held]:
+def _profile_held(profile: ProfileState) -> Iterator[Held]:
     folder = (
         r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced "
         rf"Security\{profile.name.title()} Profile"

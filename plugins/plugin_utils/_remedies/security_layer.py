@@ -30,14 +30,17 @@ OPTIONS = {
 
 
 def plan(observation: Observation, options: Options) -> Plan:
-    """Plan negotiation, then the layer, then the encryption level, none of them weaker than it is."""
+    """Plan negotiation, then the encryption level, then the layer, none of them weaker than it is.
+
+    The layer comes last: its proof is a handshake, which an encryption level out of range would drop.
+    """
     steps = Plan()
     if options["negotiation"] == "on":
         steps += plan_setting(observation, Wish(NAME, "negotiation", 1, "security negotiation is off"), options)
-    if options["layer"] != "keep":
-        steps += _layer(observation, LAYERS[options["layer"]], options)
     if options["encryption"] != "keep":
         steps += _encryption(observation, ENCRYPTION[options["encryption"]], options)
+    if options["layer"] != "keep":
+        steps += _layer(observation, LAYERS[options["layer"]], options)
     return steps
 
 

@@ -100,6 +100,10 @@ class CmdShell:
         finally:
             self._end(shell_id, command_id)
 
+    def open(self) -> None:
+        """Open the shell now instead of with the first command. Raise ShellRefused when the host opens none."""
+        self._open()
+
     def close(self) -> None:
         """Close the shell if one is open; one that the host has forgotten is as good as closed."""
         if not self._shell_id:

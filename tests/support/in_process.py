@@ -1,0 +1,202 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Our code against a simulated host in one process: no sockets, and time passes only where somebody waits.
+
+Here alone the plugins and the simulator meet in one module.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    TransportFailed,
+)
+
+from tests.simulator.host import SimulatedHost
+from tests.simulator.probe_view import probe_view
+
+JOURNAL = "winfleet.rdp"
+
+
+@dataclass
+class Wire:
+    """A channel that ends in a simulated host. before is called with the number of each message, from 1."""
+
+    simulated: SimulatedHost
+    before: Callable[[int, bytes], None] = lambda number, body: None
+    timeout: int = 30
+    sent: int = 0
+
+    def send(self, body: bytes, *, repeatable: bool) -> bytes:
+        self.sent += 1
+        self.before(self.sent, body)
+        try:
+            status, answer = self.simulated.handle(body)
+        except ConnectionError as error:
+            raise TransportFailed(str(error), sent=None) from error
+        if status == 401:
+            raise AuthenticationFailed("the host rejected the credentials")
+        if status not in (200, 500) or (status == 500 and not answer):
+            raise BadAnswer(f"HTTP {status}")
+        return answer
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def connect(simulated: SimulatedHost, before: Callable[[int, bytes], None] | None = None) -> Host:
+    """A host of ours over a simulated one; what waits moves the simulated clock."""
+    wire = Wire(simulated, before) if before else Wire(simulated)
+    clock = simulated.clock
+    return Host(
+        simulated.name,
+        t.cast(t.Any, wire),
+        sleep=clock.advance,
+        now=clock.now,
+        monotonic=lambda: clock.now().timestamp(),
+    )
+
+
+def prober(simulated: SimulatedHost) -> Prober:
+    """A prober that sees what a perfect probe from outside would see."""
+
+    def handshake(options: ProbeOptions) -> dict[str, t.Any]:
+        simulated.clock.run_due()
+        return probe_result(probe_view(simulated.windows, options.port))
+
+    return Prober("127.0.0.1", sleep=simulated.clock.advance, handshake=handshake)
+
+
+def job(simulated: SimulatedHost, run_id: str = "run-1", check: bool = False, **options: t.Any) -> Job:
+    """A job on a simulated host, with the probe."""
+    host = connect(simulated, options.pop("before", None))
+    return Job(host, options.pop("prober", prober(simulated)), run_id, check, **options)
+
+
+def settings_state(simulated: SimulatedHost) -> Mapping[str, t.Any]:
+    """The persistent state, the journal aside."""
+    return t.cast(Mapping[str, t.Any], without_journal(simulated.state()))
+
+
+def without_journal(state: t.Any) -> t.Any:
+    """A state without the journal's keys, however they are nested."""
+    if isinstance(state, Mapping):
+        kept = {name: data for name, data in state.items() if JOURNAL not in str(name).lower()}
+        return {name: without_journal(data) for name, data in kept.items()}
+    if isinstance(state, list):
+        return [without_journal(item) for item in state]
+    return state
+
+
+# --- the probe's result, from what the simulator says that a probe would see
+
+_FAILURES = {
+    1: "SSL_REQUIRED_BY_SERVER",
+    2: "SSL_NOT_ALLOWED_BY_SERVER",
+    3: "SSL_CERT_NOT_ON_SERVER",
+    5: "HYBRID_REQUIRED_BY_SERVER",
+}
+
+
+def probe_result(view: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A result in the shape of probe_info."""
+    stages = _Stages(view)
+    return {
+        "host": "127.0.0.1",
+        "port": view["port"],
+        "name": {"verdict": "literal", "addresses": ["127.0.0.1"], "error": None},
+        "tcp": {"verdict": "open" if view["tcp"] == "not_rdp" else view["tcp"], "error": None},
+        "x224": stages.x224(),
+        "tls": {"verdict": stages.tls, "alert": None},
+        "ntlm": {"verdict": stages.ntlm},
+        "udp": {"verdict": "skipped"},
+        "stage": stages.failed or "complete",
+        "passed": stages.failed is None,
+        "summary": f"simulated: {stages.failed or 'complete'}",
+    }
+
+
+@dataclass
+class _Stages:
+    view: Mapping[str, t.Any]
+    asked: dict[str, dict[str, t.Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.asked = {protocols: _answer(answer) for protocols, answer in self.view["asked"].items()}
+
+    def x224(self) -> dict[str, t.Any]:
+        return {
+            "verdict": self._x224_verdict(),
+            "asked": self.asked,
+            "security_layer": self._layer(),
+            "nla_required": self._nla(),
+        }
+
+    def _x224_verdict(self) -> str:
+        if self.view["tcp"] == "not_rdp":
+            return "not_rdp"
+        if not self.asked:
+            return "skipped"
+        return "negotiates" if any(answer["outcome"] != "reset" for answer in self.asked.values()) else "reset"
+
+    def _layer(self) -> int | None:
+        if not self.asked or self._x224_verdict() == "reset":
+            return None
+        if self.asked["1"]["failure"] == 2:
+            return 0
+        if self.asked["0"]["outcome"] == "selected":
+            return 1
+        return 2 if self.asked["0"]["failure"] == 1 else None
+
+    def _nla(self) -> bool | None:
+        if not self.asked or self._x224_verdict() == "reset":
+            return None
+        if "failure" in (self.asked["0"]["outcome"], self.asked["1"]["outcome"]) and self.asked["1"]["failure"] == 5:
+            return True
+        return False if self.asked["1"]["outcome"] == "selected" else None
+
+    @property
+    def tls(self) -> str:
+        outcome = self.view["tls"]
+        if outcome is None:
+            return "not_offered" if self.asked else "skipped"
+        return "alert" if outcome.startswith("alert") else str(outcome)
+
+    @property
+    def ntlm(self) -> str:
+        seen = self.view["ntlm"]
+        return "skipped" if seen is None else "closed" if seen == "closed" else "challenge"
+
+    @property
+    def failed(self) -> str | None:
+        if self.view["tcp"] in ("refused", "timeout"):
+            return "tcp"
+        if self._x224_verdict() != "negotiates" or all(a["outcome"] != "selected" for a in self._modern()):
+            return "x224"
+        return None if self.tls == "ok" else "tls"
+
+    def _modern(self) -> list[dict[str, t.Any]]:
+        """The answers to what today's clients ask for."""
+        return [self.asked[protocols] for protocols in ("3", "11")]
+
+
+def _answer(answer: list[t.Any]) -> dict[str, t.Any]:
+    kind, code = answer[0], answer[1] if len(answer) > 1 else None
+    return {
+        "outcome": {"closed": "reset"}.get(kind, kind),
+        "protocol": code if kind == "selected" else None,
+        "failure": code if kind == "failure" else None,
+        "failure_name": _FAILURES.get(code) if kind == "failure" and code is not None else None,
+        "flags": None,
+    }

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fix modules on simulated hosts: check mode, second run, roll-back, in every version and language."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+
+from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.editions import EDITIONS
+from tests.support.in_process import job, settings_state
+
+VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
+
+CASES = [
+    ("remote_desktop", {}, ("rdp_denied",)),
+    ("remote_desktop", {}, ("deny_value_missing", "termservice_disabled")),
+    ("remote_desktop", {}, ("listener_disabled", "sessionenv_disabled", "umrdpservice_disabled")),
+    ("remote_desktop", {"drain": "off", "logons": "accepted"}, ("drain_mode", "logons_disabled")),
+    ("remote_desktop", {"port": 33890}, ()),
+    ("remote_desktop", {"start_mode": "automatic"}, ()),
+    ("remote_desktop", {"state": "disabled"}, ()),
+    ("remote_desktop", {"remove_orphaned_policy": True}, ("rdp_denied_by_orphan_policy",)),
+    ("firewall", {}, ("firewall_rule_disabled",)),
+    ("firewall", {}, ("firewall_wrong_profile",)),
+    ("firewall", {}, ("firewall_port_mismatch",)),
+    ("firewall", {"profiles": ["domain", "private"], "remote_addresses": ["10.0.0.0/8", "LocalSubnet"]}, ()),
+    ("firewall", {"state": "disabled"}, ()),
+    ("security_layer", {}, ("security_layer_rdp",)),
+    ("security_layer", {"encryption": "high"}, ("encryption_level_invalid", "security_layer_invalid")),
+    ("security_layer", {}, ("negotiation_disabled",)),
+]
+
+
+def options(name: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {**defaults(REMEDIES[name].options), **given}
+
+
+def test_the_versions_are_all_that_the_simulator_has() -> None:
+    assert set(VERSIONS) <= set(EDITIONS)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("name", "given", "breakages"), CASES)
+def test_check_mode_foretells_and_a_second_run_is_empty_and_rollback_restores(
+    name: str, given: dict[str, t.Any], breakages: tuple[str, ...], version: str
+) -> None:
+    language = {"10": "de", "2019": "ja"}.get(version, "en")
+    simulated = SimulatedHost.build(version, language, breakages)
+    before = settings_state(simulated)
+    wanted = options(name, given)
+
+    _plan, foretold = fix(job(simulated, check=True), REMEDIES[name], wanted)
+    assert simulated.counters.writes == 0
+    assert simulated.counters.shells_opened == 0
+    assert settings_state(simulated) == before
+
+    plan, done = fix(job(simulated), REMEDIES[name], wanted)
+    assert not plan.refused
+    assert done.changes
+    assert not done.waiting
+    assert _result.diff(done.changes) == _result.diff(foretold.changes)
+
+    writes = simulated.counters.writes
+    _plan, again = fix(job(simulated, "run-2"), REMEDIES[name], wanted)
+    assert again.changes == []
+    assert simulated.counters.writes == writes
+
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert not undoing.drifted
+    assert not undoing.left
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("switch", ["at_once", "after_restart"])
+def test_a_host_answers_again_whenever_the_change_takes_effect(switch: str) -> None:
+    simulated = SimulatedHost.build(
+        "2022", breakages=["security_layer_rdp"], switches={"live_security": switch, "live_deny": switch}
+    )
+    _plan, done = fix(job(simulated), REMEDIES["security_layer"], options("security_layer", {}))
+    assert done.proof is not None
+    assert done.proof["passed"]
+    restarts = [change for change in done.changes if change.kind == "restart"]
+    assert bool(restarts) is (switch == "after_restart")
+
+
+def test_users_keep_a_restart_from_happening_and_are_counted() -> None:
+    simulated = SimulatedHost.build("2022", traits=["many_sessions"])
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890}))
+    assert "would cut" in done.waiting["restart"]
+    assert simulated.counters.shells_opened == 0
+
+
+def test_never_means_never() -> None:
+    simulated = SimulatedHost.build("2022")
+    plan, done = fix(
+        job(simulated, restart="never"), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890})
+    )
+    assert plan.changes
+    assert done.waiting == {"restart": "restart is never: TermService was not restarted"}
+    assert simulated.counters.shells_opened == 0
+
+
+def test_without_a_shell_the_change_is_made_and_the_restart_is_left_to_somebody() -> None:
+    simulated = SimulatedHost.build("2022", traits=["no_shell"])
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890}))
+    assert "refuses the shell" in done.waiting["restart"]
+    assert [change.item.rpartition("\\")[2] for change in done.changes] == ["PortNumber"]

@@ -1,0 +1,126 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The closed loop on simulated hosts."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+
+from tests.simulator.breakages import BREAKAGES
+from tests.simulator.host import SimulatedHost
+from tests.simulator.traits import TRAITS
+from tests.support.in_process import connect, job, prober, settings_state
+
+VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
+KNOWN = sorted(set(BREAKAGES) & set(CAUSES))
+HELD = {
+    "rdp_denied_by_policy",
+    "rdp_denied_by_orphan_policy",
+    "security_layer_rdp_by_policy",
+    "firewall_local_rules_ignored",
+    "firewall_shields_up",
+}
+CURED = [name for name in KNOWN if CAUSES[name].cures and name not in HELD]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("breakage", KNOWN)
+def test_the_cause_that_was_planted_is_first_and_direct(breakage: str, version: str) -> None:
+    simulated = SimulatedHost.build(version, breakages=[breakage])
+    standing = examine(connect(simulated), prober(simulated), 600)
+    assert [finding.id for finding in direct(standing.findings)][:1] == [breakage]
+    assert simulated.counters.writes == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("trait", [None, *sorted(TRAITS)])
+def test_a_healthy_host_has_no_finding(trait: str | None, version: str) -> None:
+    simulated = SimulatedHost.build(version, traits=[trait] if trait else [])
+    standing = examine(connect(simulated), prober(simulated), 600)
+    assert direct(standing.findings) == ()
+    assert standing.healthy
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("breakage", CURED)
+def test_the_loop_cures_as_foreseen_and_can_be_undone(breakage: str, version: str) -> None:
+    simulated = SimulatedHost.build(version, breakages=[breakage])
+    before = settings_state(simulated)
+    foreseeing = job(simulated, check=True)
+    foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    assert foreseen.verdict == "repairable"
+    assert simulated.counters.writes == 0
+
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert course.verdict == "repaired"
+    exact = [change for change in course.changes if change.undo == "exact"]
+    assert _is_subsequence(exact, foreseen.changes)
+
+    again = job(simulated, "run-2")
+    writes = simulated.counters.writes
+    second = remediate(again, examine(again.host, again.prober, 600), Limits())
+    assert (second.verdict, second.changes) == ("healthy", [])
+    assert simulated.counters.writes == writes
+
+    rollback(job(simulated, "back"), "last", force=False)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("breakage", sorted(HELD & set(KNOWN)))
+def test_policy_is_respected_and_named(breakage: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage])
+    before = settings_state(simulated)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert course.verdict == "policy_held"
+    assert course.held
+    assert all(held.path.startswith("HKLM\\SOFTWARE\\Policies") for held in course.held)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize(
+    ("breakage", "verdict"),
+    [("path_blocked", "blocked_on_path"), ("port_taken", "not_rdp"), ("key_unreadable", "unresolved")],
+)
+def test_what_cannot_be_cured_is_said_and_nothing_is_changed(breakage: str, verdict: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert course.verdict == verdict
+    assert course.changes == []
+    assert simulated.counters.writes == 0
+
+
+def test_a_healthy_host_is_asked_little() -> None:
+    simulated = SimulatedHost.build("2022")
+    host = connect(simulated)
+    assert examine(host, prober(simulated), 600).healthy
+    assert host.cim.operations <= 10
+
+
+def test_the_risk_limit_leaves_what_is_beyond_it() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["security_layer_rdp"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits(max_risk="none"))
+    assert course.changes == []
+    assert "max_risk" in course.refused[0].message
+
+
+def test_excluded_remedies_are_not_used() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["rdp_denied"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits(frozenset({"firewall"})))
+    assert course.changes == []
+    assert course.verdict == "unresolved"
+
+
+def _is_subsequence(part: list[object], whole: list[object]) -> bool:
+    remaining = iter(whole)
+    return all(item in remaining for item in part)

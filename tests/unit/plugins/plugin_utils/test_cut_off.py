@@ -1,0 +1,130 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run cut off at every one of its writes: each change is absent or journaled, and roll-back still restores."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import job, settings_state
+
+BREAKAGES = (
+    "rdp_denied",
+    "termservice_disabled",
+    "firewall_rule_disabled",
+    "firewall_port_mismatch",
+    "security_layer_rdp",
+)
+
+
+class Cut(Exception):
+    """The controller is gone."""
+
+
+def cut_before(last: int) -> Callable[[int, bytes], None]:
+    """The controller is gone before it sends message number last."""
+
+    def before(number: int, body: bytes) -> None:
+        if number >= last:
+            raise Cut
+
+    return before
+
+
+def cut_after(last: int) -> Callable[[int, bytes], None]:
+    """The host acts on message number last, and its answer never arrives; nothing can be sent from then on."""
+
+    def before(number: int, body: bytes) -> None:
+        if number > last:
+            raise TransportFailed("connection lost", sent=True)
+
+    return before
+
+
+def run_loop(simulated: SimulatedHost, before: Callable[[int, bytes], None] | None = None) -> str:
+    doing = job(simulated, "run-1", **({"before": before} if before else {}))
+    return remediate(doing, examine(doing.host, doing.prober, 600), Limits()).verdict
+
+
+def writes_of(
+    run: Callable[[SimulatedHost, Callable[[int, bytes], None]], object], simulated: SimulatedHost
+) -> list[int]:
+    """The numbers of the messages that write, when a run is not cut off."""
+    before: list[int] = []
+
+    def count(number: int, body: bytes) -> None:
+        before.append(simulated.counters.writes)
+
+    run(simulated, count)
+    after = [*before[1:], simulated.counters.writes]
+    return [number for number, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1]]
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_a_run_that_is_cut_off_anywhere_can_be_undone_and_goes_on(
+    breakage: str, cut: Callable[[int], Callable[[int, bytes], None]]
+) -> None:
+    writes = writes_of(run_loop, SimulatedHost.build("2022", breakages=[breakage]))
+    assert len(writes) > 5
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = SimulatedHost.build("2022", breakages=[breakage])
+        before = settings_state(simulated)
+        with pytest.raises((Cut, TransportFailed)):
+            run_loop(simulated, cut(number))
+        simulated.clock.advance(3600)  # the right to write expires
+
+        changed = settings_state(simulated) != before
+        undone = roll_back_all(simulated)
+        assert undone or not changed, f"message {number} left a change without a journal entry"
+        assert settings_state(simulated) == before, f"roll-back after a cut at message {number}"
+
+        assert run_loop(simulated) == "repaired"
+        roll_back_all(simulated)
+        assert settings_state(simulated) == before
+
+
+def roll_back_all(simulated: SimulatedHost) -> bool:
+    """Roll everything back; whether there was anything to do."""
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert not undoing.left
+    assert not undoing.drifted
+    return bool(undoing.undone)
+
+
+@pytest.mark.parametrize("name", sorted(REMEDIES))
+def test_a_roll_back_that_is_cut_off_goes_on(name: str) -> None:
+    wanted: dict[str, t.Any] = {
+        "remote_desktop": {"drain": "on", "logons": "refused"},
+        "firewall": {"remote_addresses": ["10.0.0.0/8"]},
+        "security_layer": {"encryption": "fips"},
+    }[name]
+    options = {**defaults(REMEDIES[name].options), **wanted}
+
+    def changed() -> SimulatedHost:
+        simulated = SimulatedHost.build("2022")
+        assert fix(job(simulated), REMEDIES[name], options)[1].changes
+        return simulated
+
+    def back(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        rollback(job(simulated, "back", before=before), "all", force=False)
+
+    original = settings_state(SimulatedHost.build("2022"))
+    for number in writes_of(back, changed()):
+        simulated = changed()
+        with pytest.raises(Cut):
+            back(simulated, cut_before(number))
+        simulated.clock.advance(3600)
+        rollback(job(simulated, "back"), "all", force=False)
+        assert settings_state(simulated) == original
