@@ -19,6 +19,7 @@ from tests.simulator.wsman.envelope import (
     ECHOED,
     Limits,
     Request,
+    is_end,
     is_identify,
     message_id,
     new_envelope,
@@ -165,6 +166,8 @@ class Engine:
             header, soap_body = open_envelope(xml.parse(body))
             if is_identify(soap_body):
                 return _Message("identify")
+            if is_end(header):
+                return _Message("end")
             relates_to = message_id(header)
             request = read_request(header, soap_body, self.limits)
         except WsmanFault as error:
@@ -216,6 +219,8 @@ class Engine:
         try:
             if message.error is not None:
                 raise message.error
+            if message.kind == "end":
+                return Answer(202)
             if message.request is None:
                 return Answer(200, management.identify(self.host, authenticated=True, hide_version=False))
             return self._reply(message.request, self._dispatch(message, message.request, caller))

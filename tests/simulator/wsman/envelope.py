@@ -101,6 +101,12 @@ def is_identify(body: Element) -> bool:
     return any(child.tag == names.tag(names.IDENTITY, "Identify") for child in xml.children(body))
 
 
+def is_end(header: Element | None) -> bool:
+    """Whether the message is the one-way End with which Windows' MI client gives an operation up."""
+    action = header.find(names.tag(names.ADDRESSING, "Action")) if header is not None else None
+    return action is not None and _text(action) == names.FULL_DUPLEX_END
+
+
 def message_id(header: Element | None) -> str:
     """The message's id as far as there is one, for a fault about the rest of the header."""
     found = header.find(names.tag(names.ADDRESSING, "MessageID")) if header is not None else None

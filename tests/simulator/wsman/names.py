@@ -35,6 +35,7 @@ WQL_DIALECT = "http://schemas.microsoft.com/wbem/wsman/1/WQL"
 SELECTOR_DIALECT = "http://schemas.dmtf.org/wbem/wsman/1/wsman/SelectorFilter"
 ASSOCIATION_DIALECT = "http://schemas.dmtf.org/wbem/wsman/1/cimbinding/associationFilter"
 
+FULL_DUPLEX_END = "http://schemas.microsoft.com/wbem/wsman/1/wsman/End"
 GET = f"{TRANSFER}/Get"
 PUT = f"{TRANSFER}/Put"
 CREATE = f"{TRANSFER}/Create"

@@ -53,6 +53,7 @@ OperationKind = Literal[
     "create",
     "delete",
     "identify",
+    "end",
     "config",
     "class",
     "shell_create",
