@@ -164,7 +164,7 @@ def table(entries: Sequence[Entry], width: int) -> list[Line]:
     return [*lines, Line(""), Line(headline(entries, len(hosts)))]
 
 
-_ACTED = ("WHAT WAS WRONG", "WHAT WAS DONE", "PROOF")
+_ACTED = ("WHAT WAS WRONG", "WHAT WAS DONE", "PROOF: HANDSHAKE")
 _LOOKED = ("WHAT IS WRONG", "WHAT REMEDIATE WOULD DO", "HANDSHAKE")
 
 
@@ -274,6 +274,6 @@ def _handshake(probe: Mapping[str, t.Any] | None) -> str:
         return "no probe, host evidence alone"
     if probe["passed"]:
         version = (probe.get("tls") or {}).get("version")
-        return f"RDP handshake passes ({version})" if version else "RDP handshake passes"
+        return f"passes ({version})" if version else "passes"
     verdict = str((probe.get(probe["stage"]) or {}).get("verdict", "failed"))
-    return f"RDP handshake stops at {probe['stage']}: " + ("nothing granted" if verdict == "negotiates" else verdict)
+    return f"stops at {probe['stage']}: " + ("nothing granted" if verdict == "negotiates" else verdict)

@@ -198,14 +198,14 @@ class TestWords:
         assert what_was_done(made(remediation(changes=[], refused=refused))) == "the rule is missing"
 
     def test_proof_is_the_last_handshake(self):
-        assert proof(made(remediation())) == "RDP handshake passes (TLSv1.3), no cause left"
-        assert proof(made(remediation(), check=True)) == "RDP handshake passes (TLSv1.3)"
-        assert proof(made(diagnosis())) == "RDP handshake stops at tcp: refused"
+        assert proof(made(remediation())) == "passes (TLSv1.3), no cause left"
+        assert proof(made(remediation(), check=True)) == "passes (TLSv1.3)"
+        assert proof(made(diagnosis())) == "stops at tcp: refused"
         assert proof(made(diagnosis(probe=None))) == "no probe, host evidence alone"
         ungranted = {"passed": False, "stage": "x224", "x224": {"verdict": "negotiates"}}
-        assert proof(made(diagnosis(probe=ungranted))) == "RDP handshake stops at x224: nothing granted"
+        assert proof(made(diagnosis(probe=ungranted))) == "stops at x224: nothing granted"
         left = {"findings": [finding("port_taken")], "probe": REFUSED}
-        assert proof(made(remediation(after=left))) == "RDP handshake stops at tcp: refused; left: port_taken"
+        assert proof(made(remediation(after=left))) == "stops at tcp: refused; left: port_taken"
 
 
 class TestTable:
