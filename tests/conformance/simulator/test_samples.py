@@ -55,7 +55,7 @@ def shape(element: etree._Element) -> ShapeOf:
         if varying in attributes:
             attributes[varying] = "…"
     text = VARYING.sub("ID", " ".join((element.text or "").split()))
-    inner = tuple(shape(child) for child in element if isinstance(child.tag, str))
+    inner = tuple(shape(child) for child in element)
     return str(element.tag), tuple(sorted(attributes.items())), "" if inner else text, inner
 
 
