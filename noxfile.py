@@ -34,9 +34,9 @@ nox.options.envdir = str(BUILD / "nox")
 antsibull_nox.load_antsibull_nox_toml()
 
 
-def path_with(*directories: Path | str) -> str:
-    """The search path with those directories first."""
-    return os.pathsep.join([*map(str, directories), os.environ["PATH"]])
+def path_with(venv: Path) -> str:
+    """The search path on which the programs of that environment come first."""
+    return os.pathsep.join([str(venv / "bin"), os.environ["PATH"]])
 
 
 def make_environment(session: nox.Session, requirements: str, venv: Path, python: Path = VENV_PYTHON) -> None:
@@ -49,7 +49,9 @@ def run_sanity(session: nox.Session, venv: Path, place: Path) -> None:
     home = ansible_test_home(place / "home", venv / "bin" / "python")
     path = os.pathsep.join([str(venv / "bin"), search_path(place / "pythons")])
     with session.chdir(copy_collection(place)):
-        session.run("ansible-test", "sanity", "--venv", "--color", "no", env={"HOME": str(home), "PATH": path})
+        session.run(
+            f"{venv}/bin/ansible-test", "sanity", "--venv", "--color", "no", env={"HOME": str(home), "PATH": path}
+        )
 
 
 @nox.session(python=False)
@@ -103,10 +105,10 @@ def galaxy(session: nox.Session) -> None:
     settings = {
         "GALAXY_IMPORTER_CHECK_REQUIRED_TAGS": "true",
         "GALAXY_IMPORTER_ANSIBLE_LOCAL_TMP": str(place / "tmp"),
-        "PATH": path_with(venv / "bin"),
+        "PATH": path_with(venv),
     }
     with session.chdir(place):
-        session.run("python", "-m", "galaxy_importer.main", tarball.name, env=settings)
+        session.run(f"{venv}/bin/python", "-m", "galaxy_importer.main", tarball.name, env=settings)
 
 
 @nox.session(python=False)
@@ -119,5 +121,6 @@ def matrix(session: nox.Session, series: str) -> None:
     place = BUILD / "matrix" / series
     venv = place / "venv"
     make_environment(session, "lint", venv, python)
-    session.run("python", "-m", "pytest", "-n", "2", "-rs", *session.posargs, env={"PATH": path_with(venv / "bin")})
+    pytest = (f"{venv}/bin/python", "-m", "pytest", "-n", "2", "-rs")
+    session.run(*pytest, *session.posargs, env={"PATH": path_with(venv)})
     run_sanity(session, venv, place)
