@@ -2,177 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changes made on a host: journaled before, verified after, one writer at a time. PRIVATE to the collection.
-
-Nothing here decides. For each kind of change there is one applier that can read the item and write it; apply and
-roll-back are the same two movements in opposite directions.
-"""
+"""Changes made on a host: journaled before, verified after, one writer at a time. PRIVATE to the collection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from types import MappingProxyType, TracebackType
+from dataclasses import replace
+from types import TracebackType
 
-from ._cim.firewall import Profiles, Rule
-from ._cim.registry import Absent, RegistryValue, Unreadable
-from ._cim.services import StartMode
+from ._appliers import APPLIERS, Applier, ApplyError, Moved, NotKept
 from ._host import Host
 from ._journal import Journal, Writer
-from ._model.change import Change, Kind
+from ._model.change import Change
 from ._model.plain import Plain
-from ._model.settings import SETTINGS
-from ._restart import PENDING, ensure_idle
 
-
-class ApplyError(Exception):
-    """A change was not made as planned; the message says what is on the host now and what to do."""
-
-
-class Moved(ApplyError):
-    """Somebody changed the item between observation and write, so the plan no longer holds."""
-
-
-class NotKept(ApplyError):
-    """Windows accepted the write but does not have the value afterwards."""
-
-
-@dataclass(frozen=True)
-class Applier:
-    """How one kind of item is read and written.
-
-    Attributes:
-        read: the item's plain value now; for a firewall rule, of the fields that a change names.
-        write: makes it so; None is "absent".
-    """
-
-    read: Callable[[Host, Change], Plain]
-    write: Callable[[Host, Change, Plain], None]
-
-
-# --- registry values
-
-_BY_PATH = {setting.path.lower(): setting for setting in SETTINGS.values()}
-
-
-def _split(item: str) -> tuple[str, str]:
-    key, _separator, name = item.rpartition("\\")
-    return key, name
-
-
-def _registry_type(change: Change) -> str:
-    values = (value for value in (change.after, change.before) if isinstance(value, dict))
-    return next((str(value["type"]) for value in values), "REG_DWORD")
-
-
-def _read_registry(host: Host, change: Change) -> Plain:
-    reading = host.registry.read(*_split(change.item), _registry_type(change))
-    if isinstance(reading, Unreadable):
-        raise ApplyError(f"{change.item} cannot be read now ({reading.reason}); it is left as it is")
-    return None if isinstance(reading, Absent) else reading.to_plain()
-
-
-def _write_registry(host: Host, change: Change, value: Plain) -> None:
-    """By the WMI setter where there is one, since a direct write may not reach the running listener; else directly."""
-    key, name = _split(change.item)
-    if not isinstance(value, dict):
-        host.registry.delete_value(key, name)
-    elif not _set_by_wmi(host, change, value):
-        host.registry.write(key, name, RegistryValue.from_plain(value))
-
-
-def _set_by_wmi(host: Host, change: Change, value: Plain) -> bool:
-    """Whether the provider took the value and the registry has it.
-
-    The class and the method of SecurityLayer are documented with different numbers, and Home editions have no such
-    namespace: what the registry says afterwards decides, not the provider's answer. Values out of range, which a
-    roll-back may have to put back, the provider refuses.
-    """
-    setting = _BY_PATH.get(change.item.lower())
-    number = value["data"] if isinstance(value, dict) else None
-    if setting is None or number not in setting.choices or not isinstance(number, int):
-        return False
-    host.set_by_wmi(setting, number)
-    return _read_registry(host, change) == value
-
-
-# --- services
-
-
-_START_MODES: Mapping[str, StartMode] = MappingProxyType(
-    {"Auto": "Automatic", "Manual": "Manual", "Disabled": "Disabled", "Boot": "Boot", "System": "System"}
-)
-"""Win32_Service reads C(Auto) and takes C(Automatic)."""
-
-
-def _read_start_mode(host: Host, change: Change) -> Plain:
-    return host.service(change.item).start_mode
-
-
-def _write_start_mode(host: Host, change: Change, value: Plain) -> None:
-    host.services.set_start_mode(change.item, _START_MODES[str(value)])
-
-
-def _read_state(host: Host, change: Change) -> Plain:
-    state = host.service(change.item).state
-    return PENDING.get(state, state)
-
-
-def _write_state(host: Host, change: Change, value: Plain) -> None:
-    if value == "Running":
-        host.services.start(change.item)
-    else:
-        ensure_idle(host, f"stopping {change.item}")
-        host.services.stop(change.item)
-
-
-# --- firewall rules
-
-
-_RULE_READERS: Mapping[str, Callable[[Rule], Plain]] = MappingProxyType(
-    {
-        "enabled": lambda rule: rule.enabled,
-        "profiles": lambda rule: int(rule.profiles),
-        "local_ports": lambda rule: list(rule.ports),
-        "remote_addresses": lambda rule: list(rule.remote_addresses),
-    }
-)
-
-
-def _read_rule(host: Host, change: Change) -> Plain:
-    rule = host.rule(change.item)
-    fields = change.after if isinstance(change.after, dict) else {}
-    return {name: _RULE_READERS[name](rule) for name in fields}
-
-
-def _write_rule(host: Host, change: Change, value: Plain) -> None:
-    rule = host.rule(change.item)
-    for name, setting in value.items() if isinstance(value, dict) else ():
-        _write_field(host, rule, name, setting)
-
-
-def _write_field(host: Host, rule: Rule, name: str, value: Plain) -> None:
-    if name == "enabled" and isinstance(value, bool):
-        host.firewall.set_enabled(rule, value)
-    elif name == "profiles" and isinstance(value, int):
-        host.firewall.set_profiles(rule, Profiles(value))
-    elif name == "local_ports" and isinstance(value, list):
-        host.firewall.set_local_port(rule, [str(port) for port in value])
-    elif name == "remote_addresses" and isinstance(value, list):
-        host.firewall.set_remote_addresses(rule, [str(address) for address in value])
-    else:
-        raise ApplyError(f"{rule.instance_id}: a change cannot set {name} to {value!r}")
-
-
-APPLIERS: Mapping[Kind, Applier] = MappingProxyType(
-    {
-        "registry": Applier(_read_registry, _write_registry),
-        "service_start_mode": Applier(_read_start_mode, _write_start_mode),
-        "service_state": Applier(_read_state, _write_state),
-        "firewall_rule": Applier(_read_rule, _write_rule),
-    }
-)
+__all__ = ["ApplyError", "Moved", "NotKept", "Run"]
 
 
 class Run:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ._apply import APPLIERS, ApplyError, Run
+from ._appliers import APPLIERS
+from ._apply import ApplyError, Run
 from ._fix import Job
 from ._journal import Entry, Journal, JournalError, Recorded
 from ._model.change import Change

@@ -1,0 +1,28 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Appliers: for each kind of change, how the item is read and written. PRIVATE to the collection.
+
+They decide nothing. Apply and roll-back are the same two movements in opposite directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from .._model.change import Kind
+from . import firewall, registry, services
+from ._base import Applier, ApplyError, Moved, NotKept
+
+__all__ = ["APPLIERS", "Applier", "ApplyError", "Moved", "NotKept"]
+
+APPLIERS: Mapping[Kind, Applier] = MappingProxyType(
+    {
+        "registry": registry.APPLIER,
+        "service_start_mode": services.START_MODE,
+        "service_state": services.STATE,
+        "firewall_rule": firewall.APPLIER,
+    }
+)

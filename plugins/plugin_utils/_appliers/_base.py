@@ -1,0 +1,39 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all appliers share. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .._host import Host
+from .._model.change import Change
+from .._model.plain import Plain
+
+
+class ApplyError(Exception):
+    """A change was not made as planned; the message says what is on the host now and what to do."""
+
+
+class Moved(ApplyError):
+    """Somebody changed the item between observation and write, so the plan no longer holds."""
+
+
+class NotKept(ApplyError):
+    """Windows accepted the write but does not have the value afterwards."""
+
+
+@dataclass(frozen=True)
+class Applier:
+    """How one kind of item is read and written.
+
+    Attributes:
+        read: the item's plain value now; for a firewall rule, of the fields that a change names.
+        write: makes it so; None is "absent".
+    """
+
+    read: Callable[[Host, Change], Plain]
+    write: Callable[[Host, Change, Plain], None]

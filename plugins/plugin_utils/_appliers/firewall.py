@@ -1,0 +1,53 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Applier: fields of built-in firewall rules. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from .._cim.firewall import Profiles, Rule
+from .._host import Host
+from .._model.change import Change
+from .._model.plain import Plain
+from ._base import Applier, ApplyError
+
+_READERS: Mapping[str, Callable[[Rule], Plain]] = MappingProxyType(
+    {
+        "enabled": lambda rule: rule.enabled,
+        "profiles": lambda rule: int(rule.profiles),
+        "local_ports": lambda rule: list(rule.ports),
+        "remote_addresses": lambda rule: list(rule.remote_addresses),
+    }
+)
+
+
+def _read(host: Host, change: Change) -> Plain:
+    rule = host.rule(change.item)
+    fields = change.after if isinstance(change.after, dict) else {}
+    return {name: _READERS[name](rule) for name in fields}
+
+
+def _write(host: Host, change: Change, value: Plain) -> None:
+    rule = host.rule(change.item)
+    for name, setting in value.items() if isinstance(value, dict) else ():
+        _write_field(host, rule, name, setting)
+
+
+def _write_field(host: Host, rule: Rule, name: str, value: Plain) -> None:
+    if name == "enabled" and isinstance(value, bool):
+        host.firewall.set_enabled(rule, value)
+    elif name == "profiles" and isinstance(value, int):
+        host.firewall.set_profiles(rule, Profiles(value))
+    elif name == "local_ports" and isinstance(value, list):
+        host.firewall.set_local_port(rule, [str(port) for port in value])
+    elif name == "remote_addresses" and isinstance(value, list):
+        host.firewall.set_remote_addresses(rule, [str(address) for address in value])
+    else:
+        raise ApplyError(f"{rule.instance_id}: a change cannot set {name} to {value!r}")
+
+
+APPLIER = Applier(_read, _write)

@@ -1,0 +1,111 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a cause is, and the kinds of evidence that many causes share. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..._model.change import Risk
+from ..._model.settings import SETTINGS
+from ..facts import Evidence, Facts
+
+Shown = tuple[Evidence, ...]
+Severity = t.Literal["critical", "high", "medium", "low"]
+
+
+@dataclass(frozen=True)
+class Cure:
+    """A remedy and the options under which it does the least that cures the cause."""
+
+    remedy: str
+    options: Mapping[str, t.Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A known reason for failure.
+
+    Attributes:
+        stage: the stage of a connection that it breaks (facts.STAGES).
+        shows: the evidence for it in an observation; empty when there is none.
+        certain: whether that evidence alone proves it; else it is likely only while its stage is what fails.
+        hides: whether it keeps the probe from seeing later stages, so that more may be wrong behind it.
+        by_hand: what to do where no remedy exists or policy holds it.
+    """
+
+    id: str
+    title: str
+    stage: str
+    severity: Severity
+    shows: Callable[[Facts], Shown]
+    verify: str
+    cures: tuple[Cure, ...] = ()
+    risk: Risk = "low"
+    certain: bool = True
+    by_hand: str = ""
+    sources: tuple[str, ...] = ()
+
+    @property
+    def hides(self) -> bool:
+        return self.stage in ("name", "tcp", "x224")
+
+
+SUPPORT = "https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-general-error"
+TERMSERV = "https://learn.microsoft.com/windows/win32/termserv/win32-tsgeneralsetting"
+REPAIR = "https://github.com/Azure/repair-script-library"
+BCGR = "https://learn.microsoft.com/openspecs/windows_protocols/ms-rdpbcgr/1b3920e7-0116-4345-bc45-f2c4ad012761"
+FIREWALL = (
+    "https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/rules"
+)
+
+LISTENS = "probe_info: the TCP stage opens"
+NEGOTIATES = "probe_info: asking for CredSSP (0xB) is answered with a selected protocol"
+
+
+def local(setting: str, *numbers: int) -> Callable[[Facts], Shown]:
+    """Shown when the setting's effective number is one of these and no policy decides it."""
+
+    def shows(facts: Facts) -> Shown:
+        if facts.decider(setting) != "local" or facts.number(setting) not in numbers:
+            return ()
+        return (facts.stored(setting),)
+
+    return shows
+
+
+def by_policy(setting: str, *numbers: int, owned: bool) -> Callable[[Facts], Shown]:
+    """Shown when policy decides the setting and its number is one of these."""
+
+    def shows(facts: Facts) -> Shown:
+        decided = facts.decider(setting) == "policy" and facts.number(setting) in numbers
+        return (facts.stored(setting),) if decided and facts.owned(setting) is owned else ()
+
+    return shows
+
+
+def out_of_range(setting: str) -> Callable[[Facts], Shown]:
+    """Shown when the number stored is none that Windows knows."""
+
+    def shows(facts: Facts) -> Shown:
+        number = facts.number(setting)
+        return () if number is None or number in SETTINGS[setting].choices else (facts.stored(setting),)
+
+    return shows
+
+
+def disabled_service(service: str) -> Callable[[Facts], Shown]:
+    def shows(facts: Facts) -> Shown:
+        found = facts.service(service)
+        if found is None or found.start_mode != "Disabled":
+            return ()
+        return (Evidence(f"{service} start mode", "Disabled", "Win32_Service"),)
+
+    return shows
+
+
+ENABLE = Cure("remote_desktop", {"state": "enabled"})
