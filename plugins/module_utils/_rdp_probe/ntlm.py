@@ -159,15 +159,13 @@ def _target_info(data: bytes, now: datetime.datetime) -> dict[str, t.Any]:
 
 
 def _av_pairs(data: bytes) -> t.Iterator[tuple[int, bytes]]:
-    """Yield the pairs before MsvAvEOL; raises ParseError when one is cut off."""
+    """Yield the pairs before MsvAvEOL; raises ParseError at the end when that is missing, as when one is cut off."""
     position = 0
     while position + _AV_HEAD.size <= len(data):
         kind, length = _AV_HEAD.unpack_from(data, position)
         if kind == _AV_END:
             return
         position += _AV_HEAD.size + length
-        if position > len(data):
-            break
         yield kind, data[position - length : position]
     raise ParseError("the NTLM target information is cut off", data)
 

@@ -504,6 +504,12 @@ class TestTls:
         assert report["tls"]["verdict"] in ("not_tls", "controller_cannot")
         assert report["tls"]["received_bytes"] < 300_000
 
+    def test_more_data_than_sensible(self, serve: Serve, tls_then: TlsThen, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tls, "_LONGEST_FLIGHT", 100)
+        report = run(serve(answering(TLS_ONLY, tls_then(wait_for_end))).port)
+        assert report["tls"]["verdict"] == "not_tls"
+        assert "without end" in report["tls"]["error"]
+
     def test_version_that_this_machine_refuses(self, serve: Serve) -> None:
         hello = b"\x03\x00" + bytes(32) + b"\x00" + b"\x00\x2f" + b"\x00"
         message = b"\x02" + len(hello).to_bytes(3, "big") + hello
