@@ -29,7 +29,6 @@ class Reply:
     action: str
     elements: list[Element] = field(default_factory=list)
     fragment: str | None = None
-    delay: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -309,7 +309,7 @@ class Engine:
         document = xml.serialize(root)
         if len(document) > request.max_envelope:
             raise fault(faults.ENVELOPE_EXCEEDED)
-        return Answer(200, document, reply.delay)
+        return Answer(200, document)
 
     def _context(self, message: _Message) -> FaultContext:
         """What a fault about this message needs to say."""

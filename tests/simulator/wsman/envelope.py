@@ -73,7 +73,6 @@ class Request:
     max_envelope: int = 512000
     timeout: float = 60.0
     selectors: Mapping[str, str | EndpointReference] = field(default_factory=dict)
-    selector_names: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)
     raw_options: Mapping[str, str] = field(default_factory=dict)
     must_comply: bool = False
@@ -120,7 +119,6 @@ def read_request(header: Element | None, body: Element, limits: Limits) -> Reque
     fields = _fields(header)
     _check_addressing(fields)
     _check_locale(fields)
-    selector_names, selectors = _selectors(fields)
     options, raw_options, must_comply = _options(fields)
     return Request(
         action=_required(fields, names.ADDRESSING, "Action"),
@@ -129,8 +127,7 @@ def read_request(header: Element | None, body: Element, limits: Limits) -> Reque
         to=_required(fields, names.ADDRESSING, "To"),
         max_envelope=_max_envelope(fields, limits),
         timeout=_timeout(fields, limits),
-        selectors=selectors,
-        selector_names=selector_names,
+        selectors=_selectors(fields),
         options=options,
         raw_options=raw_options,
         must_comply=must_comply,
@@ -276,10 +273,10 @@ def _timeout(fields: Mapping[str, Element], limits: Limits) -> float:
     return min(seconds, limits.timeout)
 
 
-def _selectors(fields: Mapping[str, Element]) -> tuple[dict[str, str], dict[str, str | EndpointReference]]:
+def _selectors(fields: Mapping[str, Element]) -> dict[str, str | EndpointReference]:
     found = fields.get(names.tag(names.WSMAN, "SelectorSet"))
     selectors = read_selectors(found) if found is not None else {}
-    return {name.lower(): name for name in selectors}, {name.lower(): value for name, value in selectors.items()}
+    return {name.lower(): value for name, value in selectors.items()}
 
 
 def _options(fields: Mapping[str, Element]) -> tuple[dict[str, object], dict[str, str], bool]:

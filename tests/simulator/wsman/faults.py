@@ -24,7 +24,6 @@ class FaultKind:
 _SERVICE = "The WS-Management service cannot process the request"
 
 NOT_FOUND = 0x80338000
-INVALID_ACTION = 0x80338001
 INVALID_HEADER = 0x8033800F
 MUST_UNDERSTAND = 0x80338010
 HEADER_REQUIRED = 0x80338011
@@ -77,7 +76,6 @@ KINDS: dict[int, FaultKind] = {
         f"{_SERVICE}. The service cannot find the resource identified by the resource URI and selectors. ",
         "InvalidResourceURI",
     ),
-    INVALID_ACTION: FaultKind("a:ActionNotSupported", f"{_SERVICE}. The WS-Addressing action URI is invalid. "),
     INVALID_HEADER: FaultKind(
         "a:InvalidMessageInformationHeader", f"{_SERVICE}. The request contains one or more invalid SOAP headers. "
     ),

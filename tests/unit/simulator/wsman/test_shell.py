@@ -122,6 +122,19 @@ def test_a_slow_command_times_out_until_it_ends(wire: Wire) -> None:
     assert output(receive(wire, shell, command), "stdout") == b"late"
 
 
+def test_the_service_caps_the_time_that_a_client_waits(wire: Wire) -> None:
+    wire.host.result = CommandResult(seconds=900)
+    shell = open_shell(wire)
+    body = receive_body(run(wire, shell, "slow"))
+    patient = "<w:OperationTimeout>PT300S</w:OperationTimeout>"
+    delays = [
+        wire.send(envelope(f"{names.SHELL}/Receive", SHELL_URI, body, shell, extra)).delay for extra in (patient, "")
+    ]
+    wire.host.config["MaxTimeoutms"] = 5000
+    delays.append(wire.send(envelope(f"{names.SHELL}/Receive", SHELL_URI, body, shell, patient)).delay)
+    assert delays == [60, 60, 5]
+
+
 def test_long_output_comes_in_pieces_that_fit(wire: Wire) -> None:
     wire.host.result = CommandResult(bytes(range(256)) * 100, b"e" * 5000)
     shell = open_shell(wire)
