@@ -79,6 +79,7 @@ def _acting(fleet: Fleet, action: Action) -> Handler:
         member = _member(fleet, request)
         result = action(member, await _arguments(request))
         member.reconcile()
+        await member.settled()
         return web.json_response({"done": True, "result": result})
 
     return handle

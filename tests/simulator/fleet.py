@@ -122,6 +122,11 @@ class Member:
                 self.server.start_listening() if wanted else self.server.stop_listening()
             )
 
+    async def settled(self) -> None:
+        """Wait until WinRM's ports are as the last `reconcile` wanted them."""
+        if self.moving is not None:
+            await self.moving
+
     def tick(self) -> None:
         """Let the host's clock do what is due."""
         if self.host.clock.run_due() or self.winrm_open != self.host.winrm_open():

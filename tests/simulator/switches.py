@@ -30,6 +30,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "delete_key_with_subkeys": Switch("ReturnValue of DeleteKey on a key with subkeys", (5, 145)),
     "terminal_service_by_base_uri": Switch("Win32_Service's URI reaches Win32_TerminalService", YES_NO),
     "put_thumbprint_checked": Switch("Put of SSLCertificateSHA1Hash refuses an unusable thumbprint", YES_NO),
+    "pinned_missing": Switch("a pinned certificate that is gone: no certificate, or the own one", ("none", "own")),
     "new_key_on_renewal": Switch("a renewed listener certificate gets a new key in the same file", YES_NO),
     "key_descriptor_readable": Switch("administrators may read the key file's descriptor", (False, True)),
     "firewall_stealth": Switch("a closed port behind the firewall is silent instead of refusing", (False, True)),

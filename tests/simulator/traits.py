@@ -100,6 +100,10 @@ def _orphan_policy(windows: Windows) -> None:
         windows.registry.put_dword(POLICY, name, number)
 
 
+def _stop_hangs(windows: Windows) -> None:
+    windows.services["TermService"].hangs_on_stop = True
+
+
 def _nothing(windows: Windows) -> None:
     """The language is chosen when the host is installed."""
 
@@ -120,5 +124,6 @@ TRAITS: Mapping[str, Trait] = {
     "german": Trait("a German build", _nothing),
     "japanese": Trait("a Japanese build", _nothing),
     "schannel_noise": Trait("Schannel 36870 every 30 s from another server on the host", _noise),
+    "stop_hangs": Trait("TermService, once told to stop, never gets past Stop Pending", _stop_hangs),
     "ntlm_denied": Trait("inbound NTLM is denied; users have Kerberos", _ntlm_denied),
 }  # fmt: skip

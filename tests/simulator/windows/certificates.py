@@ -5,13 +5,15 @@
 """The listener's certificate: the store in the registry, the key file behind it, and who may read that.
 
 Sources: W32 CryptoAPI (serialised certificate properties 2, 3 and 32), MS-GPEF 2.2.2.1.1, Microsoft Support
-"Troubleshoot RDP internal error", Azure repair-script-library win-fix-rdp-certificate.ps1 (measured key file and descriptors).
+"Troubleshoot RDP internal error", Azure repair-script-library win-fix-rdp-certificate.ps1 (measured key file and
+descriptors).
 """
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -125,7 +127,7 @@ class ListenerCertificates:
 
     def __init__(
         self, clock: Clock, registry: Registry, files: FileSystem, log: EventLog, machine: Machine, edition: Edition,
-        *, new_key_on_renewal: bool = True,
+        *, switches: Mapping[str, object],
     ) -> None:  # fmt: skip
         self._clock = clock
         self._registry = registry
@@ -133,7 +135,7 @@ class ListenerCertificates:
         self._log = log
         self._machine = machine
         self._edition = edition
-        self._new_key = new_key_on_renewal
+        self._switches = switches
         self._next_key = int(machine.guid[:4], 16) % POOL_SIZE
 
     @property
@@ -168,7 +170,9 @@ class ListenerCertificates:
 
     def bound(self) -> StoredCertificate | None:
         """The certificate that connections get: the pinned one, else the self-signed one."""
-        return self.in_store(MY, self.pinned()) if self.pinned() else self.own()
+        if not self.pinned():
+            return self.own()
+        return self.in_store(MY, self.pinned()) or (self.own() if self._switches["pinned_missing"] == "own" else None)
 
     def key_usable(self, certificate: StoredCertificate) -> bool:
         """Whether TermService's account can open the private key that belongs to the certificate."""
@@ -229,7 +233,7 @@ class ListenerCertificates:
 
     def _take_key(self) -> int:
         entry = self._files.find(self.key_file)
-        if entry is not None and not self._new_key:
+        if entry is not None and not self._switches["new_key_on_renewal"]:
             return int(entry.content.removeprefix("key "))
         self._next_key = (self._next_key + 1) % POOL_SIZE
         return self._next_key

@@ -50,15 +50,15 @@ def split_commands(line: str) -> list[tuple[str, str]]:
         if char == "^" and not quoted:
             text += line[position + 1 : position + 2]
             position += 2
-        elif not quoted and char in "&|" and (pair in ("&&", "||") or char == "&"):
-            commands.append((operator, text.strip()))
+        elif not quoted and char in "&|" and not text.endswith(">") and (pair in ("&&", "||") or char == "&"):
+            commands.append((operator, text.lstrip()))
             operator = pair if pair in ("&&", "||") else char
             text, position = "", position + len(operator)
         else:
             text += char
             position += 1
-    commands.append((operator, text.strip()))
-    return [(operator, command) for operator, command in commands if command]
+    commands.append((operator, text.lstrip()))
+    return [(operator, command) for operator, command in commands if command.strip()]
 
 
 def split_arguments(command: str) -> list[str]:

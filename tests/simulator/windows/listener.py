@@ -98,7 +98,7 @@ class Listener:
     """The RDP-Tcp listener of one host.
 
     ``port_taken`` is a port that a program other than TermService holds, 0 for none; ``path_blocked`` a device between
-    the host and its clients that drops everything; ``flooded`` a listener that has stopped under incomplete connections.
+    the host and its clients that drops everything; ``flooded`` one that has stopped under incomplete connections.
     """
 
     registry: Registry

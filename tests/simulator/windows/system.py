@@ -54,7 +54,7 @@ class Windows:
         self.services = ServiceManager(clock, self.registry, self.events, language)
         self.certificates = ListenerCertificates(
             clock, self.registry, self.files, self.events, machine, edition,
-            new_key_on_renewal=bool(switches["new_key_on_renewal"]),
+            switches=switches,
         )  # fmt: skip
         self.listener = Listener(
             self.registry, self.certificates, self.events, edition, switches,
