@@ -55,7 +55,7 @@ def test_check_mode_foretells_and_a_second_run_is_empty_and_rollback_restores(
     name: str, given: dict[str, t.Any], breakages: tuple[str, ...], version: str
 ) -> None:
     language = {"10": "de", "2019": "ja"}.get(version, "en")
-    simulated = SimulatedHost.build(version, language, breakages)
+    simulated = SimulatedHost.build(version, language=language, breakages=breakages)
     before = settings_state(simulated)
     wanted = options(name, given)
 

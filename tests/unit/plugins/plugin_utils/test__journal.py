@@ -190,7 +190,7 @@ def test_trimmed_runs_keep_the_first_before_and_the_last_after(monkeypatch: pyte
     journal = Journal(host.registry, host.machine_id, host.now)
     assert len(journal.runs()) == 1
     (item,) = journal.trimmed()
-    assert (item.change.before, item.change.after) == (registry_value(0), registry_value(1))
+    assert (item.change.before, item.change.after) == (registry_value(0), registry_value(2))
     rollback(job(simulated, "back"), "all", force=False)
     assert settings_state(simulated) == before
 

@@ -88,6 +88,22 @@ def test_the_shell_is_opened_once_and_only_when_needed() -> None:
     wire.done()
 
 
+def test_the_shell_can_be_opened_before_it_is_needed() -> None:
+    wire = Wire()
+    wire.on("Create", CREATED)
+    shell = CmdShell(wire)
+    shell.open()
+    wire.done()
+    wire.on("Command", STARTED)
+    wire.on("Receive", received(exit_code="0"))
+    wire.on("Signal", "")
+    shell.run("ver")
+    wire.done()
+    wire.on("Create", wmi_fault(5, "w:AccessDenied"))
+    with pytest.raises(ShellRefused):
+        CmdShell(wire).open()
+
+
 def test_arguments_are_quoted_and_the_command_is_not() -> None:
     wire = Wire()
     started(wire)
