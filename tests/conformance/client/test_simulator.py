@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import typing as t
@@ -16,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import connection_loader
@@ -32,9 +34,17 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import (
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.channel import open_channel
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AccessDenied,
+    AccessRefused,
     AuthenticationFailed,
+    BadAnswer,
+    ConnectionLost,
+    EncodingLimit,
     NotFound,
+    QuotaExceeded,
+    Timeout,
     TransportFailed,
+    WsmanError,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.shell import CmdShell
 
@@ -49,16 +59,30 @@ class Simulator(t.NamedTuple):
 
     process: subprocess.Popen[str]
     variables: Variables
+    control: str
+
+    def post(self, path: str, body: object) -> None:
+        """Act behind the host's back."""
+        requests.post(f"{self.control}/hosts/host001/{path}", json=body, timeout=10).raise_for_status()
 
 
 def start(folder: Path, *options: str) -> Simulator:
     inventory = folder / "hosts.yml"
-    command = [sys.executable, "-m", "tests.simulator", "--hosts", "1", "--inventory", str(inventory), *options]
+    port = free_port()
+    command = [sys.executable, "-m", "tests.simulator", "--hosts", "1", "--inventory", str(inventory)]
+    command += ["--control", str(port), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     while (line := process.stdout.readline()) != "ready\n":
         assert line, f"the simulator ended with {process.wait()}"
     windows = yaml.safe_load(inventory.read_text())["windows"]
-    return Simulator(process, {**windows["vars"], **windows["hosts"]["host001"]})
+    variables = {**windows["vars"], **windows["hosts"]["host001"]}
+    return Simulator(process, variables, f"http://127.0.0.1:{port}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module", params=["ntlm", "basic", "https"])
@@ -185,7 +209,7 @@ def test_terminal_services(client: CimClient) -> None:
 
 def test_listeners(client: CimClient) -> None:
     use = tcp.port_use(client, 3389)
-    assert {socket.port for socket in use.listeners} == {3389}
+    assert {listener.port for listener in use.listeners} == {3389}
     assert use.established == 0
     assert tcp.port_use(client, 1) == tcp.PortUse((), 0)
 
@@ -218,3 +242,41 @@ def test_no_host(simulator: Simulator, plugin: str) -> None:
     with pytest.raises(TransportFailed) as caught:
         made.send(b"<a/>", repeatable=True)
     assert caught.value.sent is False
+
+
+# What each fault of the wire becomes: for a write, and for a read, which None says to succeed at the second attempt.
+FAULTS: dict[str, tuple[type[WsmanError], type[WsmanError] | None]] = {
+    "http_400": (ConnectionLost, None),
+    "http_401": (AuthenticationFailed, AuthenticationFailed),
+    "http_403": (AccessDenied, AccessDenied),
+    "http_413": (EncodingLimit, EncodingLimit),
+    "http_500": (AccessDenied, AccessDenied),
+    "http_503": (TransportFailed, TransportFailed),
+    "reset_before": (ConnectionLost, None),
+    "reset_after": (ConnectionLost, None),
+    "garble": (BadAnswer, BadAnswer),
+    "timeout": (Timeout, Timeout),
+    "access_denied": (AccessRefused, AccessRefused),
+    "quota_operations": (QuotaExceeded, QuotaExceeded),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_wire(channel: t.Any, simulator: Simulator, fault: str) -> None:
+    client = CimClient(channel.send)
+    reg = registry.Registry(client)
+    path = r"HKLM\SOFTWARE\Winfleet"
+    reg.create_key(path)
+    for_write, for_read = FAULTS[fault]
+    simulator.post("fault", {"name": fault, "at": {"class": "StdRegProv", "method": "SetDWORDValue"}})
+    with pytest.raises(for_write) as caught:
+        reg.write(path, "x", registry.RegistryValue("REG_DWORD", 1))
+    assert type(caught.value) is for_write
+    reg.write(path, "x", registry.RegistryValue("REG_DWORD", 2))
+    simulator.post("fault", {"clear": True})
+    simulator.post("fault", {"name": fault, "at": {"class": "StdRegProv", "method": "GetDWORDValue"}})
+    if for_read is not None:
+        with pytest.raises(for_read):
+            reg.read(path, "x")
+    assert reg.read(path, "x") == registry.RegistryValue("REG_DWORD", 2)
+    simulator.post("fault", {"clear": True})

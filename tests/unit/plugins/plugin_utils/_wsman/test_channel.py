@@ -238,6 +238,23 @@ def test_an_endless_body_is_cut_off(opened: Channel, server: Server) -> None:
     assert sum(sent) < 3 * MAX_BYTES
 
 
+def test_the_steps_of_authentication_are_bounded_too(server: Server, plugin: str) -> None:
+    variables = {
+        "ansible_winrm_transport": ["ntlm"],
+        "ansible_psrp_auth": "ntlm",
+        "ansible_psrp_message_encryption": "always",
+    }
+    large = b"x" * (MAX_BYTES + 1)
+    server.script = [
+        lambda on: on.answer(401, b"", WWW_Authenticate="NTLM"),
+        lambda on: on.answer(401, large, WWW_Authenticate="NTLM"),
+    ]
+    used = open_channel(connection(plugin, server.server_port, **variables))
+    with pytest.raises(BadAnswer, match="larger than"):
+        used.send(b"<a/>", repeatable=False)
+    assert len(server.seen) == 2
+
+
 def test_a_compressed_bomb_is_cut_off(opened: Channel, server: Server) -> None:
     bomb = gzip.compress(b" " * (MAX_BYTES + 1))
     server.script = [lambda on: on.answer(200, bomb, Content_Encoding="gzip")]
