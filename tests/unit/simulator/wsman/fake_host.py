@@ -176,7 +176,7 @@ class ThingProvider(BaseProvider):
         """Start one, count all."""
         if self.refusal is not None:
             raise self.refusal
-        if method == "Start":
+        if method in ("Start", "Count"):
             self.started.append(keys)
         return {} if method == "Enable" else {"ReturnValue": len(self.things) if method == "Count" else 0}
 

@@ -281,6 +281,7 @@ def test_a_singletons_method_needs_no_selectors(wire: Wire) -> None:
 
 def test_a_static_method_may_be_called_on_an_instances_path(wire: Wire) -> None:
     assert members(wire.invoke(THING, "Count", selectors=BETA)) == {"ReturnValue": ["5"]}
+    assert wire.host.things.started == [None]
 
 
 def test_bytes_both_ways(wire: Wire) -> None:

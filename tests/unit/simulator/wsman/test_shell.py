@@ -187,7 +187,12 @@ def test_an_unknown_shell_or_another_callers(wire: Wire) -> None:
 def test_an_idle_shell_is_closed(wire: Wire) -> None:
     wire.host.config["IdleTimeout"] = 60000
     shell = open_shell(wire)
-    wire.host.clock += timedelta(seconds=61)
+    wire.host.clock += timedelta(seconds=50)
+    receive(wire, shell, run(wire, shell, "ver"))
+    wire.host.commands.clear()
+    wire.host.clock += timedelta(seconds=50)
+    assert wire.engine.open_shells == 1
+    wire.host.clock += timedelta(seconds=11)
     assert wire.engine.open_shells == 0
     assert wire.fault(f"{names.SHELL}/Command", SHELL_URI, command_body("ver"), shell).code == 2150858843
     assert wire.host.commands == []

@@ -100,6 +100,14 @@ def test_null_arrays_are_marked_when_asked_for(wire: Wire) -> None:
     assert words.get(f"{{{names.XSI}}}nil") == "true"
 
 
+def test_an_empty_array_is_not_marked_as_null(wire: Wire) -> None:
+    wire.host.registry.data = b""
+    option = '<w:OptionSet><w:Option Name="msftwinrm:UsePreciseArrays">true</w:Option></w:OptionSet>'
+    body = f'<p:GetBytes_INPUT xmlns:p="{REGISTRY}"/>'
+    output = first_of_body(wire.ask(f"{REGISTRY}/GetBytes", REGISTRY, body, extra=option))
+    assert members(output) == {"ReturnValue": ["0"]}
+
+
 @pytest.mark.parametrize(
     ("sent", "received"),
     [
