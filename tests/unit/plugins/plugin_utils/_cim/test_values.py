@@ -207,6 +207,14 @@ def test_embedded_instances_there_and_back(style: str) -> None:
     assert 'xsi:type="e:Win32_ACE_Type"' in written
 
 
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [('xsi:type="e:Win32_ACE_Type"', "Win32_ACE"), ('xsi:type="e:New_Type"', "Win32_Trustee"), ("", "Win32_Trustee")],
+)
+def test_an_embedded_instance_may_be_of_a_subclass(named: str, found: str) -> None:
+    assert read(f"<p:X {named}/>", instance("Win32_Trustee")).class_name == found
+
+
 def test_references_there_and_back() -> None:
     reference = EndpointReference(f"{WMI}/root/cimv2/Win32_Service", {"Name": "A"})
     assert read(write(reference, REFERENCE), REFERENCE) == reference
