@@ -110,6 +110,7 @@ class Member:
     server: Server
     ports: RdpPorts
     winrm_open: bool = True
+    written: bool = False
     moving: asyncio.Task[None] | None = None
 
     def reconcile(self) -> None:
@@ -128,9 +129,15 @@ class Member:
             await self.moving
 
     def tick(self) -> None:
-        """Let the host's clock do what is due."""
-        if self.host.clock.run_due() or self.winrm_open != self.host.winrm_open():
+        """Let the host's clock do what is due, and WinRM's ports follow what has been written."""
+        if self.host.clock.run_due() or self.written:
+            self.written = False
             self.reconcile()
+
+    def changed(self) -> None:
+        """Something was written: RDP's ports follow at once, WinRM's after the answer is out."""
+        self.written = True
+        self.ports.reconcile()
 
     def reset_counters(self) -> None:
         """Count from zero."""
@@ -178,7 +185,7 @@ class Fleet:
         )
         ports = RdpPorts(host.windows, plan.address, lambda: self._connected(host))
         member = Member(plan, host, server, ports)
-        host.changed.append(member.ports.reconcile)
+        host.changed.append(member.changed)
         member.reconcile()
         return member
 

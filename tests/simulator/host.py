@@ -211,7 +211,8 @@ class SimulatedHost:
 
     def after_operation(self, op: Operation, request_bytes: int, response_bytes: int) -> None:
         self.counters.after(request_bytes, response_bytes)
-        self.notify()
+        if op.is_write:
+            self.notify()
 
     def notify(self) -> None:
         """Tell whoever keeps the host's sockets that its state may have changed."""

@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 import requests
 import winrm
-from winrm.protocol import Protocol
 import yaml
+from winrm.protocol import Protocol
 
 from tests.simulator.__main__ import main
 from tests.simulator.fleet import FleetOptions, claim_network, plan_fleet
@@ -235,7 +235,8 @@ def test_inventories_of_other_authentications(tmp_path: Path, auth: str) -> None
         variables, address = group["vars"], group["hosts"]["host001"]["ansible_host"]
         session = Protocol(
             f"{variables['ansible_winrm_scheme']}://{address}:{variables['ansible_port']}/wsman",
-            transport="basic" if auth == "basic" else "certificate", username=variables["ansible_user"], password=variables["ansible_password"],
+            transport="basic" if auth == "basic" else "certificate",
+            username=variables["ansible_user"], password=variables["ansible_password"],
             ca_trust_path=variables.get("ansible_winrm_ca_trust_path"),
             cert_pem=variables.get("ansible_winrm_cert_pem"), cert_key_pem=variables.get("ansible_winrm_cert_key_pem"),
         )  # fmt: skip

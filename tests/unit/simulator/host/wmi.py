@@ -34,8 +34,8 @@ class Fault(Exception):
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body.decode())
-        codes = etree.fromstring(body).xpath("//@Code") if body else []
-        self.codes = [int(code) for code in codes] if isinstance(codes, list) else []
+        found = etree.fromstring(body).iter("{*}WSManFault") if body else ()
+        self.codes = [int(element.get("Code", "0")) for element in found]
 
 
 @dataclass
@@ -82,6 +82,10 @@ class Wmi:
         self, class_name: str, method: str, *, ns: str = "root/cimv2", keys: Keys | None = None, **args: object
     ) -> Row:
         """Call a method; its out-parameters as text by name, lists for repeated ones."""
+        return self.run(class_name, method, args, ns=ns, keys=keys)
+
+    def run(self, class_name: str, method: str, args: Keys, *, ns: str = "root/cimv2", keys: Keys | None = None) -> Row:
+        """The same with the parameters in one mapping."""
         uri = f"{WMI}/{ns}/{class_name}"
         body = f"<p:{method}_INPUT xmlns:p='{uri}'>{_elements(args)}</p:{method}_INPUT>"
         return _row(self.call(ns, class_name, method, body, keys)[0])
@@ -109,12 +113,12 @@ class Wmi:
 
     def registry(self, method: str, key: str, name: str | None = None, **args: object) -> Row:
         """Call StdRegProv for a key of HKLM."""
-        named = {} if name is None else {"sValueName": name}
-        return self.invoke("StdRegProv", method, ns="root/default", hDefKey=HKLM, sSubKeyName=key, **named, **args)
+        values = {"hDefKey": HKLM, "sSubKeyName": key, **args} | ({} if name is None else {"sValueName": name})
+        return self.run("StdRegProv", method, values, ns="root/default")
 
     def service(self, name: str, method: str, **args: object) -> str:
         """Call a method of Win32_Service; its ReturnValue."""
-        return str(self.invoke("Win32_Service", method, keys={"Name": name}, **args)["ReturnValue"])
+        return str(self.run("Win32_Service", method, args, keys={"Name": name})["ReturnValue"])
 
     def state(self, name: str) -> str:
         """State of a service."""
