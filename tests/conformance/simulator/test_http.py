@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections.abc import Iterator
 from xml.etree.ElementTree import ParseError
@@ -14,6 +15,7 @@ from xml.etree.ElementTree import ParseError
 import pytest
 import requests
 import requests_ntlm
+import spnego
 from pypsrp.exceptions import WinRMTransportError
 
 from tests.conformance.simulator.peers import Running, running
@@ -121,6 +123,29 @@ def test_ntlm_belongs_to_the_connection(service: Running) -> None:
         session.auth = None
         assert session.post(service.url, data=GET_BETA, headers=HEADERS, timeout=10).status_code == 200
     assert post(service, auth=None).status_code == 401
+
+
+def first_token(scheme: str) -> dict[str, str]:
+    """The header with which a handshake begins."""
+    token = spnego.client(*BASIC, protocol=scheme.lower(), options=spnego.NegotiateOptions.use_ntlm).step()
+    return {**HEADERS, "Authorization": f"{scheme} {base64.b64encode(token or b'').decode()}"}
+
+
+@pytest.mark.parametrize(("enabled", "answered"), [(True, True), (False, False)])
+def test_a_handshake_goes_on_only_where_it_is_switched_on(service: Running, enabled: bool, answered: bool) -> None:
+    service.host.config["Negotiate"] = enabled
+    answer = post(service, auth=None, headers=first_token("NTLM"))
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("NTLM TlRMTVNTUAAC") is answered
+
+
+def test_a_new_handshake_ends_the_old_session(service: Running) -> None:
+    with requests.Session() as session:
+        session.auth = requests_ntlm.HttpNtlmAuth(*BASIC)
+        assert session.post(service.url, data=GET_BETA, headers=HEADERS, timeout=10).status_code == 200
+        session.auth = None
+        assert session.post(service.url, headers=first_token("NTLM"), timeout=10).status_code == 401
+        assert session.post(service.url, data=GET_BETA, headers=HEADERS, timeout=10).status_code == 401
 
 
 def test_an_encrypted_message_needs_keys_and_a_frame(service: Running) -> None:

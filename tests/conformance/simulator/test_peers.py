@@ -61,6 +61,18 @@ def pypsrp_client(service: Running, auth: str, password: str = PASSWORD, user: s
     )
 
 
+def certificate_session(service: Running, certificates: Certificates) -> winrm.Session:
+    """A pywinrm session that shows a client certificate."""
+    return winrm.Session(
+        service.secure_url,
+        auth=("", ""),
+        transport="certificate",
+        cert_pem=str(certificates.client),
+        cert_key_pem=str(certificates.client_key),
+        server_cert_validation="ignore",
+    )
+
+
 def selectors(**values: str) -> SelectorSet:
     """A pypsrp selector set."""
     found = SelectorSet()
@@ -87,27 +99,20 @@ def test_pywinrm_runs_a_command_over_https_with_basic(secure: Running) -> None:
 
 
 def test_pywinrm_runs_a_command_with_a_client_certificate(secure: Running, certificates: Certificates) -> None:
-    session = winrm.Session(
-        secure.secure_url,
-        auth=("", ""),
-        transport="certificate",
-        cert_pem=str(certificates.client),
-        cert_key_pem=str(certificates.client_key),
-        server_cert_validation="ignore",
-    )
+    session = certificate_session(secure, certificates)
     assert session.run_cmd("ver").std_out == b"hi\r\n"
 
 
 def test_an_unmapped_certificate_is_refused(secure: Running, certificates: Certificates) -> None:
     secure.host.certificates.clear()
-    session = winrm.Session(
-        secure.secure_url,
-        auth=("", ""),
-        transport="certificate",
-        cert_pem=str(certificates.client),
-        cert_key_pem=str(certificates.client_key),
-        server_cert_validation="ignore",
-    )
+    session = certificate_session(secure, certificates)
+    with pytest.raises(winrm.exceptions.InvalidCredentialsError):
+        session.run_cmd("ver")
+
+
+def test_certificates_can_be_switched_off(secure: Running, certificates: Certificates) -> None:
+    secure.host.config["Certificate"] = False
+    session = certificate_session(secure, certificates)
     with pytest.raises(winrm.exceptions.InvalidCredentialsError):
         session.run_cmd("ver")
 
