@@ -34,6 +34,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.uri import Res
 CIMV2 = "root/cimv2"
 STANDARD = "root/StandardCimv2"
 TERMINAL = "root/cimv2/TerminalServices"
+TASK_SCHEDULER = "root/Microsoft/Windows/TaskScheduler"
 MI = "Microsoft Win32 documentation, FWP/wmi (CDXML cmdlets over WS-Management)"
 
 # --- registry --------------------------------------------------------------------------------------------------------
@@ -299,6 +300,17 @@ RSOP_REGISTRY_POLICY_SETTING = CimClass(
         "creationTime": DATETIME,
     },
 )
+RSOP_GPO = CimClass(
+    name="RSOP_GPO",
+    namespace="root/rsop/computer",
+    source="Microsoft Win32 documentation, Policy/rsop-gpo",
+    keys=("id",),
+    properties={
+        **of(STRING, "fileSystemPath guidName id name"),
+        **of(BOOLEAN, "accessDenied enabled filterAllowed"),
+        "version": UINT32,
+    },
+)
 
 # --- terminal services -----------------------------------------------------------------------------------------------
 
@@ -448,6 +460,42 @@ MSFT_DNS_CLIENT_CACHE = CimClass(
         **of(UINT16, "Section Type"),
     },
     methods={"Clear": Method(static=True)},
+)
+
+# --- scheduled tasks -------------------------------------------------------------------------------------------------
+
+_TASK = {"TaskName": STRING, "TaskPath": STRING}
+
+MSFT_TASK_DYNAMIC_INFO = CimClass(
+    name="MSFT_TaskDynamicInfo",
+    namespace=TASK_SCHEDULER,
+    source="recorded class definitions of root/Microsoft/Windows/TaskScheduler",
+    properties={
+        **_TASK,
+        **of(DATETIME, "LastRunTime NextRunTime"),
+        **of(UINT32, "LastTaskResult NumberOfMissedRuns"),
+    },
+)
+MSFT_SCHEDULED_TASK = CimClass(
+    name="MSFT_ScheduledTask",
+    namespace=TASK_SCHEDULER,
+    source="recorded class definitions of root/Microsoft/Windows/TaskScheduler, recorded Delete",
+    keys=("TaskName", "TaskPath"),
+    properties={**_TASK, **of(STRING, "Author Description SecurityDescriptor URI"), "State": UINT8},
+)
+PS_SCHEDULED_TASK = CimClass(
+    name="PS_ScheduledTask",
+    namespace=TASK_SCHEDULER,
+    source="recorded class definitions of root/Microsoft/Windows/TaskScheduler (the cmdlets of ScheduledTasks)",
+    methods={
+        "RegisterByXml": Method(params={**_TASK, **of(STRING, "Password User Xml"), "Force": BOOLEAN}, static=True),
+        "StartByPath": Method(params=_TASK, static=True),
+        "StopByPath": Method(params=_TASK, static=True),
+        "ExportByName": Method(params=_TASK, out={"cmdletOutput": STRING}, static=True, read_only=True),
+        "GetInfoByName": Method(
+            params=_TASK, out={"cmdletOutput": instance("MSFT_TaskDynamicInfo")}, static=True, read_only=True
+        ),
+    },
 )
 
 CLASSES: Mapping[str, CimClass] = {

@@ -1,0 +1,226 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Scheduled tasks that run one line of cmd.exe as SYSTEM, in the root folder of the Task Scheduler.
+
+PRIVATE to the collection. Sources: MS-TSCH 2.5 (XML task definition), Microsoft Win32 documentation, TaskSchd; recorded
+class definitions of PS_ScheduledTask and MSFT_ScheduledTask.
+
+What the Task Scheduler does not forgive: a declaration of an encoding (the XML is a string already), children of a
+trigger out of their order, and C(DeleteExpiredTaskAfter) without an end. Its defaults keep a task from starting on
+batteries. C(ServiceAccount) is no logon type of the schema: SYSTEM is named by its SID alone.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import typing as t
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import MSFT_SCHEDULED_TASK, PS_SCHEDULED_TASK
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Sendable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import xml
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound, WsmanError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import Markup, element, escape, join
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from xml.etree.ElementTree import Element
+
+FOLDER = "\\"
+"""The folder of all our tasks: no CIM method deletes a folder."""
+
+NAMESPACE = "http://schemas.microsoft.com/windows/2004/02/mit/task"
+SYSTEM = "S-1-5-18"
+
+HAS_NOT_RUN, RUNNING, QUEUED = 0x41303, 0x41301, 0x41325
+"""SCHED_S_TASK_HAS_NOT_RUN, _RUNNING and _QUEUED: what LastTaskResult is before a task has ended (Win32 TaskSchd)."""
+
+AGAIN = "PT5M"
+LIMIT = "PT1H"
+
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+
+
+class TaskError(WsmanError):
+    """A scheduled task that does not do what it is for."""
+
+    default_hint = "Look at the host's Task Scheduler log, and whether a security product removes tasks."
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A task.
+
+    Attributes:
+        line: what cmd.exe runs; it expands percent signs, so there are none in it.
+        starts: when it runs first, aware; from then on every AGAIN and at each start of the host until it is deleted.
+            None runs it on demand alone.
+    """
+
+    description: str
+    line: str
+    starts: datetime | None = None
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of cmd.exe, which takes the outer quotation marks away and keeps those inside."""
+        return f'/d /c "{self.line}"'
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A task as the host has it; starts has the start boundary of each trigger."""
+
+    command: str
+    arguments: str
+    user: str
+    enabled: bool
+    starts: tuple[datetime, ...]
+
+
+def definition_xml(task: Definition) -> str:
+    """The XML of a task, without a declaration.
+
+    A run that was missed is made up for: StartWhenAvailable counts only with an end or endless repetition (MS-TSCH
+    2.5.4.7), which the time trigger has; the boot trigger starts nothing before its StartBoundary.
+    """
+    parts = (
+        element("RegistrationInfo", element("Description", escape(task.description))),
+        element("Triggers", _triggers(task.starts)) if task.starts else Markup(""),
+        element("Principals", element("Principal", _principal(), {"id": "Author"})),
+        element("Settings", _settings()),
+        element("Actions", element("Exec", _exec(task)), {"Context": "Author"}),
+    )
+    return element("Task", join(parts), {"version": "1.2", "xmlns": NAMESPACE})
+
+
+def _triggers(starts: datetime) -> Markup:
+    """StartBoundary stands before Repetition, since a trigger's children are a sequence (MS-TSCH 2.5.3.1)."""
+    boundary = element("StartBoundary", escape(moment(starts)))
+    repetition = element("Repetition", element("Interval", Markup(AGAIN)))
+    return join((element("TimeTrigger", join((boundary, repetition))), element("BootTrigger", boundary)))
+
+
+def _principal() -> Markup:
+    return join((element("UserId", Markup(SYSTEM)), element("RunLevel", Markup("HighestAvailable"))))
+
+
+def _settings() -> Markup:
+    settings = {
+        "MultipleInstancesPolicy": "IgnoreNew",
+        "DisallowStartIfOnBatteries": "false",
+        "StopIfGoingOnBatteries": "false",
+        "StartWhenAvailable": "true",
+        "Enabled": "true",
+        "ExecutionTimeLimit": LIMIT,
+    }
+    return join(element(name, escape(value)) for name, value in settings.items())
+
+
+def _exec(task: Definition) -> Markup:
+    return join((element("Command", Markup("cmd.exe")), element("Arguments", escape(task.arguments))))
+
+
+def moment(time_: datetime) -> str:
+    """A moment as the Task Scheduler reads it, in UTC; without the Z it would be the host's local time."""
+    return f"{time_.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def parse(document: str) -> Registered:
+    """What an exported definition says. Raise BadAnswer for XML that is none.
+
+    An export declares UTF-16, which it was before it became a string.
+    """
+    root = xml.parse(_DECLARATION.sub("", document).encode())
+    run = xml.child(root, "Actions", "Exec")
+    return Registered(
+        command=xml.text(xml.child(run, "Command")),
+        arguments=xml.text(xml.child(run, "Arguments")),
+        user=xml.text(xml.child(root, "Principals", "Principal", "UserId")),
+        enabled=xml.text(xml.child(root, "Settings", "Enabled")) != "false",
+        starts=tuple(_time(found) for found in xml.descendants(root, "StartBoundary")),
+    )
+
+
+def _time(node: Element) -> datetime:
+    written = xml.text(node)
+    try:
+        return datetime.fromisoformat(written.replace("Z", "+00:00"))
+    except ValueError as error:
+        raise BadAnswer(f"The start of a scheduled task is no time: {written[:80]!r}") from error
+
+
+class Tasks:
+    """Registering, reading, running and deleting tasks of FOLDER."""
+
+    def __init__(
+        self,
+        client: CimClient,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._sleep = sleep
+
+    def register(self, name: str, task: Definition) -> None:
+        """Register a task; one of this name is replaced in the same step. Raise TaskError or WsmanFault."""
+        self._call("RegisterByXml", name, Xml=definition_xml(task), Force=True)
+
+    def find(self, name: str) -> Registered | None:
+        """Return a task as it is registered now; None when there is none."""
+        try:
+            outcome = self._call("ExportByName", name)
+        except NotFound:
+            return None
+        return parse(str(outcome.get("cmdletOutput") or ""))
+
+    def start(self, name: str) -> None:
+        """Start a task; it may still be waiting when this returns."""
+        self._call("StartByPath", name)
+
+    def result(self, name: str) -> int | None:
+        """Return the exit code of a task's last run; None while there is none."""
+        info = self._call("GetInfoByName", name).get("cmdletOutput")
+        code = info.number("LastTaskResult") if isinstance(info, Instance) else None
+        return None if code in (HAS_NOT_RUN, RUNNING, QUEUED) else code
+
+    def delete(self, name: str) -> None:
+        """Delete a task; one that does not exist is no error."""
+        try:
+            self._client.delete(MSFT_SCHEDULED_TASK, TaskName=name, TaskPath=FOLDER)
+        except NotFound:
+            return
+
+    def run_as_system(self, line: str, description: str, timeout: float = 300.0, poll: float = 1.0) -> int:
+        """Run a line of cmd.exe as SYSTEM and return its exit code, by a task that is gone afterwards.
+
+        Raise TaskError when it has not ended in ``timeout`` seconds.
+        """
+        name = f"winfleet.rdp-once-{uuid.uuid4()}"
+        self.register(name, Definition(description, line))
+        try:
+            self.start(name)
+            return self._await(name, timeout, poll)
+        finally:
+            self.delete(name)
+
+    def _await(self, name: str, timeout: float, poll: float) -> int:
+        end = self._clock() + timeout
+        while (code := self.result(name)) is None:
+            if self._clock() >= end:
+                raise TaskError(f"The task {name} has not ended after {timeout:g} seconds")
+            self._sleep(poll)
+        return code
+
+    def _call(self, method: str, name: str, **arguments: Sendable) -> t.Mapping[str, t.Any]:
+        outcome = self._client.invoke(PS_SCHEDULED_TASK, method, {"TaskName": name, "TaskPath": FOLDER, **arguments})
+        if not outcome.ok:
+            raise TaskError(f"{method} of the task {name} answers 0x{outcome.return_value or 0:08X}")
+        return outcome.out
