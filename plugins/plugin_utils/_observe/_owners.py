@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 
 from .._cim import wql
-from .._cim.schema import CIM_DATA_FILE, RSOP_REGISTRY_POLICY_SETTING
+from .._cim.schema import CIM_DATA_FILE, RSOP_GPO, RSOP_REGISTRY_POLICY_SETTING
 from .._host import Host
 from .._model.settings import POLICY
 from .._wsman.errors import WsmanFault
@@ -46,7 +46,20 @@ def _from_rsop(host: Host, names: tuple[str, ...]) -> dict[str, str]:
         key = POLICY.partition("\\")[2].lower()
         ours = [item for item in found if item.text("registryKey").strip("\\").lower().endswith(key)]
         winners = sorted(ours, key=lambda item: item.number("precedence") or 0, reverse=True)
-        return {_name(item.text("valueName"), names): f"group policy {item.text('GPOID')}" for item in winners}
+        ids = {_name(item.text("valueName"), names): item.text("GPOID") for item in winners}
+        titles = _titles(host, set(ids.values()))
+        return {name: f"group policy {titles.get(gpo, gpo)}" for name, gpo in ids.items()}
+    return {}
+
+
+def _titles(host: Host, ids: set[str]) -> dict[str, str]:
+    """The names of policy objects, by id; one that cannot be found keeps its id as its name."""
+    if not ids:
+        return {}
+    with contextlib.suppress(WsmanFault):
+        found = host.cim.query(RSOP_GPO, select=("id", "name"))
+        named = {item.text("id").lower(): item.text("name") for item in found if item.text("name")}
+        return {gpo: repr(named[gpo.lower()]) for gpo in ids if gpo.lower() in named}
     return {}
 
 

@@ -1,0 +1,52 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Modules run by Ansible itself, through pytest-ansible, against a simulated fleet. Only this file knows pytest-ansible."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytest_ansible.errors import AnsibleConnectionFailure
+
+from tests.running import RunningFleet, running_fleet
+
+Result = dict[str, t.Any]
+RunModule = Callable[..., Result]
+
+BROKEN = {
+    "host001": "rdp_denied",
+    "host002": "firewall_rule_disabled",
+    "host003": "security_layer_rdp",
+    "host004": "rdp_denied_by_policy",
+}
+
+
+@pytest.fixture(scope="module", params=[("winrm", "ntlm"), ("psrp", "basic")], ids=["winrm", "psrp"])
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
+    """Eight hosts, four of them broken; over each connection plugin that carries the channel."""
+    connection, auth = request.param
+    options = [f"--break={host}={cause}" for host, cause in BROKEN.items()]
+    directory = tmp_path_factory.mktemp("fleet")
+    https = ["--https"] if auth == "basic" else []
+    with running_fleet(directory, "--hosts=8", *options, f"--connection={connection}", f"--auth={auth}", *https) as up:
+        yield up
+
+
+@pytest.fixture
+def run_module(ansible_adhoc: t.Any, fleet: RunningFleet) -> RunModule:
+    """Run a module on a host: C(run_module("host001", "host_info", areas=[...])) gives its result."""
+
+    def run(host: str, module: str, inventory: Path = fleet.inventory, **options: t.Any) -> Result:
+        dispatcher = ansible_adhoc(inventory=str(inventory), host_pattern=host)
+        try:
+            contacted = getattr(dispatcher.all, f"winfleet.rdp.{module}")(**options).contacted
+        except AnsibleConnectionFailure as failure:
+            return {"unreachable": True, **failure.dark[host]}
+        return t.cast(Result, contacted[host])
+
+    return run
