@@ -125,6 +125,10 @@ def hang_up_after_negotiate(connection: socket.socket) -> None:
     connection.recv(4096)
 
 
+def expect_nothing(connection: socket.socket) -> None:
+    assert connection.recv(4096) == b""
+
+
 def send_then_wait(data: bytes) -> Script:
     """Read the first packet, send this and nothing more."""
 
@@ -426,7 +430,7 @@ class TestX224:
 
 class TestTls:
     def test_ok(self, serve: Serve, tls_then: TlsThen, identity: Identity) -> None:
-        server = serve(answering(TLS_ONLY, tls_then(wait_for_end)))
+        server = serve(answering(TLS_ONLY, tls_then(expect_nothing)))
         report = run(server.port)
         assert report["tls"]["verdict"] == "ok"
         assert report["tls"]["version"] == "TLSv1.3"
@@ -586,10 +590,10 @@ class TestNative:
             connection.sendall(STANDARD_RDP[asked])
             if asked == 0:
                 assert b"\x7f\x65" in connection.recv(4096)
-                connection.sendall(connect_response(method=2, level=2))
+                connection.sendall(connect_response(method=8, level=2))
 
         report = run(serve(script).port, stages=("native",))
-        assert report["native"] == {"verdict": "ok", "encryption_level": 2, "encryption_method": 2}
+        assert report["native"] == {"verdict": "ok", "encryption_level": 2, "encryption_method": 8}
 
     @pytest.mark.parametrize(
         ("reply", "verdict"),
