@@ -43,6 +43,10 @@ def _wsman(code: int) -> Callable[[], FaultPlan]:
     return lambda: FaultPlan("fault", error=wsman_faults.fault(code))
 
 
+def _provider(status: int, message: str = "") -> Callable[[], FaultPlan]:
+    return lambda: FaultPlan("fault", error=CimError(status, message))
+
+
 NAMED: Mapping[str, Named] = {
     **{f"http_{status}": Named(f"HTTP {status} with an empty body", _status(status)) for status in HTTP_STATUSES},
     "reset_before": Named("connection reset, nothing done", _effect("reset")),
@@ -54,6 +58,9 @@ NAMED: Mapping[str, Named] = {
     "slow": Named("the answer comes after 3 s", _effect("delay", after=True, seconds=3.0)),
     "timeout": Named("operation timeout, w:TimedOut", _wsman(wsman_faults.TIMED_OUT)),
     "access_denied": Named("access denied by the service", _wsman(wsman_faults.ACCESS_DENIED)),
+    "event_quota": Named(
+        "Quota violation, as a query over a big event log gets", _provider(0x8004106C, "Quota violation ")
+    ),
     "quota_operations": Named("too many concurrent operations", _wsman(wsman_faults.TOO_MANY_OPERATIONS)),
     "quota_shells": Named("too many shells", _wsman(wsman_faults.TOO_MANY_SHELLS)),
     "reboot": Named("the host reboots, nothing done", _effect("reset"), reboots=True),
@@ -69,8 +76,7 @@ def find(name: str) -> Named:
     """The fault of a name; ``wmi_80041003`` is that status from the provider. Raises UnknownFault."""
     match = re.fullmatch(r"wmi_([0-9a-fA-F]{1,8})", name)
     if match is not None:
-        status = int(match[1], 16)
-        return Named(f"provider status {match[1]}", lambda: FaultPlan("fault", error=CimError(status)))
+        return Named(f"provider status {match[1]}", _provider(int(match[1], 16)))
     if name not in NAMED:
         raise UnknownFault(f"unknown fault {name!r}; known: {', '.join(NAMED)}, wmi_<hexadecimal status>")
     return NAMED[name]

@@ -36,8 +36,16 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "firewall_stealth": Switch("a closed port behind the firewall is silent instead of refusing", (False, True)),
     "firewall_active_store": Switch("wmi:PolicyStore=ActiveStore shows policy's rules", YES_NO),
     "firewall_create_context": Switch("Create of a rule takes filter values as operation context", YES_NO),
-    "unbounded_event_query": Switch("Win32_NTLogEvent without any bound: Quota violation, or all", ("quota", "all")),
     "process_create": Switch("an attack surface reduction rule blocks Win32_Process.Create", ("allowed", "blocked")),
+    "task_trigger_order": Switch(
+        "children of a task's trigger must stand in the schema's order, or may stand in any", ("sequence", "any")
+    ),
+    "start_when_available": Switch(
+        "StartWhenAvailable makes up a missed start only with an end boundary or an endless repetition, or always",
+        ("bounded", "always"),
+    ),
+    "edr_removes_tasks": Switch("a security product removes tasks that were registered to run as SYSTEM", (False, True)),
+    "icacls_file_has_mark": Switch("the file that icacls /save writes begins with a byte order mark", YES_NO),
 }
 SWITCHES: Mapping[str, Switch] = {**HOST_SWITCHES, **WIRE_SWITCHES}
 

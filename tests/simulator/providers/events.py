@@ -6,29 +6,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tests.simulator.providers.base import QUOTA_VIOLATION, HostProvider, text
+from tests.simulator.providers.base import HostProvider
 from tests.simulator.windows.events import Event
-from tests.simulator.wsman.provider import Caller, CimError, Instance
+from tests.simulator.wsman.provider import Caller, Instance
 
 TYPES = {1: "Error", 2: "Warning", 3: "Information", 4: "Audit Success", 5: "Audit Failure"}
-QUERY_OPTION = "__query"
 
 
 @dataclass
 class LogEvents(HostProvider):
-    """Records, newest first. A query that bounds neither time nor record number reads all of a log: too much."""
+    """Records, newest first. That a query reads too much is a planned fault, ``event_quota``."""
 
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
-        query = options.get(QUERY_OPTION)
-        bounded = query is None or re.search(r"(?i)\b(TimeGenerated|TimeWritten|RecordNumber)\b", text(query))
-        if not bounded and self.windows.switches["unbounded_event_query"] == "quota":
-            raise CimError(
-                QUOTA_VIOLATION, "Quota violation ", operation="ExecQuery", provider="MS_NT_EVENTLOG_PROVIDER"
-            )
         for event in reversed(self.windows.events.all()):
             yield self._instance(event)
 
