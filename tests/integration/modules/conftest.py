@@ -42,9 +42,9 @@ def run_module(ansible_adhoc: t.Any, fleet: RunningFleet) -> RunModule:
     """Run a module on a host: C(run_module("host001", "host_info", areas=[...])) gives its result."""
 
     def run(host: str, module: str, inventory: Path = fleet.inventory, **options: t.Any) -> Result:
-        dispatcher = ansible_adhoc(inventory=str(inventory), host_pattern=host)
+        dispatcher = ansible_adhoc(inventory=str(inventory))[host]
         try:
-            contacted = getattr(dispatcher.all, f"winfleet.rdp.{module}")(**options).contacted
+            contacted = getattr(dispatcher, f"winfleet.rdp.{module}")(**options).contacted
         except AnsibleConnectionFailure as failure:
             return {"unreachable": True, **failure.dark[host]}
         return t.cast(Result, contacted[host])
