@@ -72,7 +72,7 @@ class SimulatedHost:
         self.windows = windows
         self.switches: dict[str, object] = switches
         self.counters = Counters()
-        self.injector = FaultInjector(windows.reboot)
+        self.injector = FaultInjector(self._reboot)
         self.changed: list[Callable[[], None]] = []
         self._winrm = dict(winrm)
         self._providers: dict[str, Provider] = {}
@@ -213,6 +213,10 @@ class SimulatedHost:
         self.counters.after(request_bytes, response_bytes)
         if op.is_write:
             self.notify()
+
+    def _reboot(self) -> None:
+        self.windows.reboot()
+        self.notify()
 
     def notify(self) -> None:
         """Tell whoever keeps the host's sockets that its state may have changed."""

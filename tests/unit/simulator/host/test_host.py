@@ -150,6 +150,15 @@ def test_a_reset_before_or_after_acting(host: SimulatedHost, wmi: Wmi, name: str
     assert host.windows.registry.dword(f"HKLM\\{TS}", "fDenyTSConnections") == acted
 
 
+def test_a_reboot_at_a_read_is_noticed(host: SimulatedHost, wmi: Wmi) -> None:
+    noticed: list[bool] = []
+    host.changed.append(lambda: noticed.append(host.winrm_open()))
+    host.injector.add("reboot")
+    with pytest.raises(ConnectionResetError):
+        wmi.registry("EnumKey", TS)
+    assert noticed == [False]
+
+
 def test_a_reboot_as_a_fault(host: SimulatedHost, wmi: Wmi) -> None:
     host.injector.add("reboot_after")
     with pytest.raises(ConnectionResetError):
