@@ -14,9 +14,13 @@ from tests.simulator.windows.cmd import split_arguments, split_commands
 from tests.simulator.wsman.provider import Operation
 
 READING_PROGRAMS = frozenset(
-    {"whoami", "hostname", "ver", "echo", "rem", "chcp", "set", "exit", "quser", "type", "dir"}
+    {"whoami", "hostname", "ver", "echo", "rem", "chcp", "set", "exit", "quser", "type", "dir", "find", "findstr",
+     "query", "tasklist", "systeminfo"}
 )
-READING_VERBS = frozenset({("reg", "query"), ("sc", "query"), ("sc", "qc"), ("wevtutil", "qe"), ("net", "localgroup")})
+READING_VERBS = frozenset(
+    {("reg", "query"), ("sc", "query"), ("sc", "qc"), ("wevtutil", "qe"), ("net", "localgroup"),
+     ("schtasks", "/query"), ("certutil", "-store"), ("certutil", "-verifystore"), ("sc", "qdescription")}
+)
 
 
 def is_reading(line: str) -> bool:
@@ -29,6 +33,12 @@ def _reads(command: str) -> bool:
     if not words or ">" in "".join(words):
         return False
     program = re.sub(r"^.*\\|\.exe$", "", words[0])
+    if program == "icacls":
+        return len(words) == 2
+    if program == "robocopy":
+        return "/l" in words
+    if program == "netsh":
+        return "show" in words
     if program == "ipconfig":
         return not {"/flushdns", "/release", "/renew", "/registerdns"} & set(words)
     return program in READING_PROGRAMS or (program, words[1] if len(words) > 1 else "") in READING_VERBS

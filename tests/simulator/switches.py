@@ -44,7 +44,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
         "StartWhenAvailable makes up a missed start only with an end boundary or an endless repetition, or always",
         ("bounded", "always"),
     ),
-    "edr_removes_tasks": Switch("a security product removes tasks that were registered to run as SYSTEM", (False, True)),
+    "edr_removes_tasks": Switch("a security product removes tasks registered to run as SYSTEM", (False, True)),
     "icacls_file_has_mark": Switch("the file that icacls /save writes begins with a byte order mark", YES_NO),
 }
 SWITCHES: Mapping[str, Switch] = {**HOST_SWITCHES, **WIRE_SWITCHES}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.simulator.providers import firewall, network, policy, services, system
+from tests.simulator.providers import files, firewall, network, policy, services, system, tasks
 from tests.simulator.providers import terminal_services as terminal
 from tests.simulator.providers.base import EmbeddedOnly, HostProvider
 from tests.simulator.providers.descriptors import SecurityDescriptorHelper
@@ -50,10 +50,13 @@ FACTORIES: dict[str, Factory] = {
     "Win32_UserAccount": system.UserAccounts,
     "Win32_Process": system.Processes,
     "Win32_QuickFixEngineering": system.Updates,
-    "CIM_LogicalFile": lambda windows: system.Files(windows, folders=None),
-    "CIM_DataFile": system.Files,
-    "Win32_Directory": lambda windows: system.Files(windows, folders=True),
-    "Win32_LogicalFileSecuritySetting": system.FileSecurity,
+    "CIM_LogicalFile": lambda windows: files.Files(windows, folders=None),
+    "CIM_DataFile": files.Files,
+    "Win32_Directory": lambda windows: files.Files(windows, folders=True),
+    "Win32_LogicalFileSecuritySetting": files.FileSecurity,
+    "PS_ScheduledTask": tasks.TaskMethods,
+    "MSFT_ScheduledTask": tasks.Tasks,
+    **dict.fromkeys(tasks.EMBEDDED, EmbeddedOnly),
     "Win32_NTLogEvent": LogEvents,
     "RSOP_RegistryPolicySetting": policy.RegistryPolicySettings,
     "RSOP_GPO": policy.PolicyObjects,

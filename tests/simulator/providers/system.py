@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operating system, the computer, its accounts, processes, updates and files."""
+"""The operating system, the computer, its accounts, processes and updates."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tests.simulator.providers.base import HostProvider, number, require_administrator, text
-from tests.simulator.providers.descriptors import from_embedded, merge, to_embedded
 from tests.simulator.windows.cmd import CommandShell
 from tests.simulator.windows.editions import CULTURE, LCID
-from tests.simulator.windows.files import Entry, parent
 from tests.simulator.windows.processes import processes
-from tests.simulator.windows.security import READ_CONTROL, WRITE_DAC, WRITE_OWNER, InvalidDescriptor
 from tests.simulator.windows.texts import translate
-from tests.simulator.wsman.provider import Caller, CimError, Instance, Values
+from tests.simulator.wsman.provider import Caller, Instance, Values
 
 SHUTDOWN, REBOOT = 1, 2
-ACCESS_DENIED, INVALID_PARAMETER, UNKNOWN_FAILURE, PATH_NOT_FOUND = 2, 21, 8, 9
+ACCESS_DENIED, UNKNOWN_FAILURE, PATH_NOT_FOUND = 2, 8, 9
 SYSTEM_32 = r"C:\Windows\system32"
 
 
@@ -137,68 +134,3 @@ class Updates(HostProvider):
             "InstalledBy": r"NT AUTHORITY\SYSTEM", "CSName": self.windows.machine.computer_name,
             "ServicePackInEffect": "", "Caption": "https://support.microsoft.com/", "FixComments": "",
         })  # fmt: skip
-
-
-@dataclass
-class Files(HostProvider):
-    """CIM_DataFile, Win32_Directory with ``folders``, or both with None."""
-
-    folders: bool | None = False
-
-    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
-        return [self._instance(entry) for entry in self.windows.files.all() if self.folders in (None, entry.folder)]
-
-    def _instance(self, entry: Entry) -> Instance:
-        name = entry.path.rpartition("\\")[2]
-        stem, _dot, extension = name.rpartition(".") if "." in name else (name, "", "")
-        values: dict[str, object] = {
-            "Name": entry.path.lower(), "Caption": entry.path.lower(), "Drive": "c:",
-            "Path": parent(entry.path)[2:].lower() + "\\",
-            "FileName": stem.lower(), "Extension": extension, "FileType": "", "Hidden": False, "System": False,
-            "Readable": True, "Writeable": True, "AccessMask": 0x1200A9, "CreationDate": self.windows.booted,
-            "LastModified": self.windows.booted,
-        }  # fmt: skip
-        if entry.folder:
-            return Instance("Win32_Directory", values)
-        return Instance("CIM_DataFile", {**values, "FileSize": entry.size, "Version": entry.version or None,
-                                         "Manufacturer": "Microsoft Corporation"})  # fmt: skip
-
-
-@dataclass
-class FileSecurity(HostProvider):
-    """Win32_LogicalFileSecuritySetting: descriptors of files and folders, as far as the caller may see them."""
-
-    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
-        for entry in self.windows.files.all():
-            yield Instance("Win32_LogicalFileSecuritySetting", {
-                "Path": entry.path, "Caption": entry.path, "ControlFlags": entry.descriptor.control,
-                "OwnerPermissions": False,
-            })  # fmt: skip
-
-    def invoke(
-        self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
-    ) -> Values:
-        entry = self.windows.files.find(text((keys or {}).get("Path")))
-        if entry is None:
-            raise CimError(0x80041002, operation="ExecMethod", provider="SECRCW32")
-        if method == "GetSecurityDescriptor":
-            if not self._may_read(entry, caller):
-                return {"Descriptor": None, "ReturnValue": ACCESS_DENIED}
-            return {"Descriptor": to_embedded(entry.descriptor), "ReturnValue": 0}
-        return {"ReturnValue": self._set(entry, args, caller)}
-
-    def _may_read(self, entry: Entry, caller: Caller) -> bool:
-        if "\\crypto\\" in entry.path.lower() and not entry.folder and self.windows.switches["key_descriptor_readable"]:
-            return caller.is_administrator
-        return entry.descriptor.allows(caller, READ_CONTROL)
-
-    def _set(self, entry: Entry, args: Values, caller: Caller) -> int:
-        try:
-            new = merge(entry.descriptor, from_embedded(args.get("Descriptor")))
-        except InvalidDescriptor:
-            return INVALID_PARAMETER
-        wanted = WRITE_DAC | (WRITE_OWNER if new.owner != entry.descriptor.owner else 0)
-        if not entry.descriptor.allows(caller, wanted):
-            return ACCESS_DENIED
-        self.windows.files.set_descriptor(entry.path, new)
-        return 0

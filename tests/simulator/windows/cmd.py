@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.simulator.windows import regexe
+from tests.simulator.windows.files import FileError
+from tests.simulator.windows.programs import PROGRAMS
+from tests.simulator.windows.programs.base import Context, exists
 from tests.simulator.windows.security import Token
 from tests.simulator.windows.services import DISABLED, OK, RUNNING, START_PENDING, STOP_PENDING, STOPPED, Service
 from tests.simulator.windows.texts import translate
@@ -39,18 +42,20 @@ class Output:
 
 
 def split_commands(line: str) -> list[tuple[str, str]]:
-    """A line as (operator before, command) pairs; operators in double quotes are text, ``^`` escapes one character."""
+    """A line as (operator before, command) pairs; operators in quotes or parentheses are text, ``^`` escapes one."""
     commands: list[tuple[str, str]] = []
-    operator, text, quoted, position = "", "", False, 0
+    operator, text, quoted, position, depth = "", "", False, 0, 0
     while position < len(line):
         char = line[position]
         pair = line[position : position + 2]
         if char == '"':
             quoted = not quoted
+        if not quoted and char in "()" and (depth or not text.strip()):
+            depth += 1 if char == "(" else -1
         if char == "^" and not quoted:
-            text += line[position + 1 : position + 2]
+            text += line[position + 1 : position + 2] if not depth else pair
             position += 2
-        elif not quoted and char in "&|" and not text.endswith(">") and (pair in ("&&", "||") or char == "&"):
+        elif not quoted and not depth and char in "&|" and not text.endswith(">"):
             commands.append((operator, text.lstrip()))
             operator = pair if pair in ("&&", "||") else char
             text, position = "", position + len(operator)
@@ -80,30 +85,71 @@ class CommandShell:
             "net": self._net, "sc": self._sc, "reg": self._reg, "ipconfig": self._ipconfig, "whoami": self._whoami,
             "hostname": self._hostname, "echo": self._echo, "ver": self._ver, "gpupdate": self._gpupdate,
             "exit": self._exit, "rem": self._nothing, "cmd": self._cmd, "chcp": self._nothing, "set": self._nothing,
+            "if": self._if,
         }  # fmt: skip
 
     def run(self, line: str) -> Output:
-        """Run a line with ``&``, ``&&`` and ``||``; the exit code is that of the last command that ran."""
-        result = Output()
+        """Run a line with ``&``, ``&&``, ``||`` and ``|``; the exit code is that of the last command that ran."""
+        done, now = Output(), Output()
+        skipped = False
         for operator, command in split_commands(line):
-            if (operator == "&&" and result.code) or (operator == "||" and not result.code):
+            if operator == "|":
+                now = now if skipped else self._piped(now, command)
                 continue
-            result += self._one(command)
-        return result
+            done = done if skipped else done + now
+            skipped = (operator == "&&" and done.code != 0) or (operator == "||" and done.code == 0)
+            now = Output() if skipped else self._one(command)
+        return done if skipped else done + now
 
-    def _one(self, command: str) -> Output:
-        command, quiet = _redirected(self._expand(command))
-        match = re.match(r'"([^"]*)"|(\S+)', command)
-        name = "" if match is None else match[1] or match[2]
-        program = re.sub(r"(?i)^.*\\|\.exe$", "", name).lower()
-        if program not in self._commands:
-            output = Output(stderr=self._say("unknown_command", name), code=NOT_RECOGNIZED, known=False)
+    def execute(self, program: str, arguments: str) -> Output:
+        """Start a program as CreateProcess does, without a shell that would read ``&`` and the like."""
+        return self._program(self._expand(program).strip('" '), " " + self._expand(arguments))
+
+    def _piped(self, before: Output, command: str) -> Output:
+        after = self._one(command, before.stdout)
+        return Output(after.stdout, before.stderr + after.stderr, after.code, after.known)
+
+    def _one(self, command: str, stdin: str = "") -> Output:
+        command, targets = _redirected(self._expand(command.strip() if command.startswith("(") else command))
+        group = re.fullmatch(r"\((.*)\)\s*", command, re.DOTALL)
+        match = re.match(r'"([^"]*)"|([^\s"/(]+)', command)
+        if group is not None:
+            output = self.run(group[1])
         else:
-            rest = command[match.end() if match else 0 :]
-            output = self._commands[program](split_arguments(rest), rest)
-        return Output(
-            "" if 1 in quiet else output.stdout, "" if 2 in quiet else output.stderr, output.code, output.known
-        )
+            name = "" if match is None else match[1] or match[2]
+            output = self._program(name, command[match.end() if match else 0 :], stdin)
+        return self._write_streams(output, targets)
+
+    def _program(self, name: str, rest: str, stdin: str = "") -> Output:
+        program = re.sub(r"(?i)^.*\\|\.exe$", "", name).lower()
+        if program in PROGRAMS:
+            context = Context(self._windows, self._token, self._user, stdin)
+            return PROGRAMS[program](context, split_arguments(rest))
+        if program in self._commands:
+            return self._commands[program](split_arguments(rest), rest)
+        return Output(stderr=self._say("unknown_command", name), code=NOT_RECOGNIZED, known=False)
+
+    def _write_streams(self, output: Output, targets: dict[int, tuple[str, bool]]) -> Output:
+        """Send the redirected streams where they belong."""
+        streams = {1: output.stdout, 2: output.stderr}
+        try:
+            for number, (target, append) in targets.items():
+                text, streams[number] = streams[number], ""
+                if target == "&1":
+                    streams[1] += text
+                elif target.lower() != "nul":
+                    self._windows.files.write(target, text, self._token, append=append)
+        except FileError as error:
+            return Output(stderr=self._say("file_error", error.code), code=1)
+        return Output(streams[1], streams[2], output.code, output.known)
+
+    def _if(self, _arguments: list[str], rest: str) -> Output:
+        """``if [not] exist PATH command``, the one form that is known here."""
+        match = re.fullmatch(r'(?i)\s*(not\s+)?exist\s+("[^"]*"|\S+)\s+(.*)', rest, re.DOTALL)
+        if match is None:
+            return Output(stderr=self._say("invalid_syntax"), code=1)
+        there = exists(self._windows, match[2].strip('"'))
+        return self.run(match[3]) if there != bool(match[1]) else Output()
 
     def _expand(self, command: str) -> str:
         return self._windows.expand(command)
@@ -242,9 +288,15 @@ def _sc_query(service: Service) -> str:
     )
 
 
-def _redirected(command: str) -> tuple[str, set[int]]:
-    """The command without redirections to NUL, and the streams that go there."""
-    quiet = {int(match[1] or 1) for match in re.finditer(r"(?i)(?:(\d))?>\s*nul\b", command)}
-    if re.search(r"2>&1", command) and 1 in quiet:
-        quiet.add(2)
-    return re.sub(r"(?i)\s*\d?>\s*nul\b|\s*2>&1", "", command), quiet
+def _redirected(command: str) -> tuple[str, dict[int, tuple[str, bool]]]:
+    """The command without redirections, and where each stream goes: (target, whether it is appended)."""
+    targets: dict[int, tuple[str, bool]] = {}
+
+    def take(match: re.Match[str]) -> str:
+        if match[3] is None:
+            return match[0]
+        targets[int(match[1] or 1)] = (match[3].strip('"'), match[2] == ">>")
+        return ""
+
+    rest = re.sub(r'"[^"]*"|(?:(?<=\s)([12]))?(>>?)\s*("[^"]*"|&\d|[^\s&|<>]+)', take, command)
+    return rest, dict(sorted(targets.items(), reverse=True))

@@ -18,6 +18,7 @@ from tests.simulator.windows.files import (
     CNG_KEYS,
     MACHINE_KEYS,
     MACHINE_KEYS_SDDL,
+    ORDINARY_SDDL,
     SYSTEM_FILE_SDDL,
     Entry,
     FileSystem,
@@ -26,7 +27,7 @@ from tests.simulator.windows.firewall import DOMAIN, PRIVATE, PUBLIC, Firewall, 
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.machine import Machine
 from tests.simulator.windows.registry import Registry, Type
-from tests.simulator.windows.security import SecurityDescriptor
+from tests.simulator.windows.security import TRUSTED_INSTALLER, SecurityDescriptor
 from tests.simulator.windows.services import Service
 
 CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
@@ -35,6 +36,12 @@ PROFILE_LIST = CURRENT_VERSION + r"\ProfileList"
 SVCHOST = r"%SystemRoot%\System32\svchost.exe"
 RDP_GROUP = "@FirewallAPI.dll,-28752"
 WEBSOCKET_GROUP = "@FirewallAPI.dll,-28782"
+WINDOWS_FOLDERS = (r"C:\Windows", r"C:\Windows\System32")
+WINDOWS_SDDL = f"O:{TRUSTED_INSTALLER}G:SYD:PAI(A;;0x1301bf;;;SY)(A;;0x1301bf;;;BA)(A;;0x1200a9;;;BU)"
+ORDINARY_FOLDERS = (
+    r"C:\Windows\Temp", r"C:\ProgramData", r"C:\ProgramData\Microsoft",
+    r"C:\ProgramData\Microsoft\Crypto", r"C:\ProgramData\Microsoft\Crypto\RSA",
+)  # fmt: skip
 DEFAULT_PROTOCOL = "{5828227c-20cf-4408-b73f-73ab70b8849f}"
 
 
@@ -191,6 +198,10 @@ def fill_firewall(firewall: Firewall, switches: Mapping[str, object]) -> None:
 
 def fill_files(files: FileSystem, edition: Edition) -> None:
     """Folders and programs that Remote Desktop uses."""
+    for folder in WINDOWS_FOLDERS:
+        files.add(folder, WINDOWS_SDDL, folder=True)
+    for folder in ORDINARY_FOLDERS:
+        files.add(folder, ORDINARY_SDDL, folder=True)
     files.add(MACHINE_KEYS, MACHINE_KEYS_SDDL, folder=True)
     files.add(CNG_KEYS, "O:SYG:SYD:PAI(A;;0x12019f;;;WD)(A;;FA;;;BA)", folder=True)
     for name in ("mstsc.exe", "termsrv.dll", "svchost.exe"):

@@ -2,25 +2,49 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files and folders that matter to Remote Desktop: key files, the folder they lie in, system programs."""
+"""Files and folders: key files, the folder they lie in, system programs, and what commands leave behind."""
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from tests.simulator.windows.security import SYSTEM_TOKEN, SecurityDescriptor, Token
+from tests.simulator.windows.security import (
+    ADMINISTRATORS,
+    DELETE,
+    SYSTEM,
+    SYSTEM_TOKEN,
+    SecurityDescriptor,
+    Token,
+)
 
 MACHINE_KEYS = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys"
 CNG_KEYS = r"C:\ProgramData\Microsoft\Crypto\Keys"
 MACHINE_KEYS_SDDL = "O:SYG:SYD:PAI(A;;0x12019f;;;WD)(A;;FA;;;BA)"
 SYSTEM_FILE_SDDL = "O:S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464G:SYD:PAI(A;;FR;;;BA)(A;;FR;;;SY)"
-ADD_FILE = 0x2
-READ_DATA = 0x1
+ORDINARY_SDDL = "O:BAG:SYD:AI(A;OICIID;FA;;;SY)(A;OICIID;FA;;;BA)(A;OICIID;0x1200a9;;;BU)"
+READ_DATA, ADD_FILE, ADD_SUBDIRECTORY, DELETE_CHILD = 0x1, 0x2, 0x4, 0x40
+
+# Win32 error codes
+FILE_NOT_FOUND, PATH_NOT_FOUND, ACCESS_DENIED, NOT_SAME_DEVICE = 2, 3, 5, 17
+SHARING_VIOLATION, INVALID_PARAMETER, DISK_FULL, NOT_EMPTY, ALREADY_EXISTS = 32, 87, 112, 145, 183
+
+
+class FileError(Exception):
+    """A refused operation; ``code`` is the Win32 error."""
+
+    def __init__(self, code: int, path: str = "") -> None:
+        super().__init__(f"{path}: error {code}")
+        self.code = code
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, or a folder when ``folder``. ``content`` names what is inside (a key's id, a version), never bytes."""
+    """A file, or a folder when ``folder``. ``content`` names what is inside (a key's id), or is a text file's text.
+
+    ``wide``: the text is stored as UTF-16.
+    """
 
     path: str
     descriptor: SecurityDescriptor
@@ -28,16 +52,44 @@ class Entry:
     content: str = ""
     size: int = 0
     version: str = ""
+    wide: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("\\")[2]
+
+
+def has_privileges(token: Token) -> bool:
+    """Whether the token carries SeBackup, SeRestore and SeTakeOwnership (elevated administrators and SYSTEM)."""
+    return ADMINISTRATORS in token.groups or token.sid == SYSTEM
+
+
+def owner_of(token: Token) -> str:
+    """The owner of what a token creates: Administrators for its members, else the account itself."""
+    return ADMINISTRATORS if ADMINISTRATORS in token.groups and token.sid != SYSTEM else token.sid
+
+
+@lru_cache(maxsize=256)
+def descriptor(sddl: str) -> SecurityDescriptor:
+    """A parsed descriptor, shared by all hosts."""
+    return SecurityDescriptor.from_sddl(sddl)
 
 
 class FileSystem:
-    """Files by path, without regard to case."""
+    """Files by path, without regard to case. Folders exist when they are entries or something lies in them.
+
+    ``held``: paths on which some process has a handle open that forbids renaming. ``full``: the disk has no space left.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self.held: set[str] = set()
+        self.full = False
+
+    # What the system itself does
 
     def add(self, path: str, sddl: str, *, folder: bool = False, content: str = "", size: int = 0) -> Entry:
-        entry = Entry(path, SecurityDescriptor.from_sddl(sddl), folder, content, size)
+        entry = Entry(path, descriptor(sddl), folder, content, size)
         self._entries[path.lower()] = entry
         return entry
 
@@ -58,6 +110,12 @@ class FileSystem:
         """What lies directly in ``folder``."""
         return [entry for entry in self._entries.values() if parent(entry.path).lower() == folder.lower()]
 
+    def tree(self, folder: str) -> list[Entry]:
+        """``folder`` itself and all below, the upper ones first."""
+        start = folder.lower()
+        found = [e for key, e in self._entries.items() if key == start or key.startswith(start + "\\")]
+        return sorted(found, key=lambda entry: entry.path.count("\\"))
+
     def all(self) -> list[Entry]:
         return list(self._entries.values())
 
@@ -69,13 +127,130 @@ class FileSystem:
     def may_create_in(self, folder: str, token: Token = SYSTEM_TOKEN) -> bool:
         """Whether ``token`` may add a file; a missing folder is made by the system."""
         entry = self.find(folder)
-        return entry is None or entry.descriptor.allows(token, ADD_FILE)
+        return not self.full and (entry is None or entry.descriptor.allows(token, ADD_FILE))
+
+    # What somebody asks for. All raise FileError.
+
+    def existing(self, path: str) -> Entry:
+        """The file or folder; one that only others imply has an ordinary descriptor."""
+        entry = self.find(path)
+        if entry is None and any(key.startswith(path.lower().rstrip("\\") + "\\") for key in self._entries):
+            return Entry(path.rstrip("\\"), descriptor(ORDINARY_SDDL), folder=True)
+        if entry is None:
+            raise FileError(FILE_NOT_FOUND, path)
+        return entry
+
+    def demand(self, path: str, token: Token, wanted: int) -> Entry:
+        """The entry, if it grants ``wanted``."""
+        entry = self.existing(path)
+        if not entry.descriptor.allows(token, wanted):
+            raise FileError(ACCESS_DENIED, path)
+        return entry
+
+    def matching(self, pattern: str) -> list[Entry]:
+        """The entry of a path, or those that a pattern in its last part finds."""
+        folder, _separator, name = pattern.rpartition("\\")
+        if not set("*?") & set(name):
+            return [self.existing(pattern)]
+        return [entry for entry in self.below(folder) if fnmatch.fnmatch(entry.name.lower(), name.lower())]
+
+    def write(self, path: str, text: str, token: Token, *, append: bool = False, wide: bool = False) -> None:
+        """Write a text file, a new one with what it inherits."""
+        old = self.find(path)
+        if self.full:
+            raise FileError(DISK_FULL, path)
+        if old is None:
+            folder = self._folder(parent(path), token, ADD_FILE)
+            self.put(Entry(path, self.new_descriptor(folder, token), content=text, size=len(text), wide=wide))
+            return
+        self.demand(path, token, ADD_FILE)
+        content = old.content + text if append else text
+        self.put(replace(old, content=content, size=len(content), wide=wide))
+
+    def make_folder(self, path: str, token: Token) -> None:
+        """Make a folder, with its parents (as cmd.exe does)."""
+        path = path.rstrip("\\")
+        if self._is_there(path):
+            raise FileError(ALREADY_EXISTS, path)
+        if not self._is_there(parent(path)):
+            self.make_folder(parent(path), token)
+        folder = self._folder(parent(path), token, ADD_SUBDIRECTORY)
+        self.put(Entry(path, self.new_descriptor(folder, token, container=True), folder=True))
+
+    def copy(self, source: str, target: str, token: Token) -> None:
+        """Copy a file's content; the copy has what it inherits, not the source's descriptor."""
+        entry = self.demand(source, token, READ_DATA)
+        if self.full:
+            raise FileError(DISK_FULL, target)
+        if entry.folder:
+            raise FileError(ACCESS_DENIED, source)
+        old = self.find(target)
+        if old is not None:
+            kept = self.demand(target, token, ADD_FILE).descriptor
+        else:
+            kept = self.new_descriptor(self._folder(parent(target), token, ADD_FILE), token)
+        self.put(replace(entry, path=target, descriptor=kept))
+
+    def move(self, source: str, target: str, token: Token) -> None:
+        """Rename or move within the drive: the object keeps its descriptor, and so does all below it."""
+        entry = self.existing(source)
+        if source[:2].lower() != target[:2].lower():
+            raise FileError(NOT_SAME_DEVICE, target)
+        if self._is_there(target):
+            raise FileError(ALREADY_EXISTS, target)
+        self._demand_delete(entry, token)
+        self._folder(parent(target), token, ADD_SUBDIRECTORY if entry.folder else ADD_FILE)
+        self._refuse_held(entry)
+        for item in self.tree(entry.path):
+            self.remove(item.path)
+            self.put(replace(item, path=target + item.path[len(entry.path) :]))
+
+    def delete(self, path: str, token: Token, *, recursive: bool = False) -> None:
+        """Delete a file or a folder, an empty one unless ``recursive``."""
+        entry = self.existing(path)
+        if entry.folder and self.below(entry.path) and not recursive:
+            raise FileError(NOT_EMPTY, path)
+        self._refuse_held(entry)
+        for item in reversed(self.tree(entry.path)):
+            self._demand_delete(item, token)
+            self.remove(item.path)
+
+    def new_descriptor(self, folder: Entry, token: Token, *, container: bool = False) -> SecurityDescriptor:
+        """What a new child of ``folder`` gets from it, or from the token where there is nothing to inherit."""
+        inherited = folder.descriptor.inherited(container=container)
+        owner = owner_of(token)
+        if inherited.dacl:
+            return replace(inherited, owner=owner, group=SYSTEM)
+        return replace(descriptor("D:(A;;FA;;;SY)(A;;FA;;;BA)"), owner=owner, group=SYSTEM)
+
+    def _is_there(self, path: str) -> bool:
+        try:
+            self.existing(path)
+        except FileError:
+            return False
+        return True
+
+    def _folder(self, path: str, token: Token, wanted: int) -> Entry:
+        if not self._is_there(path):
+            raise FileError(PATH_NOT_FOUND, path)
+        return self.demand(path, token, wanted)
+
+    def _demand_delete(self, entry: Entry, token: Token) -> None:
+        above = self.existing(parent(entry.path))
+        if not (entry.descriptor.allows(token, DELETE) or above.descriptor.allows(token, DELETE_CHILD)):
+            raise FileError(ACCESS_DENIED, entry.path)
+
+    def _refuse_held(self, entry: Entry) -> None:
+        below = entry.path.lower()
+        if any(path == below or path.startswith(below + "\\") for path in self.held):
+            raise FileError(SHARING_VIOLATION, entry.path)
 
     def to_state(self) -> dict[str, object]:
-        return {
-            entry.path: {"descriptor": entry.descriptor.to_sddl(), "content": entry.content, "folder": entry.folder}
-            for entry in self._entries.values()
-        }
+        return {entry.path: self._entry_state(entry) for entry in self._entries.values()}
+
+    @staticmethod
+    def _entry_state(entry: Entry) -> dict[str, object]:
+        return {"descriptor": entry.descriptor.to_sddl(), "content": entry.content, "folder": entry.folder}
 
 
 def parent(path: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.simulator.windows import defaults
 from tests.simulator.windows.certificates import LISTENER, ListenerCertificates
 from tests.simulator.windows.clock import Clock
+from tests.simulator.windows.cmd import CommandShell
 from tests.simulator.windows.editions import Edition
 from tests.simulator.windows.events import INFORMATION, EventLog
 from tests.simulator.windows.files import FileSystem
@@ -22,8 +24,11 @@ from tests.simulator.windows.machine import Machine
 from tests.simulator.windows.network import OTHER_PROGRAM, Network
 from tests.simulator.windows.policy import GroupPolicy
 from tests.simulator.windows.registry import Registry
+from tests.simulator.windows.security import SYSTEM_TOKEN
 from tests.simulator.windows.services import RUNNING, Service, ServiceManager
 from tests.simulator.windows.sessions import Sessions
+from tests.simulator.windows.task_xml import Exec
+from tests.simulator.windows.tasks import Surroundings, TaskScheduler
 
 ENVIRONMENT = {
     "systemroot": r"C:\Windows", "windir": r"C:\Windows", "systemdrive": "C:", "programdata": r"C:\ProgramData",
@@ -32,6 +37,7 @@ ENVIRONMENT = {
 CERTIFICATE_SECONDS = 2.0
 BOOT_SECONDS = 45.0
 WINRM_PORT = 5985
+TASK_TOKEN = replace(SYSTEM_TOKEN)  # SYSTEM as a process: unlike the system itself it meets access checks
 
 
 class Windows:
@@ -49,7 +55,14 @@ class Windows:
         self.down_until: datetime | None = None
         self.registry = Registry()
         self.files = FileSystem()
-        self.tasks: dict[str, object] = {}
+        self.zone = timedelta()
+        self.on_battery = False
+        self.tasks = TaskScheduler(
+            Surroundings(
+                clock, switches, zone=lambda: self.zone, on_battery=lambda: self.on_battery, up=lambda: self.is_up,
+                run=self.run_as_system,
+            )
+        )  # fmt: skip
         self.events = EventLog(clock, language)
         self.services = ServiceManager(clock, self.registry, self.events, language)
         self.certificates = ListenerCertificates(
@@ -122,10 +135,21 @@ class Windows:
     def is_up(self) -> bool:
         return self.down_until is None
 
+    def power_on(self) -> None:
+        """Bring a host back that was shut down."""
+        if not self.is_up:
+            self._come_up()
+
+    def run_as_system(self, action: Exec) -> int:
+        """Start a program with SYSTEM's token; its exit code, or ERROR_FILE_NOT_FOUND as an HRESULT."""
+        output = CommandShell(self, TASK_TOKEN, "SYSTEM").execute(action.command, action.arguments)
+        return output.code if output.known else 0x80070002
+
     def _come_up(self) -> None:
         self.down_until = None
         self.booted = self.clock.now()
         self.run_up()
+        self.tasks.boot()
         self.events.write("EventLog", 6005, INFORMATION)
 
     def expand(self, text: str) -> str:
@@ -177,7 +201,7 @@ class Windows:
         """What survives a reboot."""
         return {
             "registry": self.registry.to_state(), "services": self.services.to_state(),
-            "firewall": self.firewall.to_state(), "files": self.files.to_state(), "tasks": dict(self.tasks),
+            "firewall": self.firewall.to_state(), "files": self.files.to_state(), "tasks": self.tasks.to_state(),
         }  # fmt: skip
 
     def to_volatile(self) -> dict[str, object]:
@@ -185,6 +209,7 @@ class Windows:
         return {
             "services": self.services.to_volatile(), "booted": self.booted.isoformat(),
             "now": self.clock.now().isoformat(),
+            "tasks": self.tasks.to_volatile(),
             "events": self.events.to_volatile(), "dns_cache": [entry.name for entry in self.network.dns_cache],
             "tcp": [[row.local_address, row.local_port, row.state] for row in self.network.tcp()],
             "listening": self.listener.is_listening(), "up": self.is_up, **self.sessions.to_volatile(),

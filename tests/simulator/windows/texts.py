@@ -17,8 +17,13 @@ Area = Literal["firewall", "services", "commands", "events", "accounts"]
 
 @lru_cache(maxsize=1)
 def _texts() -> dict[str, dict[object, dict[str, str]]]:
-    document: Any = yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8"))
-    return dict(document)
+    """All ``texts*.yml`` beside this file, laid together."""
+    found: dict[str, dict[object, dict[str, str]]] = {}
+    for path in sorted(Path(__file__).parent.glob("texts*.yml")):
+        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for area, texts in document.items():
+            found.setdefault(area, {}).update(texts)
+    return found
 
 
 def translate(area: Area, key: object, language: str, *arguments: object) -> str:

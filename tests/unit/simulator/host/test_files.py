@@ -1,0 +1,188 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files, permissions and the programs that change them: administrators, SYSTEM and users are different."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.cmd import CommandShell, Output
+from tests.simulator.windows.editions import FLEET_VERSIONS, LANGUAGES
+from tests.simulator.windows.files import CNG_KEYS, MACHINE_KEYS, MACHINE_KEYS_SDDL
+from tests.simulator.windows.system import TASK_TOKEN
+from tests.unit.simulator.host.wmi import Wmi
+
+OLD = MACHINE_KEYS + "_old"
+TEMP = r"C:\Windows\Temp"
+
+
+def run(host: SimulatedHost, line: str, user: str = "Administrator") -> Output:
+    caller = TASK_TOKEN if user == "SYSTEM" else host.caller_for(user)
+    assert caller is not None
+    return CommandShell(host.windows, caller, user).run(line)
+
+
+def key_file(host: SimulatedHost) -> str:
+    return host.windows.certificates.key_file
+
+
+def sddl(host: SimulatedHost, path: str) -> str:
+    return host.windows.files.existing(path).descriptor.to_sddl()
+
+
+@pytest.mark.parametrize("version", FLEET_VERSIONS)
+def test_only_system_changes_the_listeners_key_file(version: str) -> None:
+    host = SimulatedHost.build(version, breakages=["key_unreadable"])
+    grant = f'icacls "{key_file(host)}" /grant *S-1-5-20:R'
+    assert run(host, grant).code == 5
+    assert host.probe_view()["tls"] == "reset"
+    assert run(host, grant, "SYSTEM").code == 0
+    assert host.probe_view()["tls"] == "ok"
+
+
+@pytest.mark.parametrize(("version", "readable"), [("2016", True), ("2022", False)])
+def test_who_reads_the_key_files_descriptor(version: str, readable: bool) -> None:
+    host = SimulatedHost.build(version)
+    keys = {"Path": key_file(host)}
+    code = Wmi(host).invoke("Win32_LogicalFileSecuritySetting", "GetSecurityDescriptor", keys=keys)["ReturnValue"]
+    assert (code == "0") is readable
+    assert run(host, f'icacls "{key_file(host)}" /remove *S-1-5-20').code == 5
+
+
+def test_taking_ownership_gives_the_right_to_change_permissions(host: SimulatedHost) -> None:
+    assert run(host, f'takeown /f "{key_file(host)}" /a').code == 0
+    assert run(host, f'icacls "{key_file(host)}" /grant *S-1-5-32-544:F').code == 0
+    assert run(host, f'takeown /f "{key_file(host)}"', "operator").code == 1
+
+
+def test_save_and_restore_bring_a_dacl_back(host: SimulatedHost) -> None:
+    path, before = key_file(host), sddl(host, key_file(host))
+    assert run(host, f'icacls "{path}" /save {TEMP}\\acl.txt', "SYSTEM").code == 0
+    run(host, f'icacls "{path}" /grant *S-1-1-0:F', "SYSTEM")
+    assert sddl(host, path) != before
+    assert run(host, f'icacls "{MACHINE_KEYS}" /restore {TEMP}\\acl.txt', "SYSTEM").code == 0
+    assert sddl(host, path) == before
+    assert run(host, f"type {TEMP}\\acl.txt").stdout.split("\r\n")[1] == before.partition("G:SY")[2]
+
+
+def test_a_saved_file_without_a_mark_comes_with_zeros() -> None:
+    host = SimulatedHost.build(switches={"icacls_file_has_mark": False})
+    run(host, f'icacls "{MACHINE_KEYS}" /save {TEMP}\\acl.txt')
+    assert run(host, f"type {TEMP}\\acl.txt").stdout.startswith("M\0a\0c\0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("/grant *S-1-5-20:(OI)(CI)RX", "(A;OICI;0x1200a9;;;NS)"),
+        ("/deny *S-1-5-20:W", "(D;;0x100116;;;NS)"),
+        ("/grant:r *S-1-1-0:R", "(A;;FR;;;WD)"),
+        ("/grant *S-1-5-20:(RD,WDAC)", "(A;;0x40001;;;NS)"),
+        ("/setowner *S-1-5-18", "O:SY"),
+        ("/setowner *S-1-5-32-544", "O:BA"),
+    ],
+)
+def test_icacls_writes(host: SimulatedHost, arguments: str, expected: str) -> None:
+    assert run(host, f'icacls "{MACHINE_KEYS}" {arguments}').code == 0
+    assert expected in sddl(host, MACHINE_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (rf"icacls {TEMP}\absent", 2),
+        (rf"icacls {TEMP} /grant nobody:R", 1332),
+        (rf"icacls {TEMP} /grant *S-1-5-20:Q", 87),
+        (rf"icacls {TEMP} /frobnicate", 87),
+        (rf"icacls {TEMP}", 0),
+        (rf"dir {TEMP}\absent", 1),
+        (rf"type {TEMP}\absent", 1),
+        (rf"mkdir {TEMP}", 1),
+        (rf"mkdir {TEMP}\a\b && dir /b {TEMP}\a", 0),
+        (rf"rmdir {TEMP}", 0),
+        (rf"del {TEMP}\absent", 0),
+        (rf"ren {TEMP} C:\Windows\Other", 1),
+        (rf"if exist {TEMP} (exit 4) & echo x", 0),
+        (rf"if not exist {TEMP} exit 4", 0),
+        ('echo abc| find "b"', 0),
+        ('echo abc| find "x"', 1),
+        ('echo 0x0| findstr /x /r /c:"0x[0-3]"', 0),
+        ("(echo a && nonsense) || exit 7", 7),
+        ("robocopy /frobnicate", 16),
+    ],
+)
+def test_exit_codes(host: SimulatedHost, line: str, code: int) -> None:
+    assert run(host, line).code == code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_exit_codes_do_not_depend_on_the_language(language: str) -> None:
+    host = SimulatedHost.build(language=language)
+    assert [run(host, line).code for line in (f"icacls {TEMP}", f"dir {TEMP}\\x", "takeown /f C:\\x")] == [0, 1, 1]
+
+
+def test_german_builds_know_their_own_account_names_alone() -> None:
+    assert run(SimulatedHost.build(language="de"), rf'icacls {TEMP} /grant "NETWORK SERVICE":R').code == 1332
+    assert run(SimulatedHost.build(), rf'icacls {TEMP} /grant "NETWORK SERVICE":R').code == 0
+
+
+def test_robocopy_in_backup_mode_copies_what_administrators_may_not_read(host: SimulatedHost) -> None:
+    plain = run(host, f'robocopy "{MACHINE_KEYS}" "{TEMP}\\keys" /COPY:DATSO /R:0 /W:0')
+    assert plain.code & 8
+    command = f'robocopy "{MACHINE_KEYS}" "{OLD}" /B /COPY:DATSO /E /R:0 /W:0 /NP'
+    assert run(host, f"{command} /L").code == 1
+    assert not host.windows.files.find(OLD)
+    assert run(host, command).code == 1
+    assert run(host, f"{command} /L").code == 0
+    copied = host.windows.files.existing(OLD + "\\" + key_file(host).rpartition("\\")[2])
+    assert (copied.descriptor, copied.content) == (
+        host.windows.files.existing(key_file(host)).descriptor, host.windows.files.existing(key_file(host)).content,
+    )  # fmt: skip
+    assert sddl(host, OLD) == MACHINE_KEYS_SDDL
+
+
+def test_robocopy_sees_extra_files_and_a_full_disk(host: SimulatedHost) -> None:
+    run(host, f'robocopy "{MACHINE_KEYS}" "{OLD}" /B /COPY:DATSO')
+    host.windows.files.remove(key_file(host))
+    assert run(host, f'robocopy "{MACHINE_KEYS}" "{OLD}" /B /L').code == 2
+    host.windows.files.full = True
+    assert run(host, f'robocopy "{OLD}" "{MACHINE_KEYS}" /B').code == 8
+
+
+def test_a_folder_is_renamed_with_all_below_unless_held(host: SimulatedHost) -> None:
+    wmi = Wmi(host)
+    keys = {"Name": MACHINE_KEYS}
+    host.windows.files.held.add(key_file(host).lower())
+    assert wmi.invoke("Win32_Directory", "Rename", keys=keys, FileName=OLD)["ReturnValue"] == "15"
+    host.windows.files.held.clear()
+    assert wmi.invoke("Win32_Directory", "Rename", keys=keys, FileName="MachineKeys_old")["ReturnValue"] == "21"
+    assert wmi.invoke("Win32_Directory", "Rename", keys=keys, FileName=CNG_KEYS)["ReturnValue"] == "10"
+    assert wmi.invoke("Win32_Directory", "Rename", keys=keys, FileName=r"D:\x")["ReturnValue"] == "13"
+    assert wmi.invoke("Win32_Directory", "Rename", keys=keys, FileName=OLD)["ReturnValue"] == "0"
+    assert host.windows.files.find(MACHINE_KEYS) is None
+    assert sddl(host, OLD) == MACHINE_KEYS_SDDL
+    assert host.windows.files.find(key_file(host).replace(MACHINE_KEYS, OLD)) is not None
+
+
+def test_methods_of_files(host: SimulatedHost) -> None:
+    wmi = Wmi(host)
+    keys = {"Name": r"C:\Windows\System32\mstsc.exe"}
+    target = TEMP + r"\mstsc.exe"
+    assert wmi.invoke("CIM_DataFile", "Copy", keys=keys, FileName=target)["ReturnValue"] == "0"
+    assert wmi.invoke("CIM_DataFile", "Copy", keys=keys, FileName=target)["ReturnValue"] == "10"
+    assert wmi.invoke("CIM_DataFile", "DeleteEx", keys={"Name": target})["ReturnValue"] == "0"
+    assert wmi.invoke("CIM_DataFile", "DeleteEx", keys=keys)["ReturnValue"] == "2"
+    assert wmi.invoke("CIM_DataFile", "TakeOwnerShip", keys=keys)["ReturnValue"] == "0"
+    assert sddl(host, str(keys["Name"])).startswith("O:BA")
+    assert wmi.invoke("CIM_DataFile", "GetEffectivePermission", keys=keys, Permissions=1)["ReturnValue"] == "true"
+
+
+def test_a_new_file_inherits_and_its_writer_owns_it(host: SimulatedHost) -> None:
+    run(host, rf"echo x > {TEMP}\x.txt")
+    assert sddl(host, TEMP + r"\x.txt").startswith("O:BAG:SYD:AI(A;ID;FA;;;SY)")
+    run(host, rf"echo y>> {TEMP}\x.txt")
+    assert run(host, rf"type {TEMP}\x.txt").stdout == "x \r\ny\r\n"
+    assert run(host, rf"echo x > {TEMP}\y.txt", "operator").code == 1
