@@ -107,6 +107,38 @@ options:
     default: false
 """
 
+    LEASE = r"""
+options:
+  lease:
+    description:
+      - For how long the host may be weakened, as a number and a unit, C(m), C(h) or C(d), from V(1m) to V(24h), such
+        as V(30m). Weakening is refused without.
+      - A scheduled task that is registered on the host before the weakening ends it, also when the controller is gone
+        by then, the host was rebooted, or runs on a battery. It puts the value back only while that is still what
+        the lease made of it.
+      - Where the host was off at the end, the task runs after its start; Windows may take ten minutes for that.
+      - A host has one lease for a setting. A run that wants the same again during the lease changes nothing. Another
+        value wanted during the lease is taken into it, and its end stays.
+      - Wanting the old value or a stronger one ends the lease at once. So does M(winfleet.rdp.rollback) of the run that
+        granted it.
+    type: str
+  renew_lease:
+    description:
+      - Whether a lease may follow one that still runs or that ended within the last 24 hours, so that a play which runs
+        on a schedule does not make a weakening permanent unnoticed. It also allows to weaken again what somebody has
+        set right during a lease.
+      - Takes V(true) and V(false) and nothing else.
+    type: bool
+    default: false
+  accept_permanent_weakening:
+    description:
+      - Whether the host may be weakened without O(ignore:lease), until somebody undoes it. It is journaled and named in
+        RV(ignore:notes).
+      - Takes V(true) and V(false) and nothing else.
+    type: bool
+    default: false
+"""
+
     SINCE = r"""
 options:
   since:

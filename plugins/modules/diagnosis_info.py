@@ -83,6 +83,8 @@ verdict:
     - How the host stands, in one word.
     - V(healthy) means that the handshake passes and no direct finding remains.
     - V(repairable) means that M(winfleet.rdp.remediate) can cure something.
+    - V(leased) means that a lease weakens the host and that, but for its end, nothing is left to do or can be done; see
+      RV(leases).
     - V(policy_held) means that policy decides it, V(blocked_on_path) that something between the prober and the host
       drops the connection, V(not_rdp) that another program answers on the port, V(unresolved) that nothing that was
       read explains the failure or no module cures it.
@@ -162,6 +164,60 @@ findings:
       sources:
         -
           https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/rules
+leases:
+  description:
+    - The leases that were granted on the host, whatever setting they are for, and how they stand after the task.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    setting:
+      description: The setting.
+      type: str
+    path:
+      description: Its registry value.
+      type: str
+    weakened:
+      description: The numbers that the lease gave it. The end changes nothing else.
+      type: list
+      elements: int
+    restores:
+      description: The number that the end writes; none where the value was absent and is deleted.
+      type: int
+    lasts:
+      description: For how many seconds the lease was granted.
+      type: int
+    until:
+      description: When it ends, by the host's clock.
+      type: str
+    task:
+      description: The scheduled task that ends it.
+      type: str
+    standing:
+      description:
+        - V(running) weakens the host until RV(leases[].until).
+        - V(overdue) is past its end, and the host is about to end it.
+        - V(lost) weakens the host although nothing on it ends that any more. The next run that has to do with the
+          setting arms the lease again until its old end, or ends it when that is past.
+        - V(superseded) weakens nothing, since somebody has set another value meanwhile, which the end will leave.
+        - V(ended) weakens nothing any more.
+        - V(lease_not_effective) has ended, but the handshake shows that the listener still acts on the weaker value
+          until C(TermService) restarts. No restart is made for that, since it would drop the users.
+      type: str
+    effective:
+      description: Whether the handshake shows what the standing says. None where no handshake tells.
+      type: bool
+  sample:
+    - setting: security_layer
+      path: HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp\SecurityLayer
+      weakened:
+        - 0
+      restores: 2
+      lasts: 1800
+      until: "2026-06-01T12:30:00Z"
+      task: winfleet.rdp-lease-security_layer
+      standing: running
+      effective: true
 open_questions:
   description: What could not be read or explained, and what that leaves open.
   returned: success

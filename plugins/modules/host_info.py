@@ -33,6 +33,7 @@ options:
     choices:
       - identity
       - settings
+      - leases
       - services
       - listener
       - firewall
@@ -40,6 +41,7 @@ options:
     default:
       - identity
       - settings
+      - leases
       - services
       - listener
       - firewall
@@ -74,6 +76,7 @@ EXAMPLES = r"""
   winfleet.rdp.host_info:
     areas:
       - settings
+      - leases
 """
 
 RETURN = r"""

@@ -31,11 +31,15 @@ options:
     choices:
       - remote_desktop
       - firewall
+      - transport
       - security_layer
+      - nla
     default:
       - remote_desktop
       - firewall
+      - transport
       - security_layer
+      - nla
   exclude:
     description:
       - Fixes that may not be used, whatever O(remedies) says.
@@ -44,7 +48,9 @@ options:
     choices:
       - remote_desktop
       - firewall
+      - transport
       - security_layer
+      - nla
     default: []
   max_risk:
     description:
@@ -100,6 +106,8 @@ verdict:
     - How the host stands, in one word.
     - V(healthy) means that the handshake passed and no direct finding was there; V(repaired) that this is so after
       the changes; V(repairable), in check mode, that some change would be made.
+    - V(leased) means that a lease weakens the host and that, but for its end, nothing is left to do or can be done; see
+      RV(leases).
     - V(improved) means that the handshake gets further than before and something is still wrong.
     - V(needs_restart) and V(needs_reboot) mean that changes wait for that, see RV(needs).
     - V(policy_held) means that policy decides it, V(blocked_on_path) that something between the prober and the host
@@ -200,6 +208,60 @@ changes:
       reason: the built-in rule does not let connections to port 3389 in
       risk: medium
       compliance: []
+leases:
+  description:
+    - The leases that were granted on the host, whatever setting they are for, and how they stand after the task.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    setting:
+      description: The setting.
+      type: str
+    path:
+      description: Its registry value.
+      type: str
+    weakened:
+      description: The numbers that the lease gave it. The end changes nothing else.
+      type: list
+      elements: int
+    restores:
+      description: The number that the end writes; none where the value was absent and is deleted.
+      type: int
+    lasts:
+      description: For how many seconds the lease was granted.
+      type: int
+    until:
+      description: When it ends, by the host's clock.
+      type: str
+    task:
+      description: The scheduled task that ends it.
+      type: str
+    standing:
+      description:
+        - V(running) weakens the host until RV(leases[].until).
+        - V(overdue) is past its end, and the host is about to end it.
+        - V(lost) weakens the host although nothing on it ends that any more. The next run that has to do with the
+          setting arms the lease again until its old end, or ends it when that is past.
+        - V(superseded) weakens nothing, since somebody has set another value meanwhile, which the end will leave.
+        - V(ended) weakens nothing any more.
+        - V(lease_not_effective) has ended, but the handshake shows that the listener still acts on the weaker value
+          until C(TermService) restarts. No restart is made for that, since it would drop the users.
+      type: str
+    effective:
+      description: Whether the handshake shows what the standing says. None where no handshake tells.
+      type: bool
+  sample:
+    - setting: security_layer
+      path: HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp\SecurityLayer
+      weakened:
+        - 0
+      restores: 2
+      lasts: 1800
+      until: "2026-06-01T12:30:00Z"
+      task: winfleet.rdp-lease-security_layer
+      standing: running
+      effective: true
 steps:
   description: The cures that were tried, in order.
   returned: success

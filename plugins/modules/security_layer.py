@@ -10,17 +10,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: security_layer
-short_description: Strengthen the security layer and encryption of the Remote Desktop listener
+short_description: Set the security layer and encryption of the Remote Desktop listener
 version_added: 0.1.0
 author:
   - winfleet.rdp contributors (@winfleet)
 description:
-  - Sets what the listener asks of a connection before anybody logs on, never weaker than it is.
+  - Sets what the listener asks of a connection before anybody logs on.
   - Requiring TLS where the host's TLS is broken would lock everybody out. So a TLS handshake with this very host has
     to succeed first. A host that offers Standard RDP Security alone is set to negotiate, proved, and then to require
     TLS.
-  - Weakening is refused. It would hide a fault of certificate, key or TLS instead of repairing it, and give up the
-    server's authentication; M(winfleet.rdp.diagnosis_info) names the cause.
+  - Weakening is refused unless O(lease) says for how long. It hides a fault of certificate, key or TLS instead of
+    repairing it, and gives up the server's authentication; M(winfleet.rdp.diagnosis_info) names the cause.
 options:
   layer:
     description:
@@ -28,6 +28,7 @@ options:
       - V(rdp) (0) is Standard RDP Security, V(negotiate) (1) takes TLS where the client has it, V(tls) (2) requires
         it.
       - The policy above it is C(Require use of specific security layer for remote (RDP\) connections).
+      - V(keep) changes nothing, except that it ends a lease that the host should have ended and did not.
       - CIS benchmarks want V(tls).
     type: str
     choices:
@@ -68,6 +69,7 @@ extends_documentation_fragment:
   - winfleet.rdp._options.probes
   - winfleet.rdp._options.wire
   - winfleet.rdp._options.policy
+  - winfleet.rdp._options.lease
 seealso:
   - module: winfleet.rdp.diagnosis_info
   - module: winfleet.rdp.probe_info
@@ -84,6 +86,11 @@ EXAMPLES = r"""
 - name: Meet the benchmarks for the native layer as well
   winfleet.rdp.security_layer:
     encryption: high
+
+- name: Let clients in without TLS for half an hour, while its certificate is being repaired
+  winfleet.rdp.security_layer:
+    layer: negotiate
+    lease: 30m
 
 - name: Only let security be negotiated again
   winfleet.rdp.security_layer:
@@ -103,10 +110,10 @@ changes:
       description: The module whose fix this is.
       type: str
     kind:
-      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule) or V(restart).
+      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule), V(lease) or V(restart).
       type: str
     item:
-      description: The registry value with its key, the service's name, or the name of the firewall rule.
+      description: The registry value with its key, the service's name, or the setting that a lease is for.
       type: str
     before:
       description: What was there. None means that it was absent.
@@ -144,6 +151,60 @@ changes:
         - benchmark: CIS Microsoft Windows Benchmarks, L1
           item: 18.10.57.3.9.3
           effect: restores
+leases:
+  description:
+    - The leases that were granted on the host, whatever setting they are for, and how they stand after the task.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    setting:
+      description: The setting.
+      type: str
+    path:
+      description: Its registry value.
+      type: str
+    weakened:
+      description: The numbers that the lease gave it. The end changes nothing else.
+      type: list
+      elements: int
+    restores:
+      description: The number that the end writes; none where the value was absent and is deleted.
+      type: int
+    lasts:
+      description: For how many seconds the lease was granted.
+      type: int
+    until:
+      description: When it ends, by the host's clock.
+      type: str
+    task:
+      description: The scheduled task that ends it.
+      type: str
+    standing:
+      description:
+        - V(running) weakens the host until RV(leases[].until).
+        - V(overdue) is past its end, and the host is about to end it.
+        - V(lost) weakens the host although nothing on it ends that any more. The next run that has to do with the
+          setting arms the lease again until its old end, or ends it when that is past.
+        - V(superseded) weakens nothing, since somebody has set another value meanwhile, which the end will leave.
+        - V(ended) weakens nothing any more.
+        - V(lease_not_effective) has ended, but the handshake shows that the listener still acts on the weaker value
+          until C(TermService) restarts. No restart is made for that, since it would drop the users.
+      type: str
+    effective:
+      description: Whether the handshake shows what the standing says. None where no handshake tells.
+      type: bool
+  sample:
+    - setting: security_layer
+      path: HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp\SecurityLayer
+      weakened:
+        - 0
+      restores: 2
+      lasts: 1800
+      until: "2026-06-01T12:30:00Z"
+      task: winfleet.rdp-lease-security_layer
+      standing: running
+      effective: true
 diff:
   description: Before and after of every item, shown with C(--diff).
   returned: success

@@ -58,7 +58,7 @@ SINCE: Spec = {
 SHARED: Spec = {**RUN, **RESTART, **PROBE, **GIVEN, **CONNECTION}
 """Options of every module that changes something."""
 
-STRICT = frozenset({"force", "allow_reboot", "remove_orphaned_policy"})
+STRICT = frozenset({"force", "allow_reboot", "remove_orphaned_policy", "renew_lease", "accept_permanent_weakening"})
 """Options that accept a loss: only a real boolean sets them, never a string that happens to read as one."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 
 from ._apply import ApplyError, Run
 from ._host import Host
+from ._lease import armed, record
 from ._model.change import Change, Plan
+from ._model.lease import LeaseState
 from ._observe import observe
-from ._proof import Probe, Prober, live, tls_works
+from ._proof import Probe, Prober, live, settled, tls_works, unproven
 from ._remedies import Remedy
 from ._remedies._base import Options
 from ._restart import Policy, hindrance, restart
@@ -45,12 +47,18 @@ class Done:
         changes: made, or in check mode planned.
         proof: the probe after the last change, if one was made.
         waiting: what still has to happen before the changes are live, and why.
+        leases: those on the host afterwards; None where the fix has to do with none.
     """
 
     changes: list[Change] = field(default_factory=list)
     proof: Probe | None = None
     waiting: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    leases: tuple[LeaseState, ...] | None = None
+
+
+class LeaseLost(ApplyError):
+    """The task that should end a weakening is gone, so the weakening was taken back."""
 
 
 class ProofMissing(ApplyError):
@@ -62,9 +70,14 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     observation = observe(job.host, remedy.areas, remedy.settings)
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
-        return plan, Done(changes=list(plan.changes))
-    with Run(job.host, job.run_id, job.made) as run:
-        return plan, carry_out(job, run, plan.changes)
+        done = Done(changes=list(plan.changes), leases=observation.leases)
+    else:
+        with Run(job.host, job.run_id, job.made) as run:
+            done = carry_out(job, run, plan.changes)
+        done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
+    if done.leases and done.proof is None:
+        done.proof = job.prober.look(job.host.listener_port)
+    return plan, done
 
 
 def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
@@ -78,24 +91,46 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
             _prove(job, run, done, change)
         if run.apply(change):
             done.changes.append(change)
+            if change.leased:
+                _ends(job.host, run, change)
     if done.changes:
         settle(job, run, done)
     return done
+
+
+def _ends(host: Host, run: Run, change: Change) -> None:
+    """A weakening stands only while the host would end it: security products remove tasks registered from outside.
+
+    Raises:
+        LeaseLost: the task is gone; the weakening was taken back.
+    """
+    lease = record(host, change.leased)
+    if lease is not None and armed(host, lease):
+        return
+    run.undo(change)
+    raise LeaseLost(
+        f"{change.item} was weakened and put back at once: the task that should end the lease is gone from the host. "
+        "Look whether a security product removes scheduled tasks that are registered from outside, and allow this one"
+    )
 
 
 def settle(job: Job, run: Run, done: Done) -> None:
     """Make sure that what was changed is live: look, and restart only where it is not."""
     if _must_restart(done.changes):
         _restart(job, run, done, "the listener reads these values only when it starts")
-    done.proof = job.prober.look_until(lambda probe: live(done.changes, probe) is not False, job.host.listener_port)
+    done.proof = _look(job, done)
     if live(done.changes, done.proof) is False and not done.waiting:
         _restart(job, run, done, "the live listener does not show the stored values")
         if not done.waiting:
-            done.proof = job.prober.look_until(
-                lambda probe: live(done.changes, probe) is not False, job.host.listener_port
-            )
+            done.proof = _look(job, done)
     if live(done.changes, done.proof) is None and not _host_shows(job.host, done.changes):
         done.notes.append("no probe was made, so nothing proves yet that the changes are live")
+    done.notes.extend(unproven(done.changes, done.proof))
+
+
+def _look(job: Job, done: Done) -> Probe | None:
+    prober = job.prober.watching(done.changes)
+    return prober.look_until(lambda probe: settled(done.changes, probe), job.host.listener_port)
 
 
 def _must_restart(changes: Sequence[Change]) -> bool:

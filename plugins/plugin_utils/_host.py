@@ -17,6 +17,7 @@ from ._cim.client import CimClient, Outcome
 from ._cim.firewall import Firewall, Rule
 from ._cim.registry import Registry, RegistryValue
 from ._cim.services import Service, ServiceError, Services
+from ._cim.tasks import Tasks
 from ._cim.tcp import PortUse
 from ._model.settings import POLICY, SETTINGS, Setting
 from ._wsman.channel import Channel
@@ -50,6 +51,7 @@ class Host:
         self.registry = Registry(self.cim)
         self.services = Services(self.cim, monotonic, sleep)
         self.firewall = Firewall(self.cim)
+        self.tasks = Tasks(self.cim, monotonic, sleep)
         self.shell = CmdShell(channel)
 
     def close(self) -> None:

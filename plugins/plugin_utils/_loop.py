@@ -18,10 +18,11 @@ from ._apply import ApplyError, Run
 from ._diagnosis.causes import CAUSES
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import Finding, diagnose, direct
-from ._diagnosis.verdict import Standing, Verdict, after_repair, before_repair
+from ._diagnosis.verdict import Standing, Verdict, after_repair, before_repair, under_lease
 from ._fix import Done, Job, carry_out
 from ._host import Host
 from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
+from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
 from ._model.settings import SETTINGS
@@ -32,7 +33,10 @@ from ._remedies import REMEDIES, Options
 UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
 """What the probe cannot see: read also where the handshake passes."""
 
-SEEN_SETTINGS = tuple(name for name in SETTINGS if name != "max_disconnection_time")
+_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport"}
+"""What cannot keep the probe's handshake from passing."""
+
+SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _BESIDE_THE_HANDSHAKE)
 
 
 @dataclass(frozen=True)
@@ -91,10 +95,15 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     probe = prober.look(host.listener_port)
     facts = Facts(Observation("", probe=probe))
     if facts.passed and not full:
-        observation = observe(host, ("identity", "services", "settings"), UNSEEN_SETTINGS, probe, since)
+        observation = observe(host, ("identity", "services", "settings", "leases"), _unseen(facts), probe, since)
     else:
         observation = observe(host, _areas(facts, full), SEEN_SETTINGS, probe, since)
     return Standing(observation, diagnose(observation))
+
+
+def _unseen(facts: Facts) -> tuple[str, ...]:
+    """What the probe cannot see; how UDP is set only where a packet sent over it stayed without answer."""
+    return (*UNSEEN_SETTINGS, "transport") if facts.udp_silent else UNSEEN_SETTINGS
 
 
 def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
@@ -118,6 +127,7 @@ _AREA_OF = {
     "service_start_mode": "services",
     "service_state": "services",
     "firewall_rule": "firewall",
+    "lease": "leases",
     "restart": "services",
 }
 
@@ -142,13 +152,24 @@ def proposals(standing: Standing, limits: Limits, tried: set[str]) -> Iterator[P
         for cure in CAUSES[finding.id].cures:
             if cure.remedy in limits.remedies:
                 tried.add(finding.id)
-                yield Proposal(finding, cure.remedy, _planned(standing.observation, cure.remedy, cure.options))
+                plan = _planned(standing.observation, cure.remedy, cure.options)
+                yield Proposal(finding, cure.remedy, _sparing(standing.observation, plan))
                 break
 
 
 def _planned(observation: Observation, remedy: str, options: Options) -> Plan:
     entry = REMEDIES[remedy]
     return entry.plan(observation, {**defaults(entry.options), **options})
+
+
+def _sparing(observation: Observation, plan: Plan) -> Plan:
+    """The plan, unless it would end a lease that runs: somebody granted it until its end."""
+    granted = {state.lease.setting: state.lease for state in running(observation.leases) if not state.over}
+    ended = [granted[change.item] for change in plan.changes if change.kind == "lease" and change.item in granted]
+    if not ended:
+        return plan
+    message = f"{ended[0].setting} is weakened on a lease until {ended[0].until}: left as it is until then"
+    return replace(plan, changes=(), refused=(*plan.refused, Refusal(message)))
 
 
 def defaults(spec: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
@@ -175,7 +196,7 @@ def foresee(standing: Standing, limits: Limits) -> Course:
         course.changes.extend(plan.changes)
         observation = project(now.observation, plan.changes)
         now = Standing(observation, diagnose(observation))
-    course.verdict = before_repair(standing, bool(course.changes), bool(course.held))
+    course.verdict = under_lease(before_repair(standing, bool(course.changes), bool(course.held)), now)
     return course
 
 
@@ -200,8 +221,9 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
             plan = _note(course, within(proposal.plan, limits))
             if plan.changes:
                 _take(job, run, course, proposal, plan.changes)
-    kept = any(change.undo == "exact" for change in course.changes)
-    course.verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
+    kept = any(change.kind != "restart" for change in course.changes)
+    verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
+    course.verdict = under_lease(verdict, course.after)
     return course
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions, probe
 
 from ._diagnosis.facts import Facts
 from ._model.change import Change
+from ._model.lease import LeaseState
 from ._model.observation import Observation
 from ._model.settings import SETTINGS
 
@@ -41,12 +42,18 @@ class Prober:
     given: tuple[Probe, ...] = ()
     sleep: Callable[[float], None] = time.sleep
     handshake: Callable[[ProbeOptions], dict[str, t.Any]] = probe
+    udp: bool = False
+
+    def watching(self, changes: Iterable[Change]) -> Prober:
+        """The prober that sees what these changes are about: UDP only where they say whether it is served."""
+        about_udp = any(change.item == SETTINGS["transport"].path for change in changes)
+        return replace(self, udp=True) if about_udp else self
 
     def look(self, listener_port: Callable[[], int]) -> Probe | None:
         """One probe from the controller; else the first that was brought; else None."""
         if not self.enabled:
             return self.given[0] if self.given else None
-        return self.handshake(ProbeOptions(host=self.address, port=self.port or listener_port()))
+        return self.handshake(ProbeOptions(self.address, self.port or listener_port(), udp=self.udp))
 
     def look_until(self, good: Callable[[Probe], bool], listener_port: Callable[[], int]) -> Probe | None:
         """Probe until the result is good or patience ends; results that were brought do not change by waiting."""
@@ -72,10 +79,18 @@ def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     unsettled = [change for change in changes if change.kind == "registry" and change.restart is None]
     if probe is None or not unsettled:
         return None if unsettled else True
-    if shows(unsettled, probe) is False:
-        return False
+    seen = shows(unsettled, probe)
+    if seen is not None:
+        return seen
     facts = Facts(Observation("", probe=probe))
     return facts.failed_stage not in ("tcp", "x224")
+
+
+def settled(changes: Sequence[Change], probe: Probe) -> bool:
+    """Whether waiting would show nothing new: the changes are live, and a listener that was started has opened."""
+    starts = any(change.kind in ("service_state", "restart") for change in changes)
+    opened = Facts(Observation("", probe=probe)).failed_stage != "tcp"
+    return live(changes, probe) is not False and (opened or not starts)
 
 
 def shows(changes: Iterable[Change], probe: Probe | None) -> bool | None:
@@ -88,9 +103,45 @@ def shows(changes: Iterable[Change], probe: Probe | None) -> bool | None:
 
 def _deduced(change: Change, probe: Probe) -> bool | None:
     """Whether the negotiation matrix shows the wanted value; None where it does not decide."""
-    x224 = probe.get("x224") or {}
-    seen = {SETTINGS["security_layer"].path: x224.get("security_layer"), SETTINGS["nla"].path: x224.get("nla_required")}
-    number = seen.get(change.item)
-    if number is None or not isinstance(change.after, dict):
+    setting = next((setting for setting in SETTINGS.values() if setting.path == change.item), None)
+    if setting and setting.id == "transport":
+        return _udp_shows(change, probe)
+    number = live_number(setting.id, probe) if setting else None
+    if setting is None or number is None:
         return None
-    return int(number) == change.after["data"]
+    wanted = change.after["data"] if isinstance(change.after, dict) else setting.default
+    return None if wanted is None else number == wanted
+
+
+def unproven(changes: Iterable[Change], probe: Probe | None) -> tuple[str, ...]:
+    """What a probe that was made cannot show of the changes."""
+    about_udp = [change for change in changes if change.item == SETTINGS["transport"].path]
+    if probe is None or not about_udp or shows(about_udp, probe) is not None:
+        return ()
+    return (_UDP_SILENT,)
+
+
+_UDP_SILENT = (
+    "no answer came over UDP, which proves neither way: new connections follow the setting at the latest after a "
+    "restart of TermService"
+)
+
+
+def _udp_shows(change: Change, probe: Probe) -> bool | None:
+    """An answer over UDP shows that it is served; silence shows nothing."""
+    if (probe.get("udp") or {}).get("verdict") != "answers":
+        return None
+    return not isinstance(change.after, dict) or change.after["data"] != 1
+
+
+def live_number(setting: str, probe: Probe | None) -> int | None:
+    """What the running listener acts on, where the negotiation matrix tells."""
+    x224 = (probe or {}).get("x224") or {}
+    seen = {"security_layer": x224.get("security_layer"), "nla": x224.get("nla_required")}.get(setting)
+    return None if seen is None else int(seen)
+
+
+def lease_effective(state: LeaseState, probe: Probe | None) -> bool | None:
+    """Whether the live handshake shows what a lease weakened, or after its end no longer shows it."""
+    number = live_number(state.lease.setting, probe)
+    return None if number is None else (number in state.lease.weakened) == state.weak

@@ -13,18 +13,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from ._diagnosis.rank import open_questions
 from ._diagnosis.verdict import Standing
 from ._fix import Done
+from ._lease import task_name
 from ._loop import Course, Limits, foresee
 from ._model.change import Change, Plan, net_changes
+from ._model.lease import LeaseState
 from ._model.observation import Observation
 from ._model.plain import Plain, to_plain
 from ._model.settings import SETTINGS, effective
+from ._proof import Probe, lease_effective
 from ._rollback import Target, Undoing
 
 Result = dict[str, t.Any]
 
 
 def diff(changes: Iterable[Change]) -> list[Result]:
-    """Before and after of each item that ends other than it began, as Ansible shows differences."""
+    """Before and after of each item that ends other than it began, as Ansible shows differences.
+
+    Moments are left out, since check mode and the run after it cannot have the same.
+    """
     return [
         {
             "before_header": item,
@@ -42,7 +48,8 @@ def _lines(value: Plain) -> str:
     if isinstance(value, Mapping) and set(value) == {"type", "data"}:
         return f"{value['type']} {json.dumps(value['data'])}\n"
     if isinstance(value, Mapping):
-        return "".join(f"{name}: {json.dumps(data)}\n" for name, data in sorted(value.items()))
+        shown = sorted((name, data) for name, data in value.items() if name != "until")
+        return "".join(f"{name}: {json.dumps(data)}\n" for name, data in shown)
     return f"{value}\n"
 
 
@@ -74,9 +81,28 @@ def changed(changes: Sequence[Change]) -> Result:
     }
 
 
-def fixed(plan: Plan, done: Done, run_id: str) -> Result:
-    """The result of a fix module."""
+def leases(states: Iterable[LeaseState], probe: Probe | None) -> list[Result]:
+    """Leases, how they stand, and whether the live handshake shows it; None where no probe tells."""
+    return [_lease(state, lease_effective(state, probe)) for state in states]
+
+
+def _lease(state: LeaseState, effective_now: bool | None) -> Result:
+    standing_now = state.standing
+    stale = standing_now == "ended" and effective_now is False
     return {
+        **to_plain(state.lease),
+        "path": SETTINGS[state.lease.setting].path,
+        "task": task_name(state.lease.setting),
+        "standing": "lease_not_effective" if stale else standing_now,
+        "effective": effective_now,
+    }
+
+
+def fixed(plan: Plan, done: Done, run_id: str) -> Result:
+    """The result of a fix module; leases only of one that can weaken."""
+    granted = {} if done.leases is None else {"leases": leases(done.leases, done.proof)}
+    return {
+        **granted,
         **changed(done.changes),
         "policy_held": to_plain(plan.held),
         "refused": to_plain(plan.refused),
@@ -99,6 +125,7 @@ def diagnosed(state: Standing) -> Result:
         "changed": False,
         **standing(state),
         "verdict": course.verdict,
+        "leases": leases(state.observation.leases or (), state.observation.probe),
         "open_questions": list(open_questions(state.observation, state.findings)),
         "plan": [change(entry) for entry in course.changes],
         "compliance": compliance(course.changes),
@@ -135,6 +162,7 @@ def remediated(course: Course, run_id: str) -> Result:
         "before": standing(course.before),
         "after": standing(course.after),
         "steps": to_plain(course.steps),
+        "leases": leases(course.after.observation.leases or (), course.after.observation.probe),
         "policy_held": to_plain(course.held),
         "refused": to_plain(course.refused),
         "notes": course.notes,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .._model.change import Kind
-from . import firewall, registry, services
+from . import firewall, lease, registry, services
 from ._base import Applier, ApplyError, Moved, NotKept
 
 __all__ = ["APPLIERS", "Applier", "ApplyError", "Moved", "NotKept"]
@@ -24,5 +24,6 @@ APPLIERS: Mapping[Kind, Applier] = MappingProxyType(
         "service_start_mode": services.START_MODE,
         "service_state": services.STATE,
         "firewall_rule": firewall.APPLIER,
+        "lease": lease.APPLIER,
     }
 )

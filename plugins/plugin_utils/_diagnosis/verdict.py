@@ -10,6 +10,7 @@ import typing as t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .._model.lease import running
 from .._model.observation import Observation
 from .facts import STAGES, Facts
 from .rank import Finding, direct
@@ -87,6 +88,12 @@ def after_repair(before: Standing, after: Standing, changed: bool, held: bool, w
     if verdict == "unresolved" and changed and _better(before, after):
         return "improved"
     return verdict
+
+
+def under_lease(verdict: Verdict, standing: Standing) -> Verdict:
+    """C(leased) for a host of which nothing is left to do, or nothing can be done, while a lease weakens it."""
+    weakened = bool(running(standing.observation.leases))
+    return "leased" if weakened and verdict in ("healthy", "repaired", "unresolved") else verdict
 
 
 def _without_cure(standing: Standing, held: bool) -> Verdict:

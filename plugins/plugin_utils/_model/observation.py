@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .lease import LeaseState
 from .plain import Plain
 
 
@@ -174,6 +175,7 @@ class Observation:
     Attributes:
         taken_at: the controller's clock, ISO 8601 UTC.
         settings: readings by setting id (see settings.py).
+        leases: those that the host has a record of, also when they have ended.
         probe: the result of the probe, as probe_info returns it.
         unread: area or item to the reason why it could not be read.
     """
@@ -181,6 +183,7 @@ class Observation:
     taken_at: str
     identity: Identity | None = None
     settings: Mapping[str, SettingState] = field(default_factory=dict)
+    leases: tuple[LeaseState, ...] | None = None
     terminal_services: bool | None = None
     services: Mapping[str, ServiceState] | None = None
     firewall: FirewallState | None = None

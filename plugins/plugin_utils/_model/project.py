@@ -14,8 +14,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from .change import Change, Kind
+from .lease import Lease, LeaseState
 from .observation import ABSENT, Observation, Reading, RuleState, ServiceState, SettingState, value
-from .plain import Plain
+from .plain import Plain, from_plain
 from .settings import SETTINGS
 
 
@@ -34,9 +35,18 @@ def _registry(observation: Observation, change: Change) -> Observation:
             continue
         if setting.path == change.item:
             settings[setting.id] = replace(state, local=_reading(change.after))
+            observation = _leased_value(observation, setting.id, change.after)
         elif setting.policy and f"{setting.policy.key}\\{setting.policy.name}" == change.item:
             settings[setting.id] = SettingState(state.local, _reading(change.after))
     return replace(observation, settings=settings)
+
+
+def _leased_value(observation: Observation, setting: str, after: Plain) -> Observation:
+    if observation.leases is None:
+        return observation
+    number = after["data"] if isinstance(after, dict) and isinstance(after["data"], int) else None
+    leases = (replace(s, number=number) if s.lease.setting == setting else s for s in observation.leases)
+    return replace(observation, leases=tuple(leases))
 
 
 def _reading(plain: Plain) -> Reading:
@@ -75,12 +85,28 @@ def _with(rule: RuleState, fields: Mapping[str, object]) -> RuleState:
     return RuleState(**{**rule.__dict__, **fields})
 
 
+def _lease(observation: Observation, change: Change) -> Observation:
+    """What was granted is armed; what was ended is forgotten."""
+    others = tuple(state for state in observation.leases or () if state.lease.setting != change.item)
+    if change.after is None:
+        return replace(observation, leases=others)
+    lease = from_plain(Lease, change.after)
+    now = observation.identity.local_time if observation.identity else lease.until
+    return replace(observation, leases=(*others, LeaseState(lease, True, _local_number(observation, change.item), now)))
+
+
+def _local_number(observation: Observation, setting: str) -> int | None:
+    state = observation.settings.get(setting)
+    return state.local.data if state and isinstance(state.local.data, int) else None
+
+
 _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = MappingProxyType(
     {
         "registry": _registry,
         "service_start_mode": _service(_start_mode),
         "service_state": _service(_state),
         "firewall_rule": _firewall_rule,
+        "lease": _lease,
         "restart": lambda observation, *_restart: observation,
     }
 )

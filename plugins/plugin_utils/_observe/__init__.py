@@ -18,9 +18,10 @@ from types import MappingProxyType
 
 from .._cim.services import ServiceError
 from .._host import Host
+from .._lease import LeaseError
 from .._model.observation import Observation
 from .._wsman.errors import WsmanError, WsmanFault
-from . import events, firewall, identity, listener, services, settings
+from . import events, firewall, identity, leases, listener, services, settings
 from ._request import Request
 
 Reader = Callable[[Request], t.Any]
@@ -29,6 +30,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "identity": identity.read,
         "settings": settings.read,
+        "leases": leases.read,
         "services": services.read,
         "listener": listener.read,
         "firewall": firewall.read,
@@ -65,7 +67,7 @@ def observe(
         try:
             read[area] = _READERS[area](request)
             unread.pop(area, None)
-        except (WsmanFault, ServiceError) as error:
+        except (WsmanFault, ServiceError, LeaseError) as error:
             unread[area] = _reason(error)
     if base and "settings" in read:
         read["settings"] = {**base.settings, **read["settings"]}

@@ -13,11 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import firewall, remote_desktop, security_layer
+from . import firewall, nla, remote_desktop, security_layer, transport
 from ._base import Options, Remedy
 
 __all__ = ["REMEDIES", "Options", "Remedy"]
 
 REMEDIES: Mapping[str, Remedy] = MappingProxyType(
-    {remedy.name: remedy for remedy in (remote_desktop.REMEDY, firewall.REMEDY, security_layer.REMEDY)}
+    {
+        fix.REMEDY.name: fix.REMEDY
+        for fix in (
+            remote_desktop,
+            firewall,
+            transport,
+            security_layer,
+            nla,
+        )
+    }
 )

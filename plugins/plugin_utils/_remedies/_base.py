@@ -79,7 +79,7 @@ def plan_setting(observation: Observation, wish: Wish, options: Options) -> Plan
         return Plan()
     if state.policy_owner == "" and options.get("remove_orphaned_policy"):
         return _remove_policy(setting, state, wish) + _plan_local(observation, setting, state, wish)
-    return Plan(held=(_held(setting, state, wish),))
+    return Plan(held=(held(setting, state, wish),))
 
 
 def _plan_local(observation: Observation, setting: Setting, state: SettingState, wish: Wish) -> Plan:
@@ -121,7 +121,8 @@ def _remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
     return Plan(changes=(change,))
 
 
-def _held(setting: Setting, state: SettingState, wish: Wish) -> Held:
+def held(setting: Setting, state: SettingState, wish: Wish) -> Held:
+    """What policy decides otherwise than wished."""
     policy = setting.policy
     return Held(
         state="policy_orphaned" if state.policy_owner == "" else "policy_held",

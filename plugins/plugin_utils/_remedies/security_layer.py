@@ -4,17 +4,18 @@
 
 """Security layer and encryption of the listener. PRIVATE to the collection.
 
-Only strengthening is done without a lease. Requiring TLS (layer 2) where the host's TLS is broken locks everybody out,
+Weakening needs a lease. Requiring TLS (layer 2) where the host's TLS is broken locks everybody out,
 so it is preceded by a TLS handshake with this very host; from layer 0, which answers no TLS at all, the way goes over
 negotiate. MinEncryptionLevel governs the native RDP layer alone: raising it never cures and never breaks TLS.
 """
 
 from __future__ import annotations
 
-from .._model.change import Plan, Refusal
+from .._model.change import Plan
 from .._model.observation import Observation, SettingState, value
 from .._model.settings import SETTINGS, effective
 from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
+from ._weaken import LEASE_OPTIONS, plan_guarded, plan_kept
 
 NAME = "security_layer"
 
@@ -25,12 +26,13 @@ OPTIONS = {
     "layer": {"type": "str", "choices": [*LAYERS, "keep"], "default": "tls"},
     "encryption": {"type": "str", "choices": [*ENCRYPTION, "keep"], "default": "keep"},
     "negotiation": {"type": "str", "choices": ["on", "keep"], "default": "on"},
+    **LEASE_OPTIONS,
     **POLICY_OPTION,
 }
 
 
 def plan(observation: Observation, options: Options) -> Plan:
-    """Plan negotiation, then the encryption level, then the layer, none of them weaker than it is.
+    """Plan negotiation, then the encryption level, then the layer, weaker ones on a lease.
 
     The layer comes last: its proof is a handshake, which an encryption level out of range would drop.
     """
@@ -39,19 +41,21 @@ def plan(observation: Observation, options: Options) -> Plan:
         steps += plan_setting(observation, Wish(NAME, "negotiation", 1, "security negotiation is off"), options)
     if options["encryption"] != "keep":
         steps += _encryption(observation, ENCRYPTION[options["encryption"]], options)
-    if options["layer"] != "keep":
-        steps += _layer(observation, LAYERS[options["layer"]], options)
-    return steps
+    if options["layer"] == "keep":
+        return steps + plan_kept(observation, NAME, "security_layer")
+    return steps + _layer(observation, LAYERS[options["layer"]], options)
 
 
 def _layer(observation: Observation, wanted: int, options: Options) -> Plan:
-    current = _number(observation, "security_layer")
-    if current is not None and current in LAYERS.values() and wanted < current:
-        return _weaker("security_layer", current, wanted, "layer")
-    if wanted == LAYERS["tls"] and current not in (LAYERS["negotiate"], LAYERS["tls"]):
-        return _via_negotiate(observation, options)
-    proof = "tls" if wanted == LAYERS["tls"] else ""
-    return plan_setting(observation, _layer_wish(wanted, proof), options)
+    wish = _layer_wish(wanted, "tls" if wanted == LAYERS["tls"] else "")
+
+    def steps(seen: Observation) -> Plan:
+        offers_tls = _number(seen, "security_layer") in (LAYERS["negotiate"], LAYERS["tls"])
+        if wish.proof and not offers_tls:
+            return _via_negotiate(seen, options)
+        return plan_setting(seen, wish, options)
+
+    return plan_guarded(observation, wish, options, steps)
 
 
 def _via_negotiate(observation: Observation, options: Options) -> Plan:
@@ -71,11 +75,8 @@ def _layer_wish(number: int, proof: str = "") -> Wish:
 
 
 def _encryption(observation: Observation, wanted: int, options: Options) -> Plan:
-    current = _number(observation, "encryption")
-    if current is not None and current in ENCRYPTION.values() and wanted < current:
-        return _weaker("encryption", current, wanted, "encryption")
     reason = f"the encryption level is wanted {SETTINGS['encryption'].word(wanted)}"
-    return plan_setting(observation, Wish(NAME, "encryption", wanted, reason), options)
+    return plan_guarded(observation, Wish(NAME, "encryption", wanted, reason), options)
 
 
 def _number(observation: Observation, setting: str) -> int | None:
@@ -83,19 +84,9 @@ def _number(observation: Observation, setting: str) -> int | None:
     return effective(SETTINGS[setting], state)[0] if state else None
 
 
-def _weaker(setting: str, current: int | None, wanted: int, option: str) -> Plan:
-    entry = SETTINGS[setting]
-    message = (
-        f"{entry.name} is {entry.word(current)} and {entry.word(wanted)} would weaken it: refused. Weakening hides a "
-        "TLS or key fault instead of repairing it and gives up the server's authentication; diagnosis_info names the "
-        "cause"
-    )
-    return Plan(refused=(Refusal(message, option),))
-
-
 REMEDY = Remedy(
     name=NAME,
-    areas=("identity", "settings"),
+    areas=("identity", "settings", "leases"),
     settings=("security_layer", "encryption", "negotiation"),
     options=OPTIONS,
     plan=plan,

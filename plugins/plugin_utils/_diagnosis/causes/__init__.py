@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import listener, path, security, session, tls
+from . import leases, listener, path, security, session, tls
 from ._base import Cause, Cure, Severity
 
 __all__ = ["CAUSES", "Cause", "Cure", "Severity"]
 
-_TABLES = (listener.CAUSES, path.CAUSES, security.CAUSES, tls.CAUSES, session.CAUSES)
+_TABLES = (listener.CAUSES, path.CAUSES, security.CAUSES, tls.CAUSES, session.CAUSES, leases.CAUSES)
 
 CAUSES: Mapping[str, Cause] = MappingProxyType({cause.id: cause for table in _TABLES for cause in table})

@@ -1,0 +1,149 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""Leases on a host: the task that ends one, and the record that outlives the task. PRIVATE to the collection.
+
+The task is registered before the weakening and works without us. It is one line of cmd.exe:
+
+    reg query KEY /v NAME | findstr /e "OURS" && reg add … && schtasks /delete …
+    & reg query KEY /v NAME | findstr /e "AS GOOD OR BETTER" && schtasks /delete …
+
+The first chain restores while the value is still ours, and deletes the task once that has succeeded; a failed restore
+is tried again five minutes later. The second deletes the task where somebody has set the value right meanwhile. Several
+actions in one task would run whatever became of the one before, hence one line. findstr matches the end of reg's line
+for the value; several strings of equal length are alternatives. Sources: Microsoft Learn, windows-commands (cmd, reg
+query, findstr, schtasks delete); Win32 TaskSchd, "Actions".
+
+The record is a value under the journal's root. It tells the next run that a lease was granted, also when somebody has
+deleted the task, and after the end that a new one would be a renewal.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from ._cim.registry import Absent, RegistryValue, Unreadable
+from ._cim.tasks import SYSTEM, Definition, Registered
+from ._host import Host
+from ._journal import ROOT
+from ._model.lease import Lease, LeaseState
+from ._model.plain import NotPlain, from_plain, to_plain
+from ._model.settings import SETTINGS, Setting
+from ._wsman.errors import WsmanError
+
+LEASES = rf"{ROOT}\Leases"
+
+
+class LeaseError(WsmanError):
+    """The record of a lease on the host cannot be used."""
+
+    default_hint = rf"Look at the values under {LEASES}; each should be as this collection wrote it."
+
+
+def task_name(setting: str) -> str:
+    """The task that ends the lease of a setting: one for each, so that a new one replaces it in one step."""
+    return f"winfleet.rdp-lease-{setting}"
+
+
+def definition(lease: Lease) -> Definition:
+    """The task that ends a lease."""
+    setting = SETTINGS[lease.setting]
+    back = "its default" if lease.restores is None else setting.word(lease.restores)
+    return Definition(
+        description=f"winfleet.rdp: sets {setting.path} back to {back} at {lease.until}, unless it was changed since",
+        line=_line(lease, setting),
+        starts=lease.ends,
+    )
+
+
+def _line(lease: Lease, setting: Setting) -> str:
+    place = f'"{setting.key}" /v {setting.name}'
+    delete = f"schtasks /delete /tn {task_name(lease.setting)} /f"
+    restore = f"reg delete {place} /f"
+    if lease.restores is not None:
+        restore = f"reg add {place} /t REG_DWORD /d {lease.restores} /f"
+    look = f"reg query {place} | findstr /e"
+    ours, good = (_strings(numbers) for numbers in (lease.weakened, _good(lease, setting)))
+    return f"{look} {ours} && {restore} && {delete} & {look} {good} && {delete}"
+
+
+def _good(lease: Lease, setting: Setting) -> list[int]:
+    """The numbers that are at least as strong as what the lease gave away; larger ones are stronger."""
+    floor = max(lease.weakened) + 1 if lease.restores is None else lease.restores
+    return [number for number in setting.choices if number >= floor and number not in lease.weakened]
+
+
+def _strings(numbers: Iterable[int]) -> str:
+    return '"' + " ".join(f"0x{number:x}" for number in numbers) + '"'
+
+
+def records(host: Host) -> list[Lease]:
+    """The leases that were granted on a host, whatever has become of them; one operation where there are none.
+
+    Raises:
+        LeaseError: a record is damaged.
+    """
+    names = host.registry.values(LEASES) or {}
+    return [_record(host, name) for name in sorted(names)]
+
+
+def record(host: Host, setting: str) -> Lease | None:
+    """The last lease that was granted for a setting."""
+    found = host.registry.read(LEASES, setting, "REG_SZ")
+    return None if isinstance(found, Absent) else _record(host, setting)
+
+
+def _record(host: Host, name: str) -> Lease:
+    found = host.registry.read(LEASES, name, "REG_SZ")
+    if not isinstance(found, RegistryValue):
+        raise LeaseError(f"the record of the lease {name} cannot be read")
+    try:
+        lease = from_plain(Lease, json.loads(str(found.data)))
+        if lease.setting != name or name not in SETTINGS or lease.ends.tzinfo is None:
+            raise NotPlain("it names another setting or no moment")
+    except (ValueError, NotPlain) as error:
+        raise LeaseError(f"the record of the lease {name} is damaged ({error})") from error
+    return lease
+
+
+def observe(host: Host, lease: Lease) -> LeaseState:
+    """How a lease stands now: its task and the value that it weakened (two operations)."""
+    setting = SETTINGS[lease.setting]
+    value = host.registry.read(setting.key, setting.name, setting.type)
+    if isinstance(value, Unreadable):
+        raise LeaseError(f"{setting.path} cannot be read ({value.reason}), so how its lease stands is not known")
+    number = value.data if isinstance(value, RegistryValue) and isinstance(value.data, int) else None
+    return LeaseState(lease, armed(host, lease), number, host.now().isoformat())
+
+
+def armed(host: Host, lease: Lease) -> bool:
+    """Whether the task that ends the lease is on the host, as it was registered, and enabled."""
+    found = host.tasks.find(task_name(lease.setting))
+    return found is not None and _as_registered(found, definition(lease))
+
+
+def _as_registered(found: Registered, wanted: Definition) -> bool:
+    """A start without a zone is taken as it is: whether an export keeps the Z is UNSURE."""
+    starts = [start for start in found.starts if start.tzinfo is not None]
+    return (
+        found.enabled
+        and found.user.upper() in (SYSTEM, "SYSTEM", "NT AUTHORITY\\SYSTEM")
+        and found.arguments == wanted.arguments
+        and len(found.starts) > 0
+        and all(start == wanted.starts for start in starts)
+    )
+
+
+def grant(host: Host, lease: Lease) -> None:
+    """Record a lease and register the task that ends it, in place of an earlier one of the same setting."""
+    host.registry.create_key(LEASES)
+    host.registry.write(LEASES, lease.setting, RegistryValue("REG_SZ", json.dumps(to_plain(lease), sort_keys=True)))
+    host.tasks.register(task_name(lease.setting), definition(lease))
+
+
+def end(host: Host, setting: str) -> None:
+    """Delete the task of a lease, then its record. The value is put back before."""
+    host.tasks.delete(task_name(setting))
+    host.registry.delete_value(LEASES, setting)

@@ -1,0 +1,85 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Leases: weakenings that end by themselves, and how one stands. PRIVATE to the collection."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+Standing = t.Literal["running", "lost", "overdue", "superseded", "ended"]
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A weakened setting and how it ends.
+
+    Attributes:
+        setting: id of the setting; a host has at most one lease for each.
+        weakened: the numbers that are ours: the end changes nothing else.
+        restores: the number that the end writes; None deletes the value, which was absent.
+        lasts: for how long it was granted, in seconds.
+        until: when it ends by the host's clock, ISO 8601 in UTC to the second.
+    """
+
+    setting: str
+    weakened: tuple[int, ...]
+    restores: int | None
+    lasts: int
+    until: str
+
+    @property
+    def ends(self) -> datetime:
+        return datetime.fromisoformat(self.until.replace("Z", "+00:00"))
+
+
+def until(now: str, lasts: int) -> str:
+    """When a lease ends that is granted now; the Task Scheduler knows no fractions of a second."""
+    ends = datetime.fromisoformat(now).astimezone(timezone.utc) + timedelta(seconds=lasts)
+    return f"{ends:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@dataclass(frozen=True)
+class LeaseState:
+    """A lease as it was found on a host.
+
+    Attributes:
+        armed: whether the task that ends it is registered as we registered it.
+        number: what the setting has locally now; None when it is absent or no number.
+        now: the host's clock then, ISO 8601 with offset.
+    """
+
+    lease: Lease
+    armed: bool
+    number: int | None
+    now: str
+
+    @property
+    def weak(self) -> bool:
+        """Whether the setting still has what the lease gave it."""
+        return self.number in self.lease.weakened
+
+    @property
+    def over(self) -> bool:
+        return datetime.fromisoformat(self.now) >= self.lease.ends
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands.
+
+        C(running); C(overdue): weak, and its task should have ended it; C(lost): weak, and no task ends it;
+        C(superseded): somebody has set another value, which the task will leave; C(ended).
+        """
+        if not self.weak:
+            return "superseded" if self.armed else "ended"
+        if not self.armed:
+            return "lost"
+        return "overdue" if self.over else "running"
+
+
+def running(states: t.Iterable[LeaseState] | None) -> tuple[LeaseState, ...]:
+    """Those that weaken the host and that the host will end."""
+    return tuple(state for state in states or () if state.standing in ("running", "overdue"))
