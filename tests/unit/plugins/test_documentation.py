@@ -147,3 +147,36 @@ def test_verdicts_are_explained(name):
 
 def test_the_report_knows_every_verdict():
     assert set(REPORTED) == set(VERDICTS)
+
+
+ROLES = sorted((Path(__file__).parents[3] / "roles").iterdir())
+
+
+def role_file(role, path):
+    return yaml.safe_load((role / path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_roles_defaults_are_those_that_it_documents(role):
+    options = role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    documented = {name: option["default"] for name, option in options.items() if "default" in option}
+    assert role_file(role, "defaults/main.yml") == documented
+    assert all(name.startswith(f"{role.name}_") for name in options)
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_roles_readme_has_each_variable(role):
+    options = role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    text = (role / "README.md").read_text(encoding="utf-8")
+    assert [name for name in options if f"`{name}`" not in text] == []
+
+
+def test_the_remediate_role_uses_every_remedy():
+    role = next(role for role in ROLES if role.name == "rdp_remediate")
+    assert role_file(role, "defaults/main.yml")["rdp_remediate_remedies"] == list(REMEDIES)
+
+
+def test_every_verdict_can_be_accepted():
+    role = next(role for role in ROLES if role.name == "rdp_remediate")
+    options = role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert set(options["rdp_remediate_accept_verdicts"]["choices"]) == set(VERDICTS)
