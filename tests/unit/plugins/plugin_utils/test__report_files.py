@@ -67,6 +67,14 @@ def test_a_failed_write_leaves_the_old_report_whole(tmp_path, monkeypatch):
     assert names(tmp_path) == ["a"]
 
 
+def test_a_reader_sees_the_old_report_or_the_new_one_whole(tmp_path):
+    write(tmp_path, [host("a")], ["json"])
+    with (tmp_path / "report.json").open(encoding="utf-8") as old:
+        write(tmp_path, [host("b")], ["json"])
+        assert [known["host"] for known in json.load(old)["hosts"]] == ["a"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".report.lock", "report.json"]
+
+
 @pytest.mark.parametrize("text", ["not json", '{"schema": 2, "hosts": []}', "[]", '{"schema": 1}'])
 def test_a_file_that_is_no_report_is_kept(tmp_path, text):
     (tmp_path / "report.json").write_text(text, encoding="utf-8")
