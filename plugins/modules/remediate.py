@@ -32,12 +32,14 @@ options:
       - remote_desktop
       - firewall
       - transport
+      - connection_limit
       - security_layer
       - nla
     default:
       - remote_desktop
       - firewall
       - transport
+      - connection_limit
       - security_layer
       - nla
   exclude:
@@ -49,6 +51,7 @@ options:
       - remote_desktop
       - firewall
       - transport
+      - connection_limit
       - security_layer
       - nla
     default: []

@@ -33,7 +33,7 @@ from ._remedies import REMEDIES, Options
 UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
 """What the probe cannot see: read also where the handshake passes."""
 
-_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport"}
+_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
 """What cannot keep the probe's handshake from passing."""
 
 SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _BESIDE_THE_HANDSHAKE)
@@ -98,6 +98,21 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
         observation = observe(host, ("identity", "services", "settings", "leases"), _unseen(facts), probe, since)
     else:
         observation = observe(host, _areas(facts, full), SEEN_SETTINGS, probe, since)
+    if Facts(observation).sessions:
+        observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
+    return _prepared(host, Standing(observation, diagnose(observation)))
+
+
+def _prepared(host: Host, standing: Standing) -> Standing:
+    """With all that the cures of the direct findings decide on; read only now, since most hosts need none of it."""
+    seen = standing.observation
+    remedies = [REMEDIES[cure.remedy] for found in direct(standing.findings) for cure in CAUSES[found.id].cures]
+    settings = {name for remedy in remedies for name in remedy.settings} - set(seen.settings)
+    areas = {area for remedy in remedies for area in remedy.areas if getattr(seen, area) is None} - set(seen.unread)
+    if not settings and not areas:
+        return standing
+    wanted = areas | ({"settings"} if settings else set())
+    observation = observe(host, wanted, tuple(sorted(settings)), seen.probe, base=seen)
     return Standing(observation, diagnose(observation))
 
 
@@ -107,11 +122,10 @@ def _unseen(facts: Facts) -> tuple[str, ...]:
 
 
 def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
-    """All that can explain the stage that failed; a firewall cannot once TCP opened, and no events tell of TCP."""
-    if full or not facts.probed:
+    """All that can explain the stage that failed; a firewall cannot once TCP opened."""
+    if full or not facts.probed or facts.failed_stage in ("name", "tcp"):
         return AREAS
-    skipped = "events" if facts.failed_stage in ("name", "tcp") else "firewall"
-    return tuple(area for area in AREAS if area != skipped)
+    return tuple(area for area in AREAS if area != "firewall")
 
 
 def look_again(job: Job, standing: Standing, done: Done) -> Standing:
@@ -119,7 +133,7 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     touched = tuple(name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes))
     areas = tuple(dict.fromkeys(_AREA_OF[change.kind] for change in done.changes))
     fresh = observe(job.host, areas, touched, done.proof or standing.observation.probe, 0, base=standing.observation)
-    return Standing(fresh, diagnose(fresh))
+    return _prepared(job.host, Standing(fresh, diagnose(fresh)))
 
 
 _AREA_OF = {

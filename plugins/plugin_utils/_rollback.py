@@ -169,7 +169,8 @@ def _close(run: Run, target: Target) -> None:
 def _settle(job: Job, result: Undoing) -> None:
     """Restart where the listener would go on as before. A host that is unreachable again is as it was: no reason."""
     back = result.changes()
-    result.proof = job.prober.look(job.host.listener_port)
+    prober = job.prober.watching(back)
+    result.proof = prober.look(job.host.listener_port)
     stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
     if stopped or not (any(change.restart for change in back) or shows(back, result.proof) is False):
         return
@@ -179,4 +180,4 @@ def _settle(job: Job, result: Undoing) -> None:
     if why:
         result.waiting["restart"] = why
     else:
-        result.proof = job.prober.look(job.host.listener_port)
+        result.proof = prober.look(job.host.listener_port)

@@ -73,7 +73,7 @@ def prober(simulated: SimulatedHost) -> Prober:
 
     def handshake(options: ProbeOptions) -> dict[str, t.Any]:
         simulated.clock.run_due()
-        return probe_result(probe_view(simulated.windows, options.port))
+        return probe_result(probe_view(simulated.windows, options.port), options.udp)
 
     return Prober("127.0.0.1", sleep=simulated.clock.advance, handshake=handshake)
 
@@ -109,8 +109,8 @@ _FAILURES = {
 }
 
 
-def probe_result(view: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A result in the shape of probe_info."""
+def probe_result(view: Mapping[str, t.Any], udp: bool = False) -> dict[str, t.Any]:
+    """A result in the shape of probe_info; udp is whether a packet was sent over it."""
     stages = _Stages(view)
     return {
         "host": "127.0.0.1",
@@ -120,7 +120,7 @@ def probe_result(view: Mapping[str, t.Any]) -> dict[str, t.Any]:
         "x224": stages.x224(),
         "tls": {"verdict": stages.tls, "alert": None},
         "ntlm": {"verdict": stages.ntlm},
-        "udp": {"verdict": "skipped"},
+        "udp": {"verdict": ("answers" if view["udp"] else "silent") if udp else "skipped"},
         "stage": stages.failed or "complete",
         "passed": stages.failed is None,
         "summary": f"simulated: {stages.failed or 'complete'}",

@@ -36,12 +36,18 @@ class Event:
 
 
 def recent(
-    client: CimClient, source: str, ids: Iterable[int], since: datetime, *, log: str = "System", limit: int = 50
+    client: CimClient,
+    sources: Iterable[str],
+    ids: Iterable[int],
+    since: datetime,
+    *,
+    log: str = "System",
+    limit: int = 50,
 ) -> list[Event]:
-    """Return the events of a source with one of the ids since a time by the host's clock, newest first."""
+    """Return the events of these sources with one of the ids since a time by the host's clock, newest first."""
     wanted = wql.all_of(
         wql.compare("Logfile", log),
-        wql.compare("SourceName", source),
+        wql.any_of("SourceName", sources),
         wql.any_of("EventCode", ids),
         wql.compare("TimeGenerated", since, ">="),
     )

@@ -10,7 +10,9 @@ FWP/wmi/nettcpipprov).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
@@ -21,7 +23,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
 
 LISTEN, ESTABLISHED = 2, 5
-_TCP = ("LocalAddress", "LocalPort", "OwningProcess", "State")
+_TCP = ("LocalAddress", "LocalPort", "OwningProcess", "RemoteAddress", "State")
 _UDP = ("LocalAddress", "LocalPort", "OwningProcess")
 
 
@@ -36,10 +38,11 @@ class Socket:
 
 @dataclass(frozen=True)
 class PortUse:
-    """What TCP does on a port: its listeners, and the number of established connections."""
+    """What TCP does on a port: its listeners, and its established connections, in all and by remote address."""
 
     listeners: tuple[Socket, ...]
     established: int
+    peers: Mapping[str, int] = field(default_factory=dict)
 
 
 def port_use(client: CimClient, port: int) -> PortUse:
@@ -47,7 +50,8 @@ def port_use(client: CimClient, port: int) -> PortUse:
     wanted = wql.all_of(wql.compare("LocalPort", port), wql.any_of("State", (LISTEN, ESTABLISHED)))
     found = client.query(MSFT_NET_TCP_CONNECTION, wanted, _TCP)
     listening = tuple(_socket(item) for item in found if item.number("State") == LISTEN)
-    return PortUse(listening, sum(item.number("State") == ESTABLISHED for item in found))
+    peers = Counter(item.text("RemoteAddress") for item in found if item.number("State") == ESTABLISHED)
+    return PortUse(listening, peers.total(), dict(peers))
 
 
 def listeners(client: CimClient, port: int) -> tuple[Socket, ...]:

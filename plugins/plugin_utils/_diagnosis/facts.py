@@ -58,6 +58,11 @@ class Facts:
         probe = self.observation.probe or {}
         return str((probe.get(stage) or {}).get("verdict", "skipped"))
 
+    @property
+    def udp_silent(self) -> bool:
+        """Whether the probe sent a UDP packet that nobody answered; silence is a hint and no proof."""
+        return self.probe_verdict("udp") in ("silent", "unreachable")
+
     def negotiation_failure(self, asked: int) -> int | None:
         """The RDP_NEG_FAILURE code that answered a request for these protocols, if any."""
         probe = self.observation.probe or {}
@@ -100,6 +105,12 @@ class Facts:
 
     def service(self, name: str) -> ServiceState | None:
         return (self.observation.services or {}).get(name)
+
+    @property
+    def sessions(self) -> int:
+        """Users' sessions as TermService counts them, the disconnected ones included."""
+        service = self.service("TermService")
+        return (service.total_sessions if service else None) or 0
 
     def events(self, source: str, *ids: int) -> tuple[EventRecord, ...]:
         return tuple(e for e in self.observation.events or () if e.source.lower() == source.lower() and e.id in ids)

@@ -97,6 +97,8 @@ def _finding(cause: Cause, facts: Facts, evidence: tuple[Evidence, ...]) -> Find
 
 
 def _relation(cause: Cause, facts: Facts) -> Relation:
+    if cause.contributes:
+        return "contributing"
     if not facts.probed or cause.stage == "session":
         return "direct"
     if facts.failed_stage is None:
@@ -107,6 +109,8 @@ def _relation(cause: Cause, facts: Facts) -> Relation:
 def _confidence(cause: Cause, facts: Facts, relation: Relation) -> Confidence:
     if relation == "unrelated":
         return "high"
+    if relation == "contributing":
+        return "low"
     if cause.stage in {"session", facts.failed_stage}:
         return "high" if cause.certain else "medium"
     return "medium" if cause.certain else "low"

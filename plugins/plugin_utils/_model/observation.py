@@ -151,11 +151,12 @@ class FirewallState:
 
 @dataclass(frozen=True)
 class ListenerState:
-    """Who listens on the RDP port. process_ids is empty when nobody does."""
+    """Who listens on the RDP port, nobody where process_ids is empty; peers counts connections by remote address."""
 
     port: int
     process_ids: tuple[int, ...]
     established: int = 0
+    peers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,9 @@ GPO_ROOT = (
     r"\Remote Desktop Session Host"
 )
 
+UNLIMITED = 0xFFFFFFFF
+"""A number of sessions that stands for no limit."""
+
 Decider = t.Literal["policy", "local", "default"]
 
 
@@ -232,6 +235,34 @@ _CATALOGUE = (
         {1: "low", 2: "client_compatible", 3: "high", 4: "fips"},
         Policy("MinEncryptionLevel", "Set client connection encryption level", "Security"),
         rules=(Rule(_CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
+    ),
+    Setting(
+        "transport",
+        LISTENER,
+        "SelectTransport",
+        "whether sessions may use UDP beside TCP",
+        2,
+        "unsettled",
+        {0: "both", 1: "tcp_only", 2: "either"},
+        Policy("SelectTransport", "Select RDP transport protocols", "Connections"),
+    ),
+    Setting(
+        "session_limit",
+        LISTENER,
+        "MaxInstanceCount",
+        "how many sessions the listener takes; 999999 and above is no limit",
+        UNLIMITED,
+        "at_once",
+        policy=Policy("MaxInstanceCount", "Limit number of connections", "Connections"),
+    ),
+    Setting(
+        "pending_connections",
+        TERMINAL_SERVER,
+        "MaxOutstandingConnections",
+        "how many connections may be in negotiation before the listener stops taking new ones (event 1006); what "
+        "Windows does without the value is not documented",
+        None,
+        "service_restart",
     ),
     _SESSION_LIMIT,
 )

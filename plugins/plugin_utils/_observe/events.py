@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reader: Schannel's errors, which tell why a TLS handshake was dropped. PRIVATE to the collection.
+"""Reader: what tells why a handshake was dropped or the listener stopped. PRIVATE to the collection.
 
 36870: the private key of a server credential cannot be accessed; 36871: a credential cannot be created; 36874: no
 cipher suite in common. Any TLS server on the host writes them, so they count only around a probe of ours whose TLS
-failed.
+failed. RemoteConnectionManager's 1006 tells of too many incomplete connections, after which the listener takes no new
+ones.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from .._cim.events import recent
 from .._model.observation import EventRecord
 from ._request import Request
 
-SCHANNEL = (36870, 36871, 36874)
+SOURCES = {
+    "Schannel": (36870, 36871, 36874),
+    "Microsoft-Windows-TerminalServices-RemoteConnectionManager": (1006,),
+}
+"""Ids that are read, by provider; no other of these providers has one of another's."""
 
 
 def read(request: Request) -> tuple[EventRecord, ...]:
     since = request.host.now() - timedelta(seconds=request.since)
-    found = recent(request.host.cim, "Schannel", SCHANNEL, since, limit=20)
+    ids = [number for numbers in SOURCES.values() for number in numbers]
+    found = recent(request.host.cim, SOURCES, ids, since, limit=20)
     return tuple(
         EventRecord(event.source, event.id, event.time.isoformat() if event.time else "", event.strings)
         for event in found

@@ -14,4 +14,4 @@ def read(request: Request) -> ListenerState:
     use = request.host.port_use()
     owners = tuple(sorted({socket.process_id for socket in use.listeners}))
     port = use.listeners[0].port if use.listeners else request.host.listener_port()
-    return ListenerState(port, owners, use.established)
+    return ListenerState(port, owners, use.established, use.peers)

@@ -34,6 +34,7 @@ class Cause:
         stage: the stage of a connection that it breaks (facts.STAGES).
         shows: the evidence for it in an observation; empty when there is none.
         certain: whether that evidence alone proves it; else it is likely only while its stage is what fails.
+        contributes: whether its evidence is a hint that never explains a failure alone.
         hides: whether it keeps the probe from seeing later stages, so that more may be wrong behind it.
         by_hand: what to do where no remedy exists or policy holds it.
     """
@@ -47,6 +48,7 @@ class Cause:
     cures: tuple[Cure, ...] = ()
     risk: Risk = "low"
     certain: bool = True
+    contributes: bool = False
     by_hand: str = ""
     sources: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ..facts import Evidence, Facts
-from ._base import ENABLE, LISTENS, REPAIR, SUPPORT, Cause, Shown, by_policy, disabled_service, local
+from ._base import ENABLE, LISTENS, REPAIR, SUPPORT, Cause, Cure, Shown, by_policy, disabled_service, local
 
 
 def _deny_missing(facts: Facts) -> Shown:
@@ -35,6 +35,20 @@ def _port_taken(facts: Facts) -> Shown:
         owners = list(facts.observation.listener.process_ids)
         return (Evidence(f"owner of TCP port {facts.port}", t.cast(t.Any, owners), "MSFT_NetTCPConnection"),)
     return ()
+
+
+MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+
+
+def _flood(facts: Facts) -> Shown:
+    service, events = facts.service("TermService"), facts.events(MANAGER, 1006)
+    stopped = facts.listening is False and facts.number("deny_connections") == 0
+    if not events or not stopped or service is None or service.state != "Running":
+        return ()
+    return (
+        Evidence(f"{MANAGER} 1006", len(events), "Win32_NTLogEvent"),
+        Evidence(f"TCP port {facts.port}", "no listener while TermService runs", "MSFT_NetTCPConnection"),
+    )
 
 
 CAUSES = (
@@ -131,6 +145,18 @@ CAUSES = (
         LISTENS,
         by_hand="Set LanAdapter of RDP-Tcp to 0 and restart TermService.",
         sources=(SUPPORT,),
+    ),
+    Cause(
+        "connection_flood",
+        "the listener stopped under a flood of connections that never finished negotiating",
+        "tcp",
+        "critical",
+        _flood,
+        LISTENS,
+        (Cure("connection_limit", {"pending": 10000}),),
+        "medium",
+        by_hand="Keep the flood's sources away at the edge; a higher limit only gains time.",
+        sources=("https://learn.microsoft.com/troubleshoot/windows-server/remote/troubleshoot-rdp-general-error",),
     ),
     Cause(
         "port_taken",

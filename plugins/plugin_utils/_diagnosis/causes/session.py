@@ -6,7 +6,25 @@
 
 from __future__ import annotations
 
-from ._base import ENABLE, SUPPORT, Cause, Cure, disabled_service, local
+from ..facts import Evidence, Facts
+from ._base import ENABLE, SUPPORT, Cause, Cure, Shown, disabled_service, local
+
+TRANSPORT = "https://learn.microsoft.com/windows/client-management/mdm/policy-csp-admx-terminalserver"
+
+
+def _session_limit(facts: Facts) -> Shown:
+    limit = facts.number("session_limit")
+    if limit is None or facts.sessions < max(limit, 1):
+        return ()
+    counted = Evidence("sessions, the disconnected ones included", facts.sessions, "Win32_TerminalService")
+    return (counted, facts.stored("session_limit"))
+
+
+def _udp_unanswered(facts: Facts) -> Shown:
+    if not facts.udp_silent or facts.number("transport") not in (0, 2):
+        return ()
+    return (facts.seen("udp"), facts.stored("transport"))
+
 
 CAUSES = (
     Cause(
@@ -48,5 +66,28 @@ CAUSES = (
         "host_info: drain_mode is 0",
         (Cure("remote_desktop", {"state": "enabled", "drain": "off"}),),
         sources=(SUPPORT,),
+    ),
+    Cause(
+        "session_limit",
+        "the listener has as many sessions as it may, so it takes no new ones",
+        "session",
+        "high",
+        _session_limit,
+        "host_info: fewer sessions than session_limit",
+        by_hand="Log off sessions that nobody needs; a limit that is a mistake is raised by connection_limit.",
+        sources=(SUPPORT,),
+    ),
+    Cause(
+        "udp_path_silent",
+        "UDP is allowed and the path may not carry it, which shows as sessions that freeze or end soon after logon",
+        "session",
+        "low",
+        _udp_unanswered,
+        "sessions hold with TCP alone",
+        (Cure("transport", {"mode": "tcp_only"}),),
+        certain=False,
+        contributes=True,
+        by_hand="Where sessions drop soon after logon, try TCP alone; else let UDP through to the listener's port.",
+        sources=(TRANSPORT,),
     ),
 )

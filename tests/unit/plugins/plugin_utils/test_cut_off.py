@@ -108,6 +108,8 @@ def test_a_roll_back_that_is_cut_off_goes_on(name: str) -> None:
     wanted: dict[str, t.Any] = {
         "remote_desktop": {"drain": "on", "logons": "refused"},
         "firewall": {"remote_addresses": ["10.0.0.0/8"]},
+        "transport": {"mode": "tcp_only"},
+        "connection_limit": {"pending": 5000, "sessions": 25},
         "security_layer": {"encryption": "fips"},
     }[name]
     options = {**defaults(REMEDIES[name].options), **wanted}

@@ -32,7 +32,7 @@ def test_the_query_is_bounded_by_log_source_id_and_time(wire: Wire, client: CimC
         " from Win32_NTLogEvent where Logfile='System' and SourceName='Schannel'"
         " and (EventCode=36870 or EventCode=36871) and TimeGenerated>='20261122090000.000000+000'"
     )
-    newest, older = events.recent(client, "Schannel", [36870, 36871], SINCE)
+    newest, older = events.recent(client, ["Schannel"], [36870, 36871], SINCE)
     assert newest == events.Event(
         source="Schannel",
         id=36870,
@@ -49,10 +49,10 @@ def test_the_number_is_bounded_and_the_rest_released(wire: Wire, client: CimClie
     wire.on("Enumerate", enumerated(event(1), context="uuid:1", ended=False))
     wire.on("Pull", pulled(event(2), event(3), context="uuid:2", ended=False))
     wire.on("Release", "")
-    assert len(events.recent(client, "Schannel", [36870], SINCE, limit=2)) == 2
+    assert len(events.recent(client, ["Schannel"], [36870], SINCE, limit=2)) == 2
 
 
 def test_a_message_that_windows_cannot_format(wire: Wire, client: CimClient) -> None:
     nil = '<Message xsi:nil="true"/>'
     wire.on("Enumerate", enumerated(event(1, nil)))
-    assert events.recent(client, "Schannel", [36870], SINCE)[0].message == ""
+    assert events.recent(client, ["Schannel"], [36870], SINCE)[0].message == ""

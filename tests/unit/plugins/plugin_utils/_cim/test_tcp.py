@@ -16,7 +16,7 @@ from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scr
 def connection(address: str, state: int, process: int = 77) -> str:
     return fragment(
         f"<LocalAddress>{address}</LocalAddress><LocalPort>3389</LocalPort>"
-        f"<OwningProcess>{process}</OwningProcess><State>{state}</State>"
+        f"<OwningProcess>{process}</OwningProcess><RemoteAddress>192.0.2.7</RemoteAddress><State>{state}</State>"
     )
 
 
@@ -25,10 +25,11 @@ def test_listeners_and_connections_in_one_query(wire: Wire, client: CimClient) -
         "Enumerate",
         enumerated(connection("::", 2), connection("10.0.0.1", 5), connection("0.0.0.0", 2), connection("10.0.0.1", 5)),
     ).expect(
-        wql="select LocalAddress,LocalPort,OwningProcess,State from MSFT_NetTCPConnection"
+        wql="select LocalAddress,LocalPort,OwningProcess,RemoteAddress,State from MSFT_NetTCPConnection"
         " where LocalPort=3389 and (State=2 or State=5)"
     )
-    assert tcp.port_use(client, 3389) == tcp.PortUse((tcp.Socket("::", 3389, 77), tcp.Socket("0.0.0.0", 3389, 77)), 2)
+    sockets = (tcp.Socket("::", 3389, 77), tcp.Socket("0.0.0.0", 3389, 77))
+    assert tcp.port_use(client, 3389) == tcp.PortUse(sockets, 2, {"192.0.2.7": 2})
 
 
 def test_nobody_listens(wire: Wire, client: CimClient) -> None:

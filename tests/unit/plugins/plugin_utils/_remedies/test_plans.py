@@ -21,8 +21,11 @@ from hypothesis import strategies as st
 
 from tests.support.observations import observations, options_of
 
-NAMES = sorted({"remote_desktop", "firewall", "security_layer"})
+NAMES = sorted({"remote_desktop", "firewall", "transport", "connection_limit", "security_layer"})
 cases = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), observations(), options_of(name)))
+ASKING: dict[str, dict[str, t.Any]] = {"connection_limit": {"pending": 5000}}
+"""Options without which a remedy wants nothing."""
+
 Case = tuple[str, Observation, dict[str, t.Any]]
 
 
@@ -106,7 +109,8 @@ def test_the_layer_is_never_weakened_and_tls_never_required_without_proof(observ
 @pytest.mark.parametrize("name", NAMES)
 def test_what_could_not_be_read_is_left_alone_and_said(name: str) -> None:
     empty = Observation("2026-01-01T00:00:00+00:00", unread={area: "access denied" for area in REMEDIES[name].areas})
-    plan = REMEDIES[name].plan(empty, {**{key: spec.get("default") for key, spec in REMEDIES[name].options.items()}})
+    options = {key: spec.get("default") for key, spec in REMEDIES[name].options.items()}
+    plan = REMEDIES[name].plan(empty, {**options, **ASKING.get(name, {})})
     assert plan.changes == ()
     assert any("access denied" in refusal.message for refusal in plan.refused)
     assert unreadable("x").state == "unreadable"
