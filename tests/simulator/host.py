@@ -17,7 +17,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from tests.simulator.breakages import break_host
@@ -33,6 +33,7 @@ from tests.simulator.windows.editions import EDITIONS
 from tests.simulator.windows.machine import Account, build_machine
 from tests.simulator.windows.security import ADMINISTRATORS
 from tests.simulator.windows.system import Windows
+from tests.simulator.windows.tenants import mint_after_rename
 from tests.simulator.wsman.engine import Engine
 from tests.simulator.wsman.provider import Caller, CommandResult, FaultPlan, Operation, Provider
 from tests.simulator.wsman.schema import SchemaSet
@@ -89,6 +90,7 @@ class SimulatedHost:
         machine = build_machine(where.name, seed, where.password)
         windows = Windows(EDITIONS[version], language_of(odd, language), machine, where.clock, settled)
         windows.install()
+        windows.files.moved.append(partial(mint_after_rename, windows))
         host = cls(windows, settled, where.winrm)
         for trait in odd:
             apply_trait(windows, trait)

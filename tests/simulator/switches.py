@@ -45,6 +45,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
         ("bounded", "always"),
     ),
     "edr_removes_tasks": Switch("a security product removes tasks registered to run as SYSTEM", (False, True)),
+    "keys_minted_in_gap": Switch("services make new keys seconds after MachineKeys was renamed", YES_NO),
     "icacls_file_has_mark": Switch("the file that icacls /save writes begins with a byte order mark", YES_NO),
 }
 SWITCHES: Mapping[str, Switch] = {**HOST_SWITCHES, **WIRE_SWITCHES}

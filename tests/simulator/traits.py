@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tests.simulator.breakages import CUSTOM_PORT
-from tests.simulator.windows.certificates import LISTENER, POLICY
+from tests.simulator.windows import tenants
+from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
+from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.policy import PolicyObject, PolicyValue
 from tests.simulator.windows.registry import Type
+from tests.simulator.windows.services import Service
 from tests.simulator.windows.system import Windows
 
 SHELL_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WinRM\Service\WinRS"
@@ -104,6 +108,36 @@ def _stop_hangs(windows: Windows) -> None:
     windows.services["TermService"].hangs_on_stop = True
 
 
+def _template(windows: Windows) -> None:
+    certificate = windows.certificates.add(windows.machine.dns_name, Request(key=6))
+    windows.registry.put(WINSTATIONS, "TemplateCertificate", Type.BINARY, bytes.fromhex(certificate.thumbprint))
+    value = PolicyValue(POLICY, "CertTemplateName", Type.SZ, "RemoteDesktopComputer")
+    windows.policy.link(PolicyObject("{7E39B1A7-0000-4000-8000-000000000001}", "RDP certificates", (value,)))
+
+
+def _broker(windows: Windows) -> None:
+    windows.services.add(Service("Tssdis", "", 2, r"NT AUTHORITY\NetworkService", r"C:\Windows\System32\tssdis.exe"))
+    windows.services.force_running("Tssdis")
+    windows.registry.put_dword(r"HKLM\SYSTEM\CurrentControlSet\Services\Tssdis\Parameters", "Installed", 1)
+    windows.certificates.pin(windows.certificates.add("broker.corp.example", Request(key=6)))
+
+
+def _good_pin(windows: Windows) -> None:
+    windows.certificates.pin(windows.certificates.add("rdp.corp.example", Request(key=6)))
+
+
+def _key_folder_in_use(windows: Windows) -> None:
+    windows.files.held.add(MACHINE_KEYS.lower())
+
+
+def _on_battery(windows: Windows) -> None:
+    windows.on_battery = True
+
+
+def _east(windows: Windows) -> None:
+    windows.zone = timedelta(hours=9)
+
+
 def _nothing(windows: Windows) -> None:
     """The language is chosen when the host is installed."""
 
@@ -121,6 +155,17 @@ TRAITS: Mapping[str, Trait] = {
         LISTENER, "CitrixBackupRdpTcpLoadableProtocolObject", Type.SZ, "{5828227c-20cf-4408-b73f-73ab70b8849f}")),
     "domain_member": Trait("is a member of a domain", _domain_member),
     "many_sessions": Trait("has twelve sessions, four of them disconnected", _many_sessions),
+    "iis_keys": Trait("a web server keeps six keys and a site's certificate in MachineKeys", tenants.iis),
+    "winrm_https": Trait("WinRM also listens on HTTPS, with a key in MachineKeys", tenants.winrm_https),
+    "sql_server": Trait("a SQL Server keeps its certificate's key in MachineKeys", tenants.sql_server),
+    "federation": Trait("a federation server keeps its certificate's key in MachineKeys", tenants.federation),
+    "azure_agent": Trait("an Azure machine: guest agent with a key in MachineKeys", tenants.azure_agent),
+    "certificate_template": Trait("policy names a certificate template; its certificate is bound", _template),
+    "connection_broker": Trait("has the Connection Broker role; its certificate is pinned", _broker),
+    "pinned_certificate": Trait("the listener is tied to a good certificate of the machine store", _good_pin),
+    "machine_keys_in_use": Trait("a process holds the key folder open until the next boot", _key_folder_in_use),
+    "on_battery": Trait("runs on battery", _on_battery),
+    "time_zone_east": Trait("its local time is nine hours ahead of UTC", _east),
     "german": Trait("a German build", _nothing),
     "japanese": Trait("a Japanese build", _nothing),
     "schannel_noise": Trait("Schannel 36870 every 30 s from another server on the host", _noise),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 
 from tests.simulator.providers.base import HostProvider, number, require_administrator, text
 from tests.simulator.windows.cmd import CommandShell
@@ -33,7 +33,8 @@ class OperatingSystem(HostProvider):
             "Version": edition.version, "BuildNumber": str(edition.build), "ProductType": edition.product_type,
             "OperatingSystemSKU": edition.sku, "OSArchitecture": "64-bit", "OSLanguage": LCID[windows.language],
             "MUILanguages": [CULTURE[windows.language]], "CSName": windows.machine.computer_name,
-            "LastBootUpTime": windows.booted, "LocalDateTime": windows.clock.now(),
+            "LastBootUpTime": windows.booted.astimezone(timezone(windows.zone)),
+            "LocalDateTime": windows.clock.now().astimezone(timezone(windows.zone)),
             "InstallDate": datetime(2025, 3, 4, 10, 0, tzinfo=windows.clock.now().tzinfo), "SystemDrive": "C:",
             "SystemDirectory": SYSTEM_32, "WindowsDirectory": r"C:\Windows",
         })  # fmt: skip
@@ -74,7 +75,8 @@ class ComputerSystem(HostProvider):
             "Workgroup": None if member else "WORKGROUP",
             "DomainRole": (3 if member else 2) if server else int(member), "Manufacturer": "VMware, Inc.",
             "Model": "VMware20,1", "Roles": ["LM_Workstation", "LM_Server", "NT"], "TotalPhysicalMemory": 8589398016,
-            "UserName": None, "CurrentTimeZone": 0, "SystemType": "x64-based PC",
+            "UserName": None, "SystemType": "x64-based PC",
+            "CurrentTimeZone": int(self.windows.zone.total_seconds()) // 60,
         })  # fmt: skip
 
 

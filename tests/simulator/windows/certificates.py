@@ -38,13 +38,16 @@ WINSTATIONS = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStation
 LISTENER = WINSTATIONS + r"\RDP-Tcp"
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
 CONTAINER = "TSSecKeySet1"
-CONTAINER_FILE = "f686aace6942fb7f7ceb231212eef4a4"
 LEGACY_PROVIDER = "Microsoft Enhanced Cryptographic Provider v1.0"
 KEY_FILE_2016 = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)(A;;FR;;;BA)"
 KEY_FILE_2019 = (
     "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)(A;;FA;;;S-1-5-80-4022436659-1090538466-1613889075-870485073-3428993833)"
 )
 VALIDITY = timedelta(days=183)
+
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+CNG_PROVIDER = "Microsoft Software Key Storage Provider"
+MACHINE_GUID = r"HKLM\SOFTWARE\Microsoft\Cryptography"
 
 PROP_KEY_PROV_INFO, PROP_SHA1, PROP_CERTIFICATE = 2, 3, 32
 
@@ -91,6 +94,15 @@ class StoredCertificate:
         return cls(records[PROP_CERTIFICATE], _text(info[name:]), _text(info[provider:]), kind)
 
 
+def container_file(container: str) -> str:
+    """First part of a key file's name: MD5 of the container's name in lower case with its NUL, as four numbers.
+
+    The files of TSSecKeySet1 (f686aace…) and iisConfigurationKey (6de9cb26…) bear it out.
+    """
+    digest = hashlib.md5(container.lower().encode() + b"\0", usedforsecurity=False).digest()
+    return "".join(f"{number:08x}" for number in struct.unpack("<IIII", digest))
+
+
 def _records(blob: bytes) -> dict[int, bytes]:
     found, position = {}, 0
     while position + 12 <= len(blob):
@@ -105,8 +117,10 @@ def _text(data: bytes) -> str:
 
 
 @lru_cache(maxsize=4096)
-def self_signed(common_name: str, key_index: int, start: datetime, end: datetime) -> bytes:
-    """DER of a certificate as Windows makes it for its listener: SHA-256, server authentication."""
+def self_signed(
+    common_name: str, key_index: int, start: datetime, end: datetime, usage: x509.ObjectIdentifier = SERVER
+) -> bytes:
+    """DER of a certificate as Windows makes it for its listener: SHA-256, one extended key usage."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     key = private_key(key_index)
     builder = (
@@ -117,9 +131,22 @@ def self_signed(common_name: str, key_index: int, start: datetime, end: datetime
         .serial_number(int.from_bytes(hashlib.sha256(f"{common_name}{start}{key_index}".encode()).digest()[:15], "big"))
         .not_valid_before(start)
         .not_valid_after(end)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     )
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A certificate to be: ``key`` of the pool, its file's descriptor (empty: no file), usage and time."""
+
+    key: int = 0
+    sddl: str = KEY_FILE_2019
+    container: str = ""
+    cng: bool = False
+    usage: x509.ObjectIdentifier = SERVER
+    start: datetime | None = None
+    validity: timedelta = timedelta(days=365)
 
 
 class ListenerCertificates:
@@ -141,7 +168,12 @@ class ListenerCertificates:
     @property
     def key_file(self) -> str:
         """Path of the listener's own key file."""
-        return f"{MACHINE_KEYS}\\{CONTAINER_FILE}_{self._machine.guid}"
+        return self.path_of(CONTAINER)
+
+    def path_of(self, container: str, folder: str = MACHINE_KEYS) -> str:
+        """Path of a container's key file: it ends with what the registry says is the MachineGuid."""
+        guid = self._registry.get(MACHINE_GUID, "MachineGuid", self._machine.guid)
+        return f"{folder}\\{container_file(container)}_{guid}"
 
     @property
     def key_file_sddl(self) -> str:
@@ -149,10 +181,7 @@ class ListenerCertificates:
 
     def file_of(self, certificate: StoredCertificate) -> str:
         """Path of the key file of a certificate."""
-        if certificate.container == CONTAINER:
-            return self.key_file
-        folder = MACHINE_KEYS if certificate.provider_type else CNG_KEYS
-        return f"{folder}\\{certificate.container}"
+        return self.path_of(certificate.container, MACHINE_KEYS if certificate.provider_type else CNG_KEYS)
 
     def in_store(self, store: str, thumbprint: str) -> StoredCertificate | None:
         blob = self._registry.get(f"{STORES}\\{store}\\Certificates\\{thumbprint}", "Blob")
@@ -163,15 +192,23 @@ class ListenerCertificates:
         value = self._registry.get(LISTENER, "SSLCertificateSHA1Hash")
         return value.hex().upper() if isinstance(value, bytes) and value else ""
 
+    def by_template(self) -> StoredCertificate | None:
+        """The certificate that was enrolled by the template which policy names, if that came about."""
+        value = self._registry.get(WINSTATIONS, "TemplateCertificate")
+        if not self._registry.get(POLICY, "CertTemplateName") or not isinstance(value, bytes):
+            return None
+        return self.in_store(MY, value.hex().upper())
+
     def own(self) -> StoredCertificate | None:
         """The self-signed certificate that Windows made for the listener."""
         value = self._registry.get(WINSTATIONS, "SelfSignedCertificate")
         return self.in_store(REMOTE_DESKTOP, value.hex().upper()) if isinstance(value, bytes) else None
 
     def bound(self) -> StoredCertificate | None:
-        """The certificate that connections get: the pinned one, else the self-signed one."""
-        if not self.pinned():
-            return self.own()
+        """The certificate that connections get: by policy's template, else the pinned one, else the self-signed one."""
+        template = self.by_template()
+        if template is not None or not self.pinned():
+            return template or self.own()
         return self.in_store(MY, self.pinned()) or (self.own() if self._switches["pinned_missing"] == "own" else None)
 
     def key_usable(self, certificate: StoredCertificate) -> bool:
@@ -187,7 +224,34 @@ class ListenerCertificates:
     def key_index(self, certificate: StoredCertificate) -> int:
         """Which key of the pool the certificate was made with; -1 for none of them."""
         public = certificate.certificate.public_key()
-        return next((i for i in range(POOL_SIZE) if private_key(i).public_key() == public), -1)
+        return next((i for i in range(POOL_SIZE + 1) if private_key(i).public_key() == public), -1)
+
+    def report(self) -> None:
+        """What TermService writes about the certificate when it starts: expired (1053), wrong usage (1054)."""
+        bound = self.bound()
+        if bound is None:
+            return
+        certificate = bound.certificate
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        if certificate.not_valid_after_utc <= self._clock.now():
+            self._log.write(events.REMOTE_CONNECTION_MANAGER, 1053, events.WARNING)
+        if SERVER not in usage:
+            self._log.write(events.REMOTE_CONNECTION_MANAGER, 1054, events.ERROR)
+
+    def add(self, name: str, request: Request) -> StoredCertificate:
+        """Put a certificate with its key into the machine's own store."""
+        start = (request.start or self._clock.now()).replace(microsecond=0)
+        der = self_signed(name, request.key, start, start + request.validity, request.usage)
+        provider = CNG_PROVIDER if request.cng else LEGACY_PROVIDER
+        certificate = StoredCertificate(der, request.container or f"tp-{name}", provider, int(not request.cng))
+        self.store(MY, certificate)
+        if request.sddl:
+            self._files.add(self.file_of(certificate), request.sddl, content=key_content(request.key), size=2305)
+        return certificate
+
+    def pin(self, certificate: StoredCertificate) -> None:
+        """Bind the listener to a certificate."""
+        self._registry.put(LISTENER, "SSLCertificateSHA1Hash", Type.BINARY, bytes.fromhex(certificate.thumbprint))
 
     def ensure(self) -> None:
         """What Windows does when its services start: make the self-signed certificate if it is absent or expired.
@@ -238,9 +302,13 @@ class ListenerCertificates:
         self._next_key = (self._next_key + 1) % POOL_SIZE
         return self._next_key
 
-    def _write_key_file(self, index: int) -> None:
+    def make_folder(self) -> None:
+        """Make the key folder again where it is missing."""
         if self._files.find(MACHINE_KEYS) is None:
             self._files.add(MACHINE_KEYS, MACHINE_KEYS_SDDL, folder=True)
+
+    def _write_key_file(self, index: int) -> None:
+        self.make_folder()
         self._files.add(self.key_file, self.key_file_sddl, content=key_content(index), size=2305)
 
     def _drop_own(self) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -79,11 +80,13 @@ class FileSystem:
     """Files by path, without regard to case. Folders exist when they are entries or something lies in them.
 
     ``held``: paths on which some process has a handle open that forbids renaming. ``full``: the disk has no space left.
+    ``moved``: told of each rename.
     """
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self.held: set[str] = set()
+        self.moved: list[Callable[[str, str], None]] = []
         self.full = False
 
     # What the system itself does
@@ -204,6 +207,8 @@ class FileSystem:
         for item in self.tree(entry.path):
             self.remove(item.path)
             self.put(replace(item, path=target + item.path[len(entry.path) :]))
+        for told in self.moved:
+            told(entry.path, target)
 
     def delete(self, path: str, token: Token, *, recursive: bool = False) -> None:
         """Delete a file or a folder, an empty one unless ``recursive``."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from tests.simulator.windows import defaults
 from tests.simulator.windows.certificates import LISTENER, ListenerCertificates
-from tests.simulator.windows.clock import Clock
+from tests.simulator.windows.clock import Clock, Timer
 from tests.simulator.windows.cmd import CommandShell
 from tests.simulator.windows.editions import Edition
 from tests.simulator.windows.events import INFORMATION, EventLog
@@ -55,6 +55,7 @@ class Windows:
         self.down_until: datetime | None = None
         self.registry = Registry()
         self.files = FileSystem()
+        self._renewals: list[Timer] = []
         self.zone = timedelta()
         self.on_battery = False
         self.tasks = TaskScheduler(
@@ -96,6 +97,7 @@ class Windows:
         self.services.watch("SessionEnv", self._session_env_changed)
         self.services.watch("MpsSvc", self._firewall_service_changed)
         self.run_up()
+        self.settle()
 
     def run_up(self) -> None:
         """The state some time after a boot: everything that will run runs."""
@@ -108,7 +110,13 @@ class Windows:
                 self.services.force_running(name)
 
     def settle(self) -> None:
-        """Make everything live that is stored, as if it had been so since the last boot."""
+        """Make everything live that is stored, as if it had been so since the last boot.
+
+        What services do in the seconds after their start lies long behind.
+        """
+        for timer in self._renewals:
+            timer.cancel()
+        self._renewals.clear()
         self.firewall.load_policy()
         port_taken, flooded = self.listener.port_taken, self.listener.flooded
         self.listener.boot()
@@ -147,6 +155,7 @@ class Windows:
 
     def _come_up(self) -> None:
         self.down_until = None
+        self.files.held.clear()
         self.booted = self.clock.now()
         self.run_up()
         self.tasks.boot()
@@ -181,15 +190,20 @@ class Windows:
     def _term_service_changed(self, service: Service) -> None:
         if service.state == RUNNING:
             self.listener.start()
-            self.clock.after(CERTIFICATE_SECONDS, self._renew_certificate)
+            self.certificates.report()
+            self._renew_later()
         else:
             self.sessions.disconnect_all()
 
     def _session_env_changed(self, service: Service) -> None:
         if service.state == RUNNING:
-            self.clock.after(CERTIFICATE_SECONDS, self._renew_certificate)
+            self._renew_later()
+
+    def _renew_later(self) -> None:
+        self._renewals.append(self.clock.after(CERTIFICATE_SECONDS, self._renew_certificate))
 
     def _renew_certificate(self) -> None:
+        self._renewals = [timer for timer in self._renewals if timer.due > self.clock.now()]
         if self.services.running("SessionEnv"):
             self.certificates.ensure()
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from tests.simulator.windows.programs.base import Program
+from tests.simulator.windows.programs.certutil import certutil
 from tests.simulator.windows.programs.filecommands import FILE_COMMANDS
 from tests.simulator.windows.programs.permissions import icacls, takeown
 from tests.simulator.windows.programs.robocopy import robocopy
@@ -15,5 +16,5 @@ from tests.simulator.windows.programs.textfilters import find, findstr
 
 PROGRAMS: dict[str, Program] = {
     **FILE_COMMANDS, "icacls": icacls, "takeown": takeown, "robocopy": robocopy, "find": find, "findstr": findstr,
-    "schtasks": schtasks,
+    "schtasks": schtasks, "certutil": certutil,
 }  # fmt: skip
