@@ -19,7 +19,7 @@ import time
 import typing as t
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
@@ -40,6 +40,9 @@ SYSTEM = "S-1-5-18"
 
 HAS_NOT_RUN, RUNNING, QUEUED = 0x41303, 0x41301, 0x41325
 """SCHED_S_TASK_HAS_NOT_RUN, _RUNNING and _QUEUED: what LastTaskResult is before a task has ended (Win32 TaskSchd)."""
+
+DISABLED = 1
+"""MSFT_ScheduledTask.State; 0 unknown, 2 queued, 3 ready, 4 running."""
 
 AGAIN = "PT5M"
 LIMIT = "PT1H"
@@ -174,12 +177,17 @@ class Tasks:
         self._call("RegisterByXml", name, Xml=definition_xml(task), Force=True)
 
     def find(self, name: str) -> Registered | None:
-        """Return a task as it is registered now; None when there is none."""
+        """Return a task as it is registered now (two operations); None when there is none.
+
+        Whether the export of a task that somebody disabled says so is UNSURE, hence its state is read as well.
+        """
         try:
             outcome = self._call("ExportByName", name)
+            state = self._client.get(MSFT_SCHEDULED_TASK, TaskName=name, TaskPath=FOLDER).number("State")
         except NotFound:
             return None
-        return parse(str(outcome.get("cmdletOutput") or ""))
+        found = parse(str(outcome.get("cmdletOutput") or ""))
+        return replace(found, enabled=found.enabled and state != DISABLED)
 
     def start(self, name: str) -> None:
         """Start a task; it may still be waiting when this returns."""

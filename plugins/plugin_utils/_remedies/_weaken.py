@@ -58,7 +58,11 @@ class _Case:
     options: Options
     setting: Setting
     stored: SettingState
-    state: LeaseState | None
+
+    @property
+    def state(self) -> LeaseState | None:
+        """The lease of the setting, if the host has a record of one."""
+        return next((found for found in self.observation.leases or () if found.lease.setting == self.setting.id), None)
 
     @property
     def number(self) -> int | None:
@@ -99,8 +103,7 @@ def plan_guarded(
         return plan_setting(observation, wish, options)
     if observation.leases is None or observation.identity is None:
         return missing_area("leases" if observation.leases is None else "identity", observation)
-    state = next((found for found in observation.leases if found.lease.setting == wish.setting), None)
-    case = _Case(observation, wish, options, SETTINGS[wish.setting], stored, state)
+    case = _Case(observation, wish, options, SETTINGS[wish.setting], stored)
     if wish.number < case.worth:
         return _weaken(case)
     return _strengthen(case, steps or (lambda seen: plan_setting(seen, wish, options)))
@@ -109,12 +112,14 @@ def plan_guarded(
 def plan_kept(observation: Observation, remedy: str, setting: str) -> Plan:
     """Nothing, unless a weakening stands that nothing on the host ends, or that should have ended: put it back."""
     stored = observation.settings.get(setting)
-    state = next((found for found in observation.leases or () if found.lease.setting == setting), None)
-    if stored is None or state is None or not state.weak or stored.policy.is_value:
+    if stored is None:
+        return Plan()
+    case = _Case(observation, Wish(remedy, setting, 0, ""), {}, SETTINGS[setting], stored)
+    state = case.state
+    if state is None or not state.weak or stored.policy.is_value:
         return Plan()
     if state.armed and not state.over:
-        return Plan(notes=(f"{SETTINGS[setting].name} is weakened on a lease until {state.lease.until}",))
-    case = _Case(observation, Wish(remedy, setting, 0, ""), {}, SETTINGS[setting], stored, state)
+        return Plan(notes=(f"{case.setting.name} is weakened on a lease until {state.lease.until}",))
     return _put_back(case) + _lease_end(case, "it is over")
 
 
@@ -144,17 +149,18 @@ def _ended(case: _Case, way: Plan) -> Plan:
         return _put_back(case) + _lease_end(case, "it is over")
     changes = [replace(change, undo="none") for change in way.changes]
     changes[-1] = replace(changes[-1], after=_plain(case.state.lease.restores))
-    between = [change.after["data"] for change in changes[:-1] if isinstance(change.after, dict)]
-    covered = _covered(case, [number for number in between if isinstance(number, int)])
-    return covered + replace(way, changes=tuple(changes)) + _lease_end(case, "it is ended early")
+    covered = _covered(case, changes[:-1])
+    under = replace(case, observation=project(case.observation, covered.changes))
+    return covered + replace(way, changes=tuple(changes)) + _lease_end(under, "it is ended early")
 
 
-def _covered(case: _Case, between: list[int]) -> Plan:
+def _covered(case: _Case, between: t.Iterable[Change]) -> Plan:
     """The lease taking in the numbers on the way, so that it ends them too if the run is cut off there."""
     state = case.state
-    if state is None or not state.armed or set(between) <= set(state.lease.weakened):
+    numbers = [change.after["data"] for change in between if isinstance(change.after, dict)]
+    wider = _widened(state.lease, [number for number in numbers if isinstance(number, int)]) if state else None
+    if state is None or not state.armed or wider == state.lease:
         return Plan()
-    wider = replace(state.lease, weakened=_united(state.lease.weakened, between))
     return Plan(changes=(replace(_lease_change(case, wider, "the way back leads over another value"), undo="none"),))
 
 
@@ -212,7 +218,7 @@ def _under_lease(case: _Case, state: LeaseState) -> Plan:
     if state.over:
         message = f"its lease was until {state.lease.until} and is not renewed by itself"
         return _put_back(case) + _lease_end(case, "it is over") + _refuse(case, message, "renew_lease")
-    lease = replace(state.lease, weakened=_united(state.lease.weakened, [case.wish.number]))
+    lease = _widened(state.lease, [case.wish.number])
     note = f"{case.setting.name} is weakened until {lease.until}, which this run does not move"
     armed = Plan(notes=(note,))
     if not state.armed or lease != state.lease:
@@ -238,8 +244,8 @@ def _granted(case: _Case) -> Plan:
 def _lease(case: _Case, lasts: int) -> Lease:
     now = case.observation.identity.local_time if case.observation.identity else ""
     kept = case.state.lease if case.state is not None and case.state.weak else None
-    weakened = _united(kept.weakened if kept else (), [case.wish.number])
-    return Lease(case.setting.id, weakened, kept.restores if kept else case.number, lasts, until(now, lasts))
+    first = Lease(case.setting.id, (case.wish.number,), case.number, lasts, until(now, lasts))
+    return replace(_widened(kept, first.weakened), lasts=lasts, until=first.until) if kept else first
 
 
 def _permanent(case: _Case) -> Plan:
@@ -289,8 +295,8 @@ def _rested(state: LeaseState) -> bool:
     return datetime.fromisoformat(state.now) >= state.lease.ends + REST
 
 
-def _united(numbers: t.Iterable[int], more: t.Iterable[int]) -> tuple[int, ...]:
-    return tuple(sorted({*numbers, *more}))
+def _widened(lease: Lease, numbers: t.Iterable[int]) -> Lease:
+    return replace(lease, weakened=tuple(sorted({*lease.weakened, *numbers})))
 
 
 def _plain(restores: int | None) -> Plain:

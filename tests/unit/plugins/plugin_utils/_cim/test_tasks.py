@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import tasks
@@ -16,8 +17,10 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scripted_wire import (
     WMI,
     Wire,
+    instance,
     mi_fault,
     output,
+    properties,
 )
 from lxml import etree
 
@@ -106,6 +109,16 @@ def test_registering_replaces_in_one_step(wire: Wire, client: CimClient) -> None
 
 def _same(found: object, wanted: object) -> None:
     assert found == wanted
+
+
+@pytest.mark.parametrize(("state", "enabled"), [(1, False), (3, True)])
+def test_a_task_is_found_with_its_state(wire: Wire, client: CimClient, state: int, enabled: bool) -> None:
+    exported = escape(tasks.definition_xml(TIMED))
+    wire.on("ExportByName", output("ExportByName", f'<p:cmdletOutput xmlns:p="urn:p">{exported}</p:cmdletOutput>'))
+    wire.on("Get", instance("MSFT_ScheduledTask", properties(State=state, TaskName="t", TaskPath="\\")))
+    found = Tasks(client).find("t")
+    assert found is not None
+    assert (found.arguments, found.enabled) == (TIMED.arguments, enabled)
 
 
 def test_a_missing_task_is_none(wire: Wire, client: CimClient) -> None:

@@ -1,0 +1,557 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Leases on simulated hosts: the host ends them by itself, whatever happens to it, to the controller or to the task."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, LeaseLost, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import LISTENER
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import connect, job, prober, settings_state
+
+VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
+NLA, LAYER, ENCRYPTION = "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"
+HALF_AN_HOUR = 1800
+OFF: dict[str, t.Any] = {"state": "off", "lease": "30m"}
+WEAKENINGS = [
+    ("nla", OFF, NLA, 1, 0),
+    ("security_layer", {"layer": "negotiate", "lease": "30m"}, LAYER, 2, 1),
+    ("security_layer", {"layer": "rdp", "lease": "30m"}, LAYER, 2, 0),
+    ("security_layer", {"layer": "keep", "encryption": "low", "lease": "30m"}, ENCRYPTION, None, 1),
+]
+
+
+def do(
+    simulated: SimulatedHost, name: str, run_id: str = "run", check: bool = False, **given: t.Any
+) -> tuple[Plan, Done]:
+    before = given.pop("before", None)
+    doing = job(simulated, run_id, check, **({"before": before} if before else {}))
+    return fix(doing, REMEDIES[name], {**defaults(REMEDIES[name].options), **given})
+
+
+def stored(simulated: SimulatedHost, name: str = NLA) -> int | None:
+    return simulated.windows.registry.dword(LISTENER, name)
+
+
+def tasks(simulated: SimulatedHost) -> list[str]:
+    return sorted(task.name for task in simulated.windows.tasks.all())
+
+
+def standing(simulated: SimulatedHost, name: str = "nla", **given: t.Any) -> list[tuple[str, str, bool | None]]:
+    """Setting, standing and effect of the leases as the next run finds them, without changing anything."""
+    _plan, done = do(simulated, name, check=True, **(given or {"state": "keep"}))
+    shown = _result.leases(done.leases or (), done.proof)
+    return [(lease["setting"], lease["standing"], lease["effective"]) for lease in shown]
+
+
+# --- granting
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("name", "given", "value", "strong", "weak"), WEAKENINGS)
+def test_a_weakening_ends_by_itself_and_only_reads_in_check_mode(
+    name: str, given: dict[str, t.Any], value: str, strong: int | None, weak: int, version: str
+) -> None:
+    simulated = SimulatedHost.build(version)
+    before = settings_state(simulated)
+    original = stored(simulated, value)
+    assert strong in (None, original)
+    _plan, foretold = do(simulated, name, check=True, **given)
+    assert simulated.counters.writes == 0
+
+    plan, done = do(simulated, name, **given)
+    assert [change.kind for change in plan.changes] == ["lease", "registry"]
+    assert _result.diff(done.changes)[:2] == _result.diff(foretold.changes)
+    broken = [item["item"] for item in _result.compliance(done.changes) if item["effect"] == "breaks"]
+    assert bool(broken) is (strong is not None)
+    assert stored(simulated, value) == weak
+    assert len(tasks(simulated)) == 1
+
+    writes = simulated.counters.writes
+    _plan, again = do(simulated, name, "again", **given)
+    assert again.changes == []
+    assert simulated.counters.writes == writes
+
+    simulated.clock.advance(HALF_AN_HOUR - 60)
+    assert stored(simulated, value) == weak
+    simulated.clock.advance(120)
+    assert stored(simulated, value) == original
+    assert tasks(simulated) == []
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("order", ["sequence", "any"])
+@pytest.mark.parametrize("absent", [False, True])
+def test_what_was_absent_is_absent_again(order: str, absent: bool) -> None:
+    simulated = SimulatedHost.build("2022", switches={"task_trigger_order": order})
+    if absent:
+        simulated.windows.registry.delete_value(LISTENER, NLA)
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    assert stored(simulated) == 0
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == (None if absent else 1)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("given", [{}, {"lease": "2d"}, {"lease": "30s"}, {"lease": "soon"}, {"lease": ""}])
+def test_without_a_fitting_lease_nothing_is_weakened(given: dict[str, t.Any]) -> None:
+    simulated = SimulatedHost.build("2022")
+    plan, done = do(simulated, "nla", state="off", **given)
+    assert [refusal.option for refusal in plan.refused] == ["lease"]
+    assert "18.10.57.3.9.4" in plan.refused[0].message
+    assert "diagnosis_info" in plan.refused[0].message
+    assert done.changes == []
+    assert simulated.counters.writes == 0
+
+
+def test_a_permanent_weakening_is_accepted_journaled_and_named() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    plan, done = do(simulated, "nla", state="off", accept_permanent_weakening=True)
+    assert done.changes[0].kind == "registry"
+    assert "accept_permanent_weakening" in done.changes[0].reason
+    assert "nothing on the host ends" in plan.notes[0]
+    simulated.clock.advance(86400 * 3)
+    assert stored(simulated) == 0
+    rollback(job(simulated, "back"), "last", force=False)
+    assert settings_state(simulated) == before
+
+
+def test_a_lease_is_taken_where_both_are_given() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", accept_permanent_weakening=True, **OFF)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == 1
+
+
+def test_a_running_lease_can_be_accepted_for_good_and_that_undone() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", **OFF)
+    do(simulated, "nla", "run-2", state="off", accept_permanent_weakening=True)
+    assert tasks(simulated) == []
+    rollback(job(simulated, "back"), "run-2", force=False)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == 1
+
+
+@pytest.mark.parametrize("breakage", ["security_layer_rdp_by_policy"])
+def test_policy_is_not_written_under(breakage: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage])
+    plan, done = do(simulated, "security_layer", layer="tls", negotiation="keep")
+    assert plan.held
+    assert done.changes == []
+
+
+def test_policy_that_requires_holds_a_weakening() -> None:
+    simulated = SimulatedHost.build("2022")
+    host = connect(simulated)
+    key = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
+    host.registry.create_key(key)
+    host.registry.write(key, NLA, RegistryValue("REG_DWORD", 1))
+    writes = simulated.counters.writes
+    plan, done = do(simulated, "nla", remove_orphaned_policy=True, **OFF)
+    assert [held.setting for held in plan.held] == ["nla"]
+    assert done.changes == []
+    assert simulated.counters.writes == writes
+
+
+# --- ending
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_the_controller_gone_at_any_message_leaves_no_weakening_without_an_end(cut: int) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+
+    class Gone(Exception):
+        pass
+
+    def gone(number: int, body: bytes) -> None:
+        if number > cut:
+            raise Gone
+
+    with contextlib.suppress(Gone):
+        do(simulated, "nla", before=gone, **OFF)
+    if stored(simulated) == 0:
+        assert tasks(simulated) == ["winfleet.rdp-lease-nla"]
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("available", ["bounded", "always"])
+def test_a_host_that_is_off_across_the_end_restores_after_its_start(available: str) -> None:
+    switches = {"start_when_available": available} if available == "always" else {}
+    simulated = SimulatedHost.build("2022", switches=switches)
+    do(simulated, "nla", **OFF)
+    simulated.windows.shut_down()
+    simulated.clock.advance(HALF_AN_HOUR * 3)
+    assert stored(simulated) == 0
+    simulated.windows.power_on()
+    simulated.clock.advance(900)
+    assert stored(simulated) == 1
+    assert tasks(simulated) == []
+
+
+def test_a_reboot_before_the_end_neither_ends_nor_loses_the_lease() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", **OFF)
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
+    assert stored(simulated) == 0
+    simulated.clock.advance(HALF_AN_HOUR)
+    assert stored(simulated) == 1
+
+
+def test_a_battery_does_not_matter() -> None:
+    simulated = SimulatedHost.build("11")
+    simulated.windows.on_battery = True
+    do(simulated, "nla", **OFF)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == 1
+
+
+def test_the_end_is_by_the_hosts_clock_whatever_its_zone() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.zone = timedelta(hours=9)
+    do(simulated, "nla", **OFF)
+    simulated.clock.advance(HALF_AN_HOUR - 60)
+    assert stored(simulated) == 0
+    simulated.clock.advance(120)
+    assert stored(simulated) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "hardened"),
+    [({"layer": "rdp", "lease": "30m"}, LAYER, 1), ({"layer": "rdp", "lease": "30m"}, LAYER, 2)],
+)
+def test_what_somebody_has_hardened_meanwhile_is_not_touched(
+    given: dict[str, t.Any], value: str, hardened: int
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "security_layer", **given)
+    connect(simulated).registry.write(LISTENER, value, RegistryValue("REG_DWORD", hardened))
+    assert standing(simulated, "security_layer", layer="keep")[0][1] == "superseded"
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated, value) == hardened
+    assert tasks(simulated) == ([] if hardened == 2 else ["winfleet.rdp-lease-security_layer"])
+
+
+def test_the_task_of_a_superseded_lease_is_cleared_by_the_next_run() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    connect(simulated).registry.write(LISTENER, LAYER, RegistryValue("REG_DWORD", 1))
+    do(simulated, "security_layer", "run-2", layer="tls")
+    assert tasks(simulated) == []
+    assert stored(simulated, LAYER) == 2
+
+
+def test_an_end_that_is_not_live_is_said_until_a_probe_proves_it() -> None:
+    simulated = SimulatedHost.build("2022", switches={"live_security": "after_restart"})
+    _plan, done = do(simulated, "nla", **OFF)
+    assert _result.leases(done.leases or (), done.proof)[0]["effective"] is True
+    restarts = [change for change in done.changes if change.kind == "restart"]
+    assert len(restarts) == 1
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == 1
+    assert standing(simulated) == [("nla", "lease_not_effective", False)]
+    connect(simulated).shell.run("net stop TermService /y & net start TermService")
+    simulated.clock.advance(30)
+    assert standing(simulated) == [("nla", "ended", True)]
+
+
+def test_without_a_probe_nothing_is_said_about_the_effect() -> None:
+    simulated = SimulatedHost.build("2022")
+    blind = job(simulated, prober=replace(prober(simulated), enabled=False))
+    _plan, done = fix(blind, REMEDIES["nla"], {**defaults(REMEDIES["nla"].options), **OFF})
+    assert [lease["effective"] for lease in _result.leases(done.leases or (), done.proof)] == [None]
+
+
+def test_wanting_it_back_ends_the_lease_at_once_and_roll_back_does_not_weaken_again() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    _plan, done = do(simulated, "nla", "run-2", state="required")
+    assert [change.kind for change in done.changes] == ["registry", "lease"]
+    assert settings_state(simulated) == before
+    undoing = rollback(job(simulated, "back"), "run-2", force=False)
+    assert undoing.undone == []
+    assert len(undoing.not_undoable) == 2
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("layer", ["rdp", "negotiate"])
+@pytest.mark.parametrize("live", ["at_once", "after_restart"])
+def test_an_early_end_of_a_weaker_layer_is_proved_on_the_way(layer: str, live: str) -> None:
+    simulated = SimulatedHost.build("2022", switches={"live_security": live})
+    before = settings_state(simulated)
+    do(simulated, "security_layer", layer=layer, lease="30m")
+    _plan, done = do(simulated, "security_layer", "run-2", layer="tls")
+    assert done.proof is not None
+    assert done.proof["passed"]
+    assert settings_state(simulated) == before
+
+
+def test_an_early_end_without_proof_leaves_the_lease_to_its_end() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_unreadable"])
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    with pytest.raises(ProofMissing):
+        do(simulated, "security_layer", "run-2", layer="tls")
+    assert stored(simulated, LAYER) == 0
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated, LAYER) == 2
+
+
+def test_roll_back_of_the_run_ends_the_lease() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    undoing = rollback(job(simulated, "back"), "last", force=False)
+    assert [target.entry.change.kind for target in undoing.undone] == ["registry", "lease"]
+    assert settings_state(simulated) == before
+    assert standing(simulated) == []
+
+
+def test_roll_back_after_the_end_has_nothing_to_do() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    undoing = rollback(job(simulated, "back"), "last", force=False)
+    assert (undoing.undone, undoing.drifted) == ([], [])
+    assert settings_state(simulated) == before
+
+
+# --- more than one, again, and longer
+
+
+def test_two_leases_at_once_end_each_at_its_own_time() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "security_layer", layer="rdp", lease="1h")
+    do(simulated, "nla", "run-2", **OFF)
+    assert tasks(simulated) == ["winfleet.rdp-lease-nla", "winfleet.rdp-lease-security_layer"]
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert (stored(simulated), stored(simulated, LAYER)) == (1, 0)
+    simulated.clock.advance(HALF_AN_HOUR)
+    assert settings_state(simulated) == before
+
+
+def test_another_value_is_taken_into_the_lease_and_its_end_stays() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "security_layer", layer="negotiate", lease="30m")
+    simulated.clock.advance(1200)
+    _plan, done = do(simulated, "security_layer", "run-2", layer="rdp", lease="30m")
+    assert [change.kind for change in done.changes] == ["lease", "registry"]
+    _plan, done = do(simulated, "security_layer", "run-3", layer="negotiate", lease="30m")
+    assert stored(simulated, LAYER) == 1
+    simulated.clock.advance(HALF_AN_HOUR - 1200 + 60)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("which", ["run-2", "all"])
+def test_roll_back_of_the_second_value_returns_to_the_first_lease(which: str) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "security_layer", "run-1", layer="negotiate", lease="30m")
+    first = settings_state(simulated)
+    do(simulated, "security_layer", "run-2", layer="rdp", lease="30m")
+    rollback(job(simulated, "back"), which, force=False)
+    assert settings_state(simulated) == (first if which == "run-2" else before)
+
+
+def test_a_schedule_does_not_renew_a_lease() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", **OFF)
+    for hour in range(1, 20):
+        simulated.clock.advance(3600)
+        plan, done = do(simulated, "nla", f"run-{hour}", **OFF)
+        assert done.changes == []
+        assert [refusal.option for refusal in plan.refused] == ["renew_lease"]
+        assert stored(simulated) == 1
+    simulated.clock.advance(86400)
+    assert do(simulated, "nla", "next day", **OFF)[1].changes
+
+
+def test_somebody_can_renew_a_lease_while_it_runs_and_after() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    simulated.clock.advance(1200)
+    _plan, done = do(simulated, "nla", "run-2", renew_lease=True, **OFF)
+    assert [change.kind for change in done.changes] == ["lease"]
+    simulated.clock.advance(1200)
+    assert stored(simulated) == 0
+    simulated.clock.advance(1200)
+    assert settings_state(simulated) == before
+    do(simulated, "nla", "run-3", renew_lease=True, **OFF)
+    assert stored(simulated) == 0
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert settings_state(simulated) == before
+
+
+def test_what_was_set_right_during_a_lease_is_not_weakened_again_unasked() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", **OFF)
+    connect(simulated).registry.write(LISTENER, NLA, RegistryValue("REG_DWORD", 1))
+    plan, _done = do(simulated, "nla", "run-2", **OFF)
+    assert [refusal.option for refusal in plan.refused] == ["renew_lease"]
+    do(simulated, "nla", "run-3", renew_lease=True, **OFF)
+    assert stored(simulated) == 0
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == 1
+
+
+# --- a task that is gone
+
+
+def delete_task(simulated: SimulatedHost) -> None:
+    for task in list(simulated.windows.tasks.all()):
+        simulated.windows.tasks.delete(task)
+
+
+def disable_task(simulated: SimulatedHost) -> None:
+    for task in simulated.windows.tasks.all():
+        simulated.windows.tasks.set_enabled(task, False)
+
+
+@pytest.mark.parametrize("harm", [delete_task, disable_task])
+def test_a_lost_task_is_armed_again_until_the_old_end_by_a_run_that_wants_the_weakening(
+    harm: Callable[[SimulatedHost], None],
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    harm(simulated)
+    simulated.clock.advance(1200)
+    assert standing(simulated)[0][1] == "lost"
+    _plan, done = do(simulated, "nla", "run-2", **OFF)
+    assert [change.kind for change in done.changes] == ["lease"]
+    simulated.clock.advance(HALF_AN_HOUR - 1200 + 60)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("wait", [600, HALF_AN_HOUR + 60])
+@pytest.mark.parametrize("given", [{"state": "keep"}, {"state": "required"}])
+def test_a_lost_task_is_noticed_and_the_value_put_back_by_a_run_that_does_not_want_it(
+    given: dict[str, t.Any], wait: float
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    delete_task(simulated)
+    simulated.clock.advance(wait)
+    do(simulated, "nla", "run-2", **given)
+    assert settings_state(simulated) == before
+
+
+def test_a_lost_task_past_the_end_is_not_renewed_but_ended() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    delete_task(simulated)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    plan, _done = do(simulated, "nla", "run-2", **OFF)
+    assert [refusal.option for refusal in plan.refused] == ["renew_lease"]
+    assert settings_state(simulated) == before
+
+
+def test_a_task_that_vanishes_at_once_takes_the_weakening_with_it() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+
+    def removed(number: int, body: bytes) -> None:
+        if b"SetUserAuthenticationRequired" in body:
+            delete_task(simulated)
+
+    with pytest.raises(LeaseLost, match="security product"):
+        do(simulated, "nla", before=removed, **OFF)
+    assert settings_state(simulated) == before
+
+
+def test_a_security_product_that_is_slower_is_noticed_by_the_loop() -> None:
+    simulated = SimulatedHost.build("2022", switches={"edr_removes_tasks": True})
+    before = settings_state(simulated)
+    do(simulated, "nla", **OFF)
+    simulated.clock.advance(60)
+    doing = job(simulated, "loop")
+    seen = examine(doing.host, doing.prober, 600)
+    assert "nla_lease_unended" in [finding.id for finding in seen.findings]
+    assert foresee(seen, Limits()).verdict == "repairable"
+    assert remediate(doing, seen, Limits()).verdict == "repaired"
+    assert settings_state(simulated) == before
+
+
+# --- the loop
+
+
+@pytest.mark.parametrize(("name", "given"), [("nla", OFF), ("security_layer", {"layer": "negotiate", "lease": "30m"})])
+def test_the_loop_says_leased_and_leaves_it(name: str, given: dict[str, t.Any]) -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, name, **given)
+    doing = job(simulated, "loop")
+    writes = simulated.counters.writes
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.changes) == ("leased", [])
+    assert _result.remediated(course, "loop")["leases"][0]["standing"] == "running"
+    assert simulated.counters.writes == writes
+
+
+def test_the_loop_does_not_end_a_lease_that_keeps_modern_clients_out() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    doing = job(simulated, "loop")
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.changes) == ("leased", [])
+    assert "on a lease until" in course.refused[0].message
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    after = job(simulated, "later")
+    assert remediate(after, examine(after.host, after.prober, 600), Limits()).verdict == "healthy"
+
+
+# --- records
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"setting": "port"}', "\\"])
+def test_a_damaged_record_weakens_nothing_and_does_not_stop_a_diagnosis(text: str) -> None:
+    simulated = SimulatedHost.build("2022")
+    host = connect(simulated)
+    host.registry.create_key(_lease.LEASES)
+    host.registry.write(_lease.LEASES, "nla", RegistryValue("REG_SZ", text))
+    plan, _done = do(simulated, "nla", **OFF)
+    assert "damaged" in plan.refused[0].message
+    assert stored(simulated) == 1
+    doing = job(simulated, "loop")
+    assert "leases" in examine(doing.host, doing.prober, 600).observation.unread
+
+
+def test_the_line_restores_only_what_is_ours_and_contains_nothing_that_cmd_expands() -> None:
+    lease = Lease("security_layer", (0, 1), 2, 1800, "2026-06-15T08:30:00Z")
+    line = _lease.definition(lease).line
+    assert line == (
+        r'reg query "HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp" /v SecurityLayer'
+        ' | findstr /e "0x0 0x1" && '
+        r'reg add "HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp" /v SecurityLayer'
+        " /t REG_DWORD /d 2 /f && schtasks /delete /tn winfleet.rdp-lease-security_layer /f & "
+        r'reg query "HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp" /v SecurityLayer'
+        ' | findstr /e "0x2" && schtasks /delete /tn winfleet.rdp-lease-security_layer /f'
+    )
+    assert "%" not in line
