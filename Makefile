@@ -59,6 +59,10 @@ matrix: env-lint ## Sanity, unit and integration tests with each supported ansib
 benchmark: env ## Requests, bytes and seconds per host, into build/benchmark.json
 	@$(BIN)/python -m tests.benchmark
 
+.PHONY: pages
+pages: env ## The pages of the documentation that are made from tables
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m scripts.reference_pages
+
 .PHONY: requirements
 requirements: ## Pin the newest releases of all that requirements/*.in asks for
 	@PYTHON=$(BOOTSTRAP) scripts/compile-requirements

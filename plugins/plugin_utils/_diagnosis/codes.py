@@ -1,0 +1,330 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The codes that Remote Desktop clients show, as data. PRIVATE to the collection.
+
+Sources: disconnect reasons are those of IMsTscAxEvents::OnDisconnected, extended ones those of the enumeration
+ExtendedDisconnectReasonCode (Microsoft Win32 documentation, TermServ) and of MS-RDPBCGR 2.2.5.1.1, negotiation failures
+of MS-RDPBCGR 2.2.1.2.2. A code that is only known from reports of users is marked as not documented.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+Kind = t.Literal["disconnect", "extended", "negotiation", "status"]
+
+ON_DISCONNECTED = "https://learn.microsoft.com/windows/win32/termserv/imstscaxevents-ondisconnected"
+EXTENDED_REASON = "https://learn.microsoft.com/windows/win32/termserv/extendeddisconnectreasoncode"
+BCGR = "https://learn.microsoft.com/openspecs/windows_protocols/ms-rdpbcgr/5073f4ed-1e93-45e1-b039-6e30c385867c"
+ERROR_INFO = f"MS-RDPBCGR 2.2.5.1.1, {BCGR}"
+NEGOTIATION = f"MS-RDPBCGR 2.2.1.2.2, {BCGR}"
+STATUS = "MS-ERREF 2.1.1 and 2.3.1, https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/1bc92ddf-b79e-413c-bbaa-99a5281a6c90"
+REPORTS = "reports of users; no public documentation"
+
+
+@dataclass(frozen=True)
+class Code:
+    """One code.
+
+    Attributes:
+        name: as the documentation names it; empty where nothing does.
+        family: what kind of trouble it tells of, a key of FAMILIES.
+    """
+
+    number: int
+    name: str
+    meaning: str
+    family: str
+    source: str
+
+    @property
+    def documented(self) -> bool:
+        return self.source != REPORTS
+
+
+@dataclass(frozen=True)
+class Family:
+    """Codes that are looked into in the same way.
+
+    Attributes:
+        causes: ids of the table of causes, the likeliest first.
+        gather: the evidence that tells them apart.
+    """
+
+    title: str
+    causes: tuple[str, ...] = ()
+    gather: tuple[str, ...] = ()
+
+
+_PROBE = "probe_info from the controller and from the user's network: which stage fails"
+_HOST = "diagnosis_info: listener, services, settings and firewall as the host sees them"
+_SCHANNEL = "the System log around an attempt: Schannel 36870, 36871, 36874"
+_CLIENT_LOG = "on the client, TerminalServices-RDPClient/Operational, event 1026: the reason in decimal"
+_SECURITY_LOG = "the Security log of the host: event 4625 with its status, where logons are audited"
+_NAME = "Resolve-DnsName on the client; nslookup passes by the hosts file and split DNS"
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "dropped": Family(
+            "the connection was made, then the host or something between dropped it in negotiation, TLS or CredSSP",
+            (
+                "key_unreadable",
+                "tls_server_disabled",
+                "security_layer_rdp",
+                "security_layer_rdp_by_policy",
+                "security_layer_invalid",
+                "encryption_level_invalid",
+                "nla_value_invalid",
+                "port_taken",
+                "udp_path_silent",
+            ),
+            (_PROBE, _SCHANNEL, _HOST, _CLIENT_LOG),
+        ),
+        "unreached": Family(
+            "the host's port could not be reached",
+            (
+                "firewall_rule_disabled",
+                "firewall_wrong_profile",
+                "firewall_port_mismatch",
+                "firewall_blocked_by_rule",
+                "rdp_denied",
+                "rdp_denied_by_policy",
+                "termservice_stopped",
+                "termservice_disabled",
+                "listener_disabled",
+                "path_blocked",
+            ),
+            (_PROBE, _HOST),
+        ),
+        "name": Family("the client could not find the host by its name", ("name_unresolved",), (_NAME, _PROBE)),
+        "security": Family(
+            "the two sides did not agree on security, or what came could not be decrypted",
+            ("security_layer_rdp", "encryption_level_invalid", "port_taken", "tls_server_disabled"),
+            (_PROBE, _SCHANNEL, _HOST),
+        ),
+        "certificate": Family(
+            "the host's certificate was not accepted or could not be read", ("key_unreadable",), (_PROBE, _SCHANNEL)
+        ),
+        "credentials": Family("the logon was refused", (), (_SECURITY_LOG, _CLIENT_LOG)),
+        "policy": Family("a policy of client or host forbids the way of authentication", (), (_SECURITY_LOG, _HOST)),
+        "refused_session": Family(
+            "the host took the connection and refused the session", ("logons_disabled", "drain_mode"), (_HOST,)
+        ),
+        "licence": Family("no licence was given for the session", (), (_HOST, "RemoteConnectionManager 1068, 1069")),
+        "gateway": Family(
+            "the RD Gateway ended or refused the connection",
+            (),
+            ("TerminalServices-Gateway/Operational on the gateway: 201, 301, 304", _CLIENT_LOG),
+        ),
+        "broker": Family("the connection broker could not place the session", (), ("the broker's event logs",)),
+        "host_fault": Family("a component of the host crashed or the host went down", (), ("the host's System log",)),
+        "protocol": Family(
+            "a message did not have the form that the protocol demands: a filter on the way, or a faulty program",
+            ("port_taken",),
+            (_PROBE, "the System log of the host: TermDD 50 and 56"),
+        ),
+        "client": Family("the client itself failed", (), (_CLIENT_LOG,)),
+        "ended": Family("the session was ended, which is no fault by itself"),
+    }
+)
+
+
+def _reasons(source: str, *rows: tuple[int, str, str, str]) -> tuple[Code, ...]:
+    return tuple(Code(number, name, meaning, family, source) for number, name, meaning, family in rows)
+
+
+_DISCONNECT = (
+    *_reasons(
+        ON_DISCONNECTED,
+        (0x0, "NoInfo", "no information", "ended"),
+        (0x1, "LocalNotError", "disconnected here, not an error", "ended"),
+        (0x2, "RemoteByUser", "disconnected by a user on the host", "ended"),
+        (0x3, "ByServer", "disconnected by the host", "ended"),
+        (0x104, "DNSLookupFailed", "the name was not found", "name"),
+        (0x106, "OutOfMemory", "out of memory", "client"),
+        (0x108, "ConnectionTimedOut", "the connection timed out", "unreached"),
+        (0x204, "SocketConnectFailed", "the connection failed", "unreached"),
+        (0x206, "OutOfMemory2", "out of memory", "client"),
+        (0x208, "HostNotFound", "the host was not found", "name"),
+        (0x304, "WinsockSendFailed", "sending failed", "dropped"),
+        (0x306, "OutOfMemory3", "out of memory", "client"),
+        (0x308, "InvalidIPAddr", "the address is not valid", "name"),
+        (0x404, "SocketRecvFailed", "receiving failed", "dropped"),
+        (0x406, "InvalidSecurityData", "the security data is not valid", "security"),
+        (0x408, "InternalError", "internal error", "security"),
+        (0x506, "InvalidEncryption", "the method of encryption is not valid", "security"),
+        (0x508, "DNSLookupFailed2", "the name was not found", "name"),
+        (0x604, "GetHostByNameFailed", "the name could not be looked up", "name"),
+        (0x606, "InvalidServerSecurityInfo", "the host's security data is not valid", "security"),
+        (0x608, "TimerError", "internal timer error", "client"),
+        (0x704, "TimeoutOccurred", "a timeout occurred", "unreached"),
+        (0x706, "ServerCertificateUnpackErr", "the host's certificate could not be unpacked", "certificate"),
+        (0x804, "InvalidIP", "the address is not valid", "name"),
+        (0x807, "SSL_ERR_LOGON_FAILURE", "the logon failed", "credentials"),
+        (0x808, "LicensingFailed", "licensing failed", "licence"),
+        (0x904, "AtClientWinsockFDCLOSE", "the socket was closed", "dropped"),
+        (0x906, "InternalSecurityError", "internal security error", "security"),
+        (0x908, "LicensingTimeout", "licensing timed out", "licence"),
+        (0xA06, "InternalSecurityError2", "internal security error", "security"),
+        (0xA07, "SSL_ERR_NO_SUCH_USER", "the account does not exist", "credentials"),
+        (0xB06, "EncryptionError", "encryption failed", "security"),
+        (0xB07, "SSL_ERR_ACCOUNT_DISABLED", "the account is disabled", "credentials"),
+        (0xC06, "DecryptionError", "decryption failed", "security"),
+        (0xC07, "SSL_ERR_ACCOUNT_RESTRICTION", "a restriction of the account forbids the logon", "credentials"),
+        (0xC08, "ClientDecompressionError", "decompression failed", "protocol"),
+        (0xD07, "SSL_ERR_ACCOUNT_LOCKED_OUT", "the account is locked out", "credentials"),
+        (0xE07, "SSL_ERR_ACCOUNT_EXPIRED", "the account has expired", "credentials"),
+        (0xF07, "SSL_ERR_PASSWORD_EXPIRED", "the password has expired", "credentials"),
+        (0x1207, "SSL_ERR_PASSWORD_MUST_CHANGE", "the password has to be changed first", "credentials"),
+        (0x1607, "SSL_ERR_DELEGATION_POLICY", "policy forbids to delegate credentials to the host", "policy"),
+        (0x1707, "SSL_ERR_POLICY_NTLM_ONLY", "policy forbids to delegate credentials by NTLM", "policy"),
+        (0x1807, "SSL_ERR_NO_AUTHENTICATING_AUTHORITY", "no domain controller could be reached", "credentials"),
+        (0x1B07, "SSL_ERR_CERT_EXPIRED", "the certificate has expired", "certificate"),
+        (0x1C07, "SSL_ERR_SMARTCARD_WRONG_PIN", "the PIN of the smart card is wrong", "credentials"),
+        (0x2107, "SSL_ERR_FRESH_CRED_REQUIRED_BY_SERVER", "the host wants credentials anew", "policy"),
+        (0x2207, "SSL_ERR_SMARTCARD_CARD_BLOCKED", "the smart card is blocked", "credentials"),
+    ),
+    *_reasons(
+        REPORTS,
+        (0x1104, "", "protocol error; seen with another program on the port and with licence certificates", "protocol"),
+        (0x2104, "", "seen in the macOS client, about the certificate", "certificate"),
+        (
+            0x3000019,
+            "",
+            "the gateway's administrator ended the session; seen with its certificate expired",
+            "gateway",
+        ),
+    ),
+)
+
+_EXTENDED = (
+    *_reasons(
+        EXTENDED_REASON,
+        (0x0, "NoInfo", "no further information", "ended"),
+        (0x1, "APIInitiatedDisconnect", "a program disconnected the session", "ended"),
+        (0x2, "APIInitiatedLogoff", "a program logged the session off", "ended"),
+        (0x3, "ServerIdleTimeout", "the session was idle for too long", "ended"),
+        (0x4, "ServerLogonTimeout", "the logon took too long", "refused_session"),
+        (0x5, "ReplacedByOtherConnection", "another connection took the session over", "ended"),
+        (0x6, "OutOfMemory", "the host is out of memory", "host_fault"),
+        (0x7, "ServerDeniedConnection", "the host denied the connection", "dropped"),
+        (0x8, "ServerDeniedConnectionFips", "the host demands FIPS encryption and the client has none", "security"),
+        (0x9, "ServerInsufficientPrivileges", "the user may not log on over Remote Desktop", "refused_session"),
+        (0xA, "ServerFreshCredsRequired", "the host wants credentials anew", "policy"),
+        (0xB, "RpcInitiatedDisconnectByUser", "the user disconnected the session with a tool", "ended"),
+        (0xC, "LogoffByUser", "the user logged off", "ended"),
+        (0x100, "LicenseInternal", "internal error in licensing", "licence"),
+        (0x101, "LicenseNoLicenseServer", "no licence server was found", "licence"),
+        (0x102, "LicenseNoLicense", "the licence server has no licence left", "licence"),
+        (0x103, "LicenseErrClientMsg", "the client sent a licensing message that is not valid", "licence"),
+        (0x104, "LicenseHwidDoesntMatchLicense", "the licence was made for another device", "licence"),
+        (0x105, "LicenseErrClientLicense", "the client's licence is damaged", "licence"),
+        (0x106, "LicenseCantFinishProtocol", "licensing could not be finished", "licence"),
+        (0x107, "LicenseClientEndedProtocol", "the client broke licensing off", "licence"),
+        (0x108, "LicenseErrClientEncryption", "a licensing message could not be decrypted", "licence"),
+        (0x109, "LicenseCantUpgradeLicense", "the licence could not be renewed", "licence"),
+        (0x10A, "LicenseNoRemoteConnections", "the host has no licence for remote connections", "licence"),
+        (0x300, "RdpEncInvalidCredentials", "the credentials are not valid", "credentials"),
+    ),
+    *_reasons(
+        ERROR_INFO,
+        (0xF, "CLOSE_STACK_ON_DRIVER_NOT_READY", "the display driver did not start in time", "host_fault"),
+        (0x10, "SERVER_DWM_CRASH", "the window manager of the session crashed", "host_fault"),
+        (0x11, "CLOSE_STACK_ON_DRIVER_FAILURE", "the display driver failed to start", "host_fault"),
+        (0x12, "CLOSE_STACK_ON_DRIVER_IFACE_FAILURE", "the display driver runs and cannot be used", "host_fault"),
+        (0x17, "SERVER_WINLOGON_CRASH", "winlogon crashed", "host_fault"),
+        (0x18, "SERVER_CSRSS_CRASH", "csrss crashed", "host_fault"),
+        (0x19, "SERVER_SHUTDOWN", "the host shuts down", "host_fault"),
+        (0x1A, "SERVER_REBOOT", "the host restarts", "host_fault"),
+        (0x400, "CB_DESTINATION_NOT_FOUND", "the target could not be found", "broker"),
+        (0x402, "CB_LOADING_DESTINATION", "the target is being loaded", "broker"),
+        (0x404, "CB_REDIRECTING_TO_DESTINATION", "the client is being redirected", "broker"),
+        (0x405, "CB_SESSION_ONLINE_VM_WAKE", "the virtual machine is being woken", "broker"),
+        (0x406, "CB_SESSION_ONLINE_VM_BOOT", "the virtual machine is starting", "broker"),
+        (0x407, "CB_SESSION_ONLINE_VM_NO_DNS", "the virtual machine's address is not known", "broker"),
+        (0x408, "CB_DESTINATION_POOL_NOT_FREE", "no virtual machine is free", "broker"),
+        (0x409, "CB_CONNECTION_CANCELLED", "the connection was cancelled", "broker"),
+        (0x410, "CB_CONNECTION_ERROR_INVALID_SETTINGS", "the settings of the connection are not valid", "broker"),
+        (0x411, "CB_SESSION_ONLINE_VM_BOOT_TIMEOUT", "the virtual machine did not start in time", "broker"),
+        (0x412, "CB_SESSION_ONLINE_VM_SESSMON_FAILED", "the virtual machine could not be watched", "broker"),
+    ),
+)
+
+_NEGOTIATION_FAILURES = _reasons(
+    NEGOTIATION,
+    (1, "SSL_REQUIRED_BY_SERVER", "the host wants TLS and the client did not offer it", "security"),
+    (2, "SSL_NOT_ALLOWED_BY_SERVER", "the host allows Standard RDP security only", "security"),
+    (3, "SSL_CERT_NOT_ON_SERVER", "the host has no certificate that it could use", "certificate"),
+    (4, "INCONSISTENT_FLAGS", "the client's request contradicts itself", "protocol"),
+    (5, "HYBRID_REQUIRED_BY_SERVER", "the host wants Network Level Authentication", "security"),
+    (6, "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER", "the host wants TLS and a certificate of the user", "security"),
+)
+
+_STATUSES = (
+    *_reasons(
+        STATUS,
+        (0x8009030D, "SEC_E_UNKNOWN_CREDENTIALS", "the private key of the certificate cannot be used", "certificate"),
+        (0x80090304, "SEC_E_INTERNAL_ERROR", "the Local Security Authority cannot be contacted", "credentials"),
+        (0x80090322, "SEC_E_WRONG_PRINCIPAL", "another host answered than the name says", "name"),
+        (0x80090330, "SEC_E_DECRYPT_FAILURE", "what came could not be decrypted", "security"),
+        (0x80090331, "SEC_E_ALGORITHM_MISMATCH", "client and host have no algorithm in common", "security"),
+        (0xC000006D, "STATUS_LOGON_FAILURE", "name or password is wrong", "credentials"),
+        (
+            0xC000035B,
+            "STATUS_BAD_BINDINGS",
+            "the channel binding differs: NTLMv1, or TLS opened on the way",
+            "policy",
+        ),
+        (0xC0000413, "STATUS_AUTHENTICATION_FIREWALL_FAILED", "selective authentication forbids the logon", "policy"),
+        (0xC00000B5, "STATUS_IO_TIMEOUT", "the other side fell silent", "dropped"),
+        (0xC0000184, "STATUS_INVALID_DEVICE_STATE", "the connection was closed before it was set up", "dropped"),
+        (0x80080005, "CO_E_SERVER_EXEC_FAILURE", "the prompt for credentials did not start", "client"),
+    ),
+)
+
+
+def _table(codes: tuple[Code, ...]) -> Mapping[int, Code]:
+    return MappingProxyType({code.number: code for code in codes})
+
+
+CODES: Mapping[Kind, Mapping[int, Code]] = MappingProxyType(
+    {
+        "disconnect": _table(_DISCONNECT),
+        "extended": _table(_EXTENDED),
+        "negotiation": _table(_NEGOTIATION_FAILURES),
+        "status": _table(_STATUSES),
+    }
+)
+
+_RANGES: Mapping[Kind, tuple[tuple[int, int, str, str, str], ...]] = MappingProxyType(
+    {
+        "extended": (
+            (0x1191, 0x1195, "encryption or decryption failed", "security", ERROR_INFO),
+            (0x10C9, 0x1196, "a message of the protocol was not valid", "protocol", ERROR_INFO),
+            (0x1000, 0x7FFF, "internal protocol error", "protocol", EXTENDED_REASON),
+        ),
+    }
+)
+"""First, last, meaning, family and source of codes that have no names of their own here, the narrowest first."""
+
+_CLASSES: Mapping[int, str] = MappingProxyType(
+    {0x04: "unreached", 0x06: "security", 0x07: "credentials", 0x08: "client"}
+)
+"""Families by the last byte of a disconnect reason, observed over those that are documented."""
+
+
+def look_up(kind: Kind, number: int) -> Code:
+    """The code; one that no table has gets the family that its number suggests."""
+    found = CODES[kind].get(number)
+    if found is not None:
+        return found
+    for first, last, meaning, family, source in _RANGES.get(kind, ()):
+        if first <= number <= last:
+            return Code(number, "", meaning, family, source)
+    family = _CLASSES.get(number & 0xFF, "protocol") if kind == "disconnect" else "protocol"
+    return Code(number, "", "a code that no public table has; its class is inferred from its number", family, REPORTS)

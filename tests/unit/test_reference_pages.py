@@ -1,0 +1,16 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The generated pages of the documentation are up to date."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts.reference_pages import PAGES, RST
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_the_page_is_what_make_pages_writes(name: str) -> None:
+    assert (RST / f"{name}.rst").read_text(encoding="utf-8") == PAGES[name]() + "\n"
