@@ -14,6 +14,7 @@ from functools import cached_property
 from ._cim import host as host_view
 from ._cim import tcp, terminal_services
 from ._cim.client import CimClient, Outcome
+from ._cim.files import Files
 from ._cim.firewall import Firewall, Rule
 from ._cim.registry import Registry, RegistryValue
 from ._cim.services import Service, ServiceError, Services
@@ -51,6 +52,7 @@ class Host:
         self.registry = Registry(self.cim)
         self.services = Services(self.cim, monotonic, sleep)
         self.firewall = Firewall(self.cim)
+        self.files = Files(self.cim)
         self.tasks = Tasks(self.cim, monotonic, sleep)
         self.shell = CmdShell(channel)
 

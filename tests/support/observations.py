@@ -9,17 +9,15 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
-    ABSENT,
     FirewallState,
     Identity,
     Observation,
     ProfileState,
-    Reading,
     RuleState,
     ServiceState,
     SettingState,
-    value,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, Reading, value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Setting
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from hypothesis import strategies as st

@@ -272,6 +272,33 @@ CIM_DATA_FILE = CimClass(
         "TakeOwnerShip": Method(),
     },
 )
+WIN32_DIRECTORY = CimClass(
+    name="Win32_Directory",
+    namespace=CIMV2,
+    source="recorded class definition of Win32_Directory",
+    keys=("Name",),
+    properties=of(STRING, "Drive FileName Name Path"),
+    methods={
+        "ChangeSecurityPermissions": Method(
+            params={"SecurityDescriptor": instance("Win32_SecurityDescriptor"), "Option": UINT32}
+        )
+    },
+)
+WIN32_LOGICAL_FILE_SECURITY_SETTING = CimClass(
+    name="Win32_LogicalFileSecuritySetting",
+    namespace=CIMV2,
+    source="recorded class definition of Win32_LogicalFileSecuritySetting",
+    keys=("Path",),
+    properties={"Path": STRING, "ControlFlags": UINT32, "OwnerPermissions": BOOLEAN},
+    methods={"GetSecurityDescriptor": Method(out=_DESCRIPTOR, read_only=True)},
+)
+WIN32_LOGICAL_DISK = CimClass(
+    name="Win32_LogicalDisk",
+    namespace=CIMV2,
+    source="Microsoft Win32 documentation, CIMWin32Prov/win32-logicaldisk",
+    keys=("DeviceID",),
+    properties={"DeviceID": STRING, **of(UINT64, "FreeSpace Size")},
+)
 WIN32_NT_LOG_EVENT = CimClass(
     name="Win32_NTLogEvent",
     namespace=CIMV2,

@@ -14,40 +14,9 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .keys import KeyOwners, KeysState
 from .lease import LeaseState
-from .plain import Plain
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One item as it was read.
-
-    Attributes:
-        state: C(value), C(absent) or C(unreadable).
-        data: the value in plain form; a registry value is its data, binary as base64.
-        type: the registry type (C(REG_DWORD), ...) where the item is a registry value, else empty.
-        reason: why it could not be read, in words.
-    """
-
-    state: t.Literal["value", "absent", "unreadable"]
-    data: Plain = None
-    type: str = ""
-    reason: str = ""
-
-    @property
-    def is_value(self) -> bool:
-        return self.state == "value"
-
-
-ABSENT = Reading("absent")
-
-
-def value(data: Plain, registry_type: str = "") -> Reading:
-    return Reading("value", data, registry_type)
-
-
-def unreadable(reason: str) -> Reading:
-    return Reading("unreadable", reason=reason)
+from .reading import ABSENT, Reading
 
 
 @dataclass(frozen=True)
@@ -176,6 +145,7 @@ class Observation:
     Attributes:
         taken_at: the controller's clock, ISO 8601 UTC.
         settings: readings by setting id (see settings.py).
+        keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host.
         leases: those that the host has a record of, also when they have ended.
         probe: the result of the probe, as probe_info returns it.
         unread: area or item to the reason why it could not be read.
@@ -185,6 +155,8 @@ class Observation:
     identity: Identity | None = None
     settings: Mapping[str, SettingState] = field(default_factory=dict)
     leases: tuple[LeaseState, ...] | None = None
+    keys: KeysState | None = None
+    key_owners: KeyOwners | None = None
     terminal_services: bool | None = None
     services: Mapping[str, ServiceState] | None = None
     firewall: FirewallState | None = None

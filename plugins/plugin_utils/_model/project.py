@@ -15,8 +15,9 @@ from types import MappingProxyType
 
 from .change import Change, Kind
 from .lease import Lease, LeaseState
-from .observation import ABSENT, Observation, Reading, RuleState, ServiceState, SettingState, value
+from .observation import Observation, RuleState, ServiceState, SettingState
 from .plain import Plain, from_plain
+from .reading import ABSENT, Reading, value
 from .settings import SETTINGS
 
 

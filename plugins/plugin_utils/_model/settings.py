@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from .change import Compliance
-from .observation import Reading, SettingState
+from .observation import SettingState
+from .reading import Reading
 
 TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
 LISTENER = TERMINAL_SERVER + r"\WinStations\RDP-Tcp"

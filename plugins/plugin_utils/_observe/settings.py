@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from .._cim.registry import Absent, Reading, RegistryValue
 from .._host import Host
-from .._model import observation
+from .._model import reading as plain_reading
 from .._model.observation import SettingState
 from .._model.settings import POLICY, SETTINGS, Setting
 from . import _owners
@@ -26,7 +26,7 @@ def read(request: Request) -> dict[str, SettingState]:
 
 
 def _state(
-    host: Host, setting: Setting, policies: Mapping[str, observation.Reading], owners: Mapping[str, str]
+    host: Host, setting: Setting, policies: Mapping[str, plain_reading.Reading], owners: Mapping[str, str]
 ) -> SettingState:
     local = _plain(host.registry.read(setting.key, setting.name, setting.type))
     name = setting.policy.name if setting.policy else ""
@@ -35,7 +35,7 @@ def _state(
     return SettingState(local, policies[name], owners.get(name, ""))
 
 
-def _policies(host: Host, wanted: list[Setting]) -> dict[str, observation.Reading]:
+def _policies(host: Host, wanted: list[Setting]) -> dict[str, plain_reading.Reading]:
     """The policy values that exist among those that override a wanted setting."""
     names = {setting.policy.name.lower(): setting.policy.name for setting in wanted if setting.policy}
     stored = (host.registry.values(POLICY) or {}) if names else {}
@@ -43,8 +43,8 @@ def _policies(host: Host, wanted: list[Setting]) -> dict[str, observation.Readin
     return {name: _plain(host.registry.read(POLICY, name)) for name in present}
 
 
-def _plain(reading: Reading) -> observation.Reading:
+def _plain(reading: Reading) -> plain_reading.Reading:
     if isinstance(reading, RegistryValue):
         plain = reading.to_plain()
-        return observation.value(plain["data"], plain["type"])
-    return observation.ABSENT if isinstance(reading, Absent) else observation.unreadable(reading.reason)
+        return plain_reading.value(plain["data"], plain["type"])
+    return plain_reading.ABSENT if isinstance(reading, Absent) else plain_reading.unreadable(reading.reason)

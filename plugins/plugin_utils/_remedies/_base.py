@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from .._model.change import Change, Held, Plan, Refusal, Risk
-from .._model.observation import Observation, Reading, SettingState
+from .._model.observation import Observation, SettingState
 from .._model.plain import Plain
+from .._model.reading import Reading
 from .._model.settings import SETTINGS, Setting, compliance, effective
 
 Options = Mapping[str, t.Any]

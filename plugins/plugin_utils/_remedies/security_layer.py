@@ -12,7 +12,8 @@ negotiate. MinEncryptionLevel governs the native RDP layer alone: raising it nev
 from __future__ import annotations
 
 from .._model.change import Plan
-from .._model.observation import Observation, SettingState, value
+from .._model.observation import Observation, SettingState
+from .._model.reading import value
 from .._model.settings import SETTINGS, effective
 from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
 from ._weaken import LEASE_OPTIONS, plan_guarded, plan_kept

@@ -29,6 +29,7 @@ PYPSRP = _load("pypsrp.wsman")
 PYPSRP_EXCEPTIONS = _load("pypsrp.exceptions")
 WINRM_EXCEPTIONS = _load("winrm.exceptions")
 SPNEGO_EXCEPTIONS = _load("spnego.exceptions")
+X509 = _load("cryptography.x509")
 
 
 def need(module: t.Any, package: str) -> t.Any:

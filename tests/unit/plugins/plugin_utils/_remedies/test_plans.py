@@ -11,9 +11,10 @@ import typing as t
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, net_changes
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation, unreadable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import unreadable
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import POLICY, SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from hypothesis import given

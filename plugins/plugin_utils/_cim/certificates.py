@@ -1,0 +1,156 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""The certificates of a host's stores, read from its registry.
+
+PRIVATE to the collection. A certificate is one value C(Blob) under C(SystemCertificates\STORE\Certificates\THUMBPRINT):
+records of C({u32 property, u32 1, u32 length, data}), little-endian (MS-GPEF 2.2.2.1.1). Property 2 is the serialised
+CRYPT_KEY_PROV_INFO, 32 the certificate itself (Microsoft Win32 documentation, CertSetCertificateContextProperty).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry, RegistryValue
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import _libs
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer
+
+STORES = r"HKLM\SOFTWARE\Microsoft\SystemCertificates"
+KEY_INFO, CERTIFICATE = 2, 32
+SERVER_AUTH, ANY_USAGE = "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"
+CNG = 0
+"""dwProvType of a key of a CNG provider; others are of a legacy provider."""
+
+
+@dataclass(frozen=True)
+class KeyLink:
+    """Where a certificate's private key lies: the container's name, and the provider with its type (dwProvType)."""
+
+    container: str
+    provider: str
+    provider_type: int
+
+
+@dataclass(frozen=True)
+class StoredCertificate:
+    """A certificate of a store.
+
+    Attributes:
+        server_auth: whether its extended key usage, if it has one, allows server authentication.
+        key_bits: of the public key; None where the algorithm has no such number.
+        signature_hash: such as C(sha256); empty where the algorithm has none.
+        key: None where the store knows of no private key.
+    """
+
+    thumbprint: str
+    subject: str
+    not_before: datetime
+    not_after: datetime
+    server_auth: bool
+    key_algorithm: str
+    key_bits: int | None
+    signature_hash: str
+    key: KeyLink | None
+
+
+def thumbprints(registry: Registry, store: str) -> list[str]:
+    """Return the thumbprints in a store of the machine; none where the store does not exist."""
+    return sorted(name.upper() for name in registry.keys(rf"{STORES}\{store}\Certificates") or [])
+
+
+def read(registry: Registry, store: str, thumbprint: str) -> StoredCertificate | None:
+    """Return a certificate of a store of the machine, None when it is not there.
+
+    Raise BadAnswer for what is no certificate, ChannelUnavailable without the package cryptography.
+    """
+    value = registry.read(rf"{STORES}\{store}\Certificates\{thumbprint}", "Blob", "REG_BINARY")
+    if not isinstance(value, RegistryValue) or not isinstance(value.data, bytes):
+        return None
+    return parse(value.data)
+
+
+def parse(blob: bytes) -> StoredCertificate:
+    """Return what a Blob holds; raise BadAnswer when it holds no certificate."""
+    records = _records(blob)
+    if CERTIFICATE not in records:
+        raise BadAnswer("A certificate in the host's registry holds no certificate")
+    return _described(records[CERTIFICATE], _key_link(records.get(KEY_INFO)))
+
+
+def _records(blob: bytes) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    position = 0
+    while position + 12 <= len(blob):
+        number, _encoding, length = struct.unpack_from("<III", blob, position)
+        position += 12
+        if length > len(blob) - position:
+            raise BadAnswer("A certificate in the host's registry is cut off")
+        found.setdefault(number, blob[position : position + length])
+        position += length
+    return found
+
+
+def _key_link(info: bytes | None) -> KeyLink | None:
+    if info is None:
+        return None
+    if len(info) < 28:
+        raise BadAnswer("A certificate's link to its key is cut off")
+    container, provider, kind = struct.unpack_from("<III", info)
+    return KeyLink(_text(info, container), _text(info, provider), kind)
+
+
+def _text(info: bytes, offset: int) -> str:
+    """A string at an offset; 0 is none."""
+    rest = info[offset:] if 28 <= offset < len(info) else b""
+    return rest[: len(rest) // 2 * 2].decode("utf-16-le", "replace").partition("\0")[0]
+
+
+def _described(der: bytes, key: KeyLink | None) -> StoredCertificate:
+    x509 = _libs.need(_libs.X509, "cryptography")
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        public_key = certificate.public_key()
+        described = StoredCertificate(
+            thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
+            subject=certificate.subject.rfc4514_string(),
+            not_before=_moment(certificate, "not_valid_before"),
+            not_after=_moment(certificate, "not_valid_after"),
+            server_auth=_server_auth(certificate, x509),
+            key_algorithm=type(public_key).__name__.removesuffix("PublicKey").lstrip("_"),
+            key_bits=getattr(public_key, "key_size", None),
+            signature_hash=getattr(certificate.signature_hash_algorithm, "name", ""),
+            key=key,
+        )
+    except ValueError as error:
+        raise BadAnswer(f"A certificate in the host's registry cannot be read: {error}") from error
+    return described
+
+
+def _moment(certificate: t.Any, name: str) -> datetime:
+    """A time of the certificate; cryptography before 42 has it without a zone only."""
+    aware = getattr(certificate, f"{name}_utc", None)
+    return t.cast(datetime, aware or getattr(certificate, name).replace(tzinfo=timezone.utc))
+
+
+def _server_auth(certificate: t.Any, x509: t.Any) -> bool:
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return any(usage.dotted_string in (SERVER_AUTH, ANY_USAGE) for usage in usages)
+
+
+def key_file_stem(container: str) -> str:
+    """The first half of the name of a legacy provider's key file, before C(_MachineGuid).
+
+    MD5 of the name in lower case with its end, written as four little-endian numbers: so TSSecKeySet1 gives f686aace…,
+    iisConfigurationKey 6de9cb26…, as published lists of these files have them.
+    """
+    digest = hashlib.md5(container.lower().encode("utf-8", "replace") + b"\0", usedforsecurity=False).digest()
+    return "".join(f"{number:08x}" for number in struct.unpack("<4I", digest))

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files and folders of a host, and who may use them.
+
+PRIVATE to the collection. Source: Win32_Directory, CIM_DataFile, Win32_LogicalFileSecuritySetting (recorded class
+definitions; Microsoft Win32 documentation, CIMWin32Prov). Paths in these classes are in lower case. Contents cannot be
+read this way, and permissions are seen as the account of the connection sees them: not those of SYSTEM's own files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
+    CIM_DATA_FILE,
+    WIN32_DIRECTORY,
+    WIN32_LOGICAL_DISK,
+    WIN32_LOGICAL_FILE_SECURITY_SETTING,
+    WIN32_SECURITY_DESCRIPTOR_HELPER,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Sendable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AccessRefused,
+    BadAnswer,
+    InvalidClass,
+    NotFound,
+    WsmanError,
+)
+
+DACL = 4
+"""Bit of ChangeSecurityPermissions' Option: only the DACL is set, owner and group stay."""
+
+DENIED, PRIVILEGE_MISSING = 2, 9
+MEANINGS: Mapping[int, str] = {
+    DENIED: "access is denied",
+    8: "unspecified failure",
+    9: "the object is invalid, or a privilege is missing",
+    11: "the file system is not NTFS",
+    15: "the object is in use",
+    17: "a privilege is not held",
+    21: "a parameter is invalid",
+}
+
+
+class FileError(WsmanError):
+    """An operation on a file or folder that the host refused: ``code`` is the method's return value."""
+
+    default_hint = "Check that the account is an administrator of the host, and who owns the object."
+
+    def __init__(self, path: str, action: str, code: int) -> None:
+        super().__init__(f"Cannot {action} {path}: {MEANINGS.get(code, 'unknown code')} (code {code})")
+        self.path = path
+        self.code = code
+
+
+class Hidden(WsmanError):
+    """Permissions that this account may not see; SYSTEM may."""
+
+    default_hint = "Only SYSTEM and the owner may see them."
+
+
+@dataclass(frozen=True)
+class File:
+    """A file; ``size`` in bytes. Name and path are in lower case."""
+
+    path: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("\\")[2]
+
+
+class Files:
+    """Looking at files and folders."""
+
+    def __init__(self, client: CimClient) -> None:
+        self._client = client
+
+    def files(self, folder: str) -> list[File]:
+        """Return the files in a folder; none for a folder that does not exist."""
+        found = self._client.query(CIM_DATA_FILE, _within(folder), ("FileSize", "Name"))
+        return sorted((File(item.text("Name"), item.number("FileSize") or 0) for item in found), key=lambda f: f.path)
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the paths of the folders in a folder."""
+        return sorted(item.text("Name") for item in self._client.query(WIN32_DIRECTORY, _within(folder), ("Name",)))
+
+    def exists(self, folder: str) -> bool:
+        """Whether there is such a folder."""
+        return self._client.find(WIN32_DIRECTORY, Name=folder) is not None
+
+    def security(self, path: str) -> str | None:
+        """Return the permissions of a file or folder as SDDL (two operations), None when it does not exist.
+
+        Raise Hidden when this account may not see them.
+        """
+        try:
+            outcome = self._client.invoke(
+                WIN32_LOGICAL_FILE_SECURITY_SETTING, "GetSecurityDescriptor", keys={"Path": path}
+            )
+        except NotFound:
+            return None
+        except AccessRefused as refused:
+            raise Hidden(f"The permissions of {path} are not shown: {refused.message}") from refused
+        if outcome.return_value in (DENIED, PRIVILEGE_MISSING):
+            raise Hidden(f"The permissions of {path} are not shown: {MEANINGS[outcome.return_value]}")
+        _require(outcome, "read the permissions of", path)
+        return self._sddl(outcome.out.get("Descriptor"), path)
+
+    def set_folder_dacl(self, path: str, dacl: str) -> None:
+        """Set a folder's own DACL from SDDL, nothing below it (two operations)."""
+        helped = self._client.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "SDDLToWin32SD", {"SDDL": dacl})
+        _require(helped, "understand the SDDL for", path)
+        descriptor = helped.out.get("Descriptor")
+        if not isinstance(descriptor, Instance):
+            raise BadAnswer(f"The host makes no security descriptor of the SDDL for {path}")
+        arguments: dict[str, Sendable] = {"SecurityDescriptor": descriptor, "Option": DACL}
+        outcome = self._client.invoke(WIN32_DIRECTORY, "ChangeSecurityPermissions", arguments, {"Name": path})
+        _require(outcome, "set the permissions of", path)
+
+    def free_bytes(self, drive: str) -> int | None:
+        """Return the free space of a drive such as ``C:``; None where it is not told."""
+        try:
+            return self._client.get(WIN32_LOGICAL_DISK, DeviceID=drive).number("FreeSpace")
+        except (NotFound, InvalidClass, AccessRefused):
+            return None
+
+    def _sddl(self, descriptor: object, path: str) -> str:
+        if not isinstance(descriptor, Instance):
+            raise BadAnswer(f"The host gives no security descriptor for {path}")
+        helped = self._client.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "Win32SDToSDDL", {"Descriptor": descriptor})
+        _require(helped, "express in SDDL the permissions of", path)
+        return str(helped.out["SDDL"])
+
+
+def _within(folder: str) -> str:
+    """Queries without drive and path would walk the whole disk."""
+    drive, path = folder[:2], folder[2:].rstrip("\\") + "\\"
+    return wql.all_of(wql.compare("Drive", drive), wql.compare("Path", path))
+
+
+def _require(outcome: Outcome, action: str, path: str) -> None:
+    if not outcome.ok:
+        raise FileError(path, action, outcome.return_value or 0)

@@ -1,0 +1,133 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The listener's certificate, its key, and the keys of others beside it. PRIVATE to the collection.
+
+Sources: Microsoft support article 278381 and Microsoft's Azure repair scripts (win-fix-rdp-certificate, vmassist;
+default permissions measured on builds 9600 to 26100).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .reading import Reading
+
+CONTAINER, CONTAINER_FILE = "TSSecKeySet1", "f686aace6942fb7f7ceb231212eef4a4"
+"""The key container of the listener's own certificate, and the first half of its file's name."""
+
+LEAST_RSA_BITS = 2048
+WEAK_HASHES = frozenset({"md5", "sha1"})
+
+
+@dataclass(frozen=True)
+class KeyFile:
+    """The file of a certificate's private key.
+
+    Attributes:
+        container: its name for the cryptographic provider.
+        path: where it is, or should be.
+        cng: whether a CNG provider keeps it, in another folder than the legacy ones.
+        dacl: its DACL as SDDL; absent where there is no such file, unreadable where only SYSTEM may see it.
+    """
+
+    container: str
+    path: str
+    cng: bool
+    dacl: Reading
+
+
+@dataclass(frozen=True)
+class CertificateState:
+    """A certificate in a store of the machine. Times are ISO 8601, UTC; key_file None: no private key belongs to it."""
+
+    thumbprint: str
+    subject: str
+    not_before: str
+    not_after: str
+    server_auth: bool
+    key_algorithm: str
+    key_bits: int | None
+    signature_hash: str
+    key_file: KeyFile | None
+
+    def faults(self, now: datetime, ahead: timedelta = timedelta()) -> tuple[str, ...]:
+        """Why it cannot serve the listener, or will not C(ahead) of now; empty when it can."""
+        ends, begins = datetime.fromisoformat(self.not_after), datetime.fromisoformat(self.not_before)
+        weak_key = self.key_algorithm == "RSA" and (self.key_bits or 0) < LEAST_RSA_BITS
+        shown = (
+            (ends <= now, f"it expired on {self.not_after}"),
+            (now < ends <= now + ahead, f"it expires on {self.not_after}"),
+            (begins > now, f"it is not valid before {self.not_before}"),
+            (not self.server_auth, "its usage does not include server authentication"),
+            (weak_key, f"its RSA key has {self.key_bits} bits"),
+            (self.signature_hash in WEAK_HASHES, f"it is signed with {self.signature_hash.upper()}"),
+            (self.key_file is None, "no private key belongs to it"),
+        )
+        return tuple(text for true, text in shown if true)
+
+
+@dataclass(frozen=True)
+class KeysState:
+    """What the listener's TLS stands on.
+
+    Attributes:
+        own: the self-signed certificate that Windows made for the listener; None where it has none.
+        pinned: thumbprint that the listener is tied to (SSLCertificateSHA1Hash), or empty.
+        pinned_certificate: that one in the machine's store, where it is there.
+        template: name of the certificate template that policy wants, or empty.
+        broker: whether the host is a Remote Desktop connection broker, which manages pinned certificates itself.
+        folder: path of MachineKeys; folder_dacl its own DACL.
+        files: names in it, in lower case.
+        copies: paths of folders beside it whose name begins with its own.
+        stores: DACLs of the registry keys in which the certificate is kept, by path; those that exist.
+        machine_guid: the second half of the names of legacy key files.
+        pending_reboot: whether servicing waits for a restart of the host.
+        free_bytes: on the system drive; None where it is not told.
+    """
+
+    own: CertificateState | None
+    pinned: str
+    pinned_certificate: CertificateState | None
+    template: str
+    broker: bool
+    folder: str
+    folder_dacl: Reading
+    files: tuple[str, ...]
+    copies: tuple[str, ...]
+    stores: Mapping[str, Reading]
+    machine_guid: str
+    pending_reboot: bool
+    free_bytes: int | None
+
+    @property
+    def active(self) -> CertificateState | None:
+        """The certificate that connections get: the pinned one, else the listener's own."""
+        return self.pinned_certificate if self.pinned else self.own
+
+    @property
+    def own_key_file(self) -> str:
+        """Path of the listener's own key file for this machine."""
+        return rf"{self.folder}\{CONTAINER_FILE}_{self.machine_guid}"
+
+    @property
+    def stranded(self) -> tuple[str, ...]:
+        """Key files of the listener that another MachineGuid left behind: clone tools change it."""
+        mine = f"{CONTAINER_FILE}_{self.machine_guid}".lower()
+        return tuple(name for name in self.files if name.startswith(CONTAINER_FILE) and name != mine)
+
+
+@dataclass(frozen=True)
+class KeyOwners:
+    """Who else keeps keys on the host.
+
+    Attributes:
+        certificates: those of the machine's personal store.
+        owners: who uses a key file, in words, by its name in lower case.
+    """
+
+    certificates: tuple[CertificateState, ...]
+    owners: Mapping[str, str]

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""Reader: who else keeps keys in the folder that the listener uses. PRIVATE to the collection.
+
+Key files of Windows' own components bear the hash of their container's name (Microsoft's Azure repair scripts list
+them); other files are told by the certificates of the machine's personal store, and those by who is bound to them: the
+HTTPS listener of WinRM (C(WSMAN\Listener\*+HTTPS), certThumbprint) and what HTTP.sys serves (C(SslBindingInfo),
+SslCertHash).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from .._cim import certificates
+from .._cim.registry import RegistryValue
+from .._host import Host
+from .._model.keys import CertificateState, KeyOwners
+from ._request import Request
+from .keys import MY, KeyFolders
+
+WSMAN_LISTENERS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener"
+HTTP_BINDINGS = r"HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters\SslBindingInfo"
+
+CONTAINERS: Mapping[str, str] = MappingProxyType(
+    {
+        "iisConfigurationKey": "IIS, its encrypted configuration",
+        "NetFrameworkConfigurationKey": ".NET, its encrypted configuration",
+        "iisWasKey": "IIS, its application pools",
+        "Microsoft Internet Information Server": "IIS, its metabase",
+        "WMSvc": "the Web Management Service",
+        "MS IIS DCOM Server": "IIS, its DCOM server",
+    }
+)
+
+
+def read(request: Request) -> KeyOwners:
+    """An operation for each certificate of the store, for each binding, and for each key folder."""
+    host, folders = request.host, KeyFolders(request.host)
+    found = (certificates.read(host.registry, MY, item) for item in certificates.thumbprints(host.registry, MY))
+    held = tuple(folders.state(certificate) for certificate in found if certificate is not None)
+    return KeyOwners(held, {**_known(folders), **_by_certificate(held, _bindings(host))})
+
+
+def _known(folders: KeyFolders) -> dict[str, str]:
+    stems = {certificates.key_file_stem(container): owner for container, owner in CONTAINERS.items()}
+    names = folders.names(folders.legacy)
+    return {name: stems[name[:32]] for name in names if name[:32] in stems}
+
+
+def _by_certificate(held: tuple[CertificateState, ...], bindings: Mapping[str, str]) -> dict[str, str]:
+    owners = {}
+    for certificate in held:
+        if certificate.key_file is not None:
+            name = certificate.key_file.path.rpartition("\\")[2].lower()
+            use = bindings.get(certificate.thumbprint, "")
+            owners[name] = f"the certificate {certificate.subject}" + (f", which {use} uses" if use else "")
+    return owners
+
+
+def _bindings(host: Host) -> dict[str, str]:
+    """Who is bound to a certificate, by its thumbprint."""
+    found = {}
+    for name in host.registry.keys(HTTP_BINDINGS) or []:
+        value = host.registry.read(rf"{HTTP_BINDINGS}\{name}", "SslCertHash", "REG_BINARY")
+        if isinstance(value, RegistryValue) and isinstance(value.data, bytes):
+            found[value.data.hex().upper()] = f"HTTP.sys on {name}"
+    for name in host.registry.keys(WSMAN_LISTENERS) or []:
+        value = host.registry.read(rf"{WSMAN_LISTENERS}\{name}", "certThumbprint", "REG_SZ")
+        if isinstance(value, RegistryValue) and value.data:
+            found[str(value.data).replace(" ", "").upper()] = f"WinRM ({name})"
+    return found

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""Reader: the listener's certificate and its key. PRIVATE to the collection.
+
+About twenty operations, so it is read only where TLS is in doubt. What administrators may not see (from Server 2019 on
+the permissions of the listener's own key file) is unreadable, which is no fault. SelfSignedCertificate under
+WinStations names the listener's own certificate; where it does not, the newest one with the listener's container is
+taken (UNSURE: no public source says what TermService does then).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .._cim import certificates
+from .._cim import host as host_view
+from .._cim.certificates import CNG, KeyLink, StoredCertificate
+from .._cim.files import Hidden
+from .._cim.registry import RegistryError, RegistryValue
+from .._host import Host
+from .._model import reading, sddl
+from .._model.keys import CONTAINER, CertificateState, KeyFile, KeysState
+from .._model.reading import Reading
+from .._model.settings import LISTENER, POLICY, TERMINAL_SERVER
+from .._wsman.errors import WsmanFault
+from ._request import Request
+
+WINSTATIONS = rf"{TERMINAL_SERVER}\WinStations"
+CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+REBOOT_PENDING = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
+REMOTE_DESKTOP, MY = "Remote Desktop", "MY"
+STORE_KEYS = tuple(rf"{certificates.STORES}\{REMOTE_DESKTOP}{below}" for below in ("", r"\Certificates"))
+BROKER = "Tssdis"
+"""The service of a Remote Desktop connection broker."""
+
+CRYPTO = r"ProgramData\Microsoft\Crypto"
+
+
+class KeyFolders:
+    """The folders of machine keys, what lies in them, and which file belongs to which certificate."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.machine_guid = host_view.machine_guid(host.cim) or ""
+        self.drive = system_drive(host)
+        self.parent = rf"{self.drive}\{CRYPTO}\RSA"
+        self.legacy = rf"{self.parent}\MachineKeys"
+        self.cng = rf"{self.drive}\{CRYPTO}\Keys"
+        self._listed: dict[str, tuple[str, ...]] = {}
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Names of the files in a folder, in lower case; it is listed once."""
+        if folder not in self._listed:
+            self._listed[folder] = tuple(file.name.lower() for file in self._host.files.files(folder))
+        return self._listed[folder]
+
+    def state(self, certificate: StoredCertificate) -> CertificateState:
+        """A certificate with where its key is."""
+        return CertificateState(
+            thumbprint=certificate.thumbprint,
+            subject=certificate.subject,
+            not_before=certificate.not_before.isoformat(),
+            not_after=certificate.not_after.isoformat(),
+            server_auth=certificate.server_auth,
+            key_algorithm=certificate.key_algorithm,
+            key_bits=certificate.key_bits,
+            signature_hash=certificate.signature_hash,
+            key_file=self._key_file(certificate.key) if certificate.key else None,
+        )
+
+    def _key_file(self, key: KeyLink) -> KeyFile:
+        """Legacy files are named after their container; how CNG names them is not published, so it is looked for."""
+        cng = key.provider_type == CNG
+        folder = self.cng if cng else self.legacy
+        expected = f"{certificates.key_file_stem(key.container)}_{self.machine_guid}"
+        present = [name for name in (expected, key.container) if name.lower() in self.names(folder)]
+        path = rf"{folder}\{present[0] if present else expected}"
+        if not present:
+            missing = reading.unreadable("its file was not found by its name") if cng else reading.ABSENT
+            return KeyFile(key.container, path, cng, missing)
+        return KeyFile(key.container, path, cng, self.dacl(path))
+
+    def dacl(self, path: str) -> Reading:
+        """The DACL of a file or folder, as far as this account may see it."""
+        try:
+            return _dacl(self._host.files.security(path))
+        except (Hidden, WsmanFault) as error:
+            return reading.unreadable(str(error.message))
+
+
+def system_drive(host: Host) -> str:
+    """Such as C:, from the folder of Windows."""
+    root = host.registry.read(CURRENT_VERSION, "SystemRoot", "REG_SZ")
+    return str(root.data)[:2] if isinstance(root, RegistryValue) else "C:"
+
+
+def read(request: Request) -> KeysState:
+    host, folders = request.host, KeyFolders(request.host)
+    pinned = _hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
+    own = _own(host)
+    held = certificates.read(host.registry, MY, pinned) if pinned else None
+    return KeysState(
+        own=folders.state(own) if own else None,
+        pinned=pinned,
+        pinned_certificate=folders.state(held) if held else None,
+        template=_text(host, POLICY, "CertTemplateName"),
+        broker=bool(host.services.list([BROKER])),
+        folder=folders.legacy,
+        folder_dacl=folders.dacl(folders.legacy),
+        files=folders.names(folders.legacy),
+        copies=tuple(path for path in host.files.folders(folders.parent) if _is_copy(path, folders.legacy)),
+        stores=_stores(host),
+        machine_guid=folders.machine_guid,
+        pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
+        free_bytes=host.files.free_bytes(folders.drive),
+    )
+
+
+def _is_copy(path: str, folder: str) -> bool:
+    return path.lower().startswith(folder.lower() + "_")
+
+
+def _own(host: Host) -> StoredCertificate | None:
+    """The listener's own certificate: the one that WinStations names, else the newest with its container."""
+    present = certificates.thumbprints(host.registry, REMOTE_DESKTOP)
+    named = _hexadecimal(host, WINSTATIONS, "SelfSignedCertificate")
+    if named in present:
+        return certificates.read(host.registry, REMOTE_DESKTOP, named)
+    found = (certificates.read(host.registry, REMOTE_DESKTOP, thumbprint) for thumbprint in present)
+    ours = [item for item in found if item is not None and item.key is not None and item.key.container == CONTAINER]
+    return max(ours, key=lambda item: item.not_before, default=None)
+
+
+def _stores(host: Host) -> Mapping[str, Reading]:
+    return {path: found for path in STORE_KEYS if (found := store_dacl(host, path)).state != "absent"}
+
+
+def store_dacl(host: Host, path: str) -> Reading:
+    """The DACL of a registry key."""
+    try:
+        return _dacl(host.registry.security(path))
+    except RegistryError as error:
+        return reading.ABSENT if error.code == 2 else reading.unreadable(str(error.message))
+
+
+def _dacl(text: str | None) -> Reading:
+    if text is None:
+        return reading.ABSENT
+    try:
+        return reading.value(str(sddl.parse(text)))
+    except sddl.InvalidSddl as error:
+        return reading.unreadable(str(error))
+
+
+def _hexadecimal(host: Host, key: str, name: str) -> str:
+    value = host.registry.read(key, name, "REG_BINARY")
+    return value.data.hex().upper() if isinstance(value, RegistryValue) and isinstance(value.data, bytes) else ""
+
+
+def _text(host: Host, key: str, name: str) -> str:
+    value = host.registry.read(key, name, "REG_SZ")
+    return str(value.data) if isinstance(value, RegistryValue) else ""
