@@ -116,9 +116,9 @@ class Host:
         """The port that the listener is set to."""
         return self.effective("port") or 3389
 
-    def port_use(self) -> PortUse:
+    def port_use(self, port: int | None = None) -> PortUse:
         """Who listens on the listener's port, and how many are connected to it."""
-        return tcp.port_use(self.cim, self.listener_port())
+        return tcp.port_use(self.cim, port or self.listener_port())
 
     def set_by_wmi(self, setting: Setting, number: int) -> Outcome | None:
         """Set a setting by its WMI method; None where this edition or the setting has none.

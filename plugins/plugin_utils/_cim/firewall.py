@@ -121,24 +121,33 @@ class Firewall:
 
     # --- reading ---
 
-    def rdp_rules(self) -> list[Rule]:
-        """Return the built-in Remote Desktop rules, in the order of their ids (three queries)."""
+    def rdp_rules(self, port: int | None = None) -> list[Rule]:
+        """Return the built-in Remote Desktop rules, in the order of their ids (three queries).
+
+        With a ``port``, also the other inbound rules for it (a query more, see rules_for_port).
+        """
+        ids = self._ids_for_port(port, "TCP") if port else []
+        others = [item for item in ids if not item.startswith(RDP_PREFIX)]
         condition = wql.starts_with("InstanceID", RDP_PREFIX)
-        return self._rules(condition)
+        rules = self._rules(wql.either(condition, wql.any_of("InstanceID", others)) if others else condition)
+        return [rule for rule in rules if rule.direction == INBOUND]
 
     def rules_for_port(self, port: int, protocol: str = "TCP") -> list[Rule]:
         """Return the inbound rules whose local ports include ``port`` by number or range (``Any`` left out).
 
         Reads the port filters of all rules of the protocol: some 100 KB. ``protocol`` is TCP or UDP.
         """
+        ids = self._ids_for_port(port, protocol)
+        rules = self._rules(wql.any_of("InstanceID", ids)) if ids else []
+        return [rule for rule in rules if rule.direction == INBOUND]
+
+    def _ids_for_port(self, port: int, protocol: str) -> list[str]:
         filters = self._client.query(
             MSFT_NET_PROTOCOL_PORT_FILTER,
             wql.compare("Protocol", protocol),
             ("InstanceID", "LocalPort"),
         )
-        ids = [item.text("InstanceID") for item in filters if covers(item.texts("LocalPort"), port)]
-        rules = self._rules(wql.any_of("InstanceID", ids)) if ids else []
-        return [rule for rule in rules if rule.direction == INBOUND]
+        return [item.text("InstanceID") for item in filters if covers(item.texts("LocalPort"), port)]
 
     def profiles(self) -> dict[str, Profile]:
         """Return the profiles by name: Domain, Private, Public."""

@@ -63,6 +63,11 @@ def all_of(*conditions: str) -> str:
     return " and ".join(condition for condition in conditions if condition)
 
 
+def either(*conditions: str) -> str:
+    """Return a condition that holds when one of them does."""
+    return f"({' or '.join(conditions)})"
+
+
 def select(class_name: str, where: str = "", properties: Sequence[str] = ("*",)) -> str:
     """Return the query; the condition is one made by this module."""
     names = ",".join("*" if name == "*" else checked(name) for name in properties)

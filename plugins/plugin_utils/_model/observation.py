@@ -99,6 +99,7 @@ class ProfileState:
         inbound: DefaultInboundAction, C(allow), C(block) or None.
         local_rules: AllowLocalFirewallRules; False means that only rules from policy count.
         exceptions: AllowInboundRules; False is "shields up": no allow rule counts.
+        by_policy: names of the fields here that policy decides.
     """
 
     name: str
@@ -106,6 +107,7 @@ class ProfileState:
     inbound: str | None
     local_rules: bool | None
     exceptions: bool | None
+    by_policy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from .._host import Host
 
@@ -24,3 +25,8 @@ class Request:
     host: Host
     settings: tuple[str, ...]
     since: float
+
+    @cached_property
+    def port(self) -> int:
+        """The listener's port, read once for all readers."""
+        return self.host.listener_port()

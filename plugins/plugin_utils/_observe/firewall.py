@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import dataclasses
+import typing as t
+from collections.abc import Callable, Iterator, Mapping
 
 from .._cim.firewall import Action, Category, Profile, Rule
 from .._cim.registry import Registry, RegistryValue
@@ -19,15 +20,14 @@ _INBOUND = {int(Action.ALLOW): "allow", int(Action.BLOCK): "block"}
 
 
 def read(request: Request) -> FirewallState:
-    rules = {rule.instance_id: rule for rule in request.host.firewall.rules_for_port(request.host.listener_port())}
-    rules.update({rule.instance_id: rule for rule in request.host.firewall.rdp_rules()})
+    rules = request.host.firewall.rdp_rules(request.port)
     profiles = {name.lower(): _profile(profile) for name, profile in request.host.firewall.profiles().items()}
     policy = PolicyFirewall(request.host.registry)
     rules_by_policy = policy.rules()
     active = {_ACTIVE[Category(number)] for number in request.host.firewall.active_categories().values()}
     running = request.host.services.list(["MpsSvc"])
     return FirewallState(
-        rules=(*(_rule(rule) for rule in rules.values()), *rules_by_policy),
+        rules=(*(_rule(rule) for rule in rules), *rules_by_policy),
         profiles={name: policy.over(profile) if name in active else profile for name, profile in profiles.items()},
         active=tuple(sorted(active)),
         running=all(service.running for service in running.values()),
@@ -65,6 +65,14 @@ _POLICY_KEYS = {
 }
 """Policy keys of a profile; StandardProfile is what the private profile was called (MS-GPFAS 2.2.2)."""
 
+_FLAGS: Mapping[str, tuple[str, Callable[[int], t.Any]]] = {
+    "AllowLocalPolicyMerge": ("local_rules", bool),
+    "DefaultInboundAction": ("inbound", lambda number: "block" if number else "allow"),
+    "DoNotAllowExceptions": ("exceptions", lambda number: not number),
+    "EnableFirewall": ("enabled", bool),
+}
+"""Policy values of a profile and the fields that they decide (MS-GPFAS 2.2.2)."""
+
 _PROTOCOLS = {"6": "TCP", "17": "UDP"}
 _ACTIONS = {"Allow": Action.ALLOW, "ByPass": Action.BYPASS, "Block": Action.BLOCK}
 _BITS = {"Domain": 1, "Private": 2, "Public": 4}
@@ -82,17 +90,12 @@ class PolicyFirewall:
         self._registry = registry
 
     def over(self, profile: ProfileState) -> ProfileState:
-        """A profile with policy laid over it."""
+        """A profile with policy laid over it; the older name of the private profile's key counts where it is alone."""
         for key in _POLICY_KEYS.get(profile.name, ()):
-            numbers = self._numbers(f"{POLICY}\\{key}")
-            if "AllowLocalPolicyMerge" in numbers:
-                profile = replace(profile, local_rules=bool(numbers["AllowLocalPolicyMerge"]))
-            if "DoNotAllowExceptions" in numbers:
-                profile = replace(profile, exceptions=not numbers["DoNotAllowExceptions"])
-            if "EnableFirewall" in numbers:
-                profile = replace(profile, enabled=bool(numbers["EnableFirewall"]))
-            if "DefaultInboundAction" in numbers:
-                profile = replace(profile, inbound="block" if numbers["DefaultInboundAction"] else "allow")
+            numbers = self._numbers(rf"{POLICY}\{key}")
+            if numbers:
+                fields = {name: read(numbers[stored]) for stored, (name, read) in _FLAGS.items() if stored in numbers}
+                return dataclasses.replace(profile, **fields, by_policy=tuple(sorted(fields)))
         return profile
 
     def rules(self) -> tuple[RuleState, ...]:

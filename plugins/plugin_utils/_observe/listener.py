@@ -11,7 +11,6 @@ from ._request import Request
 
 
 def read(request: Request) -> ListenerState:
-    use = request.host.port_use()
+    use = request.host.port_use(request.port)
     owners = tuple(sorted({socket.process_id for socket in use.listeners}))
-    port = use.listeners[0].port if use.listeners else request.host.listener_port()
-    return ListenerState(port, owners, use.established, use.peers)
+    return ListenerState(request.port, owners, use.established, use.peers)

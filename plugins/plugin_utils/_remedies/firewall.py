@@ -54,7 +54,8 @@ def plan(observation: Observation, options: Options) -> Plan:
         return missing_area("settings", observation)
     port = listener_port(observation)
     changes = tuple(change for rule in present for change in _open(rule, firewall, port, options))
-    return Plan(changes=changes, held=_held(firewall, wanted_profiles(firewall, options)), refused=missing)
+    profiles = wanted_profiles(firewall, options)
+    return Plan(changes, _held(firewall, profiles), (*missing, *_closed_locally(firewall, profiles)))
 
 
 def listener_port(observation: Observation) -> int:
@@ -127,15 +128,27 @@ def _held(firewall: FirewallState, wanted: int) -> tuple[Held, ...]:
     return tuple(held for profile in profiles if profile.enabled is not False for held in _profile_held(profile))
 
 
+def _closed_locally(firewall: FirewallState, wanted: int) -> tuple[Refusal, ...]:
+    """Profiles that an administrator of the host has closed to every rule: what was meant so is not undone here."""
+    flags = {"local_rules": "ignores local rules", "exceptions": "blocks all incoming connections, rules included"}
+    return tuple(
+        Refusal(f"the {name} profile {what}, by the host's own setting: change it there if that is not meant")
+        for name, profile in firewall.profiles.items()
+        if profile.enabled is not False and (not wanted or BITS.get(name, 0) & wanted)
+        for flag, what in flags.items()
+        if getattr(profile, flag) is False and flag not in profile.by_policy
+    )
+
+
 def _profile_held(profile: ProfileState) -> Iterator[Held]:
     folder = (
         r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced "
         rf"Security\{profile.name.title()} Profile"
     )
-    if profile.local_rules is False:
+    if profile.local_rules is False and "local_rules" in profile.by_policy:
         path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\AllowLocalPolicyMerge"
         yield Held("policy_held", "firewall_local_rules", False, True, path, f"{folder}\\Apply local firewall rules")
-    if profile.exceptions is False:
+    if profile.exceptions is False and "exceptions" in profile.by_policy:
         path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\DoNotAllowExceptions"
         yield Held("policy_held", "firewall_exceptions", False, True, path, f"{folder}\\Inbound connections")
 

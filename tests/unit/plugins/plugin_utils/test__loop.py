@@ -24,9 +24,9 @@ HELD = {
     "rdp_denied_by_orphan_policy",
     "security_layer_rdp_by_policy",
     "firewall_local_rules_ignored",
-    "firewall_shields_up",
 }
-CURED = [name for name in KNOWN if CAUSES[name].cures and name not in HELD]
+LOCAL = {"firewall_shields_up"}
+CURED = [name for name in KNOWN if CAUSES[name].cures and name not in HELD | LOCAL]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -83,6 +83,14 @@ def test_policy_is_respected_and_named(breakage: str) -> None:
     assert course.held
     assert all(held.path.startswith("HKLM\\SOFTWARE\\Policies") for held in course.held)
     assert settings_state(simulated) == before
+
+
+def test_a_profile_that_its_administrator_closed_stays_closed_and_is_named() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_shields_up"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.changes, course.held) == ("unresolved", [], [])
+    assert "blocks all incoming connections" in course.refused[0].message
 
 
 @pytest.mark.parametrize(
