@@ -38,15 +38,25 @@ def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def run_module(ansible_adhoc: t.Any, fleet: RunningFleet) -> RunModule:
-    """Run a module on a host: C(run_module("host001", "host_info", areas=[...])) gives its result."""
+def run_alone(ansible_adhoc: t.Any) -> RunModule:
+    """Run a module on a host of an inventory: C(run_alone("host001", "host_info", inventory, areas=[...]))."""
 
-    def run(host: str, module: str, inventory: Path = fleet.inventory, **options: t.Any) -> Result:
+    def run(host: str, module: str, inventory: Path, **options: t.Any) -> Result:
         dispatcher = ansible_adhoc(inventory=str(inventory))[host]
         try:
             contacted = getattr(dispatcher, f"winfleet.rdp.{module}")(**options).contacted
         except AnsibleConnectionFailure as failure:
             return {"unreachable": True, **failure.dark[host]}
         return t.cast(Result, contacted[host])
+
+    return run
+
+
+@pytest.fixture
+def run_module(run_alone: RunModule, fleet: RunningFleet) -> RunModule:
+    """Run a module on a host of the fleet, or of another inventory."""
+
+    def run(host: str, module: str, inventory: Path = fleet.inventory, **options: t.Any) -> Result:
+        return run_alone(host, module, inventory, **options)
 
     return run
