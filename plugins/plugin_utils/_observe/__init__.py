@@ -78,4 +78,5 @@ def observe(
 
 
 def _reason(error: WsmanError) -> str:
-    return str(error.message)
+    """What happened and what to do, without the host, which the result names."""
+    return f"{error.message.rstrip('. ')}. {error.hint}".strip()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Modules run by Ansible itself, through pytest-ansible, against a simulated fleet. Only this file knows pytest-ansible."""
+"""Modules run by Ansible itself, through pytest-ansible, against a simulated fleet. It is known in this file alone."""
 
 from __future__ import annotations
 
