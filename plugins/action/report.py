@@ -51,12 +51,13 @@ class ActionModule(ActionBase):
             _show(table(entries, _width()), files)
         return {**result, "changed": False, "files": files, "totals": totals, "left_out": left_out}
 
-    def _collect(
-        self, hosts: list[str], variable: str, hostvars: t.Mapping[str, t.Any]
-    ) -> tuple[list[Entry], list[str]]:
-        """An entry for each host that has the variable, and the hosts that have not."""
+    def _collect(self, hosts: list[str], variable: str, hostvars: t.Any) -> tuple[list[Entry], list[str]]:
+        """An entry for each host that has the variable, and the hosts that have not.
+
+        The variables are read raw: a registered result has nothing to template, which would take most of the time.
+        """
         at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        results = {str(host): hostvars[host].get(variable) for host in hosts if host in hostvars}
+        results = {str(host): hostvars.raw_get(host).get(variable) for host in hosts if host in hostvars}
         try:
             entries = [entry(host, found, at, self._task.check_mode) for host, found in results.items() if found]
         except NotAResult as error:

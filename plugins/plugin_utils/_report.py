@@ -70,13 +70,13 @@ class NotAResult(ValueError):
 # --- entries
 
 
-def entry(host: str, result: Mapping[str, t.Any], at: str, check: bool) -> Entry:
+def entry(host: str, result: t.Any, at: str, check: bool) -> Entry:
     """What a task's result says about a host.
 
     Raises:
         NotAResult: it has neither a verdict nor failed.
     """
-    plain = to_plain(result)
+    plain = to_plain(result) if isinstance(result, Mapping) else {}
     shown = {
         "host": host,
         "verdict": _verdict(host, plain),

@@ -64,7 +64,13 @@ def read(path: Path) -> Report | None:
 
 
 def _to_json(report: Report) -> str:
-    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    """One line for each host: reports of thousands of hosts are written for every batch."""
+    hosts = ",\n".join(map(_compact, report["hosts"]))
+    return f'{{"schema": {SCHEMA}, "totals": {_compact(report["totals"])}, "hosts": [\n{hosts}\n]}}\n'
+
+
+def _compact(value: t.Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 WRITERS: Mapping[str, Callable[[Report], str]] = {"json": _to_json}

@@ -80,7 +80,9 @@ class TestEntry:
         host = made({"failed": True, "msg": "access denied", "verdict": "healthy"})
         assert (host["verdict"], host["reason"]) == ("unresolved", "access denied")
 
-    @pytest.mark.parametrize("result", [{"ping": "pong"}, {"verdict": "excellent"}, {"undone": []}])
+    @pytest.mark.parametrize(
+        "result", [{"ping": "pong"}, {"verdict": "excellent"}, {"undone": []}, "{{ result }}", ["x"]]
+    )
     def test_another_modules_result_is_refused_by_host(self, result):
         with pytest.raises(NotAResult, match="host001"):
             made(result)
