@@ -1,0 +1,108 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The edge: options, durations, run ids, and what errors look like."""
+
+from __future__ import annotations
+
+import typing as t
+from unittest.mock import MagicMock
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import RUN_ID, STRICT, FixAction, RdpAction, seconds
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AccessRefused,
+    AuthenticationFailed,
+    TransportFailed,
+    WsmanError,
+)
+
+
+class Action(RdpAction):
+    spec: t.ClassVar[t.Any] = {"force": {"type": "bool", "default": False}, "run": {"type": "str"}}
+    fails: t.ClassVar[WsmanError | None] = None
+
+    def rdp_run(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        if self.fails:
+            raise self.fails
+        return {"options": options}
+
+
+def action(cls: type[RdpAction] = Action, **arguments: object) -> RdpAction:
+    task = MagicMock(args=arguments, async_val=0, check_mode=False, diff=False, environment=None)
+    connection = MagicMock()
+    connection.get_option.side_effect = {"remote_password": "s3cret-Passw0rd"}.__getitem__
+    made = cls(task, connection, MagicMock(), MagicMock(), MagicMock(), MagicMock())
+    made._load_name = "winfleet.rdp.test"
+    return made
+
+
+def run(made: RdpAction) -> dict[str, t.Any]:
+    return made.run(task_vars={"inventory_hostname": "host17"})
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400), (" 5 m ", 300)])
+def test_durations(text: str, expected: float) -> None:
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "-5m", "1w", "10m30s", "ten minutes"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(AnsibleActionFail, match="is no duration"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("value", ["yes", "true", "True", 1, "1", None, []])
+def test_options_that_accept_a_loss_take_no_words(value: object) -> None:
+    with pytest.raises(AnsibleActionFail, match="force accepts a loss"):
+        run(action(force=value))
+
+
+def test_real_booleans_are_taken() -> None:
+    assert run(action(force=True))["options"]["force"] is True
+
+
+def test_strict_options_are_never_true_by_default() -> None:
+    for remedy in REMEDIES.values():
+        for name, spec in remedy.options.items():
+            assert name not in STRICT or spec.get("default") in (False, None)
+            assert spec["type"] != "bool" or not spec.get("default") or name not in STRICT
+
+
+def test_unknown_options_are_named() -> None:
+    with pytest.raises(AnsibleActionFail, match="no_such_thing"):
+        run(action(no_such_thing=1))
+
+
+@pytest.mark.parametrize("error", [TransportFailed("no answer"), AuthenticationFailed("rejected")])
+def test_a_lost_host_is_unreachable(error: WsmanError) -> None:
+    made = action()
+    made.fails = error  # type: ignore[attr-defined]  # the test's own class
+    result = run(made)
+    assert result["unreachable"]
+    assert result["msg"].startswith("host17: ")
+    assert error.hint in result["msg"]
+
+
+def test_a_refusal_is_a_failure_and_the_password_stays_out_of_it() -> None:
+    made = action()
+    made.fails = AccessRefused("denied for s3cret-Passw0rd")  # type: ignore[attr-defined]  # the test's own class
+    result = run(made)
+    assert result["failed"]
+    assert result["changed"] is False
+    assert "s3cret-Passw0rd" not in str(result)
+
+
+@pytest.mark.parametrize("run_id", ["", " ", "a b", "../x", "x" * 65, "-x", "a\\b", "a/b"])
+def test_run_ids_that_could_be_a_path_are_refused(run_id: str) -> None:
+    assert not RUN_ID.fullmatch(run_id)
+
+
+def test_a_fix_has_the_shared_options_and_its_own() -> None:
+    class Fix(FixAction):
+        remedy = REMEDIES["firewall"]
+
+    assert {"run_id", "restart", "probe_from", "profiles", "uri_style"} <= set(Fix.spec)

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Restarting TermService: who is asked, what is run, what is said."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
+    Sessions,
+    SessionsInTheWay,
+    ensure_idle,
+    hindrance,
+    restart,
+    sessions,
+)
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import connect
+
+
+def test_an_idle_host_has_no_hindrance() -> None:
+    host = connect(SimulatedHost.build("2022"))
+    assert sessions(host).idle
+    assert hindrance(host, "when_idle") == ""
+    ensure_idle(host, "a test")
+
+
+def test_users_are_counted_and_hinder() -> None:
+    host = connect(SimulatedHost.build("2022", traits=["many_sessions"]))
+    found = sessions(host)
+    assert (found.connected, found.disconnected) == (8, 4)
+    assert "8 connected and 4 disconnected" in hindrance(host, "when_idle")
+    assert hindrance(host, "always") == ""
+    with pytest.raises(SessionsInTheWay, match="8 connected"):
+        ensure_idle(host, "a test")
+
+
+def test_the_log_off_that_follows_is_named() -> None:
+    assert "logged off 60 s after" in str(Sessions(2, 0, 60000))
+    assert "logged off" not in str(Sessions(2, 0, 0))
+    assert "logged off" not in str(Sessions(0, 2, 60000))
+
+
+@pytest.mark.parametrize("language", ["en", "de", "ja"])
+def test_a_restart_is_one_command_and_what_ran_runs_again(language: str) -> None:
+    simulated = SimulatedHost.build("2022", language=language)
+    simulated.windows.services.start("UmRdpService")
+    simulated.clock.advance(10)
+    recorded: list[Change] = []
+    host = connect(simulated)
+    before = host.service("TermService").process_id
+    assert restart(host, recorded.append, "a test") == ""
+    assert [(change.kind, change.undo) for change in recorded] == [("restart", "none")]
+    assert simulated.counters.operations["shell_command"] == 1
+    running = host.services.list(["TermService", "SessionEnv", "UmRdpService"])
+    assert {service.state for service in running.values()} == {"Running"}
+    assert running["TermService"].process_id != before
+
+
+def test_a_host_without_a_shell_is_left_alone_and_said() -> None:
+    simulated = SimulatedHost.build("2022", traits=["no_shell"])
+    recorded: list[Change] = []
+    assert "refuses the shell" in restart(connect(simulated), recorded.append, "a test")
+    assert recorded == []
+    assert simulated.windows.services.running("TermService")
