@@ -25,11 +25,6 @@ attributes:
     support: full
     details:
       - All of it runs on the controller.
-  action_group:
-    description: Use C(group/winfleet.rdp.rdp) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - winfleet.rdp.rdp
   async:
     description: Supports being used with the C(async) keyword.
     support: none
@@ -56,6 +51,16 @@ attributes:
     description: Target OS/families that can be operated against.
     support: full
     platforms: windows
+"""
+
+    ACTIONGROUP_RDP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/winfleet.rdp.rdp) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - winfleet.rdp.rdp
 """
 
     FIX = r"""
@@ -111,11 +116,6 @@ attributes:
     support: full
     details:
       - All of it runs on the controller.
-  action_group:
-    description: Use C(group/winfleet.rdp.rdp) in C(module_defaults) to set defaults for this module.
-    support: full
-    membership:
-      - winfleet.rdp.rdp
   async:
     description: Supports being used with the C(async) keyword.
     support: none

@@ -40,6 +40,7 @@ options:
     default: auto
 extends_documentation_fragment:
   - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.actiongroup_rdp
   - winfleet.rdp._attributes.info
   - winfleet.rdp._options.since
   - winfleet.rdp._options.probe

@@ -48,6 +48,7 @@ options:
       - events
 extends_documentation_fragment:
   - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.actiongroup_rdp
   - winfleet.rdp._attributes.info
   - winfleet.rdp._options.since
   - winfleet.rdp._options.wire

@@ -75,6 +75,7 @@ extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.conn
   - ansible.builtin.action_common_attributes.flow
+  - winfleet.rdp._attributes.actiongroup_rdp
 attributes:
   action:
     support: full

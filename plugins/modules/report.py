@@ -55,6 +55,7 @@ options:
     default: true
 extends_documentation_fragment:
   - winfleet.rdp._attributes.report
+  - winfleet.rdp._attributes.actiongroup_rdp
 notes:
   - The report is written in check mode as well, and writing it is no change.
   - Control characters and marks that reorder text, which a hostile host could send, are shown as escapes on the

@@ -35,6 +35,7 @@ options:
     default: false
 extends_documentation_fragment:
   - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.actiongroup_rdp
   - winfleet.rdp._attributes.fix
   - winfleet.rdp._options.restart
   - winfleet.rdp._options.probe
