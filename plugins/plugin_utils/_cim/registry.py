@@ -86,6 +86,10 @@ class _Type:
     parameter: str
     python: type
 
+    def holds(self, data: object) -> bool:
+        """Whether a value of this type can hold that; a bool is no number."""
+        return isinstance(data, self.python) and not isinstance(data, bool)
+
 
 _TYPES: Mapping[str, _Type] = {
     "REG_SZ": _Type("GetStringValue", "SetStringValue", "sValue", str),
@@ -106,7 +110,7 @@ class RegistryValue:
 
     def __post_init__(self) -> None:
         described = _TYPES.get(self.type)
-        if described is None or type(self.data) is not described.python:
+        if described is None or not described.holds(self.data):
             raise ValueError(f"{self.data!r} is no {self.type}")
 
     def to_plain(self) -> dict[str, t.Any]:
@@ -285,7 +289,7 @@ def _value(kind: str, outcome: Outcome) -> RegistryValue:
     data = outcome.out.get(described.parameter)
     if data is None and described.python is str:
         data = ""
-    if type(data) is not described.python:
+    if not described.holds(data):
         raise BadAnswer(f"{described.getter} answers without a value")
     return RegistryValue(kind, t.cast(Data, data))
 
