@@ -50,7 +50,8 @@ MODIFIED = "wmiarray:__MIInstanceModifiedPropertiesList"
 class Send(t.Protocol):
     """Sends one message and returns the answer; ``repeatable`` ones may be sent again on a lost connection."""
 
-    def __call__(self, body: bytes, *, repeatable: bool) -> bytes: ...
+    def __call__(self, body: bytes, *, repeatable: bool) -> bytes:
+        """Return the body of the answer."""
 
 
 @dataclass(frozen=True)

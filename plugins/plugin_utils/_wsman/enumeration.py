@@ -42,7 +42,8 @@ PATIENCE = 3
 class Exchange(t.Protocol):
     """Sends a request and returns the checked answer."""
 
-    def __call__(self, request: Request, *, repeatable: bool) -> Reply: ...
+    def __call__(self, request: Request, *, repeatable: bool) -> Reply:
+        """Return the answer, or raise the fault that it holds."""
 
 
 @dataclass(frozen=True)

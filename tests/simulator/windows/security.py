@@ -68,10 +68,12 @@ class Token(Protocol):
     """Who asks: a user's SID and the SIDs of its enabled groups."""
 
     @property
-    def sid(self) -> str: ...
+    def sid(self) -> str:
+        """The SID of the user."""
 
     @property
-    def groups(self) -> frozenset[str]: ...
+    def groups(self) -> frozenset[str]:
+        """The SIDs of the groups."""
 
 
 @dataclass(frozen=True)

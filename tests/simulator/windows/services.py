@@ -65,7 +65,8 @@ class Service:
 class Watcher(Protocol):
     """Told when a service has reached a state."""
 
-    def __call__(self, service: Service) -> None: ...
+    def __call__(self, service: Service) -> None:
+        """Look at what that service is now."""
 
 
 class ServiceManager:
