@@ -68,9 +68,11 @@ def _family_row(name: str, family: Family) -> tuple[str, ...]:
 def page(name: str, title: str) -> Iterator[str]:
     """How every page begins."""
     yield ".."
+    # REUSE-IgnoreStart
     yield "  Copyright (c) 2026, winfleet.rdp contributors"
     yield "  GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)"
     yield "  SPDX-License-Identifier: GPL-3.0-or-later"
+    # REUSE-IgnoreEnd
     yield ""
     yield f"  Written by scripts/{_WRITERS.get(name, 'reference_pages')}.py; do not edit."
     yield from ("", f".. _ansible_collections.winfleet.rdp.docsite.{name}:", "")

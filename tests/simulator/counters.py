@@ -14,12 +14,37 @@ from tests.simulator.windows.cmd import split_arguments, split_commands
 from tests.simulator.wsman.provider import Operation
 
 READING_PROGRAMS = frozenset(
-    {"whoami", "hostname", "ver", "echo", "rem", "chcp", "set", "exit", "quser", "type", "dir", "find", "findstr",
-     "query", "tasklist", "systeminfo"}
+    {
+        "whoami",
+        "hostname",
+        "ver",
+        "echo",
+        "rem",
+        "chcp",
+        "set",
+        "exit",
+        "quser",
+        "type",
+        "dir",
+        "find",
+        "findstr",
+        "query",
+        "tasklist",
+        "systeminfo",
+    }
 )
 READING_VERBS = frozenset(
-    {("reg", "query"), ("sc", "query"), ("sc", "qc"), ("wevtutil", "qe"), ("net", "localgroup"),
-     ("schtasks", "/query"), ("certutil", "-store"), ("certutil", "-verifystore"), ("sc", "qdescription")}
+    {
+        ("reg", "query"),
+        ("sc", "query"),
+        ("sc", "qc"),
+        ("wevtutil", "qe"),
+        ("net", "localgroup"),
+        ("schtasks", "/query"),
+        ("certutil", "-store"),
+        ("certutil", "-verifystore"),
+        ("sc", "qdescription"),
+    }
 )
 
 

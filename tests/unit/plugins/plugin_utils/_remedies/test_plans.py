@@ -76,7 +76,7 @@ def test_what_policy_decides_is_never_written_under(case: Case) -> None:
 
 @given(cases)
 def test_no_rule_is_widened_further_than_asked_and_none_is_opened_before_its_reach_is_right(case: Case) -> None:
-    name, observation, options = case
+    name, _observation, options = case
     if name != "firewall":
         return
     changes = planned(case).changes
@@ -109,7 +109,7 @@ def test_the_layer_is_never_weakened_and_tls_never_required_without_proof(observ
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_could_not_be_read_is_left_alone_and_said(name: str) -> None:
-    empty = Observation("2026-01-01T00:00:00+00:00", unread={area: "access denied" for area in REMEDIES[name].areas})
+    empty = Observation("2026-01-01T00:00:00+00:00", unread=dict.fromkeys(REMEDIES[name].areas, "access denied"))
     options = {key: spec.get("default") for key, spec in REMEDIES[name].options.items()}
     plan = REMEDIES[name].plan(empty, {**options, **ASKING.get(name, {})})
     assert plan.changes == ()
