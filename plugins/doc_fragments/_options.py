@@ -78,6 +78,15 @@ options:
       - when_idle
       - always
     default: when_idle
+  allow_reboot:
+    description:
+      - Whether the host may be rebooted where a change is not live without; the task then waits until it is back and
+        goes on. O(restart) holds for a reboot as well.
+      - A host that would not come back by itself is never rebooted. That is one whose WinRM has to be started by
+        hand, or whose BitLocker asks for a PIN, a key or a password.
+      - Where it is not set, RV(ignore:needs) says that a reboot is due.
+    type: bool
+    default: false
 """
 
     RUN = r"""
@@ -88,11 +97,6 @@ options:
         finds them.
       - At most 64 letters, digits, dots, underscores and dashes. Made from the time when it is not given.
     type: str
-  allow_reboot:
-    description:
-      - Whether the host may be rebooted where a change needs that. No change of this release needs a reboot.
-    type: bool
-    default: false
 """
 
     POLICY = r"""
@@ -127,6 +131,7 @@ options:
       - Whether a lease may follow one that still runs or that ended within the last 24 hours, so that a play which runs
         on a schedule does not make a weakening permanent unnoticed. It also allows to weaken again what somebody has
         set right during a lease.
+      - Every run that has it moves the end, so leave it out of what runs on a schedule.
       - Takes V(true) and V(false) and nothing else.
     type: bool
     default: false

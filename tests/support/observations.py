@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease, LeaseState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
     FirewallState,
     Identity,
@@ -101,8 +103,35 @@ identities = st.builds(
 )
 
 
+NOW = "2026-01-01T00:00:00+00:00"
+LEASABLE = ("nla", "security_layer", "encryption")
+
+
+def _leased(observation: Observation, setting: str) -> st.SearchStrategy[LeaseState]:
+    """A lease as an observation with these settings can hold it."""
+    legal = sorted(SETTINGS[setting].choices)
+    local = observation.settings[setting].local.data
+    number = local if isinstance(local, int) else None
+
+    def lease(restores: int | None, reach: int, until: str, armed: bool) -> LeaseState:
+        weaker = legal[:1] if restores is None else [item for item in legal if item < restores]
+        return LeaseState(Lease(setting, tuple(weaker[:reach]), restores, 1800, until), armed, number, NOW)
+
+    ends = st.sampled_from(["2025-12-30T00:00:00Z", "2025-12-31T23:50:00Z", "2026-01-01T00:10:00Z"])
+    return st.builds(lease, st.none() | st.sampled_from(legal[1:]), st.integers(1, 3), ends, st.booleans())
+
+
+def _with_leases(observation: Observation) -> st.SearchStrategy[Observation]:
+    leases = st.tuples(*(st.none() | _leased(observation, setting) for setting in LEASABLE))
+    return leases.map(lambda found: replace(observation, leases=tuple(filter(None, found))))
+
+
 def observations() -> st.SearchStrategy[Observation]:
     """Whole observations, without a probe."""
+    return _observations().flatmap(_with_leases)
+
+
+def _observations() -> st.SearchStrategy[Observation]:
     return st.builds(
         Observation,
         st.just("2026-01-01T00:00:00+00:00"),
@@ -127,4 +156,6 @@ def _option(name: str, spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[t.Any]:
         element = st.sampled_from(spec["choices"]) if "choices" in spec else st.sampled_from(["10.0.0.0/8", "Any"])
         lists = st.lists(element, min_size=1, unique=True)
         return lists if "default" in spec else st.none() | lists
+    if name == "lease":
+        return st.sampled_from([None, "30m", "2d"])
     return st.sampled_from(spec["choices"])

@@ -238,7 +238,8 @@ def _granted(case: _Case) -> Plan:
     state = case.state
     if state is not None and state.standing == "ended" and not _rested(state) and not case.options["renew_lease"]:
         return _refuse(case, f"a lease of it ended at {state.lease.until} and is not renewed by itself", "renew_lease")
-    return Plan(changes=(_lease_change(case, _lease(case, lasts), f"a lease of {asked} is granted"),)) + _value(case)
+    change = _lease_change(case, _lease(case, lasts), f"a lease of {asked} is granted")
+    return Plan(changes=(change,) if change.before != change.after else ()) + _value(case)
 
 
 def _lease(case: _Case, lasts: int) -> Lease:

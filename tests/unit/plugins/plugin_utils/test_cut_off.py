@@ -110,19 +110,23 @@ def test_a_roll_back_that_is_cut_off_goes_on(name: str) -> None:
         "firewall": {"remote_addresses": ["10.0.0.0/8"]},
         "transport": {"mode": "tcp_only"},
         "connection_limit": {"pending": 5000, "sessions": 25},
+        "schannel": {"remove_orphaned_policy": True},
         "security_layer": {"encryption": "fips"},
+        "nla": {"state": "off", "accept_permanent_weakening": True},
     }[name]
     options = {**defaults(REMEDIES[name].options), **wanted}
 
+    breakages = {"schannel": ("tls_server_disabled", "cipher_suites_empty")}.get(name, ())
+
     def changed() -> SimulatedHost:
-        simulated = SimulatedHost.build("2022")
+        simulated = SimulatedHost.build("2022", breakages=breakages)
         assert fix(job(simulated), REMEDIES[name], options)[1].changes
         return simulated
 
     def back(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
         rollback(job(simulated, "back", before=before), "all", force=False)
 
-    original = settings_state(SimulatedHost.build("2022"))
+    original = settings_state(SimulatedHost.build("2022", breakages=breakages))
     for number in writes_of(back, changed()):
         simulated = changed()
         with pytest.raises(Cut):

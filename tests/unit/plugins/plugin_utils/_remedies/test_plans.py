@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, net_changes
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 
 from tests.support.observations import observations, options_of
 
-NAMES = sorted({"remote_desktop", "firewall", "transport", "connection_limit", "security_layer"})
+NAMES = sorted({"remote_desktop", "firewall", "transport", "connection_limit", "schannel", "security_layer", "nla"})
 cases = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), observations(), options_of(name)))
 ASKING: dict[str, dict[str, t.Any]] = {"connection_limit": {"pending": 5000}}
 """Options without which a remedy wants nothing."""
@@ -100,8 +101,9 @@ def test_the_diff_is_the_same_however_the_plan_is_cut(case: Case) -> None:
 @given(observations())
 def test_the_layer_is_never_weakened_and_tls_never_required_without_proof(observation: Observation) -> None:
     for layer in ("rdp", "negotiate", "tls"):
-        options = {"layer": layer, "encryption": "keep", "negotiation": "keep", "remove_orphaned_policy": False}
-        for change in REMEDIES["security_layer"].plan(observation, options).changes:
+        given = {"layer": layer, "encryption": "keep", "negotiation": "keep", "remove_orphaned_policy": False}
+        options = {**given, "lease": None, "renew_lease": False, "accept_permanent_weakening": False}
+        for change in REMEDIES["security_layer"].plan(replace(observation, leases=()), options).changes:
             before, after = (value["data"] if isinstance(value, dict) else 2 for value in (change.before, change.after))
             assert before not in (0, 1, 2) or after > before
             assert change.proof == ("tls" if after == 2 else "")

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What holds for every plan that may weaken, over random observations, leases and options."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import LeaseState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.observations import LEASABLE, observations, options_of
+
+NAMES = ("nla", "security_layer")
+cases = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), observations(), options_of(name)))
+Case = tuple[str, Observation, dict[str, t.Any]]
+
+
+def planned(case: Case) -> Plan:
+    name, observation, options = case
+    return REMEDIES[name].plan(observation, options)
+
+
+def number(observation: Observation, setting: str) -> int | None:
+    """The local number, or the default; None where Windows drops every connection because of it."""
+    local = observation.settings[setting].local
+    if local.type != "REG_DWORD":
+        return SETTINGS[setting].default
+    return t.cast(int, local.data) if local.data in SETTINGS[setting].choices else None
+
+
+def lease(observation: Observation, setting: str) -> LeaseState | None:
+    return next((state for state in observation.leases or () if state.lease.setting == setting), None)
+
+
+def is_permanent(options: dict[str, t.Any]) -> bool:
+    return bool(options["accept_permanent_weakening"]) and options["lease"] is None
+
+
+@given(cases)
+def test_wherever_a_run_is_cut_off_what_it_weakened_has_an_end(case: Case) -> None:
+    _name, observation, options = case
+    if is_permanent(options):
+        return
+    changes = planned(case).changes
+    for cut in range(len(changes) + 1):
+        now = project(observation, changes[:cut])
+        for setting in LEASABLE:
+            before, after = number(observation, setting), number(now, setting)
+            if before is None or after is None or after >= before:
+                continue
+            state = lease(now, setting)
+            assert state is not None
+            assert state.armed
+            assert state.weak
+
+
+@given(cases)
+def test_no_step_weakens_without_the_lease_that_it_names(case: Case) -> None:
+    _name, _observation, options = case
+    if is_permanent(options):
+        return
+    for change in planned(case).changes:
+        if change.kind == "registry" and change.risk == "high":
+            assert SETTINGS[change.leased].path == change.item
+
+
+@given(cases)
+def test_a_lease_in_force_keeps_its_end_unless_renewal_is_asked_for(case: Case) -> None:
+    _name, observation, options = case
+    for change in planned(case).changes:
+        state = lease(observation, change.item) if change.kind == "lease" else None
+        if state is not None and state.weak and isinstance(change.after, dict) and not options["renew_lease"]:
+            assert change.after["until"] == state.lease.until
+
+
+@given(cases)
+def test_what_a_lease_gave_away_is_never_forgotten(case: Case) -> None:
+    _name, observation, _options = case
+    for change in planned(case).changes:
+        state = lease(observation, change.item) if change.kind == "lease" else None
+        if state is not None and state.weak and isinstance(change.after, dict):
+            assert change.after["restores"] == state.lease.restores
+            assert set(t.cast(list[int], change.after["weakened"])) >= set(state.lease.weakened)
+
+
+@given(cases)
+def test_a_lease_restores_more_than_it_weakens(case: Case) -> None:
+    for change in planned(case).changes:
+        if change.kind == "lease" and isinstance(change.after, dict) and change.after["restores"] is not None:
+            assert t.cast(int, change.after["restores"]) > max(t.cast(list[int], change.after["weakened"]))
