@@ -7,12 +7,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
-    ABSENT,
-    SettingState,
-    unreadable,
-    value,
-)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import SettingState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, unreadable, value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, compliance, effective
 
 LAYER = SETTINGS["security_layer"]
