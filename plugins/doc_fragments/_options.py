@@ -57,6 +57,9 @@ options:
     description:
       - Results of M(winfleet.rdp.probe_info) that other nodes have brought, each the value of
         RV(winfleet.rdp.probe_info#module:probe).
+      - Add C(vantage) to each, in words, to have it named in the evidence.
+      - Of several probes, the controller's own included, the one that got furthest tells of the host. One that failed
+        earlier tells of the way from there.
     type: list
     elements: dict
     default: []

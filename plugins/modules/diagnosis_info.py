@@ -32,7 +32,8 @@ options:
   depth:
     description:
       - V(auto) reads in proportion to the trouble.
-      - V(full) reads every area whatever the probe says.
+      - V(full) reads every area whatever the probe says, and with it what users meet only after the handshake, such as
+        a broken trust, clones with the same machine SID and updates that are known to harm.
     type: str
     choices:
       - auto
@@ -135,6 +136,9 @@ findings:
     verify:
       description: How to see that it is gone.
       type: str
+    ruled_out_by:
+      description: The evidence that would rule it out as the reason for a failure.
+      type: str
     hides:
       description: Whether more may be wrong behind it, since the probe cannot see past its stage.
       type: bool
@@ -161,6 +165,7 @@ findings:
       risk: low
       by_hand: ""
       verify: "probe_info: the TCP stage opens"
+      ruled_out_by: a handshake that gets past the stage tcp
       hides: true
       sources:
         -

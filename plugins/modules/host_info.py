@@ -27,7 +27,9 @@ options:
       - V(identity) is name, domain, version and clock; V(settings) are the values of C(Terminal Server) and
         C(RDP-Tcp) with their policies; V(services) are C(TermService) and those about it; V(firewall) are the rules
         and profiles that touch Remote Desktop; V(listener) is who listens on the port; V(events) are the events of
-        Schannel and C(TermService) in the time of O(since).
+        Schannel, C(TermService), Netlogon, the LSA and TCP in the time of O(since); V(products) are known products that
+        filter traffic; V(updates) are the installed updates; V(machine) is what tells clones of a disk apart; V(keys)
+        are the listener's certificate and its key; V(key_owners) are the owners of the other keys in the folder.
     type: list
     elements: str
     choices:
@@ -38,6 +40,11 @@ options:
       - listener
       - firewall
       - events
+      - products
+      - updates
+      - machine
+      - keys
+      - key_owners
     default:
       - identity
       - settings
@@ -46,6 +53,11 @@ options:
       - listener
       - firewall
       - events
+      - products
+      - updates
+      - machine
+      - keys
+      - key_owners
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp
@@ -119,6 +131,21 @@ observation:
     probe:
       description: Always none here; M(winfleet.rdp.diagnosis_info) adds it.
       type: dict
+    other_probes:
+      description: Always empty here.
+      type: list
+      elements: dict
+    products:
+      description: Services that run of known products that filter traffic, and of the Azure guest agent.
+      type: list
+      elements: str
+    updates:
+      description: Ids of the installed updates.
+      type: list
+      elements: str
+    machine:
+      description: MachineGuid and machine SID, by which clones of a disk are told.
+      type: str
     unread:
       description: The areas and items that could not be read, and why.
       type: dict

@@ -27,7 +27,7 @@ from ._model.observation import Observation
 from ._model.project import project
 from ._model.settings import SETTINGS
 from ._observe import AREAS, observe
-from ._proof import Prober
+from ._proof import Probe, Prober, telling
 from ._remedies import REMEDIES, Options
 
 UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
@@ -37,6 +37,10 @@ _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit",
 """What cannot keep the probe's handshake from passing."""
 
 SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _BESIDE_THE_HANDSHAKE)
+
+
+RECENT = 60.0
+"""Seconds back that events are read after a step; only those around the probe count."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +96,13 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
         since: how many seconds back events are read.
         full: read every area whatever the probe says.
     """
-    probe = prober.look(host.listener_port)
+    probe, others = telling(prober, prober.look(host.listener_port))
     facts = Facts(Observation("", probe=probe))
     if facts.passed and not full:
         observation = observe(host, ("identity", "services", "settings", "leases"), _unseen(facts), probe, since)
     else:
         observation = observe(host, _areas(facts, full), SEEN_SETTINGS, probe, since)
+    observation = replace(observation, other_probes=others)
     if Facts(observation).sessions:
         observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
     return _prepared(host, Standing(observation, diagnose(observation)))
@@ -123,16 +128,27 @@ def _unseen(facts: Facts) -> tuple[str, ...]:
 
 def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
     """All that can explain the stage that failed; a firewall cannot once TCP opened."""
-    if full or not facts.probed or facts.failed_stage in ("name", "tcp"):
-        return AREAS
-    return tuple(area for area in AREAS if area != "firewall")
+    opened = facts.probed and facts.failed_stage not in ("name", "tcp")
+    skipped = set() if full else {*_ONLY_IN_FULL, *(("firewall",) if opened else ())}
+    return tuple(area for area in AREAS if area not in skipped)
+
+
+_ONLY_IN_FULL = ("machine", "updates")
+"""What explains no stage of the handshake."""
+
+
+def _evidence_again(standing: Standing, probe: Probe | None) -> set[str]:
+    """Areas whose evidence belongs to one probe: where TLS fails still, the earlier events tell nothing."""
+    failing = Facts(Observation("", probe=probe)).failed_stage == "tls"
+    return {"events"} if failing and standing.observation.events is not None else set()
 
 
 def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     """Observe what was changed and take in the proof."""
     touched = tuple(name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes))
     areas = tuple(dict.fromkeys(_AREA_OF[change.kind] for change in done.changes))
-    fresh = observe(job.host, areas, touched, done.proof or standing.observation.probe, 0, base=standing.observation)
+    probe, base = done.proof or standing.observation.probe, replace(standing.observation, other_probes=())
+    fresh = observe(job.host, {*areas, *_evidence_again(standing, probe)}, touched, probe, RECENT, base)
     return _prepared(job.host, Standing(fresh, diagnose(fresh)))
 
 

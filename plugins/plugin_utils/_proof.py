@@ -66,6 +66,16 @@ class Prober:
         return result
 
 
+def telling(prober: Prober, own: Probe | None) -> tuple[Probe | None, tuple[Probe, ...]]:
+    """The probe that tells of the host, which is the one that got furthest, and those that tell of other ways to it."""
+    brought = tuple(probe for probe in prober.given if probe is not own)
+    if own is None or not brought:
+        return own, brought
+    mine = {**own, "vantage": "controller"} if prober.enabled else own
+    ranked = sorted((mine, *brought), key=lambda probe: Facts(Observation("", probe=probe)).reached, reverse=True)
+    return ranked[0], tuple(ranked[1:])
+
+
 def tls_works(probes: Iterable[Probe | None]) -> bool:
     """Whether some probe completed a TLS handshake with the host."""
     return any(probe and probe["tls"]["verdict"] == "ok" for probe in probes)

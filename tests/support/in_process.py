@@ -73,7 +73,8 @@ def prober(simulated: SimulatedHost) -> Prober:
 
     def handshake(options: ProbeOptions) -> dict[str, t.Any]:
         simulated.clock.run_due()
-        return probe_result(probe_view(simulated.windows, options.port), options.udp)
+        taken_at = simulated.clock.now().isoformat(timespec="seconds")
+        return {**probe_result(probe_view(simulated.windows, options.port), options.udp), "taken_at": taken_at}
 
     return Prober("127.0.0.1", sleep=simulated.clock.advance, handshake=handshake)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
@@ -20,6 +21,10 @@ STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
 PROFILE_BITS = {"domain": 1, "private": 2, "public": 4}
 TCP_RULE = "RemoteDesktop-UserMode-In-TCP"
 ALLOW, BLOCK = (2, 3), 4
+
+
+AROUND = (timedelta(seconds=-3), timedelta(seconds=20))
+"""Events from how long before to how long after its beginning belong to a probe; both clocks tell whole seconds."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,16 @@ class Facts:
         return None if probe is None or probe["passed"] else str(probe["stage"])
 
     @property
+    def reached(self) -> int:
+        """How far the probe came, as a number that grows with the stages passed; -1 without a probe."""
+        if not self.probed:
+            return -1
+        return len(STAGES) if self.failed_stage is None else STAGES.index(self.failed_stage)
+
+    def got_past(self, stage: str) -> bool:
+        return self.reached > STAGES.index(stage)
+
+    @property
     def passed(self) -> bool:
         return bool(self.observation.probe and self.observation.probe["passed"])
 
@@ -57,6 +72,20 @@ class Facts:
         """The verdict of one stage of the probe; C(skipped) where it was not tried."""
         probe = self.observation.probe or {}
         return str((probe.get(stage) or {}).get("verdict", "skipped"))
+
+    def probed_value(self, stage: str, name: str) -> Plain:
+        """What the probe noted at a stage; None where it did not come so far."""
+        return t.cast(Plain, ((self.observation.probe or {}).get(stage) or {}).get(name))
+
+    @property
+    def vantage(self) -> str:
+        """Where the probe was made."""
+        return str((self.observation.probe or {}).get("vantage") or "another node")
+
+    @property
+    def elsewhere(self) -> tuple[Facts, ...]:
+        """The same host as seen from the other places."""
+        return tuple(Facts(replace(self.observation, probe=probe)) for probe in self.observation.other_probes)
 
     @property
     def udp_silent(self) -> bool:
@@ -114,6 +143,22 @@ class Facts:
 
     def events(self, source: str, *ids: int) -> tuple[EventRecord, ...]:
         return tuple(e for e in self.observation.events or () if e.source.lower() == source.lower() and e.id in ids)
+
+    def events_at_probe(self, source: str, *ids: int) -> tuple[EventRecord, ...]:
+        """Events around the probe, by the host's clock; all that were read where its time or the clock is not known."""
+        found, began = self.events(source, *ids), self._probe_began
+        if began is None:
+            return found
+        first, last = (began + step for step in AROUND)
+        return tuple(event for event in found if not event.time or first <= datetime.fromisoformat(event.time) <= last)
+
+    @property
+    def _probe_began(self) -> datetime | None:
+        taken_at, identity = (self.observation.probe or {}).get("taken_at"), self.observation.identity
+        if not taken_at or identity is None:
+            return None
+        began = datetime.fromisoformat(str(taken_at).replace("Z", "+00:00"))
+        return began + timedelta(seconds=identity.clock_offset_s)
 
     # --- listener and firewall
 

@@ -48,6 +48,7 @@ class Finding:
     risk: str
     by_hand: str
     verify: str
+    ruled_out_by: str
     hides: bool
     sources: tuple[str, ...]
 
@@ -72,6 +73,12 @@ def open_questions(observation: Observation, findings: Sequence[Finding]) -> tup
             f"the probe failed at stage {facts.failed_stage} ({facts.probe_verdict(facts.failed_stage)}) and nothing "
             "that was read explains it"
         )
+    questions += [
+        f"the probe from {view.vantage} failed at stage {view.failed_stage}, and the one from {facts.vantage} got "
+        "further: the host itself is not the reason there"
+        for view in facts.elsewhere
+        if view.reached < facts.reached
+    ]
     if not facts.probed:
         questions.append("no probe was made, so nothing is known about the path to the host and the live handshake")
     return tuple(questions)
@@ -91,6 +98,7 @@ def _finding(cause: Cause, facts: Facts, evidence: tuple[Evidence, ...]) -> Find
         risk=cause.risk,
         by_hand=cause.by_hand,
         verify=cause.verify,
+        ruled_out_by=cause.ruled_out_by,
         hides=cause.hides,
         sources=cause.sources,
     )
@@ -99,7 +107,7 @@ def _finding(cause: Cause, facts: Facts, evidence: tuple[Evidence, ...]) -> Find
 def _relation(cause: Cause, facts: Facts) -> Relation:
     if cause.contributes:
         return "contributing"
-    if not facts.probed or cause.stage == "session":
+    if not facts.probed or cause.stage == "session" or cause.always:
         return "direct"
     if facts.failed_stage is None:
         return "unrelated"
@@ -111,7 +119,7 @@ def _confidence(cause: Cause, facts: Facts, relation: Relation) -> Confidence:
         return "high"
     if relation == "contributing":
         return "low"
-    if cause.stage in {"session", facts.failed_stage}:
+    if cause.always or cause.stage in {"session", facts.failed_stage}:
         return "high" if cause.certain else "medium"
     return "medium" if cause.certain else "low"
 

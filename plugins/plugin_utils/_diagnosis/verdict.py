@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .._model.lease import running
 from .._model.observation import Observation
-from .facts import STAGES, Facts
+from .facts import Facts
 from .rank import Finding, direct
 
 Verdict = t.Literal[
@@ -49,10 +49,7 @@ class Standing:
     @property
     def reached(self) -> int:
         """How far the probe came, as a number that grows with the stages passed; -1 without a probe."""
-        facts = Facts(self.observation)
-        if not facts.probed:
-            return -1
-        return len(STAGES) if facts.failed_stage is None else STAGES.index(facts.failed_stage)
+        return Facts(self.observation).reached
 
 
 def before_repair(standing: Standing, curable: bool, held: bool) -> Verdict:
@@ -103,7 +100,7 @@ def _without_cure(standing: Standing, held: bool) -> Verdict:
         return "policy_held"
     if "port_taken" in causes or facts.probe_verdict("x224") == "not_rdp":
         return "not_rdp"
-    return "blocked_on_path" if "path_blocked" in causes else "unresolved"
+    return "blocked_on_path" if causes & {"path_blocked", "path_blocked_elsewhere"} else "unresolved"
 
 
 def _better(before: Standing, after: Standing) -> bool:

@@ -149,7 +149,11 @@ class Observation:
         settings: readings by setting id (see settings.py).
         keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host.
         leases: those that the host has a record of, also when they have ended.
-        probe: the result of the probe, as probe_info returns it.
+        probe: the result of the probe, as probe_info returns it; of several the one that got furthest.
+        other_probes: the results from other places, which tell of the ways from there.
+        products: services that run of products which filter traffic (see neighbours.py).
+        updates: ids of the installed updates.
+        machine: MachineGuid and machine SID.
         unread: area or item to the reason why it could not be read.
     """
 
@@ -165,4 +169,8 @@ class Observation:
     listener: ListenerState | None = None
     events: tuple[EventRecord, ...] | None = None
     probe: Mapping[str, t.Any] | None = None
+    other_probes: tuple[Mapping[str, t.Any], ...] = ()
+    products: tuple[str, ...] | None = None
+    updates: tuple[str, ...] | None = None
+    machine: str | None = None
     unread: Mapping[str, str] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from .._host import Host
 from .._lease import LeaseError
 from .._model.observation import Observation
 from .._wsman.errors import WsmanError, WsmanFault
-from . import events, firewall, identity, key_owners, keys, leases, listener, services, settings
+from . import events, firewall, identity, key_owners, keys, leases, listener, neighbours, services, settings
 from ._request import Request
 
 Reader = Callable[[Request], t.Any]
@@ -35,6 +35,9 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "listener": listener.read,
         "firewall": firewall.read,
         "events": events.read,
+        "products": neighbours.read_products,
+        "updates": neighbours.read_updates,
+        "machine": neighbours.read_machine,
         "keys": keys.read,
         "key_owners": key_owners.read,
     }

@@ -21,14 +21,18 @@ from ._request import Request
 SOURCES = {
     "Schannel": (36870, 36871, 36874),
     "Microsoft-Windows-TerminalServices-RemoteConnectionManager": (1006,),
+    "NETLOGON": (5719,),
+    "LsaSrv": (6167,),
+    "Microsoft-Windows-LSA": (6167,),
+    "Tcpip": (4227, 4231),
 }
-"""Ids that are read, by provider; no other of these providers has one of another's."""
+"""Ids that are read, by provider. UNSURE: which of its two names the LSA has as the source of 6167."""
 
 
 def read(request: Request) -> tuple[EventRecord, ...]:
     since = request.host.now() - timedelta(seconds=request.since)
     ids = [number for numbers in SOURCES.values() for number in numbers]
-    found = recent(request.host.cim, SOURCES, ids, since, limit=20)
+    found = recent(request.host.cim, SOURCES, ids, since, limit=40)
     return tuple(
         EventRecord(event.source, event.id, event.time.isoformat() if event.time else "", event.strings)
         for event in found

@@ -18,11 +18,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import leases, listener, path, security, session, tls
+from . import leases, listener, path, security, session, surroundings, tls
 from ._base import Cause, Cure, Severity
 
 __all__ = ["CAUSES", "Cause", "Cure", "Severity"]
 
-_TABLES = (listener.CAUSES, path.CAUSES, security.CAUSES, tls.CAUSES, session.CAUSES, leases.CAUSES)
+_TABLES = (
+    listener.CAUSES,
+    path.CAUSES,
+    security.CAUSES,
+    tls.CAUSES,
+    session.CAUSES,
+    leases.CAUSES,
+    surroundings.CAUSES,
+)
 
 CAUSES: Mapping[str, Cause] = MappingProxyType({cause.id: cause for table in _TABLES for cause in table})

@@ -35,6 +35,7 @@ class Cause:
         shows: the evidence for it in an observation; empty when there is none.
         certain: whether that evidence alone proves it; else it is likely only while its stage is what fails.
         contributes: whether its evidence is a hint that never explains a failure alone.
+        always: whether no probe rules it out, since it keeps others than the prober away.
         hides: whether it keeps the probe from seeing later stages, so that more may be wrong behind it.
         by_hand: what to do where no remedy exists or policy holds it.
     """
@@ -49,12 +50,20 @@ class Cause:
     risk: Risk = "low"
     certain: bool = True
     contributes: bool = False
+    always: bool = False
     by_hand: str = ""
     sources: tuple[str, ...] = ()
 
     @property
     def hides(self) -> bool:
-        return self.stage in ("name", "tcp", "x224")
+        return self.stage != "session"
+
+    @property
+    def ruled_out_by(self) -> str:
+        """The evidence against it as the reason for a failure."""
+        if self.always or self.stage == "session":
+            return "the evidence is not there; no handshake tells"
+        return f"a handshake that gets past the stage {self.stage}"
 
 
 SUPPORT = "https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-general-error"

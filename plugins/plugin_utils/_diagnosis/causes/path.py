@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..._model.neighbours import AZURE_AGENT
 from ..facts import TCP_RULE, Evidence, Facts, matches_port
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown
 
@@ -68,7 +69,70 @@ def _path_blocked(facts: Facts) -> Shown:
     if facts.probe_verdict("tcp") not in ("timeout", "unreachable") or not facts.listening or not open_inside or muted:
         return ()
     inside = Evidence(f"TCP port {facts.port} inside the host", "listening, allowed", "MSFT_NetTCPConnection")
-    return (facts.seen("tcp"), inside)
+    azure = Evidence("Azure guest agent", "runs: suspect a security group or just-in-time access", "Win32_Service")
+    return (facts.seen("tcp"), inside, *((azure,) if AZURE_AGENT in (facts.observation.products or ()) else ()))
+
+
+CONTROLLER = "controller"
+"""Users do not come from there: that it cannot reach the port is no fault while others can."""
+
+
+def _failing_elsewhere(stages: tuple[str, ...], passed: str) -> Callable[[Facts], Shown]:
+    """Shown when a probe from where users are fails at one of the stages, and the one that counts passed a stage."""
+
+    def shows(facts: Facts) -> Shown:
+        views = [view for view in facts.elsewhere if view.failed_stage in stages and view.vantage != CONTROLLER]
+        if not views or not facts.got_past(passed):
+            return ()
+        seen = (Evidence(f"probe from {v.vantage}, stage {v.failed_stage}", _outcome(v), "probe") for v in views)
+        return (*seen, Evidence(f"probe from {facts.vantage}", "got further", "probe"))
+
+    return shows
+
+
+def _outcome(view: Facts) -> str:
+    return view.probe_verdict(view.failed_stage or "name")
+
+
+def _other_certificate(facts: Facts) -> Shown:
+    ours = _thumbprint(facts)
+    others = [(view.vantage, _thumbprint(view)) for view in facts.elsewhere]
+    differing = [(vantage, seen) for vantage, seen in others if ours and seen and seen != ours]
+    shown = (Evidence(f"certificate seen from {vantage}", seen, "probe") for vantage, seen in differing)
+    return (*shown, Evidence(f"certificate seen from {facts.vantage}", ours, "probe")) if differing else ()
+
+
+def _thumbprint(facts: Facts) -> str | None:
+    certificate = facts.probed_value("tls", "certificate")
+    return str(certificate.get("sha1") or "") or None if isinstance(certificate, dict) else None
+
+
+def _wrong_host(facts: Facts) -> Shown:
+    identity, answered = facts.observation.identity, facts.probed_value("ntlm", "netbios_name")
+    if identity is None or not answered or str(answered).lower() == identity.computer_name[:15].lower():
+        return ()
+    asked = str((facts.observation.probe or {}).get("host", ""))
+    return (
+        Evidence(f"who answers RDP at {asked}", answered, "probe, NTLM challenge"),
+        Evidence("who answers WinRM", identity.computer_name, "Win32_ComputerSystem"),
+    )
+
+
+LOSS, SLOW = 2.0, 300.0
+"""Per cent of lost connects, and milliseconds of a round trip, from which users complain of sessions that break."""
+
+
+def _poor_path(facts: Facts) -> Shown:
+    quality = (facts.observation.probe or {}).get("quality") or {}
+    loss, rtt = quality.get("loss_percent") or 0.0, quality.get("rtt_median_ms") or 0.0
+    shown = (("loss of connects, per cent", loss, LOSS), ("median round trip, ms", rtt, SLOW))
+    return tuple(Evidence(what, number, "probe") for what, number, limit in shown if number > limit)
+
+
+def _stalls(facts: Facts) -> Shown:
+    if facts.probe_verdict("tls") != "timeout":
+        return ()
+    return (facts.seen("tls"), Evidence("bytes received in TLS", facts.probed_value("tls", "received_bytes"), "probe"))
 
 
 CAUSES = (
@@ -151,6 +215,79 @@ CAUSES = (
         _path_blocked,
         "probe_info from the users' network: the TCP stage opens",
         certain=False,
-        by_hand="Look at network security groups, just-in-time access, routers and firewalls on the path.",
+        by_hand="Look at network security groups, just-in-time access, routers and firewalls on the path: "
+        "port_forward_info says what to open there.",
+    ),
+    Cause(
+        "path_blocked_elsewhere",
+        "the host can be reached, but not from where its users are",
+        "tcp",
+        "high",
+        _failing_elsewhere(("tcp",), "tcp"),
+        "probe_info from there: the TCP stage opens",
+        always=True,
+        by_hand="Look at the way from there: security groups, routers, VPN and the firewall rule's remote addresses.",
+    ),
+    Cause(
+        "name_unresolved_elsewhere",
+        "the host's name is not known where its users are",
+        "name",
+        "high",
+        _failing_elsewhere(("name",), "name"),
+        "probe_info from there: the name stage resolves",
+        always=True,
+        by_hand="Correct the DNS record or the split DNS that is used there.",
+    ),
+    Cause(
+        "handshake_broken_elsewhere",
+        "the handshake passes, but not from where the users are: something on the way from there breaks it",
+        "tls",
+        "high",
+        _failing_elsewhere(("x224", "tls", "ntlm"), "ntlm"),
+        "probe_info from there: the handshake passes",
+        certain=False,
+        always=True,
+        by_hand="Look for inspection, proxies and a small MTU on the way from there.",
+    ),
+    Cause(
+        "other_certificate_elsewhere",
+        "another certificate is shown where the users are: TLS is opened on the way, or the name leads elsewhere",
+        "tls",
+        "high",
+        _other_certificate,
+        "probe_info from there: the same certificate",
+        certain=False,
+        always=True,
+        by_hand="Compare the addresses of both probes; exempt Remote Desktop from TLS inspection.",
+    ),
+    Cause(
+        "wrong_host",
+        "another host than this one answers on the address that is used for Remote Desktop",
+        "name",
+        "critical",
+        _wrong_host,
+        "probe_info: the NTLM stage names this host",
+        always=True,
+        by_hand="Correct the DNS record, the hosts file or the address translation; nothing on this host is at fault.",
+    ),
+    Cause(
+        "path_mtu",
+        "the TLS handshake stalls, as it does where a tunnel loses full-size packets",
+        "tls",
+        "high",
+        _stalls,
+        "probe_info: the TLS stage completes",
+        certain=False,
+        by_hand="Lower the MTU of the tunnel's adapter or clamp the MSS on the way; try ping with DF and 1472 bytes.",
+    ),
+    Cause(
+        "path_poor",
+        "the path loses packets or is slow, which shows as sessions that freeze or break",
+        "session",
+        "low",
+        _poor_path,
+        "probe_info with samples: less loss, shorter times",
+        contributes=True,
+        by_hand="Look at the link, the VPN and its load.",
     ),
 )

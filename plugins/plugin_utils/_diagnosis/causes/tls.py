@@ -11,14 +11,14 @@ from ._base import REPAIR, Cause, Shown
 
 
 def _key_unreadable(facts: Facts) -> Shown:
-    events = facts.events("Schannel", 36870)
+    events = facts.events_at_probe("Schannel", 36870)
     if facts.probe_verdict("tls") != "reset" or not events:
         return ()
     return (facts.seen("tls"), Evidence("Schannel 36870 around the probe", len(events), "Win32_NTLogEvent"))
 
 
 def _tls_server_disabled(facts: Facts) -> Shown:
-    events = facts.events("Schannel", 36871, 36874)
+    events = facts.events_at_probe("Schannel", 36871, 36874)
     if facts.probe_verdict("tls") not in ("alert", "reset") or not events:
         return ()
     ids = ", ".join(sorted({str(event.id) for event in events}))

@@ -1,0 +1,62 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs beside Windows that matter to a diagnosis, and updates that are known to harm. PRIVATE to the collection.
+
+The vendors are those that Microsoft's support tool MSRD-Collect looks for; they are named and never touched. Service
+names are the vendors'. UNSURE: names change between product versions, so that one is not found proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+AZURE_AGENT = "WindowsAzureGuestAgent"
+
+PRODUCTS: Mapping[str, str] = MappingProxyType(
+    {
+        "CSFalconService": "CrowdStrike Falcon",
+        "EPSecurityService": "Bitdefender Endpoint Security",
+        "PanGPS": "Palo Alto GlobalProtect",
+        "SAVService": "Sophos Anti-Virus",
+        "SentinelAgent": "SentinelOne",
+        "SepMasterService": "Symantec Endpoint Protection",
+        "SntpService": "Sophos Network Threat Protection",
+        "TmListen": "Trend Micro Apex One",
+        "ZSAService": "Zscaler Client Connector",
+        "ds_agent": "Trend Micro Deep Security",
+        "ekrn": "ESET",
+        "mfefire": "McAfee or Trellix firewall",
+        "stAgentSvc": "Netskope",
+        "vpnagent": "Cisco AnyConnect",
+    }
+)
+"""Products that inspect or filter traffic, by the name of their service."""
+
+
+@dataclass(frozen=True)
+class BadUpdate:
+    """An update with a known regression of Remote Desktop on the host.
+
+    Attributes:
+        mended_by: the update that ends it, or a later one.
+    """
+
+    effect: str
+    mended_by: str
+
+
+BAD_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
+    {
+        "KB5051987": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
+        "KB5053598": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
+        "KB5040430": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
+        "KB5040434": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
+        "KB5041578": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
+        "KB5043050": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
+    }
+)
+"""By the id of Win32_QuickFixEngineering; the release notes of the updates name the regressions."""

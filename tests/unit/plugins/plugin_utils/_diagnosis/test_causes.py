@@ -1,0 +1,155 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Causes that no simulated host has, on observations made by hand; and the table against a second one."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import diagnose, open_questions
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing, before_repair
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import EventRecord, Identity, Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.events import SOURCES
+
+HEALTHY: t.Mapping[str, t.Any] = {
+    "host": "win01.example.org",
+    "taken_at": "2026-06-01T12:00:00Z",
+    "name": {"verdict": "resolved"},
+    "tcp": {"verdict": "open"},
+    "x224": {"verdict": "negotiates", "asked": {}},
+    "tls": {"verdict": "ok", "certificate": {"sha1": "AA"}},
+    "ntlm": {"verdict": "challenge", "netbios_name": "WIN01", "credssp_version": 6},
+    "stage": "complete",
+    "passed": True,
+}
+IDENTITY = Identity("WIN01", "example.org", True, "Windows", "10.0.20348", 20348, 3, 1033, "", "", 0.0)
+
+
+def probe(stage: str = "complete", **stages: t.Any) -> dict[str, t.Any]:
+    return {**HEALTHY, "stage": stage, "passed": stage == "complete", **stages}
+
+
+def seen(found: t.Mapping[str, t.Any] | None = HEALTHY, *others: t.Mapping[str, t.Any], **areas: t.Any) -> Observation:
+    """An observation of a host whose probe passes, with these areas."""
+    return replace(
+        Observation("2026-06-01T12:00:05+00:00", identity=IDENTITY, probe=found, other_probes=others), **areas
+    )
+
+
+def event(source: str, number: int, time: str = "2026-06-01T12:00:02+00:00") -> EventRecord:
+    return EventRecord(source, number, time)
+
+
+BLOCKED = probe("tcp", tcp={"verdict": "timeout"}, tls={"verdict": "skipped"}, ntlm={}, vantage="the branch office")
+UNNAMED = probe("name", name={"verdict": "failed"}, tls={}, ntlm={}, vantage="the branch office")
+DROPPED = probe("tls", tls={"verdict": "reset"}, ntlm={}, vantage="the branch office")
+INSPECTED = probe(tls={"verdict": "ok", "certificate": {"sha1": "BB"}}, vantage="the branch office")
+SILENT = probe("ntlm", ntlm={"verdict": "timeout"})
+STALLED = probe("tls", tls={"verdict": "timeout", "received_bytes": 0}, ntlm={})
+
+SHOWN: t.Mapping[str, Observation] = {
+    "path_blocked_elsewhere": seen(HEALTHY, BLOCKED),
+    "name_unresolved_elsewhere": seen(HEALTHY, UNNAMED),
+    "handshake_broken_elsewhere": seen(HEALTHY, DROPPED),
+    "other_certificate_elsewhere": seen(HEALTHY, INSPECTED),
+    "wrong_host": seen(probe(ntlm={"verdict": "challenge", "netbios_name": "OTHER"})),
+    "path_mtu": seen(STALLED),
+    "credssp_silent": seen(SILENT),
+    "credssp_unpatched": seen(probe(ntlm={"verdict": "challenge", "credssp_version": 4})),
+    "duplicate_machine_sid": seen(events=(event("LsaSrv", 6167),)),
+}
+HINTS: t.Mapping[str, Observation] = {
+    "path_poor": seen(probe(quality={"loss_percent": 10.0, "rtt_median_ms": 20.0})),
+    "domain_trust_broken": seen(events=(event("NETLOGON", 5719),)),
+    "clock_skew": seen(identity=replace(IDENTITY, clock_offset_s=-400.0)),
+    "ports_exhausted": seen(events=(event("Tcpip", 4231),)),
+    "security_product": seen(DROPPED, products=("CSFalconService",)),
+    "known_bad_update": seen(updates=("KB5051987",)),
+}
+
+
+@pytest.mark.parametrize("cause", sorted(SHOWN))
+def test_the_evidence_shows_the_cause(cause: str) -> None:
+    found = {finding.id: finding for finding in diagnose(SHOWN[cause])}
+    assert found[cause].relation == "direct"
+    assert found[cause].evidence
+
+
+@pytest.mark.parametrize("cause", sorted(HINTS))
+def test_a_hint_contributes_and_is_never_the_reason(cause: str) -> None:
+    found = {finding.id: finding for finding in diagnose(HINTS[cause])}
+    assert found[cause].relation == "contributing"
+
+
+@pytest.mark.parametrize("cause", sorted({*SHOWN, *HINTS}))
+def test_a_healthy_host_does_not_show_it(cause: str) -> None:
+    assert diagnose(seen(events=(), products=(), updates=("KB5055523",))) == ()
+
+
+def test_a_path_that_is_blocked_for_users_alone_is_no_fault_of_the_host() -> None:
+    observation = seen(HEALTHY, BLOCKED)
+    standing = Standing(observation, diagnose(observation))
+    assert before_repair(standing, curable=False, held=False) == "blocked_on_path"
+    assert any("the branch office" in question for question in open_questions(observation, standing.findings))
+
+
+def test_that_the_controller_alone_cannot_reach_the_port_is_no_finding() -> None:
+    observation = seen({**HEALTHY, "vantage": "the branch office"}, {**BLOCKED, "vantage": "controller"})
+    standing = Standing(observation, diagnose(observation))
+    assert standing.findings == ()
+    assert standing.healthy
+    assert any("controller" in question for question in open_questions(observation, ()))
+
+
+def test_without_a_probe_nothing_is_called_blocked() -> None:
+    assert not {"path_blocked", "path_blocked_elsewhere"} & {f.id for f in diagnose(seen(None))}
+
+
+def test_schannel_counts_only_around_the_probe_by_the_hosts_clock() -> None:
+    ahead = replace(IDENTITY, clock_offset_s=3600.0)
+    noise, ours = (
+        event("Schannel", 36870, time) for time in ("2026-06-01T12:00:02+00:00", "2026-06-01T13:00:02+00:00")
+    )
+    assert "key_unreadable" not in {f.id for f in diagnose(seen(DROPPED, identity=ahead, events=(noise,)))}
+    assert "key_unreadable" in {f.id for f in diagnose(seen(DROPPED, identity=ahead, events=(noise, ours)))}
+
+
+def test_events_count_where_the_time_of_the_probe_is_not_known() -> None:
+    old = {name: data for name, data in DROPPED.items() if name != "taken_at"}
+    assert "key_unreadable" in {f.id for f in diagnose(seen(old, events=(event("Schannel", 36870, ""),)))}
+
+
+def test_saved_observations_keep_every_probe() -> None:
+    observation = seen(HEALTHY, BLOCKED, updates=("KB5051987",), products=())
+    assert from_plain(Observation, to_plain(observation)) == observation
+
+
+# --- the whole table
+
+EVENTS = {
+    "Schannel": {36870, 36871, 36874},
+    "Microsoft-Windows-TerminalServices-RemoteConnectionManager": {1006},
+    "NETLOGON": {5719},
+    "LsaSrv": {6167},
+    "Microsoft-Windows-LSA": {6167},
+    "Tcpip": {4227, 4231},
+}
+"""What Microsoft's articles name: event-id-troubleshoot-vm-rdp-connecton, KB954398 (1006), KB5065426 (6167)."""
+
+
+def test_the_events_are_those_that_the_articles_name() -> None:
+    assert EVENTS.items() <= {source: set(ids) for source, ids in SOURCES.items()}.items()
+
+
+@pytest.mark.parametrize("cause", CAUSES.values(), ids=lambda cause: cause.id)
+def test_every_cause_says_how_to_see_it_and_what_to_do(cause: t.Any) -> None:
+    assert cause.verify
+    assert cause.ruled_out_by
+    assert cause.cures or cause.by_hand
+    assert all(cure.remedy for cure in cause.cures)
