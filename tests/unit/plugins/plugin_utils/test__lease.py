@@ -22,8 +22,10 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import L
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import LISTENER
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
 from tests.simulator.host import SimulatedHost
+from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
@@ -194,6 +196,58 @@ def test_the_controller_gone_at_any_message_leaves_no_weakening_without_an_end(c
         assert tasks(simulated) == ["winfleet.rdp-lease-nla"]
     simulated.clock.advance(HALF_AN_HOUR + 60)
     assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize(("name", "given", "value", "strong", "weak"), WEAKENINGS)
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+def test_a_run_cut_off_at_any_write_can_be_rolled_back_and_run_again(
+    cut: Callable[[int], Callable[[int, bytes], None]],
+    name: str,
+    given: dict[str, t.Any],
+    value: str,
+    strong: int | None,
+    weak: int,
+) -> None:
+    def run(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        do(simulated, name, before=before, **given)
+
+    original = settings_state(SimulatedHost.build("2022"))
+    writes = writes_of(run, SimulatedHost.build("2022"))
+    assert len(writes) > 8
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = SimulatedHost.build("2022")
+        with pytest.raises((Cut, TransportFailed)):
+            run(simulated, cut(number))
+        simulated.clock.advance(700)  # the right to write expires
+        roll_back_all(simulated)
+        assert settings_state(simulated) == original, f"roll-back after a cut at message {number}"
+        do(simulated, name, "again", **{**given, "renew_lease": True})
+        assert stored(simulated, value) == weak
+        simulated.clock.advance(HALF_AN_HOUR + 60)
+        assert settings_state(simulated) == original
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+@pytest.mark.parametrize("layer", ["rdp", "negotiate"])
+def test_an_early_end_cut_off_at_any_write_leaves_the_rest_to_the_host(
+    layer: str, cut: Callable[[int], Callable[[int, bytes], None]]
+) -> None:
+    def leased() -> SimulatedHost:
+        simulated = SimulatedHost.build("2022")
+        do(simulated, "security_layer", layer=layer, lease="1h")
+        return simulated
+
+    def back(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        do(simulated, "security_layer", "back", before=before, layer="tls")
+
+    original = settings_state(SimulatedHost.build("2022"))
+    writes = writes_of(back, leased())
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = leased()
+        with pytest.raises((Cut, TransportFailed)):
+            back(simulated, cut(number))
+        simulated.clock.advance(3600 + 60)
+        assert settings_state(simulated) == original, f"cut at message {number}"
 
 
 @pytest.mark.parametrize("available", ["bounded", "always"])

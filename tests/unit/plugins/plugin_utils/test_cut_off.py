@@ -17,6 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
 from tests.simulator.host import SimulatedHost
+from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import job, settings_state
 
 BREAKAGES = (
@@ -28,47 +29,9 @@ BREAKAGES = (
 )
 
 
-class Cut(Exception):
-    """The controller is gone."""
-
-
-def cut_before(last: int) -> Callable[[int, bytes], None]:
-    """The controller is gone before it sends message number last."""
-
-    def before(number: int, body: bytes) -> None:
-        if number >= last:
-            raise Cut
-
-    return before
-
-
-def cut_after(last: int) -> Callable[[int, bytes], None]:
-    """The host acts on message number last, and its answer never arrives; nothing can be sent from then on."""
-
-    def before(number: int, body: bytes) -> None:
-        if number > last:
-            raise TransportFailed("connection lost", sent=True)
-
-    return before
-
-
 def run_loop(simulated: SimulatedHost, before: Callable[[int, bytes], None] | None = None) -> str:
     doing = job(simulated, "run-1", **({"before": before} if before else {}))
     return remediate(doing, examine(doing.host, doing.prober, 600), Limits()).verdict
-
-
-def writes_of(
-    run: Callable[[SimulatedHost, Callable[[int, bytes], None]], object], simulated: SimulatedHost
-) -> list[int]:
-    """The numbers of the messages that write, when a run is not cut off."""
-    before: list[int] = []
-
-    def count(number: int, body: bytes) -> None:
-        before.append(simulated.counters.writes)
-
-    run(simulated, count)
-    after = [*before[1:], simulated.counters.writes]
-    return [number for number, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1]]
 
 
 @pytest.mark.parametrize("cut", [cut_before, cut_after])
@@ -93,14 +56,6 @@ def test_a_run_that_is_cut_off_anywhere_can_be_undone_and_goes_on(
         assert run_loop(simulated) == "repaired"
         roll_back_all(simulated)
         assert settings_state(simulated) == before
-
-
-def roll_back_all(simulated: SimulatedHost) -> bool:
-    """Roll everything back; whether there was anything to do."""
-    undoing = rollback(job(simulated, "back"), "all", force=False)
-    assert not undoing.left
-    assert not undoing.drifted
-    return bool(undoing.undone)
 
 
 @pytest.mark.parametrize("name", sorted(REMEDIES))

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs that are cut off: before a message is sent, or before its answer arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import job
+
+
+class Cut(Exception):
+    """The controller is gone."""
+
+
+def cut_before(last: int) -> Callable[[int, bytes], None]:
+    """The controller is gone before it sends message number last."""
+
+    def before(number: int, body: bytes) -> None:
+        if number >= last:
+            raise Cut
+
+    return before
+
+
+def cut_after(last: int) -> Callable[[int, bytes], None]:
+    """The host acts on message number last, and its answer never arrives; nothing can be sent from then on."""
+
+    def before(number: int, body: bytes) -> None:
+        if number > last:
+            raise TransportFailed("connection lost", sent=True)
+
+    return before
+
+
+def writes_of(
+    run: Callable[[SimulatedHost, Callable[[int, bytes], None]], object], simulated: SimulatedHost
+) -> list[int]:
+    """The numbers of the messages that write, when a run is not cut off."""
+    before: list[int] = []
+
+    def count(number: int, body: bytes) -> None:
+        before.append(simulated.counters.writes)
+
+    run(simulated, count)
+    after = [*before[1:], simulated.counters.writes]
+    return [number for number, pair in enumerate(zip(before, after, strict=True), 1) if pair[0] != pair[1]]
+
+
+def roll_back_all(simulated: SimulatedHost) -> bool:
+    """Roll everything back; whether there was anything to do."""
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert not undoing.left
+    assert not undoing.drifted
+    return bool(undoing.undone)
