@@ -25,7 +25,7 @@ class ActionModule(ChangingAction):
     spec: t.ClassVar[Spec] = {
         "run": {"type": "str", "default": "last"},
         "force": {"type": "bool", "default": False},
-        "restart": RESTART["restart"],
+        **RESTART,
         **PROBE,
         **CONNECTION,
     }

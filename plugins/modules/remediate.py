@@ -33,6 +33,7 @@ options:
       - firewall
       - transport
       - connection_limit
+      - schannel
       - security_layer
       - nla
     default:
@@ -40,6 +41,7 @@ options:
       - firewall
       - transport
       - connection_limit
+      - schannel
       - security_layer
       - nla
   exclude:
@@ -52,6 +54,7 @@ options:
       - firewall
       - transport
       - connection_limit
+      - schannel
       - security_layer
       - nla
     default: []

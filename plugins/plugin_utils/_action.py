@@ -124,7 +124,14 @@ class RdpAction(ActionBase):
         run_id = options.get("run_id") or new_run_id(datetime.now(timezone.utc))
         if not RUN_ID.fullmatch(run_id):
             raise AnsibleActionFail(f"run_id {run_id!r}: use letters, digits, dots, dashes and underscores, at most 64")
-        return Job(host, self.rdp_prober(options), run_id, bool(self._task.check_mode), options["restart"])
+        return Job(
+            host,
+            self.rdp_prober(options),
+            run_id,
+            bool(self._task.check_mode),
+            options["restart"],
+            allow_reboot=options["allow_reboot"],
+        )
 
     def _rdp_options(self) -> Options:
         for name in STRICT & set(self._task.args):

@@ -16,6 +16,7 @@ from ._model.change import Change, Plan
 from ._model.lease import LeaseState
 from ._observe import observe
 from ._proof import Probe, Prober, live, settled, tls_works, unproven
+from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
 from ._restart import Policy, hindrance, restart
@@ -28,6 +29,7 @@ class Job:
     Attributes:
         check: only plan.
         restart: when TermService may be restarted.
+        allow_reboot: whether the host may be rebooted where a change needs that.
         made: the changes that stand, also when the task fails half-way.
     """
 
@@ -37,6 +39,7 @@ class Job:
     check: bool
     restart: Policy = "when_idle"
     made: list[Change] = field(default_factory=list)
+    allow_reboot: bool = False
 
 
 @dataclass
@@ -116,7 +119,8 @@ def _ends(host: Host, run: Run, change: Change) -> None:
 
 def settle(job: Job, run: Run, done: Done) -> None:
     """Make sure that what was changed is live: look, and restart only where it is not."""
-    if _must_restart(done.changes):
+    rebooted = any(change.reboot for change in done.changes) and _reboot(job, run, done)
+    if _must_restart(done.changes) and not rebooted:
         _restart(job, run, done, "the listener reads these values only when it starts")
     done.proof = _look(job, done)
     if live(done.changes, done.proof) is False and not done.waiting:
@@ -137,6 +141,18 @@ def _must_restart(changes: Sequence[Change]) -> bool:
     """Whether a change needs a restart for certain; a service that this plan starts reads the new values anyway."""
     started = any(change.kind == "service_state" and change.item == "TermService" for change in changes)
     return not started and any(change.restart for change in changes)
+
+
+def _reboot(job: Job, run: Run, done: Done) -> bool:
+    """Reboot where that is allowed; whether it was done."""
+    why = objection(job.host, job.allow_reboot, job.restart)
+    if not why:
+        before = len(run.applied)
+        why = reboot(job.host, run.record, "Windows reads these values only when it starts")
+        done.changes.extend(run.applied[before:])
+    if why:
+        done.waiting["reboot"] = why
+    return not why
 
 
 def _restart(job: Job, run: Run, done: Done, reason: str) -> None:

@@ -20,7 +20,7 @@ from ._cim.registry import Registry, RegistryValue
 from ._cim.services import Service, ServiceError, Services
 from ._cim.tasks import Tasks
 from ._cim.tcp import PortUse
-from ._model.settings import POLICY, SETTINGS, Setting
+from ._model.settings import SETTINGS, Setting
 from ._wsman.channel import Channel
 from ._wsman.errors import InvalidNamespace, NotFound
 from ._wsman.shell import CmdShell
@@ -47,6 +47,7 @@ class Host:
     ) -> None:
         self.name = name
         self.sleep = sleep
+        self.monotonic = monotonic
         self._now = now
         self.cim = CimClient(channel.send, uri_style)
         self.registry = Registry(self.cim)
@@ -105,9 +106,9 @@ class Host:
     def effective(self, setting_id: str) -> int | None:
         """The number that a setting has now, policy before local before the default."""
         setting = SETTINGS[setting_id]
-        places = ((POLICY, setting.policy.name if setting.policy else ""), (setting.key, setting.name))
-        for key, name in places:
-            reading = self.registry.read(key, name, setting.type) if name else None
+        policy = ((setting.policy.key, setting.policy.name),) if setting.policy else ()
+        for key, name in (*policy, (setting.key, setting.name)):
+            reading = self.registry.read(key, name, setting.type)
             if isinstance(reading, RegistryValue) and isinstance(reading.data, int):
                 return reading.data
         return setting.default

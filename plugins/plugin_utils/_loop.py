@@ -25,7 +25,7 @@ from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
-from ._model.settings import SETTINGS
+from ._model.settings import SETTINGS, TLS_SETTINGS
 from ._observe import AREAS, observe
 from ._proof import Probe, Prober, telling
 from ._remedies import REMEDIES, Options
@@ -36,7 +36,7 @@ UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
 _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
 """What cannot keep the probe's handshake from passing."""
 
-SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _BESIDE_THE_HANDSHAKE)
+SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS})
 
 
 RECENT = 60.0
@@ -101,7 +101,7 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     if facts.passed and not full:
         observation = observe(host, ("identity", "services", "settings", "leases"), _unseen(facts), probe, since)
     else:
-        observation = observe(host, _areas(facts, full), SEEN_SETTINGS, probe, since)
+        observation = observe(host, _areas(facts, full), _settings(facts, full), probe, since)
     observation = replace(observation, other_probes=others)
     if Facts(observation).sessions:
         observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
@@ -124,6 +124,13 @@ def _prepared(host: Host, standing: Standing) -> Standing:
 def _unseen(facts: Facts) -> tuple[str, ...]:
     """What the probe cannot see; how UDP is set only where a packet sent over it stayed without answer."""
     return (*UNSEEN_SETTINGS, "transport") if facts.udp_silent else UNSEEN_SETTINGS
+
+
+def _settings(facts: Facts, full: bool) -> tuple[str, ...]:
+    """What can keep the handshake from passing; what Schannel may serve only where TLS failed or nothing is known."""
+    if full or not facts.probed:
+        return tuple(SETTINGS)
+    return (*SEEN_SETTINGS, *TLS_SETTINGS) if facts.failed_stage == "tls" else SEEN_SETTINGS
 
 
 def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
@@ -159,6 +166,7 @@ _AREA_OF = {
     "firewall_rule": "firewall",
     "lease": "leases",
     "restart": "services",
+    "reboot": "services",
 }
 
 

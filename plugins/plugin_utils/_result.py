@@ -55,7 +55,7 @@ def _lines(value: Plain) -> str:
 
 def change(entry: Change) -> Result:
     """One change; C(restart) and C(proof) are how it was made, not what it is."""
-    return {name: data for name, data in to_plain(entry).items() if name not in ("restart", "proof")}
+    return {name: data for name, data in to_plain(entry).items() if name not in ("restart", "reboot", "proof")}
 
 
 def compliance(changes: Iterable[Change]) -> list[Result]:

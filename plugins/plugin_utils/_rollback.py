@@ -21,6 +21,7 @@ from ._journal import Entry, Journal, JournalError, Recorded
 from ._model.change import Change
 from ._model.plain import Plain
 from ._proof import Probe, shows
+from ._reboot import objection, reboot
 from ._restart import SessionsInTheWay, hindrance, restart
 
 
@@ -171,6 +172,15 @@ def _settle(job: Job, result: Undoing) -> None:
     back = result.changes()
     prober = job.prober.watching(back)
     result.proof = prober.look(job.host.listener_port)
+    if any(change.reboot for change in back):
+        why = objection(job.host, job.allow_reboot, job.restart) or reboot(
+            job.host, job.made.append, "roll-back of values that are read when Windows starts"
+        )
+        if why:
+            result.waiting["reboot"] = why
+        else:
+            result.proof = prober.look(job.host.listener_port)
+            return
     stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
     if stopped or not (any(change.restart for change in back) or shows(back, result.proof) is False):
         return

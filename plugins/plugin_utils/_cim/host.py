@@ -80,6 +80,11 @@ def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identi
     )
 
 
+def boot_time(client: CimClient) -> datetime:
+    """Return when the host started (one operation)."""
+    return _time(client.get(WIN32_OPERATING_SYSTEM), "LastBootUpTime")
+
+
 def machine_sid(client: CimClient) -> str | None:
     """Return the SID of the machine, from a local account's; None on a domain controller, which has none."""
     accounts = client.query(WIN32_USER_ACCOUNT, wql.compare("LocalAccount", True), ("SID",))

@@ -35,6 +35,7 @@ CIMV2 = "root/cimv2"
 STANDARD = "root/StandardCimv2"
 TERMINAL = "root/cimv2/TerminalServices"
 TASK_SCHEDULER = "root/Microsoft/Windows/TaskScheduler"
+ENCRYPTION = "root/cimv2/Security/MicrosoftVolumeEncryption"
 MI = "Microsoft Win32 documentation, FWP/wmi (CDXML cmdlets over WS-Management)"
 
 # --- registry --------------------------------------------------------------------------------------------------------
@@ -487,6 +488,21 @@ MSFT_DNS_CLIENT_CACHE = CimClass(
         **of(UINT16, "Section Type"),
     },
     methods={"Clear": Method(static=True)},
+)
+
+# --- BitLocker -------------------------------------------------------------------------------------------------------
+
+WIN32_ENCRYPTABLE_VOLUME = CimClass(
+    name="Win32_EncryptableVolume",
+    namespace=ENCRYPTION,
+    source="Microsoft Win32 documentation, SecProv/win32-encryptablevolume",
+    keys=("DeviceID",),
+    properties={**of(STRING, "DeviceID DriveLetter PersistentVolumeID"), **of(UINT32, "ProtectionStatus VolumeType")},
+    methods={
+        "GetKeyProtectors": Method(
+            params={"KeyProtectorType": UINT32}, out={"VolumeKeyProtectorID": array(STRING)}, read_only=True
+        )
+    },
 )
 
 # --- scheduled tasks -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .plain import Plain
 
-Kind = t.Literal["registry", "service_start_mode", "service_state", "firewall_rule", "lease", "restart"]
+Kind = t.Literal["registry", "service_start_mode", "service_state", "firewall_rule", "lease", "restart", "reboot"]
 Risk = t.Literal["none", "low", "medium", "high"]
 
 RISKS: tuple[Risk, ...] = t.get_args(Risk)
@@ -41,6 +41,7 @@ class Change:
         reason: why, in one sentence.
         restart: True needs TermService restarted, None only where the live state differs afterwards (unsettled in the
             field: real hosts differ), False takes effect at once.
+        reboot: whether it is read only when the host starts.
         proof: a probe stage that must succeed before this is applied, or empty.
         leased: the setting whose lease must stand before this is applied and after, or empty.
     """
@@ -54,6 +55,7 @@ class Change:
     undo: t.Literal["exact", "none"] = "exact"
     risk: Risk = "low"
     restart: bool | None = False
+    reboot: bool = False
     proof: str = ""
     leased: str = ""
     compliance: tuple[Compliance, ...] = ()

@@ -109,5 +109,6 @@ _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = Mapp
         "firewall_rule": _firewall_rule,
         "lease": _lease,
         "restart": lambda observation, *_restart: observation,
+        "reboot": lambda observation, *_reboot: observation,
     }
 )

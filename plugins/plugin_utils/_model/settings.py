@@ -24,6 +24,10 @@ from .reading import Reading
 TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
 LISTENER = TERMINAL_SERVER + r"\WinStations\RDP-Tcp"
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
+TLS12_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server"
+CIPHER_LIST = r"HKLM\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002"
+CIPHER_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
+FIPS = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy"
 GPO_ROOT = (
     r"Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services"
     r"\Remote Desktop Session Host"
@@ -37,19 +41,21 @@ Decider = t.Literal["policy", "local", "default"]
 
 @dataclass(frozen=True)
 class Policy:
-    """The policy that overrides a setting: value name under POLICY, and where an administrator finds it."""
+    """The policy that overrides a setting: where its value lies, and where an administrator finds it."""
 
     name: str
     title: str
     folder: str
+    key: str = POLICY
+    root: str = GPO_ROOT
 
     @property
-    def key(self) -> str:
-        return POLICY
+    def path(self) -> str:
+        return f"{self.key}\\{self.name}"
 
     @property
     def gpo(self) -> str:
-        return f"{GPO_ROOT}\\{self.folder}\\{self.title}"
+        return f"{self.root}\\{self.folder}\\{self.title}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class Setting:
     Attributes:
         default: what Windows acts on when the value is absent; None where no public source settles it.
         choices: the legal values and what they mean; empty means any number.
-        effect: C(at_once), C(service_restart), or C(unsettled) where sources differ: look at the live state.
+        effect: C(at_once), C(service_restart), C(reboot), or C(unsettled) where sources differ: look at the live state.
     """
 
     id: str
@@ -81,7 +87,7 @@ class Setting:
     name: str
     meaning: str
     default: int | None
-    effect: t.Literal["at_once", "service_restart", "unsettled"]
+    effect: t.Literal["at_once", "service_restart", "reboot", "unsettled"]
     choices: Mapping[int, str] = field(default_factory=dict)
     policy: Policy | None = None
     rules: tuple[Rule, ...] = ()
@@ -94,7 +100,7 @@ class Setting:
     @property
     def restart(self) -> bool | None:
         """As Change.restart: does a change of this setting need TermService restarted?"""
-        return {"at_once": False, "service_restart": True, "unsettled": None}[self.effect]
+        return {"at_once": False, "service_restart": True, "reboot": False, "unsettled": None}[self.effect]
 
     def word(self, number: object) -> str:
         """The meaning of a value, for messages."""
@@ -105,6 +111,8 @@ class Setting:
 _CIS_L1 = "CIS Microsoft Windows Benchmarks, L1"
 _CIS_L2 = "CIS Microsoft Windows Benchmarks, L2"
 _STIG = "DISA STIG (Windows Server 2022: V-254369; 2025: V-278116; 2019: V-205637; 11: V-253406; 10: V-220852)"
+
+_STIG_FIPS = "DISA STIG (Windows Server 2022: V-254480; 2025: V-278230; 2019: V-205842; 11: V-253466; 10: V-220942)"
 
 _SESSION_LIMIT = Setting(
     "max_disconnection_time",
@@ -266,9 +274,57 @@ _CATALOGUE = (
         "service_restart",
     ),
     _SESSION_LIMIT,
+    Setting(
+        "tls12_enabled",
+        TLS12_SERVER,
+        "Enabled",
+        "whether Schannel serves TLS 1.2; any number but 0 does",
+        1,
+        "reboot",
+        {0: "off", 1: "on"},
+    ),
+    Setting(
+        "tls12_disabled_by_default",
+        TLS12_SERVER,
+        "DisabledByDefault",
+        "whether a program has to ask for TLS 1.2 before Schannel serves it; without effect while Enabled is stored",
+        0,
+        "reboot",
+        {0: "no", 1: "yes"},
+    ),
+    Setting(
+        "cipher_suites",
+        CIPHER_LIST,
+        "Functions",
+        "the cipher suites that Schannel offers, in order",
+        None,
+        "reboot",
+        policy=Policy(
+            "Functions",
+            "SSL Cipher Suite Order",
+            "SSL Configuration Settings",
+            CIPHER_POLICY,
+            r"Computer Configuration\Administrative Templates\Network",
+        ),
+        type="REG_MULTI_SZ",
+    ),
+    Setting(
+        "fips",
+        FIPS,
+        "Enabled",
+        "whether only algorithms that FIPS 140 approves are used",
+        0,
+        "reboot",
+        {0: "off", 1: "on"},
+        rules=(Rule(_STIG_FIPS, "FIPSAlgorithmPolicy", exactly=1),),
+    ),
 )
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.id: setting for setting in _CATALOGUE})
+
+
+TLS_SETTINGS = ("tls12_enabled", "tls12_disabled_by_default", "cipher_suites", "fips")
+"""What decides whether Schannel can serve TLS at all."""
 
 
 def effective(setting: Setting, state: SettingState) -> tuple[int | None, Decider]:

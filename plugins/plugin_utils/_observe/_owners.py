@@ -17,7 +17,6 @@ import contextlib
 from .._cim import wql
 from .._cim.schema import CIM_DATA_FILE, RSOP_GPO, RSOP_REGISTRY_POLICY_SETTING
 from .._host import Host
-from .._model.settings import POLICY
 from .._wsman.errors import WsmanFault
 
 REGISTRY_POL = r"System32\GroupPolicy\Machine\Registry.pol"
@@ -27,24 +26,24 @@ EMPTY_POL = 8
 MDM = r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\RemoteDesktopServices"
 
 
-def find(host: Host, names: tuple[str, ...]) -> dict[str, str]:
-    """Owners of values of the Terminal Services policy key, by value name; a name without one is left out."""
-    owners = _from_rsop(host, names)
+def find(host: Host, key: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Owners of values of a policy key, by value name; a name without one is left out."""
+    owners = _from_rsop(host, key, names)
     for name in names:
         if name not in owners and (other := _other_owner(host)):
             owners[name] = other
     return owners
 
 
-def _from_rsop(host: Host, names: tuple[str, ...]) -> dict[str, str]:
+def _from_rsop(host: Host, key: str, names: tuple[str, ...]) -> dict[str, str]:
     with contextlib.suppress(WsmanFault):
         found = host.cim.query(
             RSOP_REGISTRY_POLICY_SETTING,
             wql.any_of("valueName", names),
             ("GPOID", "precedence", "registryKey", "valueName"),
         )
-        key = POLICY.partition("\\")[2].lower()
-        ours = [item for item in found if item.text("registryKey").strip("\\").lower().endswith(key)]
+        path = key.partition("\\")[2].lower()
+        ours = [item for item in found if item.text("registryKey").strip("\\").lower().endswith(path)]
         winners = sorted(ours, key=lambda item: item.number("precedence") or 0, reverse=True)
         ids = {_name(item.text("valueName"), names): item.text("GPOID") for item in winners}
         titles = _titles(host, set(ids.values()))

@@ -12,16 +12,22 @@ from .._cim.registry import Absent, Reading, RegistryValue
 from .._host import Host
 from .._model import reading as plain_reading
 from .._model.observation import SettingState
-from .._model.settings import POLICY, SETTINGS, Setting
+from .._model.settings import SETTINGS, Setting
 from . import _owners
 from ._request import Request
 
 
 def read(request: Request) -> dict[str, SettingState]:
-    """Read the wanted settings: an operation for each, one for the policy key, and more only where policy decides."""
+    """Read the wanted settings: an operation for each, one for each policy key, and more only where policy decides."""
     wanted = [SETTINGS[name] for name in request.settings]
-    policies = _policies(request.host, wanted)
-    owners = _owners.find(request.host, tuple(policies)) if policies else {}
+    keys = dict.fromkeys(setting.policy.key for setting in wanted if setting.policy)
+    policies: dict[str, plain_reading.Reading] = {}
+    owners: dict[str, str] = {}
+    for key in keys:
+        found = _policies(request.host, key, wanted)
+        policies.update({f"{key}\\{name}": reading for name, reading in found.items()})
+        named = _owners.find(request.host, key, tuple(found)) if found else {}
+        owners.update({f"{key}\\{name}": owner for name, owner in named.items()})
     return {setting.id: _state(request.host, setting, policies, owners) for setting in wanted}
 
 
@@ -29,18 +35,19 @@ def _state(
     host: Host, setting: Setting, policies: Mapping[str, plain_reading.Reading], owners: Mapping[str, str]
 ) -> SettingState:
     local = _plain(host.registry.read(setting.key, setting.name, setting.type))
-    name = setting.policy.name if setting.policy else ""
-    if name not in policies:
+    path = setting.policy.path if setting.policy else ""
+    if path not in policies:
         return SettingState(local)
-    return SettingState(local, policies[name], owners.get(name, ""))
+    return SettingState(local, policies[path], owners.get(path, ""))
 
 
-def _policies(host: Host, wanted: list[Setting]) -> dict[str, plain_reading.Reading]:
-    """The policy values that exist among those that override a wanted setting."""
-    names = {setting.policy.name.lower(): setting.policy.name for setting in wanted if setting.policy}
-    stored = (host.registry.values(POLICY) or {}) if names else {}
+def _policies(host: Host, key: str, wanted: list[Setting]) -> dict[str, plain_reading.Reading]:
+    """The values of a policy key among those that override a wanted setting, by name."""
+    policies = [setting.policy for setting in wanted if setting.policy and setting.policy.key == key]
+    names = {policy.name.lower(): policy.name for policy in policies}
+    stored = host.registry.values(key) or {}
     present = [names[name.lower()] for name in stored if name.lower() in names]
-    return {name: _plain(host.registry.read(POLICY, name)) for name in present}
+    return {name: _plain(host.registry.read(key, name)) for name in present}
 
 
 def _plain(reading: Reading) -> plain_reading.Reading:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import connection_limit, firewall, nla, remote_desktop, security_layer, transport
+from . import connection_limit, firewall, nla, remote_desktop, schannel, security_layer, transport
 from ._base import Options, Remedy
 
 __all__ = ["REMEDIES", "Options", "Remedy"]
@@ -26,6 +26,7 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             firewall,
             transport,
             connection_limit,
+            schannel,
             security_layer,
             nla,
         )

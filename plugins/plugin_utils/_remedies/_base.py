@@ -66,6 +66,8 @@ class Wish:
     proof: str = ""
     explicit: bool = False
     """Write the value although its absence would mean the same to Windows."""
+    absent: bool = False
+    """Take the value away, so that Windows' own default counts, which the number is."""
 
 
 def plan_setting(observation: Observation, wish: Wish, options: Options) -> Plan:
@@ -79,15 +81,19 @@ def plan_setting(observation: Observation, wish: Wish, options: Options) -> Plan
     if state.policy.data == wish.number:
         return Plan()
     if state.policy_owner == "" and options.get("remove_orphaned_policy"):
-        return _remove_policy(setting, state, wish) + _plan_local(observation, setting, state, wish)
+        return remove_policy(setting, state, wish) + _plan_local(observation, setting, state, wish)
     return Plan(held=(held(setting, state, wish),))
 
 
 def _plan_local(observation: Observation, setting: Setting, state: SettingState, wish: Wish) -> Plan:
     local = SettingState(state.local)
     number = effective(setting, local)[0]
-    right_type = not state.local.is_value or state.local.type == setting.type
-    if right_type and number == wish.number and (state.local.is_value or not wish.explicit):
+    if wish.absent:
+        fulfilled = not state.local.is_value
+    else:
+        right_type = not state.local.is_value or state.local.type == setting.type
+        fulfilled = right_type and number == wish.number and (state.local.is_value or not wish.explicit)
+    if fulfilled:
         return Plan()
     before = state.local.data if isinstance(state.local.data, int) else None
     change = Change(
@@ -95,17 +101,19 @@ def _plan_local(observation: Observation, setting: Setting, state: SettingState,
         kind="registry",
         item=setting.path,
         before=plain_reading(state.local),
-        after=registry_value(wish.number),
+        after=None if wish.absent else registry_value(wish.number),
         reason=wish.reason,
         risk=wish.risk,
         restart=setting.restart,
+        reboot=setting.effect == "reboot",
         proof=wish.proof,
         compliance=compliance(setting, before, wish.number, is_client(observation)),
     )
     return Plan(changes=(change,))
 
 
-def _remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
+def remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
+    """Take away the policy value that nobody owns."""
     policy = setting.policy
     if policy is None:
         return Plan()
@@ -118,6 +126,7 @@ def _remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
         reason=f"a policy value that no policy owns overrides {setting.name}",
         risk="medium",
         restart=setting.restart,
+        reboot=setting.effect == "reboot",
     )
     return Plan(changes=(change,))
 

@@ -6,8 +6,13 @@
 
 from __future__ import annotations
 
+from ..._model.ciphers import suites, usable
 from ..facts import Evidence, Facts
-from ._base import REPAIR, Cause, Shown
+from ._base import REPAIR, Cause, Cure, Shown
+
+PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
+SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-schannel"
+COMPLETES = "probe_info: the TLS stage completes"
 
 
 def _key_unreadable(facts: Facts) -> Shown:
@@ -18,8 +23,48 @@ def _key_unreadable(facts: Facts) -> Shown:
 
 
 def _tls_server_disabled(facts: Facts) -> Shown:
+    """TLS 1.2 alone counts: it is what every client of today has, and older versions are better off."""
+    state = facts.state("tls12_enabled")
+    if facts.number("tls12_enabled") == 0:
+        return (facts.stored("tls12_enabled"),)
+    by_default_off = facts.number("tls12_disabled_by_default") not in (None, 0)
+    if state is None or state.local.state != "absent" or not by_default_off:
+        return ()
+    return (facts.stored("tls12_disabled_by_default"),)
+
+
+def _offered(facts: Facts) -> tuple[str, ...] | None:
+    """The cipher suites that are set, by policy before the host's own list; None where nothing is."""
+    state = facts.state("cipher_suites")
+    return suites(state.policy if state.policy.is_value else state.local) if state else None
+
+
+def _left(facts: Facts, offered: tuple[str, ...], *, fips: bool) -> tuple[str, ...]:
+    identity = facts.observation.identity
+    return usable(offered, fips=fips, build=identity.build if identity else 0)
+
+
+def _cipher_suites_empty(facts: Facts) -> Shown:
+    offered = _offered(facts)
+    if offered is None or _left(facts, offered, fips=False):
+        return ()
+    return (facts.stored("cipher_suites"),)
+
+
+def _fips_mismatch(facts: Facts) -> Shown:
+    offered = _offered(facts)
+    if offered is None or facts.number("fips") in (None, 0):
+        return ()
+    if _left(facts, offered, fips=True) or not _left(facts, offered, fips=False):
+        return ()
+    return (facts.stored("fips"), facts.stored("cipher_suites"))
+
+
+def _tls_unserved(facts: Facts) -> Shown:
+    """What Schannel's events say where none of its settings explains it."""
     events = facts.events_at_probe("Schannel", 36871, 36874)
-    if facts.probe_verdict("tls") not in ("alert", "reset") or not events:
+    explained = _tls_server_disabled(facts) or _cipher_suites_empty(facts) or _fips_mismatch(facts)
+    if facts.probe_verdict("tls") not in ("alert", "reset") or not events or explained:
         return ()
     ids = ", ".join(sorted({str(event.id) for event in events}))
     return (facts.seen("tls"), Evidence("Schannel events around the probe", ids, "Win32_NTLogEvent"))
@@ -39,13 +84,48 @@ CAUSES = (
     ),
     Cause(
         "tls_server_disabled",
-        "TLS cannot be served: no protocol version or cipher suite is left",
+        "TLS 1.2 is switched off for servers",
         "tls",
         "critical",
         _tls_server_disabled,
-        "probe_info: the TLS stage completes",
+        COMPLETES,
+        (Cure("schannel"),),
+        "medium",
+        sources=(REPAIR, PROTOCOLS),
+    ),
+    Cause(
+        "cipher_suites_empty",
+        "the cipher suites that are set leave none that the listener could use",
+        "tls",
+        "critical",
+        _cipher_suites_empty,
+        COMPLETES,
+        (Cure("schannel"),),
+        "medium",
+        by_hand='Correct the policy "SSL Cipher Suite Order", or remove it once nobody claims it; then reboot.',
+        sources=(REPAIR, SUITES),
+    ),
+    Cause(
+        "fips_mismatch",
+        "FIPS mode is on and the cipher suites that are set have none that it approves",
+        "tls",
+        "critical",
+        _fips_mismatch,
+        COMPLETES,
+        (Cure("schannel"),),
+        "medium",
+        by_hand="Add suites with AES to the list that the evidence names; FIPS mode is never switched off.",
+        sources=(SUITES,),
+    ),
+    Cause(
+        "tls_unserved",
+        "Schannel cannot serve TLS and none of its settings says why",
+        "tls",
+        "critical",
+        _tls_unserved,
+        COMPLETES,
         certain=False,
-        by_hand="Remove the override under SCHANNEL\\Protocols\\TLS 1.2\\Server, then restart the host.",
+        by_hand="Look at the host's Schannel events and at what else configures TLS there.",
         sources=(REPAIR,),
     ),
 )

@@ -38,6 +38,8 @@ CASES = [
     ("transport", {"mode": "tcp_only"}, ()),
     ("connection_limit", {"pending": 5000}, ("connection_flood",)),
     ("connection_limit", {"sessions": 25, "pending": 1000}, ()),
+    ("schannel", {}, ("tls_server_disabled",)),
+    ("schannel", {"remove_orphaned_policy": True}, ("cipher_suites_empty",)),
     ("security_layer", {}, ("security_layer_rdp",)),
     ("security_layer", {"encryption": "high"}, ("encryption_level_invalid", "security_layer_invalid")),
     ("security_layer", {}, ("negotiation_disabled",)),
@@ -67,7 +69,7 @@ def test_check_mode_foretells_and_a_second_run_is_empty_and_rollback_restores(
     assert simulated.counters.shells_opened == 0
     assert settings_state(simulated) == before
 
-    plan, done = fix(job(simulated), REMEDIES[name], wanted)
+    plan, done = fix(job(simulated, allow_reboot=True), REMEDIES[name], wanted)
     assert not plan.refused
     assert done.changes
     assert not done.waiting

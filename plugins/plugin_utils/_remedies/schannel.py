@@ -1,0 +1,103 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Schannel settings that leave no way to serve TLS. PRIVATE to the collection.
+
+Only what blocks is taken away, so that Windows' own default counts again: an override that switches TLS 1.2 off for
+servers, and a cipher policy with nothing in it that could be used. Nothing is switched on that a version does not have,
+older protocols stay as they are, and FIPS mode is never switched off. Schannel reads all this when the host starts.
+Sources: Microsoft's "Protocols in TLS/SSL (Schannel SSP)" (an absent key is the version's default),
+CipherSuiteOrder.admx, Microsoft's Azure repair scripts (only TLS 1.2 disabled for servers is a fault).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._model.change import Held, Plan, Refusal
+from .._model.ciphers import suites, usable
+from .._model.observation import Observation, SettingState
+from .._model.settings import SETTINGS, TLS_SETTINGS
+from ._base import POLICY_OPTION, Options, Remedy, Wish, held, missing_area, plan_setting, remove_policy
+
+NAME = "schannel"
+
+OPTIONS = {
+    "state": {"type": "str", "choices": ["usable"], "default": "usable"},
+    **POLICY_OPTION,
+}
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan the removal of what keeps Schannel from serving TLS 1.2 with some cipher suite."""
+    if observation.identity is None:
+        return missing_area("identity", observation)
+    return _protocol(observation, options) + _cipher_suites(observation, options)
+
+
+def _protocol(observation: Observation, options: Options) -> Plan:
+    """Take DisabledByDefault away only where Enabled does not overrule it, or no longer will."""
+    enabled, by_default = (observation.settings.get(name) for name in TLS_SETTINGS[:2])
+    plan = Plan()
+    if enabled is None or not _is_on(enabled):
+        plan += plan_setting(observation, _default("tls12_enabled", "TLS 1.2 is switched off for servers"), options)
+    overruled = enabled is not None and enabled.local.is_value and _is_on(enabled)
+    if not overruled and (by_default is None or by_default.local.data != 0):
+        reason = "TLS 1.2 is served only to programs that ask for it"
+        plan += plan_setting(observation, _default("tls12_disabled_by_default", reason), options)
+    return plan
+
+
+def _is_on(enabled: SettingState) -> bool:
+    return enabled.local.state == "absent" or (enabled.local.is_value and enabled.local.data != 0)
+
+
+def _default(setting: str, reason: str) -> Wish:
+    return Wish(NAME, setting, SETTINGS[setting].default or 0, reason, risk="medium", absent=True)
+
+
+def _cipher_suites(observation: Observation, options: Options) -> Plan:
+    state = observation.settings.get("cipher_suites")
+    wish = _default("cipher_suites", "the cipher policy leaves no suite that the listener could use")
+    if state is None or "unreadable" in (state.local.state, state.policy.state):
+        return plan_setting(observation, wish, options)
+    if not state.policy.is_value:
+        return _local_list(observation, state)
+    if _serves(observation, suites(state.policy)):
+        return Plan()
+    if state.policy_owner == "" and options["remove_orphaned_policy"]:
+        return remove_policy(SETTINGS["cipher_suites"], state, wish) + _local_list(observation, state)
+    return Plan(held=(_held(state, wish),))
+
+
+def _held(state: SettingState, wish: Wish) -> Held:
+    return replace(held(SETTINGS["cipher_suites"], state, wish), wanted="a list with a suite that the listener can use")
+
+
+def _local_list(observation: Observation, state: SettingState) -> Plan:
+    """Windows' own list has no default to fall back to, so an unusable one is left to a person."""
+    if _serves(observation, suites(state.local)):
+        return Plan()
+    message = (
+        f"{SETTINGS['cipher_suites'].path} has no cipher suite that the listener could use, and Windows keeps no copy "
+        "of its default list: add one there by Enable-TlsCipherSuite, such as TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+    )
+    return Plan(refused=(Refusal(message),))
+
+
+def _serves(observation: Observation, names: tuple[str, ...] | None) -> bool:
+    """Whether a list leaves something; no list leaves what Windows has."""
+    fips = observation.settings.get("fips")
+    build = observation.identity.build if observation.identity else 0
+    on = fips is not None and fips.local.is_value and fips.local.data != 0
+    return names is None or bool(usable(names, fips=on, build=build))
+
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("identity", "settings"),
+    settings=TLS_SETTINGS,
+    options=OPTIONS,
+    plan=plan,
+)

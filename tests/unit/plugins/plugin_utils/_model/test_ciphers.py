@@ -1,0 +1,50 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which cipher suites the listener could use, from lists as Windows and policy store them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.ciphers import suites, usable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, Reading, unreadable, value
+
+AES = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
+TLS13 = "TLS_AES_256_GCM_SHA384"
+
+
+@pytest.mark.parametrize(
+    ("reading", "names"),
+    [
+        (value(f"{AES}, {TLS13.lower()},", "REG_SZ"), (AES, TLS13)),
+        (value([AES, ""], "REG_MULTI_SZ"), (AES,)),
+        (value("", "REG_SZ"), ()),
+        (value([], "REG_MULTI_SZ"), ()),
+        (ABSENT, None),
+        (unreadable("access denied"), None),
+    ],
+)
+def test_lists_are_read_as_policy_and_windows_store_them(reading: Reading, names: tuple[str, ...] | None) -> None:
+    assert suites(reading) == names
+
+
+@pytest.mark.parametrize(
+    ("name", "build", "fips", "expected"),
+    [
+        (AES, 14393, True, True),
+        ("TLS_RSA_WITH_AES_128_CBC_SHA", 14393, False, True),
+        ("TLS_RSA_WITH_3DES_EDE_CBC_SHA", 14393, True, True),
+        ("TLS_RSA_WITH_RC4_128_SHA", 14393, False, True),
+        ("TLS_RSA_WITH_RC4_128_SHA", 14393, True, False),
+        ("TLS_RSA_WITH_NULL_SHA256", 14393, False, False),
+        ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 20348, False, False),
+        ("TLS_PSK_WITH_AES_256_GCM_SHA384", 20348, False, False),
+        (TLS13, 17763, False, False),
+        (TLS13, 20348, True, True),
+        ("TLS_CHACHA20_POLY1305_SHA256", 20348, False, True),
+        ("TLS_CHACHA20_POLY1305_SHA256", 20348, True, False),
+    ],
+)
+def test_usable_by_a_certificate_with_an_rsa_key(name: str, build: int, fips: bool, expected: bool) -> None:
+    assert bool(usable([name], fips=fips, build=build)) is expected

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reboots: only of hosts that come back, only when users allow it, and waited for until they are true."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._reboot import PATIENCE, objection, reboot
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import Policy
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import connect
+
+
+@pytest.mark.parametrize(
+    ("allowed", "policy", "trait", "why"),
+    [
+        (False, "always", None, "allow_reboot is not set"),
+        (True, "never", None, "restart is never"),
+        (True, "when_idle", None, ""),
+        (True, "when_idle", "many_sessions", "a reboot would end"),
+        (True, "always", "many_sessions", ""),
+    ],
+)
+def test_who_may_be_rebooted(allowed: bool, policy: Policy, trait: str | None, why: str) -> None:
+    simulated = SimulatedHost.build("2022", traits=[trait] if trait else [])
+    found = objection(connect(simulated), allowed, policy)
+    assert found.startswith(why)
+    assert bool(found) is bool(why)
+    assert simulated.counters.writes == 0
+
+
+def test_a_host_whose_winrm_is_started_by_hand_would_stay_away() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.services.configure(simulated.windows.services["WinRM"], 3)
+    assert "WinRM's start mode is Manual" in objection(connect(simulated), True, "always")
+
+
+def test_the_host_is_waited_for_until_it_has_started_again() -> None:
+    simulated = SimulatedHost.build("2022")
+    recorded: list[Change] = []
+    before = simulated.windows.booted
+    assert reboot(connect(simulated), recorded.append, "a test") == ""
+    assert simulated.windows.booted > before
+    assert [(change.kind, change.undo) for change in recorded] == [("reboot", "none")]
+
+
+def test_a_reboot_that_a_user_holds_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = SimulatedHost.build("2022")
+    monkeypatch.setattr(simulated.windows, "reboot", lambda: None)
+    start = simulated.clock.now()
+    assert "no new boot time" in reboot(connect(simulated), [].append, "a test")
+    assert (simulated.clock.now() - start).total_seconds() >= PATIENCE
+
+
+def test_a_host_that_comes_back_without_the_listener_is_told() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.services.configure(simulated.windows.services["TermService"], 4)
+    simulated.windows.services.force_stopped("TermService")
+    assert "TermService does not run" in reboot(connect(simulated), [].append, "a test")
