@@ -41,7 +41,6 @@ from tests.simulator.wsman.schema import SchemaSet
 SCHEMAS = Path(__file__).parent / "schemas"
 DEFAULT_CREDENTIAL = "Fleet-Passw0rd!"
 UAC_POLICY = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
-HOME_LACKS = ("root/cimv2/TerminalServices",)
 
 
 @lru_cache(maxsize=1)
@@ -50,10 +49,11 @@ def all_schemas() -> SchemaSet:
     return SchemaSet.load(SCHEMAS)
 
 
-@lru_cache(maxsize=1)
-def home_schemas() -> SchemaSet:
-    """Classes of a Home edition."""
-    return all_schemas().without(namespaces=HOME_LACKS)
+@lru_cache(maxsize=16)
+def schemas_without(absent: frozenset[str]) -> SchemaSet:
+    """Classes of a host that lacks roles or features: namespaces have a slash in their names, classes have none."""
+    namespaces = {name for name in absent if "/" in name}
+    return all_schemas().without(namespaces=namespaces, classes=absent - namespaces)
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class SimulatedHost:
         return self.windows.machine.computer_name
 
     def schemas(self) -> SchemaSet:
-        return home_schemas() if self.windows.edition.key == "11home" else all_schemas()
+        return schemas_without(self.windows.absent())
 
     def provider(self, namespace: str, class_name: str) -> Provider:
         if class_name not in self._providers:

@@ -45,6 +45,11 @@ HOST_SWITCHES: Mapping[str, Switch] = {
         ("bounded", "always"),
     ),
     "edr_removes_tasks": Switch("a security product removes tasks registered to run as SYSTEM", (False, True)),
+    "reboot_blocked_by_users": Switch("users who are logged on prevent an unforced reboot", (False, True)),
+    "licensing_numbers": Switch(
+        "LicensingType: 3 per user and 4 not configured, or 4 per user and 5 not configured", ("table", "change_mode")
+    ),
+    "outstanding_default": Switch("built-in limit of incomplete connections", (100, 3000)),
     "keys_minted_in_gap": Switch("services make new keys seconds after MachineKeys was renamed", YES_NO),
     "icacls_file_has_mark": Switch("the file that icacls /save writes begins with a byte order mark", YES_NO),
 }

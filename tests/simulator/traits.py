@@ -7,21 +7,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tests.simulator.breakages import CUSTOM_PORT
-from tests.simulator.windows import tenants
+from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
 from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.policy import PolicyObject, PolicyValue
 from tests.simulator.windows.registry import Type
+from tests.simulator.windows.schannel import FIPS
 from tests.simulator.windows.services import Service
 from tests.simulator.windows.system import Windows
 
 SHELL_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WinRM\Service\WinRS"
+UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
+PRODUCTS = {
+    "CSFalconService": ("CrowdStrike Windows Sensor", r"C:\Program Files\CrowdStrike\CSFalconService.exe"),
+    "SentinelAgent": ("Sentinel Agent", r"C:\Program Files\SentinelOne\SentinelAgent.exe"),
+    "ZSAService": ("Zscaler", r"C:\Program Files\Zscaler\ZSAService\ZSAService.exe"),
+    "PanGPS": ("GlobalProtect", r"C:\Program Files\Palo Alto Networks\GlobalProtect\PanGPS.exe"),
+    "ekrn": ("ESET Endpoint Antivirus", r"C:\Program Files\ESET\ESET Security\ekrn.exe"),
+}
+CLONED_SID = "S-1-5-21-1111111111-2222222222-3333333333"
 LANGUAGE_TRAITS = {"german": "de", "japanese": "ja"}
 NOISE_SECONDS = 30.0
 
@@ -72,15 +82,6 @@ def _cis(windows: Windows) -> None:
     }  # fmt: skip
     values = tuple(PolicyValue(POLICY, name, Type.DWORD, number) for name, number in numbers.items())
     windows.policy.link(PolicyObject("{C15C15C1-0000-4000-8000-000000000001}", "CIS Level 2", values))
-
-
-def _domain_member(windows: Windows) -> None:
-    windows.machine.domain = "corp.example"
-    windows.registry.put(r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters", "Domain", Type.SZ, "corp.example")
-    windows.services.configure(windows.services["Netlogon"], 2)
-    windows.services.force_running("Netlogon")
-    windows.network.category = 2
-    windows.certificates.issue()
 
 
 def _many_sessions(windows: Windows) -> None:
@@ -138,6 +139,31 @@ def _east(windows: Windows) -> None:
     windows.zone = timedelta(hours=9)
 
 
+def _protected(*protectors: int) -> Callable[[Windows], None]:
+    def give(windows: Windows) -> None:
+        windows.volume = boot.Volume(protectors)
+
+    return give
+
+
+def _cloned(windows: Windows) -> None:
+    """New updates refuse logons between such machines and say so (LSASRV 6167)."""
+    machine = windows.machine
+    for key, account in machine.accounts.items():
+        machine.accounts[key] = replace(account, sid=account.sid.replace(machine.sid, CLONED_SID))
+    machine.sid = CLONED_SID
+    if windows.edition.build >= 26100:
+        windows.events.write("LSA (LsaSrv)", 6167, events.ERROR)
+
+
+def _products(windows: Windows) -> None:
+    """Services, processes and uninstall entries by which such products are known."""
+    for name, (title, path) in PRODUCTS.items():
+        windows.services.add(Service(name, "", 2, "LocalSystem", path))
+        windows.services.force_running(name)
+        windows.registry.put(f"{UNINSTALL}\\{name}", "DisplayName", Type.SZ, title)
+
+
 def _nothing(windows: Windows) -> None:
     """The language is chosen when the host is installed."""
 
@@ -153,7 +179,7 @@ TRAITS: Mapping[str, Trait] = {
     "no_shell": Trait("policy forbids remote shells", _value(SHELL_POLICY, "AllowRemoteShellAccess", 0)),
     "citrix": Trait("another vendor's protocol object drives the listener", lambda windows: windows.registry.put(
         LISTENER, "CitrixBackupRdpTcpLoadableProtocolObject", Type.SZ, "{5828227c-20cf-4408-b73f-73ab70b8849f}")),
-    "domain_member": Trait("is a member of a domain", _domain_member),
+    "domain_member": Trait("is a member of a domain", Windows.join_domain),
     "many_sessions": Trait("has twelve sessions, four of them disconnected", _many_sessions),
     "iis_keys": Trait("a web server keeps six keys and a site's certificate in MachineKeys", tenants.iis),
     "winrm_https": Trait("WinRM also listens on HTTPS, with a key in MachineKeys", tenants.winrm_https),
@@ -166,6 +192,18 @@ TRAITS: Mapping[str, Trait] = {
     "machine_keys_in_use": Trait("a process holds the key folder open until the next boot", _key_folder_in_use),
     "on_battery": Trait("runs on battery", _on_battery),
     "time_zone_east": Trait("its local time is nine hours ahead of UTC", _east),
+    "pending_reboot": Trait("updates wait for a reboot", lambda windows: windows.waiting.mark()),
+    "bitlocker_tpm": Trait("BitLocker opens the disk at boot by the TPM alone", _protected(boot.TPM, 3)),
+    "bitlocker_pin": Trait(
+        "BitLocker asks for a PIN at boot: a reboot strands the host", _protected(boot.TPM_AND_PIN, 3)
+    ),
+    "winrm_manual": Trait(
+        "WinRM starts manually: it is gone after a reboot",
+        lambda windows: windows.services.configure(windows.services["WinRM"], 3),
+    ),
+    "fips": Trait("FIPS mode is on", _value(FIPS, "Enabled", 1)),
+    "cloned": Trait("shares its machine SID with every other host that has this trait", _cloned),
+    "security_products": Trait("several vendors' security products are installed", _products),
     "german": Trait("a German build", _nothing),
     "japanese": Trait("a Japanese build", _nothing),
     "schannel_noise": Trait("Schannel 36870 every 30 s from another server on the host", _noise),

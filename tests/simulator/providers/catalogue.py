@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.simulator.providers import files, firewall, network, policy, services, system, tasks
+from tests.simulator.providers import files, firewall, network, policy, services, system, tasks, volumes
 from tests.simulator.providers import terminal_services as terminal
 from tests.simulator.providers.base import EmbeddedOnly, HostProvider
 from tests.simulator.providers.descriptors import SecurityDescriptorHelper
@@ -54,6 +54,9 @@ FACTORIES: dict[str, Factory] = {
     "CIM_DataFile": files.Files,
     "Win32_Directory": lambda windows: files.Files(windows, folders=True),
     "Win32_LogicalFileSecuritySetting": files.FileSecurity,
+    "Win32_LogicalDisk": volumes.LogicalDisks,
+    "Win32_EncryptableVolume": volumes.EncryptableVolumes,
+    "Win32_TSPermissionsSetting": terminal.Permissions,
     "PS_ScheduledTask": tasks.TaskMethods,
     "MSFT_ScheduledTask": tasks.Tasks,
     **dict.fromkeys(tasks.EMBEDDED, EmbeddedOnly),

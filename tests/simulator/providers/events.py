@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tests.simulator.providers.base import HostProvider
-from tests.simulator.windows.events import Event
+from tests.simulator.windows.events import CLASSIC_LOGS, Event
 from tests.simulator.wsman.provider import Caller, Instance
 
 TYPES = {1: "Error", 2: "Warning", 3: "Information", 4: "Audit Success", 5: "Audit Failure"}
@@ -22,7 +22,8 @@ class LogEvents(HostProvider):
 
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
         for event in reversed(self.windows.events.all()):
-            yield self._instance(event)
+            if event.log in CLASSIC_LOGS:
+                yield self._instance(event)
 
     def _instance(self, event: Event) -> Instance:
         return Instance("Win32_NTLogEvent", {

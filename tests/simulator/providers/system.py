@@ -17,7 +17,7 @@ from tests.simulator.windows.processes import processes
 from tests.simulator.windows.texts import translate
 from tests.simulator.wsman.provider import Caller, Instance, Values
 
-SHUTDOWN, REBOOT = 1, 2
+SHUTDOWN, REBOOT, FORCE = 1, 2, 4
 ACCESS_DENIED, UNKNOWN_FAILURE, PATH_NOT_FOUND = 2, 8, 9
 SYSTEM_32 = r"C:\Windows\system32"
 
@@ -55,8 +55,8 @@ class OperatingSystem(HostProvider):
         what = {"Reboot": REBOOT, "Shutdown": SHUTDOWN}.get(method, flags & 0xB)
         if what == 0:
             self.windows.sessions.log_off_all()
-        elif what == REBOOT:
-            self.windows.reboot()
+        elif what & REBOOT:
+            self.windows.ask_reboot(force=bool(flags & FORCE))
         else:
             self.windows.shut_down()
         return 0
@@ -100,7 +100,7 @@ class Processes(HostProvider):
     """Win32_Process: what runs, and Create."""
 
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
-        for process in processes(self.windows.services, self.windows.listener.port_taken):
+        for process in processes(self.windows.services, self.windows.network):
             yield Instance("Win32_Process", {
                 "Handle": str(process.number), "ProcessId": process.number, "Name": process.name,
                 "Caption": process.name, "ExecutablePath": process.path or None, "CommandLine": process.path or None,

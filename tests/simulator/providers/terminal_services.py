@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.simulator.providers.base import (
     INVALID_OPERATION,
@@ -22,9 +22,11 @@ from tests.simulator.windows.certificates import LISTENER, MY, POLICY
 from tests.simulator.windows.defaults import RDP_GROUP
 from tests.simulator.windows.listener import SOURCES, TERMINAL_SERVER, Listener
 from tests.simulator.windows.registry import Type
+from tests.simulator.windows.security import ACCOUNT_NAMES, Ace
 from tests.simulator.wsman.provider import Caller, CimError, Instance, Values
 
 PROVIDER = "Win32_WIN32_TERMINALSERVICESETTING_Prov"
+LICENSING_CORE = TERMINAL_SERVER + r"\RCM\Licensing Core"
 FROM_SERVER, FROM_POLICY, FROM_DEFAULT = 0, 1, 2
 
 
@@ -50,8 +52,7 @@ class TerminalServiceSetting(HostProvider):
             "PolicySourceAllowTSConnections": policy_source(listener, "deny"),
             "SingleSession": registry.dword(TERMINAL_SERVER, "fSingleSessionPerUser"), "PolicySourceSingleSession": 0,
             "TerminalServerMode": registry.dword(TERMINAL_SERVER, "TSAppCompat") or 0,
-            "LicensingType": 5 if not registry.dword(TERMINAL_SERVER, "TSAppCompat") else 4,
-            "LicensingName": "Remote Desktop for Administration", "LicensingDescription": "", "ActiveDesktop": 0,
+            **self._licensing(), "LicensingDescription": "", "ActiveDesktop": 0,
             "DeleteTempFolders": 1, "UseTempFolders": 1, "UserPermission": 0, "ProfilePath": "", "HomeDirectory": "",
             "TimeZoneRedirection": 0, "DisableForcibleLogoff": 0, "EnableAutomaticReconnection": 1,
             "SessionBrokerDrainMode": registry.dword(TERMINAL_SERVER, "TSServerDrainMode") or 0,
@@ -63,7 +64,7 @@ class TerminalServiceSetting(HostProvider):
     ) -> Values:
         require_administrator(caller, PROVIDER)
         if method == "GetGracePeriodDays":
-            return {"DaysLeft": 120, "ReturnValue": 0}
+            return {"DaysLeft": self.windows.grace_days(), "ReturnValue": 0}
         value = number(args.get(method.removeprefix("Set")))
         if value not in (0, 1):
             raise CimError(INVALID_PARAMETER, operation="ExecMethod", parameter=method, provider=PROVIDER)
@@ -71,6 +72,18 @@ class TerminalServiceSetting(HostProvider):
             self.windows.registry.put_dword(TERMINAL_SERVER, "fSingleSessionPerUser", value)
             return {"ReturnValue": 0}
         return self._allow(bool(value), bool(number(args.get("ModifyFirewallException"))))
+
+    def _licensing(self) -> dict[str, object]:
+        """LicensingType and its name; the numbers for "per user" and "not configured" are a switch."""
+        registry = self.windows.registry
+        if not registry.dword(TERMINAL_SERVER, "TSAppCompat"):
+            return {"LicensingType": 1, "LicensingName": "Remote Desktop for Administration"}
+        mode = registry.dword(POLICY, "LicensingMode")
+        mode = registry.dword(LICENSING_CORE, "LicensingMode") if mode is None else mode
+        by_table = self.windows.switches["licensing_numbers"] == "table"
+        per_user, unset = (3, 4) if by_table else (4, 5)
+        number, name = {2: (2, "Per Device"), 4: (per_user, "Per User")}.get(mode or 0, (unset, "Not Configured"))
+        return {"LicensingType": number, "LicensingName": name}
 
     def _allow(self, allow: bool, firewall: bool) -> Values:
         if self.windows.listener.policy_value("deny") is not None:
@@ -207,15 +220,90 @@ class Terminal(HostProvider):
 
 @dataclass
 class Accounts(HostProvider):
-    """Win32_TSAccount: who may use the listener."""
+    """Win32_TSAccount: who may use the listener, from its security descriptor."""
 
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
         require_administrator(caller, PROVIDER)
-        for name, sid, allowed in (
-            (r"BUILTIN\Administrators", "S-1-5-32-544", 0xF03BF),
-            (r"BUILTIN\Remote Desktop Users", "S-1-5-32-555", 0x121),
-        ):
+        dacl = self.windows.listener.security().dacl or ()
+        for sid in dict.fromkeys(ace.sid for ace in dacl):
+            allowed = sum(ace.mask for ace in dacl if ace.sid == sid and ace.type == 0)
+            denied = sum(ace.mask for ace in dacl if ace.sid == sid and ace.type == 1)
             yield Instance("Win32_TSAccount", {
-                "TerminalName": "RDP-Tcp", "AccountName": name, "SID": sid, "PermissionsAllowed": allowed,
-                "PermissionsDenied": 0, "AuditSuccess": 0, "AuditFail": 0,
+                "TerminalName": "RDP-Tcp", "AccountName": account_name(sid), "SID": sid, "PermissionsAllowed": allowed,
+                "PermissionsDenied": denied, "AuditSuccess": 0, "AuditFail": 0,
             })  # fmt: skip
+
+    def delete(self, keys: Values, caller: Caller, options: Mapping[str, object]) -> None:
+        self._drop(self._sid(keys, caller))
+
+    def invoke(
+        self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
+    ) -> Values:
+        sid = self._sid(keys or {}, caller)
+        if method == "Delete":
+            self._drop(sid)
+            return {"ReturnValue": 0}
+        mask, allow = number(args.get("PermissionMask")), bool(args.get("Allow"))
+        bit = 1 << mask if mask < 20 else 0
+        if not bit:
+            raise CimError(INVALID_PARAMETER, operation="ExecMethod", parameter=method, provider=PROVIDER)
+        self._modify(sid, bit, 0 if allow else 1)
+        return {"ReturnValue": 0}
+
+    def _sid(self, keys: Values, caller: Caller) -> str:
+        found = self.get(keys, caller, {})
+        if found is None:
+            raise CimError(NOT_FOUND, provider=PROVIDER)
+        return text(found.values["SID"])
+
+    def _modify(self, sid: str, bit: int, kind: int) -> None:
+        """Move one right of an account to its granting or to its denying entry."""
+        old = self.windows.listener.security()
+        masks = {which: sum(a.mask for a in old.dacl or () if a.sid == sid and a.type == which) for which in (0, 1)}
+        masks[kind] |= bit
+        masks[1 - kind] &= ~bit
+        kept = tuple(ace for ace in old.dacl or () if ace.sid != sid)
+        new = tuple(Ace(which, 0, mask, sid) for which, mask in sorted(masks.items(), reverse=True) if mask)
+        denied, granted = ([ace for ace in (*kept, *new) if ace.type == which] for which in (1, 0))
+        self.windows.listener.set_security(replace(old, dacl=(*denied, *granted)))
+
+    def _drop(self, sid: str) -> None:
+        old = self.windows.listener.security()
+        kept = tuple(ace for ace in old.dacl or () if ace.sid != sid)
+        self.windows.listener.set_security(replace(old, dacl=kept))
+
+
+def account_name(sid: str) -> str:
+    """Domain and name of a well-known SID, else the SID."""
+    domain, name = ACCOUNT_NAMES.get(sid, ("", sid))
+    return f"{domain}\\{name}" if domain else name
+
+
+PRESETS = {0: 0x20, 1: 0x121, 2: 0xF03BF}
+
+
+@dataclass
+class Permissions(HostProvider):
+    """Win32_TSPermissionsSetting: adds accounts to the listener's descriptor, or restores the default one."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        require_administrator(caller, PROVIDER)
+        yield Instance("Win32_TSPermissionsSetting", {
+            "TerminalName": "RDP-Tcp", "DenyAdminPermissionForCustomization": 0,
+            "PolicySourceDenyAdminPermissionForCustomization": 0,
+        })  # fmt: skip
+
+    def invoke(
+        self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
+    ) -> Values:
+        require_administrator(caller, PROVIDER)
+        if method == "RestoreDefaults":
+            self.windows.registry.discard(LISTENER, "Security")
+            return {"ReturnValue": 0}
+        sids = {account_name(sid).lower(): sid for sid in ACCOUNT_NAMES}
+        sid, preset = sids.get(text(args.get("AccountName")).lower()), number(args.get("PermissionPreSet"))
+        if sid is None or preset not in PRESETS:
+            raise CimError(INVALID_PARAMETER, operation="ExecMethod", parameter=method, provider=PROVIDER)
+        old = self.windows.listener.security()
+        self.windows.listener.set_security(replace(old, dacl=(*(old.dacl or ()), Ace(0, 0, PRESETS[preset], sid))))
+        return {"ReturnValue": 0}

@@ -24,11 +24,13 @@ from tests.simulator.windows.files import (
     FileSystem,
 )
 from tests.simulator.windows.firewall import DOMAIN, PRIVATE, PUBLIC, Firewall, Profile, Rule
-from tests.simulator.windows.listener import TERMINAL_SERVER
+from tests.simulator.windows.listener import PROTOCOL_OBJECT, SERVICE_DLL, SERVICE_PARAMETERS, TERMINAL_SERVER
 from tests.simulator.windows.machine import Machine
 from tests.simulator.windows.registry import Registry, Type
+from tests.simulator.windows.schannel import DEFAULT_SUITES, LOCAL_CIPHERS
 from tests.simulator.windows.security import TRUSTED_INSTALLER, SecurityDescriptor
 from tests.simulator.windows.services import Service
+from tests.simulator.windows.winsock import fill_catalog
 
 CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
 CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -42,7 +44,6 @@ ORDINARY_FOLDERS = (
     r"C:\Windows\Temp", r"C:\ProgramData", r"C:\ProgramData\Microsoft",
     r"C:\ProgramData\Microsoft\Crypto", r"C:\ProgramData\Microsoft\Crypto\RSA",
 )  # fmt: skip
-DEFAULT_PROTOCOL = "{5828227c-20cf-4408-b73f-73ab70b8849f}"
 
 
 def fill_registry(registry: Registry, edition: Edition, language: str, machine: Machine) -> None:
@@ -51,6 +52,9 @@ def fill_registry(registry: Registry, edition: Edition, language: str, machine: 
     _listener(registry)
     _identity(registry, edition, machine)
     _language(registry, language)
+    fill_catalog(registry)
+    registry.put(SERVICE_PARAMETERS, "ServiceDll", Type.EXPAND_SZ, SERVICE_DLL)
+    registry.put(LOCAL_CIPHERS, "Functions", Type.MULTI_SZ, DEFAULT_SUITES)
     for key in _EMPTY_KEYS:
         registry.create(key)
     registry.put(PROFILE_LIST, "ProgramData", Type.EXPAND_SZ, r"%SystemDrive%\ProgramData")
@@ -99,7 +103,7 @@ def _listener(registry: Registry) -> None:
         "SelectTransport": 2, "fInheritMaxSessionTime": 1, "fInheritMaxIdleTime": 1, "ColorDepth": 5, "Shadow": 1,
     }.items():  # fmt: skip
         registry.put_dword(LISTENER, name, number)
-    registry.put(LISTENER, "LoadableProtocol_Object", Type.SZ, DEFAULT_PROTOCOL)
+    registry.put(LISTENER, "LoadableProtocol_Object", Type.SZ, PROTOCOL_OBJECT)
     registry.put(LISTENER, "PdName", Type.SZ, "tcp")
     registry.put(LISTENER, "WdName", Type.SZ, "Microsoft RDP 8.0")
     registry.put(LISTENER, "Comment", Type.SZ, "")

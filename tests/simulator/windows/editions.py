@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 LANGUAGES = ("en", "de", "ja")
 LCID = {"en": 0x409, "de": 0x407, "ja": 0x411}
+HOME = 101
 CULTURE = {"en": "en-US", "de": "de-DE", "ja": "ja-JP"}
 
 
@@ -40,6 +41,11 @@ class Edition:
     def product_type(self) -> int:
         """Win32_OperatingSystem.ProductType: 1 workstation, 3 server."""
         return 3 if self.server else 1
+
+    @property
+    def hosts_remote_desktop(self) -> bool:
+        """Home editions connect to others and let nobody in."""
+        return self.sku != HOME
 
     @property
     def firewall_schema(self) -> str:

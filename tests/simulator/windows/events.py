@@ -15,6 +15,15 @@ from tests.simulator.windows.texts import translate
 ERROR, WARNING, INFORMATION = 1, 2, 3
 SCHANNEL = "Schannel"
 REMOTE_CONNECTION_MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+RDP_CORE = "Microsoft-Windows-RemoteDesktopServices-RdpCoreTS"
+GATEWAY = "Microsoft-Windows-TerminalServices-Gateway"
+MANAGER_ADMIN_LOG = f"{REMOTE_CONNECTION_MANAGER}/Admin"
+MANAGER_LOG = f"{REMOTE_CONNECTION_MANAGER}/Operational"
+RDP_CORE_LOG = f"{RDP_CORE}/Operational"
+GATEWAY_LOG = f"{GATEWAY}/Operational"
+SESSION_MANAGER_LOG = "Microsoft-Windows-TerminalServices-LocalSessionManager/Operational"
+CLIENT_LOG = "Microsoft-Windows-TerminalServices-RDPClient/Operational"
+CLASSIC_LOGS = ("Application", "System", "Security")
 SERVICE_CONTROL_MANAGER = "Service Control Manager"
 KEPT = 2000
 

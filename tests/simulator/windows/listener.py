@@ -13,17 +13,22 @@ range drop every connection).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from tests.simulator.windows.certificates import LISTENER, POLICY, ListenerCertificates, StoredCertificate
 from tests.simulator.windows.editions import Edition
 from tests.simulator.windows.events import ERROR, REMOTE_CONNECTION_MANAGER, EventLog
-from tests.simulator.windows.registry import Registry
+from tests.simulator.windows.registry import Registry, Type
+from tests.simulator.windows.schannel import Schannel
+from tests.simulator.windows.security import SecurityDescriptor
 
 TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
-SCHANNEL = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols"
-CIPHERS = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
+SERVICE_PARAMETERS = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters"
+SERVICE_DLL = r"%SystemRoot%\System32\termsrv.dll"
+PROTOCOL_OBJECT = "{5828227c-20cf-4408-b73f-73ab70b8849f}"
+FIPS_LEVEL = 4
+DEFAULT_SECURITY = SecurityDescriptor.from_sddl("O:SYG:SYD:(A;;0xf03bf;;;BA)(A;;0x121;;;RD)")
 
 PROTOCOL_RDP, PROTOCOL_SSL, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX = 0, 1, 2, 8
 SSL_REQUIRED, SSL_NOT_ALLOWED, CERT_MISSING, HYBRID_REQUIRED = 1, 2, 3, 5
@@ -51,6 +56,8 @@ SOURCES: Mapping[str, Source] = {
     "min_encryption": Source(LISTENER, "MinEncryptionLevel", 2, True, "security"),
     "negotiation": Source(LISTENER, "fAllowSecProtocolNegotiation", 1, False, "security"),
     "transport": Source(LISTENER, "SelectTransport", 2, True, "transport"),
+    "max_outstanding": Source(TERMINAL_SERVER, "MaxOutstandingConnections", None, False, "listener"),
+    "max_instances": Source(LISTENER, "MaxInstanceCount", 0xFFFFFFFF, True, "sessions"),
     "disconnect_limit": Source(LISTENER, "MaxDisconnectionTime", 0, True, "sessions"),
 }
 RESTART_ONLY = frozenset({"listener"})
@@ -70,6 +77,8 @@ class Settings:
     min_encryption: int
     negotiation: int
     transport: int
+    max_outstanding: int | None
+    max_instances: int
     disconnect_limit: int
 
     @property
@@ -98,7 +107,8 @@ class Listener:
     """The RDP-Tcp listener of one host.
 
     ``port_taken`` is a port that a program other than TermService holds, 0 for none; ``path_blocked`` a device between
-    the host and its clients that drops everything; ``flooded`` one that has stopped under incomplete connections.
+    the host and its clients that drops everything; ``flooded`` one that has stopped under incomplete connections;
+    ``excluded_ports`` ranges that no program may bind.
     """
 
     registry: Registry
@@ -112,22 +122,21 @@ class Listener:
     path_blocked: bool = False
     flooded: bool = False
     ntlm_denied: bool = False
+    excluded_ports: list[tuple[int, int]] = field(default_factory=list)
     _started_with: Settings | None = None
-    _protocols: frozenset[str] = field(default_factory=frozenset)
-    _ciphers: bool = True
+    _schannel: Schannel = field(default_factory=Schannel)
 
     def boot(self) -> None:
         """Schannel reads its settings once per boot."""
-        self._protocols = frozenset(self._enabled_protocols())
-        functions = self.registry.get(CIPHERS, "Functions")
-        self._ciphers = functions is None or bool(functions)
+        self._schannel = Schannel.read(self.registry, self.edition)
         self.flooded = False
 
     def start(self) -> None:
         """TermService has started: read what is read then."""
         self._started_with = self.stored()
         self.flooded = False
-        if self.port_taken and self._started_with.port == self.port_taken:
+        port = self._started_with.port
+        if port == self.port_taken or any(start <= port <= end for start, end in self.excluded_ports):
             self.log.write(REMOTE_CONNECTION_MANAGER, 1036, ERROR)
 
     def stored(self) -> Settings:
@@ -137,10 +146,11 @@ class Listener:
     def live(self) -> Settings:
         """Settings that connections meet: each from now or from the service's start, as its family's switch says."""
         stored, started = self.stored(), self._started_with or self.stored()
-        return Settings(**{
+        live = Settings(**{
             item.name: getattr(started if self._needs_restart(SOURCES[item.name].family) else stored, item.name)
             for item in fields(Settings)
         })  # fmt: skip
+        return replace(live, min_encryption=FIPS_LEVEL) if self._schannel.fips else live
 
     def policy_value(self, name: str) -> int | None:
         """The policy's number for a setting, or None."""
@@ -152,12 +162,21 @@ class Listener:
         live = self.live()
         return (
             self.service_running()
+            and self._own_code()
             and live.deny == 0
             and live.enabled == 1
             and (not live.lan_adapter or live.lan_adapter in self.adapters)
             and not self.flooded
             and self.port_taken != live.port
+            and not any(start <= live.port <= end for start, end in self.excluded_ports)
         )
+
+    def _own_code(self) -> bool:
+        """Whether Windows' own library and protocol object drive the listener, on an edition that has one."""
+        library = str(self.registry.get(SERVICE_PARAMETERS, "ServiceDll", SERVICE_DLL))
+        protocol = str(self.registry.get(LISTENER, "LoadableProtocol_Object", PROTOCOL_OBJECT))
+        ours = (library.lower(), protocol.lower()) == (SERVICE_DLL.lower(), PROTOCOL_OBJECT)
+        return ours and self.edition.hosts_remote_desktop
 
     def negotiate(self, requested: int) -> Reply:
         """The answer to ``requestedProtocols`` (MS-RDPBCGR 2.2.1.1.1), by the live settings."""
@@ -187,13 +206,22 @@ class Listener:
     def _standard_only(requested: int) -> Reply:
         return Reply("failure", SSL_NOT_ALLOWED) if requested else Reply("selected", PROTOCOL_RDP)
 
+    def security(self) -> SecurityDescriptor:
+        """The descriptor that says who may use the listener: its own, else the default one."""
+        stored = self.registry.get(LISTENER, "Security")
+        return SecurityDescriptor.from_bytes(stored) if isinstance(stored, bytes) else DEFAULT_SECURITY
+
+    def set_security(self, descriptor: SecurityDescriptor) -> None:
+        self.registry.put(LISTENER, "Security", Type.BINARY, descriptor.to_bytes())
+
     def tls_attempt(self) -> tuple[TlsOutcome, StoredCertificate | None]:
         """A ClientHello has come: what happens, with the events that Windows writes for it."""
         certificate = self.certificates.bound()
-        if not self._protocols:
+        unusable = not self._schannel.suites
+        if not self._schannel.protocols or (unusable and self._schannel.fips):
             self.log.schannel(36871)
             return "alert_80", certificate
-        if not self._ciphers:
+        if unusable:
             self.log.schannel(36874)
             return "alert_40", certificate
         if certificate is None or not self.certificates.key_usable(certificate):
@@ -204,7 +232,7 @@ class Listener:
     @property
     def protocols(self) -> frozenset[str]:
         """TLS versions that Schannel serves since boot, as ``TLS 1.2``."""
-        return self._protocols
+        return self._schannel.protocols
 
     def udp_enabled(self) -> bool:
         return self.is_listening() and self.live().transport != 1
@@ -217,12 +245,3 @@ class Listener:
         local = self.registry.dword(source.key, source.value)
         found = local if policy is None else policy
         return source.default if found is None else found
-
-    def _enabled_protocols(self) -> list[str]:
-        versions = ["TLS 1.0", "TLS 1.1", "TLS 1.2"] + (["TLS 1.3"] if self.edition.tls13 else [])
-        return [version for version in versions if self._protocol_on(version)]
-
-    def _protocol_on(self, version: str) -> bool:
-        key = f"{SCHANNEL}\\{version}\\Server"
-        enabled, by_default_off = self.registry.dword(key, "Enabled"), self.registry.dword(key, "DisabledByDefault")
-        return enabled != 0 and not (enabled is None and by_default_off)

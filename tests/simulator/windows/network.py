@@ -20,6 +20,18 @@ SYSTEM_PROCESS, OTHER_PROCESS = 4, 5120
 
 
 @dataclass(frozen=True)
+class Holder:
+    """The program that holds the RDP port in TermService's place."""
+
+    process: int = OTHER_PROCESS
+    name: str = "nginx.exe"
+    path: str = OTHER_PROGRAM
+
+
+PORT_PROXY_HOST = Holder(5124, "svchost.exe", r"C:\Windows\System32\svchost.exe")
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """One TCP connection or listener; ``state`` as MSFT_NetTCPConnection.State."""
 
@@ -55,6 +67,7 @@ class Network:
     management_category: int | None = None
     winrm_ports: tuple[int, ...] = (5985,)
     dns_cache: list[CacheEntry] = field(default_factory=list)
+    taken_by: Holder = field(default_factory=Holder)
 
     @property
     def profile_bit(self) -> int:
@@ -66,6 +79,16 @@ class Network:
         """The firewall profile of the network over which WinRM comes."""
         return CATEGORY_BITS[self.category if self.management_category is None else self.management_category]
 
+    @property
+    def excluded(self) -> list[tuple[int, int]]:
+        """Port ranges that nobody may bind, as first and last port."""
+        return self.listener.excluded_ports
+
+    def release_proxy(self) -> None:
+        """The port proxy lets go of its port."""
+        if self.taken_by is PORT_PROXY_HOST:
+            self.listener.port_taken = 0
+
     def tcp(self) -> list[Endpoint]:
         """Listeners and connections."""
         rows = [self._listen(135, self.services["RpcSs"].process_id), self._listen(445, SYSTEM_PROCESS)]
@@ -74,7 +97,7 @@ class Network:
         if self.listener.is_listening():
             rows += self._listener_rows(live.port)
         if self.listener.port_taken:
-            rows.append(self._listen(self.listener.port_taken, OTHER_PROCESS))
+            rows.append(self._listen(self.listener.port_taken, self.taken_by.process))
         return rows
 
     def udp(self) -> list[Endpoint]:

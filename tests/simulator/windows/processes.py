@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.simulator.windows.network import OTHER_PROCESS, OTHER_PROGRAM, SYSTEM_PROCESS
+from tests.simulator.windows.network import SYSTEM_PROCESS, Network
 from tests.simulator.windows.services import RUNNING, ServiceManager
 
 
@@ -21,13 +21,13 @@ class Process:
     path: str = ""
 
 
-def processes(services: ServiceManager, port_taken: int) -> list[Process]:
+def processes(services: ServiceManager, network: Network) -> list[Process]:
     """System, the services' hosts, and the program that took the RDP port, if one did."""
     rows = [Process(SYSTEM_PROCESS, "System")]
     for service in services:
         if service.state == RUNNING and not service.driver:
             program = service.path.split(" -k ")[0].replace("%SystemRoot%", r"C:\Windows")
             rows.append(Process(service.process_id, program.rpartition("\\")[2], program))
-    if port_taken:
-        rows.append(Process(OTHER_PROCESS, "nginx.exe", OTHER_PROGRAM))
+    if network.listener.port_taken:
+        rows.append(Process(network.taken_by.process, network.taken_by.name, network.taken_by.path))
     return rows

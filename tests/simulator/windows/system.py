@@ -12,18 +12,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.simulator.windows import defaults
+from tests.simulator.windows.boot import Volume, Waiting
 from tests.simulator.windows.certificates import LISTENER, ListenerCertificates
 from tests.simulator.windows.clock import Clock, Timer
 from tests.simulator.windows.cmd import CommandShell
 from tests.simulator.windows.editions import Edition
-from tests.simulator.windows.events import INFORMATION, EventLog
+from tests.simulator.windows.events import INFORMATION, REMOTE_CONNECTION_MANAGER, WARNING, EventLog
 from tests.simulator.windows.files import FileSystem
 from tests.simulator.windows.firewall import Firewall, Packet
 from tests.simulator.windows.listener import Listener
 from tests.simulator.windows.machine import Machine
-from tests.simulator.windows.network import OTHER_PROGRAM, Network
+from tests.simulator.windows.network import Network
 from tests.simulator.windows.policy import GroupPolicy
-from tests.simulator.windows.registry import Registry
+from tests.simulator.windows.registry import Registry, Type
 from tests.simulator.windows.security import SYSTEM_TOKEN
 from tests.simulator.windows.services import RUNNING, Service, ServiceManager
 from tests.simulator.windows.sessions import Sessions
@@ -34,8 +35,13 @@ ENVIRONMENT = {
     "systemroot": r"C:\Windows", "windir": r"C:\Windows", "systemdrive": "C:", "programdata": r"C:\ProgramData",
     "comspec": r"C:\Windows\system32\cmd.exe", "os": "Windows_NT",
 }  # fmt: skip
+GRACE_PERIOD = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\GracePeriod"
+GRACE_VALUE = "L$RTMTIMEBOMB_1320153D-8DA3-4e8e-B27B-0D888223A588"
+TERMINAL_SERVICES = "root/cimv2/TerminalServices"
+VOLUME_ENCRYPTION = "root/cimv2/Security/MicrosoftVolumeEncryption"
 CERTIFICATE_SECONDS = 2.0
 BOOT_SECONDS = 45.0
+FLOOD_SECONDS = 30.0
 WINRM_PORT = 5985
 TASK_TOKEN = replace(SYSTEM_TOKEN)  # SYSTEM as a process: unlike the system itself it meets access checks
 
@@ -55,6 +61,9 @@ class Windows:
         self.down_until: datetime | None = None
         self.registry = Registry()
         self.files = FileSystem()
+        self.volume = Volume()
+        self.waiting = Waiting(self.registry)
+        self.flood = 0
         self._renewals: list[Timer] = []
         self.zone = timedelta()
         self.on_battery = False
@@ -127,6 +136,11 @@ class Windows:
     def _can_run(self, service: Service) -> bool:
         return all(needed.start != 4 and self._can_run(needed) for needed in self.services.dependencies(service))
 
+    def ask_reboot(self, *, force: bool) -> None:
+        """Reboot; without force, users who are logged on may prevent it though the caller was told that it goes on."""
+        if force or not (self.sessions.active() and self.switches["reboot_blocked_by_users"]):
+            self.reboot()
+
     def reboot(self) -> None:
         """Go down, stay away for BOOT_SECONDS of the host's time, come back."""
         self.sessions.log_off_all()
@@ -144,9 +158,9 @@ class Windows:
         return self.down_until is None
 
     def power_on(self) -> None:
-        """Bring a host back that was shut down."""
+        """Somebody at the console starts the host, and enters what BitLocker asks for."""
         if not self.is_up:
-            self._come_up()
+            self._start_up()
 
     def run_as_system(self, action: Exec) -> int:
         """Start a program with SYSTEM's token; its exit code, or ERROR_FILE_NOT_FOUND as an HRESULT."""
@@ -154,12 +168,44 @@ class Windows:
         return output.code if output.known else 0x80070002
 
     def _come_up(self) -> None:
+        if self.volume.asks_at_boot:
+            self.down_until = datetime.max.replace(tzinfo=self.clock.now().tzinfo)
+            return
+        self._start_up()
+
+    def _start_up(self) -> None:
         self.down_until = None
+        self.volume.booted()
+        self.waiting.clear()
         self.files.held.clear()
         self.booted = self.clock.now()
         self.run_up()
         self.tasks.boot()
         self.events.write("EventLog", 6005, INFORMATION)
+
+    def join_domain(self, domain: str = "corp.example") -> None:
+        """Make the host a member of a domain."""
+        self.machine.domain = domain
+        self.registry.put(r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters", "Domain", Type.SZ, domain)
+        self.services.configure(self.services["Netlogon"], 2)
+        self.services.force_running("Netlogon")
+        self.network.category = 2
+        self.certificates.issue()
+
+    def grace_days(self) -> int:
+        """Days left of the licensing grace period, 0 when it is over."""
+        over = self.registry.get(GRACE_PERIOD, GRACE_VALUE)
+        if not isinstance(over, bytes):
+            return 120
+        end = datetime.fromtimestamp(int.from_bytes(over[:8], "little"), tz=self.clock.now().tzinfo)
+        return max(0, (end - self.clock.now()).days)
+
+    def absent(self) -> frozenset[str]:
+        """Namespaces and classes that this edition, its features and roles do not have."""
+        names: set[str] = set() if self.edition.hosts_remote_desktop else {TERMINAL_SERVICES}
+        if not self.volume.protectors and self.edition.server:
+            names.add(VOLUME_ENCRYPTION)
+        return frozenset(names)
 
     def expand(self, text: str) -> str:
         """Environment variables of the system account put into ``text``; unknown ones stay."""
@@ -174,7 +220,7 @@ class Windows:
         if self.listener.path_blocked or not self.is_up:
             return False
         if port == self.listener.port_taken:
-            return self.firewall.admits(Packet(protocol, port, OTHER_PROGRAM, ""))
+            return self.firewall.admits(Packet(protocol, port, self.network.taken_by.path, ""))
         return self.firewall.admits(Packet(protocol, port))
 
     def admits_winrm(self) -> bool:
@@ -191,9 +237,19 @@ class Windows:
         if service.state == RUNNING:
             self.listener.start()
             self.certificates.report()
+            self.clock.after(FLOOD_SECONDS, self._flooded_again)
             self._renew_later()
         else:
             self.sessions.disconnect_all()
+
+    def _flooded_again(self) -> None:
+        """Incomplete connections go on piling up until they pass the limit; then the listener stops (event 1006)."""
+        if self.flood and self.is_up and self.flood > (self.listener.live().max_outstanding or self._built_in_limit()):
+            self.listener.flooded = True
+            self.events.write(REMOTE_CONNECTION_MANAGER, 1006, WARNING)
+
+    def _built_in_limit(self) -> int:
+        return int(str(self.switches["outstanding_default"]))
 
     def _session_env_changed(self, service: Service) -> None:
         if service.state == RUNNING:

@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+from tests.simulator.windows.programs import machine
 from tests.simulator.windows.programs.base import Program
 from tests.simulator.windows.programs.certutil import certutil
 from tests.simulator.windows.programs.filecommands import FILE_COMMANDS
+from tests.simulator.windows.programs.netsh import netsh
 from tests.simulator.windows.programs.permissions import icacls, takeown
 from tests.simulator.windows.programs.robocopy import robocopy
 from tests.simulator.windows.programs.schtasks import schtasks
@@ -16,5 +18,6 @@ from tests.simulator.windows.programs.textfilters import find, findstr
 
 PROGRAMS: dict[str, Program] = {
     **FILE_COMMANDS, "icacls": icacls, "takeown": takeown, "robocopy": robocopy, "find": find, "findstr": findstr,
-    "schtasks": schtasks, "certutil": certutil,
+    "schtasks": schtasks, "certutil": certutil, "netsh": netsh, "shutdown": machine.shutdown, "quser": machine.quser,
+    "logoff": machine.logoff, "change": machine.change, "tasklist": machine.tasklist,
 }  # fmt: skip

@@ -183,6 +183,8 @@ def test_traits_do_no_harm(name: str) -> None:
 HARMLESS_OUTSIDE = {
     "logons_disabled", "drain_mode", "sessionenv_disabled", "umrdpservice_disabled", "certificate_expired",
     "folder_acl", "certificate_pinned_expired", "certificate_weak", "certificate_wrong_usage",
+    "session_limit", "license_grace_over", "listener_permissions", "time_skew", "trust_broken", "dns_cache_stale",
+    "winsock_layered", "disk_full", "tls12_disabled",
 }  # fmt: skip
 
 

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""netsh, as far as the network stack's repair asks for it: Winsock, port proxies, excluded ports. Exit codes 0, 1."""
+
+from __future__ import annotations
+
+import re
+
+from tests.simulator.windows import cmd
+from tests.simulator.windows.files import has_privileges
+from tests.simulator.windows.programs.base import Context
+from tests.simulator.windows.winsock import BASE, fill_catalog
+
+PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
+
+
+def netsh(context: Context, arguments: list[str]) -> cmd.Output:
+    """Run one command of netsh's contexts."""
+    words = " ".join(argument.lower() for argument in arguments)
+    if re.fullmatch(r"winsock reset( catalog)?", words):
+        return _reset(context)
+    if words == "winsock show catalog":
+        return cmd.Output("".join(f"{entry.number}  {entry.name}\r\n" for entry in BASE))
+    if re.fullmatch(r"int(erface)? portproxy show (all|v4tov4)", words):
+        return _proxies(context)
+    if re.fullmatch(r"int(erface)? ip(v4)? show excludedportrange (protocol=)?tcp", words):
+        return _excluded(context)
+    deleted = re.fullmatch(r"int(?:erface)? portproxy delete v4tov4 listenport=(\d+) listenaddress=(\S+)", words)
+    return _delete_proxy(context, f"{deleted[2]}/{deleted[1]}") if deleted else context.fail(1, "invalid_syntax")
+
+
+def _reset(context: Context) -> cmd.Output:
+    if not has_privileges(context.token):
+        return context.fail(1, "access_denied")
+    fill_catalog(context.windows.registry)
+    return context.done("winsock_reset")
+
+
+def _proxies(context: Context) -> cmd.Output:
+    registry = context.windows.registry
+    values = registry.values(PORT_PROXY) if registry.exists(PORT_PROXY) else []
+    rows = [f"{value.name}  {value.data}".replace("/", "  ") for value in values]
+    return cmd.Output("".join(f"{row}\r\n" for row in rows))
+
+
+def _delete_proxy(context: Context, name: str) -> cmd.Output:
+    if not has_privileges(context.token):
+        return context.fail(1, "access_denied")
+    if not context.windows.registry.get(PORT_PROXY, name):
+        return context.fail(1, "file_error", 2)
+    context.windows.registry.discard(PORT_PROXY, name)
+    context.windows.network.release_proxy()
+    return cmd.Output("\r\n")
+
+
+def _excluded(context: Context) -> cmd.Output:
+    rows = "".join(f"{start:>10}{end:>12}\r\n" for start, end in context.windows.network.excluded)
+    return cmd.Output(f"\r\n{rows}")

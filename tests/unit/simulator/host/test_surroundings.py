@@ -1,0 +1,225 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What surrounds Remote Desktop: reboots, BitLocker, TLS policy, limits, permissions, licensing, other programs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.certificates import LISTENER
+from tests.simulator.windows.listener import TERMINAL_SERVER
+from tests.simulator.windows.schannel import PROTOCOLS
+from tests.simulator.windows.winsock import BASE, ENTRIES, LAYERED
+from tests.unit.simulator.host.test_files import run
+from tests.unit.simulator.host.wmi import Fault, Wmi
+
+COMPLETE = {"enum_shape": "complete"}
+TERMINAL_SERVICES = "root/cimv2/TerminalServices"
+VOLUMES = "root/cimv2/Security/MicrosoftVolumeEncryption"
+RESTART = "net stop TermService /y & net start SessionEnv & net start TermService"
+
+
+def reboot(host: SimulatedHost) -> str:
+    return str(Wmi(host).invoke("Win32_OperatingSystem", "Reboot")["ReturnValue"])
+
+
+def view(host: SimulatedHost) -> tuple[object, object]:
+    seen = host.probe_view()
+    return seen["tcp"], seen["tls"]
+
+
+@pytest.mark.parametrize(("blocked", "moved"), [(False, True), (True, False)])
+def test_users_may_block_an_unforced_reboot_despite_success(blocked: bool, moved: bool) -> None:
+    host = SimulatedHost.build(traits=["many_sessions"], switches={"reboot_blocked_by_users": blocked})
+    booted = host.windows.booted
+    assert reboot(host) == "0"
+    host.clock.advance(120)
+    assert (host.windows.booted != booted) is moved
+    if blocked:
+        assert run(host, "shutdown /r /f /t 0").code == 0
+        host.clock.advance(120)
+        assert host.windows.booted != booted
+
+
+REBOOTS = [("bitlocker_tpm", True), ("bitlocker_pin", False), ("winrm_manual", False)]
+
+
+@pytest.mark.parametrize(("trait", "back"), REBOOTS)
+def test_hosts_that_do_not_come_back(trait: str, back: bool) -> None:
+    host = SimulatedHost.build(traits=[trait])
+    assert host.winrm_open()
+    reboot(host)
+    host.clock.advance(120)
+    assert host.winrm_open() is back
+    host.windows.power_on()
+    assert host.windows.is_up
+
+
+def test_bitlocker_names_its_protectors_and_can_be_suspended_for_one_boot() -> None:
+    host = SimulatedHost.build(traits=["bitlocker_pin"], switches=COMPLETE)
+    wmi = Wmi(host)
+    keys = {"DeviceID": wmi.query("select * from Win32_EncryptableVolume", ns=VOLUMES)[0]["DeviceID"]}
+    ids = wmi.invoke("Win32_EncryptableVolume", "GetKeyProtectors", ns=VOLUMES, keys=keys)["VolumeKeyProtectorID"]
+    assert isinstance(ids, list)
+    types = {
+        wmi.invoke("Win32_EncryptableVolume", "GetKeyProtectorType", ns=VOLUMES, keys=keys,
+                   VolumeKeyProtectorID=item)["KeyProtectorType"]
+        for item in ids
+    }  # fmt: skip
+    assert types == {"4", "3"}
+    wmi.invoke("Win32_EncryptableVolume", "DisableKeyProtectors", ns=VOLUMES, keys=keys, DisableCount=1)
+    reboot(host)
+    host.clock.advance(120)
+    assert host.winrm_open()
+    assert host.windows.volume.protected
+
+
+def test_servers_without_bitlocker_lack_the_namespace() -> None:
+    with pytest.raises(Fault) as caught:
+        Wmi(SimulatedHost.build()).query("select * from Win32_EncryptableVolume", ns=VOLUMES)
+    assert 0x8004100E in caught.value.codes
+    assert Wmi(SimulatedHost.build("11", switches=COMPLETE)).query("select * from Win32_EncryptableVolume", ns=VOLUMES)
+
+
+def test_a_reboot_clears_what_waited_for_it() -> None:
+    host = SimulatedHost.build(traits=["pending_reboot"])
+    key = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
+    assert host.windows.registry.exists(key)
+    reboot(host)
+    host.clock.advance(120)
+    assert not host.windows.registry.exists(key)
+
+
+def test_tls_policy_acts_after_a_reboot(host: SimulatedHost) -> None:
+    for version in ("TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3"):
+        host.windows.registry.put_dword(rf"{PROTOCOLS}\{version}\Server", "Enabled", 0)
+    run(host, RESTART)
+    assert view(host)[1] == "ok"
+    reboot(host)
+    host.clock.advance(120)
+    assert view(host)[1] == "alert_80"
+
+
+@pytest.mark.parametrize(
+    ("breakage", "outcome", "event"),
+    [("cipher_suites_mismatch", "alert_40", 36874), ("fips_mismatch", "alert_80", 36871),
+     ("cipher_suites_empty", "alert_40", 36874), ("tls12_disabled", "ok", None)],
+)  # fmt: skip
+def test_cipher_policy(breakage: str, outcome: str, event: int | None) -> None:
+    host = SimulatedHost.build(breakages=[breakage])
+    assert view(host)[1] == outcome
+    assert event is None or event in [item.code for item in host.windows.events.all()]
+
+
+def test_fips_raises_the_encryption_level() -> None:
+    host = SimulatedHost.build(traits=["fips"])
+    assert host.windows.listener.live().min_encryption == 4
+    assert host.windows.listener.stored().min_encryption != 4
+
+
+@pytest.mark.parametrize(("limit", "cured"), [(None, False), (3000, False), (10000, True)])
+def test_a_flood_comes_back_unless_the_limit_is_beyond_it(limit: int | None, cured: bool) -> None:
+    host = SimulatedHost.build(breakages=["connection_flood"])
+    assert view(host)[0] != "open"
+    if limit is not None:
+        host.windows.registry.put_dword(TERMINAL_SERVER, "MaxOutstandingConnections", limit)
+    run(host, RESTART)
+    assert view(host)[0] == "open"
+    host.clock.advance(60)
+    assert (view(host)[0] == "open") is cured
+
+
+@pytest.mark.parametrize("breakage", ["port_proxy", "port_excluded", "service_dll_replaced", "foreign_protocol"])
+def test_others_in_the_listeners_place(breakage: str) -> None:
+    host = SimulatedHost.build(breakages=[breakage])
+    assert view(host)[0] != "open"
+    run(host, RESTART)
+    assert view(host)[0] != "open"
+
+
+def test_who_owns_a_port_that_is_proxied() -> None:
+    host = SimulatedHost.build(breakages=["port_proxy"], switches=COMPLETE)
+    rows = Wmi(host).query("select * from MSFT_NetTCPConnection where LocalPort=3389", ns="root/StandardCimv2")
+    owner = Wmi(host).query(f"select * from Win32_Process where ProcessId={rows[0]['OwningProcess']}")[0]
+    assert owner["Name"] == "svchost.exe"
+    assert "3389" in run(host, "netsh interface portproxy show all").stdout
+    assert run(host, "netsh interface portproxy delete v4tov4 listenport=3389 listenaddress=0.0.0.0").code == 0
+    assert view(host)[0] == "open"
+
+
+def test_home_editions_let_nobody_in() -> None:
+    assert view(SimulatedHost.build("11home"))[0] == "refused"
+
+
+def test_listener_permissions_can_be_seen_and_restored() -> None:
+    host = SimulatedHost.build(breakages=["listener_permissions"], switches=COMPLETE)
+    wmi = Wmi(host)
+    query = "select * from Win32_TSAccount where SID='S-1-5-32-555'"
+    assert wmi.query(query, ns=TERMINAL_SERVICES)[0]["PermissionsDenied"] == "32"
+    keys = {"TerminalName": "RDP-Tcp", "AccountName": r"BUILTIN\Remote Desktop Users"}
+    wmi.invoke("Win32_TSAccount", "ModifyPermissions", ns=TERMINAL_SERVICES, keys=keys, PermissionMask=5, Allow=True)
+    row = wmi.query(query, ns=TERMINAL_SERVICES)[0]
+    assert (row["PermissionsDenied"], int(str(row["PermissionsAllowed"])) & 0x20) == ("0", 0x20)
+    wmi.invoke("Win32_TSPermissionsSetting", "RestoreDefaults", ns=TERMINAL_SERVICES, keys={"TerminalName": "RDP-Tcp"})
+    assert host.windows.registry.get(LISTENER, "Security") is None
+
+
+@pytest.mark.parametrize(("breakages", "days"), [([], 120), (["license_grace_over"], 0)])
+def test_licensing_grace(breakages: list[str], days: int) -> None:
+    host = SimulatedHost.build(breakages=breakages)
+    keys = {"ServerName": host.computer_name}
+    row = Wmi(host).invoke("Win32_TerminalServiceSetting", "GetGracePeriodDays", ns=TERMINAL_SERVICES, keys=keys)
+    assert row["DaysLeft"] == str(days)
+
+
+@pytest.mark.parametrize(("numbers", "unset"), [("table", "4"), ("change_mode", "5")])
+def test_numbers_of_licensing_types_are_a_switch(numbers: str, unset: str) -> None:
+    host = SimulatedHost.build(traits=["session_host_role"], switches={**COMPLETE, "licensing_numbers": numbers})
+    row = Wmi(host).query("select * from Win32_TerminalServiceSetting", ns=TERMINAL_SERVICES)[0]
+    assert row["LicensingType"] == unset
+
+
+def test_winsock_reset_leaves_base_providers() -> None:
+    host = SimulatedHost.build(breakages=["winsock_layered"])
+    registry = host.windows.registry
+    assert len(registry.subkeys(ENTRIES)) == len(BASE + LAYERED)
+    packed = registry.get(f"{ENTRIES}\\{5:012}", "PackedCatalogItem")
+    assert packed.startswith(b"C:\\Program Files\\SecureTunnel")
+    assert len(packed) == 260 + 628
+    assert run(host, "netsh winsock reset", "operator").code == 1
+    assert run(host, "netsh winsock reset").code == 0
+    assert len(registry.subkeys(ENTRIES)) == len(BASE)
+
+
+def test_a_full_disk_is_seen_and_prevents_renewal() -> None:
+    host = SimulatedHost.build(breakages=["disk_full"], switches=COMPLETE)
+    assert Wmi(host).query("select * from Win32_LogicalDisk where DeviceID='C:'")[0]["FreeSpace"] == "0"
+    run(host, RESTART)
+    host.clock.advance(5)
+    bound = host.windows.certificates.bound()
+    assert bound is not None
+    assert bound.certificate.not_valid_after_utc < host.clock.now()
+
+
+def test_clones_have_one_sid_and_new_versions_say_so() -> None:
+    hosts = [SimulatedHost.build(version, traits=["cloned"], seed=seed) for seed, version in enumerate(("11", "2022"))]
+    assert len({host.windows.machine.sid for host in hosts}) == 1
+    assert [6167 in [event.code for event in host.windows.events.all()] for host in hosts] == [True, False]
+    assert hosts[0].caller_for("Administrator") is not None
+
+
+def test_a_wrong_clock_shows_in_the_challenge() -> None:
+    right, wrong = SimulatedHost.build(), SimulatedHost.build(breakages=["time_skew"])
+    assert wrong.clock.now() - right.clock.now() == timedelta(minutes=11)
+
+
+def test_sessions_as_quser_shows_them() -> None:
+    host = SimulatedHost.build(traits=["many_sessions", "german"])
+    assert run(host, "quser").stdout.count("Getr.") == 4
+    assert run(host, "logoff 2").code == 0
+    assert run(SimulatedHost.build(), "quser").code == 1
