@@ -1,0 +1,116 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a probe proves of a change, and what it leaves open."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober, live, settled, tls_works
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+
+from tests.simulator.host import SimulatedHost
+from tests.simulator.probe_view import probe_view
+from tests.support.in_process import job, probe_result
+
+
+def change(setting: str, number: int) -> Change:
+    entry = SETTINGS[setting]
+    value = {"type": "REG_DWORD", "data": number}
+    return Change("test", "registry", entry.path, None, value, "a test", restart=entry.restart)  # type: ignore[arg-type]  # plain
+
+
+def seen(*breakages: str, **switches: t.Any) -> dict[str, t.Any]:
+    return probe_result(probe_view(SimulatedHost.build("2022", breakages=breakages, switches=switches).windows))
+
+
+@pytest.mark.parametrize(
+    ("probe", "expected"),
+    [
+        (seen(), True),
+        (seen("rdp_denied"), False),
+        (seen("firewall_rule_disabled"), None),
+        (seen("security_layer_invalid"), False),
+        (None, None),
+    ],
+    ids=["passes", "refused", "timed out", "dropped", "no probe"],
+)
+def test_whether_a_cleared_deny_flag_shows(probe: dict[str, t.Any] | None, expected: bool | None) -> None:
+    assert live([change("deny_connections", 0)], probe) is expected
+
+
+def test_the_matrix_contradicts_a_layer_that_is_not_live() -> None:
+    assert live([change("security_layer", 0)], seen()) is not True
+    assert live([change("security_layer", 2)], seen("security_layer_rdp")) is False
+
+
+def test_what_takes_effect_at_once_needs_no_proof() -> None:
+    assert live([change("drain_mode", 0)], None) is True
+
+
+def test_a_started_service_is_waited_for() -> None:
+    started = Change("test", "service_state", "TermService", "Stopped", "Running", "a test")
+    assert settled([started], seen()) is True
+    assert settled([started], seen("rdp_denied")) is False
+    assert settled([change("drain_mode", 0)], seen("rdp_denied")) is True
+
+
+def test_tls_is_proved_by_any_vantage_point_that_saw_it() -> None:
+    assert tls_works([None, seen("rdp_denied"), seen()])
+    assert not tls_works([None, seen("rdp_denied"), seen("key_unreadable")])
+
+
+def test_patience_ends() -> None:
+    waited: list[float] = []
+    prober = Prober("127.0.0.1", sleep=waited.append, handshake=lambda options: seen("rdp_denied"))
+    assert prober.look_until(lambda probe: False, lambda: 3389)
+    assert 4 <= sum(waited) <= 10
+
+
+def test_a_controller_that_may_not_probe_does_not() -> None:
+    def forbidden(options: object) -> dict[str, t.Any]:
+        raise AssertionError("probed")
+
+    prober = Prober("127.0.0.1", enabled=False, given=(seen(),), handshake=forbidden)
+    assert prober.look(lambda: 3389) is None
+
+
+def test_a_probe_brought_from_before_does_not_judge_the_repair() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["rdp_denied"])
+    brought = Prober("127.0.0.1", enabled=False, given=(seen("rdp_denied"),), sleep=simulated.clock.advance)
+    doing = job(simulated, prober=brought)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [step.kept for step in course.steps] == [True]
+    assert course.verdict == "repaired"
+    assert simulated.probe_view()["tcp"] == "open"
+
+
+def test_a_firewall_that_still_drops_is_no_reason_to_restart() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["rdp_denied", "firewall_rule_disabled"])
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], dict(defaults(REMEDIES["remote_desktop"].options)))
+    assert [change.kind for change in done.changes] == ["registry"]
+    assert simulated.counters.shells_opened == 0
+
+
+def test_tls_cannot_be_required_where_nothing_proves_it() -> None:
+    simulated = SimulatedHost.build("2022", traits=["negotiate_layer"])
+    blind = Prober("127.0.0.1", enabled=False)
+    with pytest.raises(Exception, match="nothing proves"):
+        fix(
+            job(simulated, prober=blind), REMEDIES["security_layer"], dict(defaults(REMEDIES["security_layer"].options))
+        )
+    assert simulated.windows.listener.stored().security_layer == 1
+
+
+def test_a_broken_key_keeps_tls_from_being_required_and_the_first_step_is_taken_back() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["security_layer_rdp", "key_unreadable"])
+    with pytest.raises(Exception, match="put back as it was"):
+        fix(job(simulated), REMEDIES["security_layer"], dict(defaults(REMEDIES["security_layer"].options)))
+    assert simulated.windows.listener.stored().security_layer == 0
