@@ -49,6 +49,15 @@ class RunningFleet:
         finally:
             connection.close()
 
+    def advance(self, seconds: float, *hosts: str) -> None:
+        """Let time pass on hosts."""
+        connection = HTTPConnection(self.control, timeout=30)
+        try:
+            connection.request("POST", "/clock", json.dumps({"advance": seconds, "hosts": hosts}))
+            connection.getresponse().read()
+        finally:
+            connection.close()
+
     def hosts(self) -> list[str]:
         return [host["name"] for host in self.ask("/hosts")]
 
