@@ -13,7 +13,7 @@ from types import TracebackType
 from ._appliers import APPLIERS, Applier, ApplyError, Moved, NotKept
 from ._host import Host
 from ._journal import Journal, Writer
-from ._model.change import Change
+from ._model.change import GENERATED, Change
 from ._model.plain import Plain
 
 __all__ = ["ApplyError", "Moved", "NotKept", "Run"]
@@ -62,7 +62,7 @@ class Run:
         applier = APPLIERS[change.kind]
         self.writer()
         found = applier.read(self.host, change)
-        if found == change.after:
+        if _is_made(found, change.after, change.before):
             return False
         if found != change.before:
             raise Moved(f"{change.item} was {change.before!r} and is {found!r} now: somebody changed it; run again")
@@ -98,8 +98,13 @@ class Run:
 
 def _verify(applier: Applier, host: Host, change: Change, wanted: Plain) -> None:
     found = applier.read(host, change)
-    if found != wanted:
+    if not _is_made(found, wanted, change.before):
         raise NotKept(
             f"{change.item} was written but is {found!r} instead of {wanted!r}: look for a policy or a security "
             "product that sets it back"
         )
+
+
+def _is_made(found: Plain, wanted: Plain, before: Plain) -> bool:
+    """Whether an item is as wanted; what Windows generates is there once it is another than before."""
+    return found not in (None, before) if wanted == GENERATED else found == wanted

@@ -15,7 +15,7 @@ from ._lease import armed, record
 from ._model.change import Change, Plan
 from ._model.lease import LeaseState
 from ._observe import observe
-from ._proof import Probe, Prober, live, settled, tls_works, unproven
+from ._proof import PATIENCE, Probe, Prober, live, settled, tls_works, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
@@ -70,7 +70,8 @@ class ProofMissing(ApplyError):
 
 def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     """Bring a host into the state that a module declares."""
-    observation = observe(job.host, remedy.areas, remedy.settings)
+    probe = job.prober.look(job.host.listener_port) if remedy.probed else None
+    observation = observe(job.host, remedy.areas, remedy.settings, probe)
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)
@@ -98,7 +99,23 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
                 _ends(job.host, run, change)
     if done.changes:
         settle(job, run, done)
+        _confirm(run, done)
     return done
+
+
+def _confirm(run: Run, done: Done) -> None:
+    """What has to serve a handshake from now on does, or it is taken back; what waits for a restart waits with it.
+
+    Raises:
+        ProofMissing: it does not.
+    """
+    unserved = [change for change in done.changes if change.then and not tls_works([done.proof])]
+    if done.proof is None or done.waiting:
+        return
+    for change in reversed(unserved):
+        run.undo(change)
+    if unserved:
+        raise ProofMissing(f"{unserved[0].item} was put back as it was: no TLS handshake succeeded with the new value")
 
 
 def _ends(host: Host, run: Run, change: Change) -> None:
@@ -123,13 +140,31 @@ def settle(job: Job, run: Run, done: Done) -> None:
     if _must_restart(done.changes) and not rebooted:
         _restart(job, run, done, "the listener reads these values only when it starts")
     done.proof = _look(job, done)
-    if live(done.changes, done.proof) is False and not done.waiting:
+    seen = _is_live(job, done)
+    if seen is False and not done.waiting:
         _restart(job, run, done, "the live listener does not show the stored values")
         if not done.waiting:
             done.proof = _look(job, done)
-    if live(done.changes, done.proof) is None and not _host_shows(job.host, done.changes):
-        done.notes.append("no probe was made, so nothing proves yet that the changes are live")
+    if seen is None:
+        done.notes.append("no handshake proves yet that the changes are live")
     done.notes.extend(unproven(done.changes, done.proof))
+
+
+def _is_live(job: Job, done: Done) -> bool | None:
+    """Whether the changes are live: by the probe, and where it tells nothing of the listener, by the host itself."""
+    seen = live(done.changes, done.proof)
+    if seen is None and all(change.remedy == "remote_desktop" for change in done.changes):
+        return _listens(job)
+    return seen
+
+
+def _listens(job: Job) -> bool:
+    """Whether the host listens on the RDP port, or begins to within the time that Windows takes for it."""
+    for pause in PATIENCE:
+        if job.host.port_use().listeners:
+            return True
+        job.host.sleep(pause)
+    return bool(job.host.port_use().listeners)
 
 
 def _look(job: Job, done: Done) -> Probe | None:
@@ -183,8 +218,3 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
         f"{change.item} would require TLS, but no TLS handshake with this host succeeds: {outcome}. Repair the "
         "certificate or its key first (diagnosis_info names the cause)"
     )
-
-
-def _host_shows(host: Host, changes: Sequence[Change]) -> bool:
-    """Without a probe: whether the host itself listens where it should after the deny flag was cleared."""
-    return all(change.remedy == "remote_desktop" for change in changes) and bool(host.port_use().listeners)

@@ -79,7 +79,7 @@ class Host:
 
     @cached_property
     def _machine_id(self) -> str:
-        return f"{host_view.machine_guid(self.cim) or '-'}|{host_view.machine_sid(self.cim) or '-'}"
+        return f"{self.machine_guid or '-'}|{host_view.machine_sid(self.cim) or '-'}"
 
     def service(self, name: str) -> Service:
         """One service as it is now.
@@ -112,6 +112,17 @@ class Host:
             if isinstance(reading, RegistryValue) and isinstance(reading.data, int):
                 return reading.data
         return setting.default
+
+    @cached_property
+    def machine_guid(self) -> str:
+        """MachineGuid, the second half of the names of legacy key files; empty when it is not readable."""
+        return host_view.machine_guid(self.cim) or ""
+
+    @cached_property
+    def windows(self) -> str:
+        r"""The folder of Windows, such as C:\Windows."""
+        root = self.registry.read(host_view.CURRENT_VERSION, "SystemRoot", "REG_SZ")
+        return str(root.data) if isinstance(root, RegistryValue) else r"C:\Windows"
 
     def listener_port(self) -> int:
         """The port that the listener is set to."""

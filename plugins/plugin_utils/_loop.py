@@ -25,9 +25,9 @@ from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
-from ._model.settings import SETTINGS, TLS_SETTINGS
+from ._model.settings import PIN, SETTINGS, TLS_SETTINGS
 from ._observe import AREAS, observe
-from ._proof import Probe, Prober, telling
+from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options
 
 UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
@@ -99,7 +99,8 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     probe, others = telling(prober, prober.look(host.listener_port))
     facts = Facts(Observation("", probe=probe))
     if facts.passed and not full:
-        observation = observe(host, ("identity", "services", "settings", "leases"), _unseen(facts), probe, since)
+        areas = ("identity", "services", "settings", "leases", *(("keys",) if facts.certificate_doubtful else ()))
+        observation = observe(host, areas, _unseen(facts), probe, since)
     else:
         observation = observe(host, _areas(facts, full), _settings(facts, full), probe, since)
     observation = replace(observation, other_probes=others)
@@ -137,10 +138,12 @@ def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
     """All that can explain the stage that failed; a firewall cannot once TCP opened."""
     opened = facts.probed and facts.failed_stage not in ("name", "tcp")
     skipped = set() if full else {*_ONLY_IN_FULL, *(("firewall",) if opened else ())}
+    if opened and not full and not facts.certificate_doubtful:
+        skipped.add("keys")
     return tuple(area for area in AREAS if area not in skipped)
 
 
-_ONLY_IN_FULL = ("machine", "updates")
+_ONLY_IN_FULL = ("machine", "updates", "key_owners")
 """What explains no stage of the handshake."""
 
 
@@ -151,10 +154,15 @@ def _evidence_again(standing: Standing, probe: Probe | None) -> set[str]:
 
 
 def look_again(job: Job, standing: Standing, done: Done) -> Standing:
-    """Observe what was changed and take in the proof."""
+    """Observe what was changed and take in the proof; a probe that was brought from before tells nothing now."""
     touched = tuple(name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes))
-    areas = tuple(dict.fromkeys(_AREA_OF[change.kind] for change in done.changes))
-    probe, base = done.proof or standing.observation.probe, replace(standing.observation, other_probes=())
+    areas = {_AREA_OF[change.kind] for change in done.changes}
+    if any(change.item == PIN for change in done.changes):
+        areas.add("keys")
+    if any(state.lease.setting in touched for state in standing.observation.leases or ()):
+        areas.add("leases")
+    before = standing.observation.probe if job.prober.enabled else None
+    probe, base = done.proof or before, replace(standing.observation, other_probes=())
     fresh = observe(job.host, {*areas, *_evidence_again(standing, probe)}, touched, probe, RECENT, base)
     return _prepared(job.host, Standing(fresh, diagnose(fresh)))
 
@@ -167,6 +175,7 @@ _AREA_OF = {
     "lease": "leases",
     "restart": "services",
     "reboot": "services",
+    **dict.fromkeys(KEY_KINDS, "keys"),
 }
 
 
@@ -183,16 +192,18 @@ class Proposal:
 
 
 def proposals(standing: Standing, limits: Limits, tried: set[str]) -> Iterator[Proposal]:
-    """What can be done about each direct finding that was not tried, in order; marks them as tried."""
+    """What can be done about each direct finding and was not tried, smallest first; marks each as tried."""
     for finding in direct(standing.findings):
-        if finding.id in tried:
-            continue
-        for cure in CAUSES[finding.id].cures:
-            if cure.remedy in limits.remedies:
-                tried.add(finding.id)
+        for number, cure in enumerate(CAUSES[finding.id].cures):
+            if cure.remedy in limits.remedies and _attempt(finding, number) not in tried:
+                tried.add(_attempt(finding, number))
                 plan = _planned(standing.observation, cure.remedy, cure.options)
                 yield Proposal(finding, cure.remedy, _sparing(standing.observation, plan))
-                break
+
+
+def _attempt(finding: Finding, number: int) -> str:
+    """One cure of one cause: the next larger one is tried where it did not help."""
+    return f"{finding.id}:{number}"
 
 
 def _planned(observation: Observation, remedy: str, options: Options) -> Plan:
@@ -259,6 +270,8 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
             plan = _note(course, within(proposal.plan, limits))
             if plan.changes:
                 _take(job, run, course, proposal, plan.changes)
+            if course.waiting:
+                tried.update(_attempt(proposal.finding, n) for n in range(len(CAUSES[proposal.finding.id].cures)))
     kept = any(change.kind != "restart" for change in course.changes)
     verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
     course.verdict = under_lease(verdict, course.after)

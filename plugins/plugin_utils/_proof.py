@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions, probe
 
 from ._diagnosis.facts import Facts
-from ._model.change import Change
+from ._model.change import Change, KeyKind
 from ._model.lease import LeaseState
 from ._model.observation import Observation
-from ._model.settings import SETTINGS
+from ._model.settings import PIN, SETTINGS
 
 Probe = Mapping[str, t.Any]
+
+KEY_KINDS: frozenset[str] = frozenset(t.get_args(KeyKind))
 
 PATIENCE = (0.5, 1.0, 1.5, 2.0)
 """Seconds waited between looks while a listener that was just enabled opens; Windows takes a few seconds."""
@@ -50,9 +52,9 @@ class Prober:
         return replace(self, udp=True) if about_udp else self
 
     def look(self, listener_port: Callable[[], int]) -> Probe | None:
-        """One probe from the controller; else the first that was brought; else None."""
+        """One probe from the controller, now; None where the controller may not probe."""
         if not self.enabled:
-            return self.given[0] if self.given else None
+            return None
         return self.handshake(ProbeOptions(self.address, self.port or listener_port(), udp=self.udp))
 
     def look_until(self, good: Callable[[Probe], bool], listener_port: Callable[[], int]) -> Probe | None:
@@ -68,11 +70,10 @@ class Prober:
 
 def telling(prober: Prober, own: Probe | None) -> tuple[Probe | None, tuple[Probe, ...]]:
     """The probe that tells of the host, which is the one that got furthest, and those that tell of other ways to it."""
-    brought = tuple(probe for probe in prober.given if probe is not own)
-    if own is None or not brought:
-        return own, brought
-    mine = {**own, "vantage": "controller"} if prober.enabled else own
-    ranked = sorted((mine, *brought), key=lambda probe: Facts(Observation("", probe=probe)).reached, reverse=True)
+    if not prober.given:
+        return own, ()
+    mine = () if own is None else ({**own, "vantage": "controller"},)
+    ranked = sorted((*mine, *prober.given), key=lambda probe: Facts(Observation("", probe=probe)).reached, reverse=True)
     return ranked[0], tuple(ranked[1:])
 
 
@@ -84,16 +85,28 @@ def tls_works(probes: Iterable[Probe | None]) -> bool:
 def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     """Whether the changes show in the live handshake; None where nothing tells.
 
-    Only settings whose moment of effect is unsettled are asked about.
+    Only settings whose moment of effect is unsettled are asked about. A TCP connection that times out tells nothing of
+    the listener: a firewall may drop it before.
     """
     unsettled = [change for change in changes if change.kind == "registry" and change.restart is None]
+    about_tls = [change for change in changes if change.kind in KEY_KINDS or change.item == PIN]
+    if any(change.restart is None for change in about_tls):
+        return None if probe is None else _served(about_tls, probe)
     if probe is None or not unsettled:
         return None if unsettled else True
     seen = shows(unsettled, probe)
     if seen is not None:
         return seen
     facts = Facts(Observation("", probe=probe))
-    return facts.failed_stage not in ("tcp", "x224")
+    if facts.failed_stage == "tcp":
+        return False if facts.probe_verdict("tcp") == "refused" else None
+    return facts.failed_stage != "x224"
+
+
+def _served(changes: Iterable[Change], probe: Probe) -> bool:
+    """Whether TLS works, and not still with a certificate that was replaced."""
+    shown = (probe["tls"].get("certificate") or {}).get("sha1")
+    return tls_works([probe]) and not any(change.kind == "renewal" and change.before == shown for change in changes)
 
 
 def settled(changes: Sequence[Change], probe: Probe) -> bool:
@@ -117,10 +130,17 @@ def _deduced(change: Change, probe: Probe) -> bool | None:
     if setting and setting.id == "transport":
         return _udp_shows(change, probe)
     number = live_number(setting.id, probe) if setting else None
-    if setting is None or number is None:
+    if setting is None:
         return None
     wanted = change.after["data"] if isinstance(change.after, dict) else setting.default
+    if number is None:
+        return False if setting.id == "security_layer" and wanted == 0 and _offers_tls(probe) else None
     return None if wanted is None else number == wanted
+
+
+def _offers_tls(probe: Probe) -> bool:
+    """Whether TLS or CredSSP was selected: then the live layer is not Standard RDP, whichever of the others it is."""
+    return any(answer.get("protocol") for answer in probe["x224"].get("asked", {}).values())
 
 
 def unproven(changes: Iterable[Change], probe: Probe | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
@@ -74,7 +75,8 @@ def prober(simulated: SimulatedHost) -> Prober:
     def handshake(options: ProbeOptions) -> dict[str, t.Any]:
         simulated.clock.run_due()
         taken_at = simulated.clock.now().isoformat(timespec="seconds")
-        return {**probe_result(probe_view(simulated.windows, options.port), options.udp), "taken_at": taken_at}
+        result = probe_result(probe_view(simulated.windows, options.port), options.udp, simulated.clock.now())
+        return {**result, "taken_at": taken_at}
 
     return Prober("127.0.0.1", sleep=simulated.clock.advance, handshake=handshake)
 
@@ -110,8 +112,8 @@ _FAILURES = {
 }
 
 
-def probe_result(view: Mapping[str, t.Any], udp: bool = False) -> dict[str, t.Any]:
-    """A result in the shape of probe_info; udp is whether a packet was sent over it."""
+def probe_result(view: Mapping[str, t.Any], udp: bool = False, now: datetime | None = None) -> dict[str, t.Any]:
+    """A result in the shape of probe_info; udp is whether a packet was sent over it, now the prober's clock."""
     stages = _Stages(view)
     return {
         "host": "127.0.0.1",
@@ -119,13 +121,20 @@ def probe_result(view: Mapping[str, t.Any], udp: bool = False) -> dict[str, t.An
         "name": {"verdict": "literal", "addresses": ["127.0.0.1"], "error": None},
         "tcp": {"verdict": "open" if view["tcp"] == "not_rdp" else view["tcp"], "error": None},
         "x224": stages.x224(),
-        "tls": {"verdict": stages.tls, "alert": None},
+        "tls": {"verdict": stages.tls, "alert": None, "certificate": _certificate(view.get("certificate"), now)},
         "ntlm": {"verdict": stages.ntlm},
         "udp": {"verdict": ("answers" if view["udp"] else "silent") if udp else "skipped"},
         "stage": stages.failed or "complete",
         "passed": stages.failed is None,
         "summary": f"simulated: {stages.failed or 'complete'}",
     }
+
+
+def _certificate(seen: Mapping[str, t.Any] | None, now: datetime | None) -> dict[str, t.Any] | None:
+    if seen is None:
+        return None
+    expired = now is not None and datetime.fromisoformat(seen["not_after"]) <= now
+    return {"sha1": seen["thumbprint"], "not_after": seen["not_after"], "expired": expired}
 
 
 @dataclass

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .._model.change import Kind
-from . import firewall, lease, registry, services
+from . import firewall, keys, lease, registry, services
 from ._base import Applier, ApplyError, Moved, NotKept
 
 __all__ = ["APPLIERS", "Applier", "ApplyError", "Moved", "NotKept"]
@@ -24,6 +24,14 @@ APPLIERS: Mapping[Kind, Applier] = MappingProxyType(
         "service_start_mode": services.START_MODE,
         "service_state": services.STATE,
         "firewall_rule": firewall.APPLIER,
+        "file_access": keys.FILE_ACCESS,
+        "folder_dacl": keys.FOLDER_DACL,
+        "key_dacl": keys.KEY_DACL,
+        "certificate": keys.CERTIFICATE,
+        "key_file": keys.KEY_FILE,
+        "renewal": keys.RENEWAL,
+        "key_copy": keys.KEY_COPY,
+        "key_folder": keys.KEY_FOLDER,
         "lease": lease.APPLIER,
     }
 )

@@ -102,6 +102,25 @@ class Facts:
         """What the probe saw at a stage, as evidence."""
         return Evidence(f"probe, stage {stage}", self.probe_verdict(stage), "probe")
 
+    @property
+    def no_certificate(self) -> bool:
+        """Whether the host says that it has no certificate for TLS (MS-RDPBCGR 2.2.1.2.2, SSL_CERT_NOT_ON_SERVER)."""
+        return any(self.negotiation_failure(asked) == 3 for asked in (1, 3, 11))
+
+    @property
+    def expired_certificate_shown(self) -> bool:
+        """Whether the handshake showed a certificate that has expired."""
+        return bool((self._tls.get("certificate") or {}).get("expired"))
+
+    @property
+    def certificate_doubtful(self) -> bool:
+        """Whether certificate or key may be at fault, as far as the probe tells."""
+        return self.failed_stage == "tls" or self.no_certificate or self.expired_certificate_shown
+
+    @property
+    def _tls(self) -> t.Mapping[str, t.Any]:
+        return (self.observation.probe or {}).get("tls") or {}
+
     # --- settings and services
 
     def state(self, setting: str) -> SettingState | None:

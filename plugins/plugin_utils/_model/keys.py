@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from . import sddl
 from .reading import Reading
 
 CONTAINER, CONTAINER_FILE = "TSSecKeySet1", "f686aace6942fb7f7ceb231212eef4a4"
@@ -69,6 +70,11 @@ class CertificateState:
         )
         return tuple(text for true, text in shown if true)
 
+    def lacks(self, now: datetime) -> bool:
+        """Whether its key is gone or it has expired, so that Windows would replace its own."""
+        gone = self.key_file is None or self.key_file.dacl.state == "absent"
+        return gone or datetime.fromisoformat(self.not_after) <= now
+
 
 @dataclass(frozen=True)
 class KeysState:
@@ -109,6 +115,35 @@ class KeysState:
         return self.pinned_certificate if self.pinned else self.own
 
     @property
+    def readable(self) -> bool | None:
+        """Whether NETWORK SERVICE, as which TermService runs, may read the key of the certificate in use.
+
+        None where only SYSTEM may tell.
+        """
+        file = self.active.key_file if self.active else None
+        if file is None or file.dacl.state == "absent":
+            return False
+        return _allows(file.dacl, sddl.AS_NETWORK_SERVICE, sddl.FILE_READ)
+
+    @property
+    def denied_stores(self) -> tuple[str, ...]:
+        """Registry keys of the certificate's store in which SYSTEM may not make another."""
+        full = sddl.KEY_ALL
+        return tuple(path for path, dacl in self.stores.items() if _allows(dacl, sddl.AS_SYSTEM, full) is False)
+
+    @property
+    def folder_denied(self) -> bool:
+        """Whether SYSTEM may not add a file to MachineKeys."""
+        return _allows(self.folder_dacl, sddl.AS_SYSTEM, sddl.ADD_FILE) is False
+
+    def needs_making(self, now: datetime) -> bool:
+        """Whether Windows would make a certificate if it could: there is none, it is over, or its key is gone."""
+        own = self.own
+        if self.pinned or own is None:
+            return not self.pinned
+        return own.lacks(now)
+
+    @property
     def own_key_file(self) -> str:
         """Path of the listener's own key file for this machine."""
         return rf"{self.folder}\{CONTAINER_FILE}_{self.machine_guid}"
@@ -117,7 +152,7 @@ class KeysState:
     def stranded(self) -> tuple[str, ...]:
         """Key files of the listener that another MachineGuid left behind: clone tools change it."""
         mine = f"{CONTAINER_FILE}_{self.machine_guid}".lower()
-        return tuple(name for name in self.files if name.startswith(CONTAINER_FILE) and name != mine)
+        return tuple(name for name in self.files if name.startswith(CONTAINER_FILE) and not name.startswith(mine))
 
 
 @dataclass(frozen=True)
@@ -127,7 +162,13 @@ class KeyOwners:
     Attributes:
         certificates: those of the machine's personal store.
         owners: who uses a key file, in words, by its name in lower case.
+        channel: names of the key files of WinRM's HTTPS listeners.
     """
 
     certificates: tuple[CertificateState, ...]
     owners: Mapping[str, str]
+    channel: tuple[str, ...] = ()
+
+
+def _allows(descriptor: Reading, token: frozenset[str], mask: int) -> bool | None:
+    return sddl.parse(descriptor.data).allows(token, mask) if isinstance(descriptor.data, str) else None

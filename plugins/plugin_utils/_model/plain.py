@@ -116,6 +116,7 @@ _BUILDERS: t.Mapping[t.Any, t.Callable[[tuple[t.Any, ...], object, str], object]
 def _scalar(hint: t.Any, data: object, where: str) -> object:
     if hint is type(None) and data is None:
         return None
-    if isinstance(hint, type) and isinstance(data, hint) and not (hint is int and isinstance(data, bool)):
+    simple = isinstance(hint, type) and t.get_origin(hint) is None
+    if simple and isinstance(data, hint) and not (hint is int and isinstance(data, bool)):
         return data
     raise NotPlain(f"{where}: expected {getattr(hint, '__name__', hint)}, got {type(data).__name__}")

@@ -17,8 +17,9 @@ from .change import Change, Kind
 from .lease import Lease, LeaseState
 from .observation import Observation, RuleState, ServiceState, SettingState
 from .plain import Plain, from_plain
+from .project_keys import KEY_PROJECTIONS, pinned
 from .reading import ABSENT, Reading, value
-from .settings import SETTINGS
+from .settings import PIN, SETTINGS
 
 
 def project(observation: Observation, changes: Iterable[Change]) -> Observation:
@@ -29,6 +30,8 @@ def project(observation: Observation, changes: Iterable[Change]) -> Observation:
 
 
 def _registry(observation: Observation, change: Change) -> Observation:
+    if change.item == PIN:
+        return pinned(observation, change)
     settings = dict(observation.settings)
     for setting in SETTINGS.values():
         state = settings.get(setting.id)
@@ -110,5 +113,6 @@ _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = Mapp
         "lease": _lease,
         "restart": lambda observation, *_restart: observation,
         "reboot": lambda observation, *_reboot: observation,
+        **KEY_PROJECTIONS,
     }
 )

@@ -23,6 +23,9 @@ from .reading import Reading
 
 TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
 LISTENER = TERMINAL_SERVER + r"\WinStations\RDP-Tcp"
+PIN = LISTENER + r"\SSLCertificateSHA1Hash"
+"""The thumbprint of the certificate that the listener is tied to, REG_BINARY, from the machine's personal store."""
+
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
 TLS12_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server"
 CIPHER_LIST = r"HKLM\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002"

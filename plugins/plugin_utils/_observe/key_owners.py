@@ -42,7 +42,9 @@ def read(request: Request) -> KeyOwners:
     host, folders = request.host, KeyFolders(request.host)
     found = (certificates.read(host.registry, MY, item) for item in certificates.thumbprints(host.registry, MY))
     held = tuple(folders.state(certificate) for certificate in found if certificate is not None)
-    return KeyOwners(held, {**_known(folders), **_by_certificate(held, _bindings(host))})
+    winrm, bindings = _winrm(host), _bindings(host)
+    channel = tuple(_file(certificate) for certificate in held if certificate.thumbprint in winrm)
+    return KeyOwners(held, {**_known(folders), **_by_certificate(held, {**bindings, **winrm})}, channel)
 
 
 def _known(folders: KeyFolders) -> dict[str, str]:
@@ -51,23 +53,33 @@ def _known(folders: KeyFolders) -> dict[str, str]:
     return {name: stems[name[:32]] for name in names if name[:32] in stems}
 
 
-def _by_certificate(held: tuple[CertificateState, ...], bindings: Mapping[str, str]) -> dict[str, str]:
-    owners = {}
-    for certificate in held:
-        if certificate.key_file is not None:
-            name = certificate.key_file.path.rpartition("\\")[2].lower()
-            use = bindings.get(certificate.thumbprint, "")
-            owners[name] = f"the certificate {certificate.subject}" + (f", which {use} uses" if use else "")
-    return owners
+def _file(certificate: CertificateState) -> str:
+    """Name of a certificate's key file in lower case; empty without a private key."""
+    return certificate.key_file.path.rpartition("\\")[2].lower() if certificate.key_file else ""
+
+
+def _by_certificate(held: tuple[CertificateState, ...], uses: Mapping[str, str]) -> dict[str, str]:
+    with_key = (certificate for certificate in held if certificate.key_file is not None)
+    return {_file(certificate): _owner(certificate, uses.get(certificate.thumbprint, "")) for certificate in with_key}
+
+
+def _owner(certificate: CertificateState, use: str) -> str:
+    return f"the certificate {certificate.subject}" + (f", which {use} uses" if use else "")
 
 
 def _bindings(host: Host) -> dict[str, str]:
-    """Who is bound to a certificate, by its thumbprint."""
+    """What HTTP.sys serves, by thumbprint."""
     found = {}
     for name in host.registry.keys(HTTP_BINDINGS) or []:
         value = host.registry.read(rf"{HTTP_BINDINGS}\{name}", "SslCertHash", "REG_BINARY")
         if isinstance(value, RegistryValue) and isinstance(value.data, bytes):
             found[value.data.hex().upper()] = f"HTTP.sys on {name}"
+    return found
+
+
+def _winrm(host: Host) -> dict[str, str]:
+    """The certificates of WinRM's HTTPS listeners, by thumbprint."""
+    found = {}
     for name in host.registry.keys(WSMAN_LISTENERS) or []:
         value = host.registry.read(rf"{WSMAN_LISTENERS}\{name}", "certThumbprint", "REG_SZ")
         if isinstance(value, RegistryValue) and value.data:

@@ -4,34 +4,32 @@
 
 r"""Reader: the listener's certificate and its key. PRIVATE to the collection.
 
-About twenty operations, so it is read only where TLS is in doubt. What administrators may not see (from Server 2019 on
-the permissions of the listener's own key file) is unreadable, which is no fault. SelfSignedCertificate under
-WinStations names the listener's own certificate; where it does not, the newest one with the listener's container is
-taken (UNSURE: no public source says what TermService does then).
+It takes ten to twenty operations, so it is read only where TLS is in doubt, and permissions of the
+certificate's store only where Windows would have to make one. What administrators may not see (from Server 2019 on
+the permissions of the listener's own key file) is unreadable, which is no fault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .. import _listener_certificate
 from .._cim import certificates
-from .._cim import host as host_view
 from .._cim.certificates import CNG, KeyLink, StoredCertificate
 from .._cim.files import Hidden
 from .._cim.registry import RegistryError, RegistryValue
 from .._host import Host
 from .._model import reading, sddl
-from .._model.keys import CONTAINER, CertificateState, KeyFile, KeysState
+from .._model.keys import CertificateState, KeyFile, KeysState
 from .._model.reading import Reading
-from .._model.settings import LISTENER, POLICY, TERMINAL_SERVER
+from .._model.settings import LISTENER, POLICY
 from .._wsman.errors import WsmanFault
 from ._request import Request
 
-WINSTATIONS = rf"{TERMINAL_SERVER}\WinStations"
-CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 REBOOT_PENDING = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
-REMOTE_DESKTOP, MY = "Remote Desktop", "MY"
-STORE_KEYS = tuple(rf"{certificates.STORES}\{REMOTE_DESKTOP}{below}" for below in ("", r"\Certificates"))
+MY = "MY"
+STORE = rf"{certificates.STORES}\{_listener_certificate.REMOTE_DESKTOP}"
+STORE_KEYS = (STORE, rf"{STORE}\Certificates")
 BROKER = "Tssdis"
 """The service of a Remote Desktop connection broker."""
 
@@ -43,8 +41,8 @@ class KeyFolders:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self.machine_guid = host_view.machine_guid(host.cim) or ""
-        self.drive = system_drive(host)
+        self.machine_guid = host.machine_guid
+        self.drive = host.windows[:2]
         self.parent = rf"{self.drive}\{CRYPTO}\RSA"
         self.legacy = rf"{self.parent}\MachineKeys"
         self.cng = rf"{self.drive}\{CRYPTO}\Keys"
@@ -90,19 +88,15 @@ class KeyFolders:
             return reading.unreadable(str(error.message))
 
 
-def system_drive(host: Host) -> str:
-    """Such as C:, from the folder of Windows."""
-    root = host.registry.read(CURRENT_VERSION, "SystemRoot", "REG_SZ")
-    return str(root.data)[:2] if isinstance(root, RegistryValue) else "C:"
-
-
 def read(request: Request) -> KeysState:
     host, folders = request.host, KeyFolders(request.host)
-    pinned = _hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
-    own = _own(host)
+    pinned = _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
+    found = _listener_certificate.find(host)
+    own = folders.state(found) if found else None
+    making = not pinned and (own is None or own.lacks(host.now()))
     held = certificates.read(host.registry, MY, pinned) if pinned else None
     return KeysState(
-        own=folders.state(own) if own else None,
+        own=own,
         pinned=pinned,
         pinned_certificate=folders.state(held) if held else None,
         template=_text(host, POLICY, "CertTemplateName"),
@@ -111,7 +105,7 @@ def read(request: Request) -> KeysState:
         folder_dacl=folders.dacl(folders.legacy),
         files=folders.names(folders.legacy),
         copies=tuple(path for path in host.files.folders(folders.parent) if _is_copy(path, folders.legacy)),
-        stores=_stores(host),
+        stores=_stores(host) if making else {},
         machine_guid=folders.machine_guid,
         pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
         free_bytes=host.files.free_bytes(folders.drive),
@@ -120,17 +114,6 @@ def read(request: Request) -> KeysState:
 
 def _is_copy(path: str, folder: str) -> bool:
     return path.lower().startswith(folder.lower() + "_")
-
-
-def _own(host: Host) -> StoredCertificate | None:
-    """The listener's own certificate: the one that WinStations names, else the newest with its container."""
-    present = certificates.thumbprints(host.registry, REMOTE_DESKTOP)
-    named = _hexadecimal(host, WINSTATIONS, "SelfSignedCertificate")
-    if named in present:
-        return certificates.read(host.registry, REMOTE_DESKTOP, named)
-    found = (certificates.read(host.registry, REMOTE_DESKTOP, thumbprint) for thumbprint in present)
-    ours = [item for item in found if item is not None and item.key is not None and item.key.container == CONTAINER]
-    return max(ours, key=lambda item: item.not_before, default=None)
 
 
 def _stores(host: Host) -> Mapping[str, Reading]:
@@ -152,11 +135,6 @@ def _dacl(text: str | None) -> Reading:
         return reading.value(str(sddl.parse(text)))
     except sddl.InvalidSddl as error:
         return reading.unreadable(str(error))
-
-
-def _hexadecimal(host: Host, key: str, name: str) -> str:
-    value = host.registry.read(key, name, "REG_BINARY")
-    return value.data.hex().upper() if isinstance(value, RegistryValue) and isinstance(value.data, bytes) else ""
 
 
 def _text(host: Host, key: str, name: str) -> str:

@@ -13,7 +13,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import connection_limit, firewall, nla, remote_desktop, schannel, security_layer, transport
+from . import (
+    certificate,
+    connection_limit,
+    firewall,
+    machine_keys,
+    nla,
+    remote_desktop,
+    schannel,
+    security_layer,
+    transport,
+)
 from ._base import Options, Remedy
 
 __all__ = ["REMEDIES", "Options", "Remedy"]
@@ -26,6 +36,8 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             firewall,
             transport,
             connection_limit,
+            certificate,
+            machine_keys,
             schannel,
             security_layer,
             nla,

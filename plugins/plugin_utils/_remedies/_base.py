@@ -35,6 +35,7 @@ class Remedy:
         settings: ids of the settings that it decides on.
         options: its argument spec, without the options that all modules share.
         plan: the pure planner.
+        probed: whether it decides on the live handshake too.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Remedy:
     settings: tuple[str, ...]
     options: Mapping[str, t.Any]
     plan: Callable[[Observation, Options], Plan]
+    probed: bool = False
 
 
 def registry_value(number: int) -> Plain:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import leases, listener, path, security, session, surroundings, tls
+from . import certificates, leases, listener, path, security, session, surroundings, tls
 from ._base import Cause, Cure, Severity
 
 __all__ = ["CAUSES", "Cause", "Cure", "Severity"]
@@ -27,6 +27,7 @@ _TABLES = (
     listener.CAUSES,
     path.CAUSES,
     security.CAUSES,
+    certificates.CAUSES,
     tls.CAUSES,
     session.CAUSES,
     leases.CAUSES,

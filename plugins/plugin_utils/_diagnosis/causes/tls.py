@@ -15,13 +15,6 @@ SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-sc
 COMPLETES = "probe_info: the TLS stage completes"
 
 
-def _key_unreadable(facts: Facts) -> Shown:
-    events = facts.events_at_probe("Schannel", 36870)
-    if facts.probe_verdict("tls") != "reset" or not events:
-        return ()
-    return (facts.seen("tls"), Evidence("Schannel 36870 around the probe", len(events), "Win32_NTLogEvent"))
-
-
 def _tls_server_disabled(facts: Facts) -> Shown:
     """TLS 1.2 alone counts: it is what every client of today has, and older versions are better off."""
     state = facts.state("tls12_enabled")
@@ -71,17 +64,6 @@ def _tls_unserved(facts: Facts) -> Shown:
 
 
 CAUSES = (
-    Cause(
-        "key_unreadable",
-        "the private key of the listener's certificate cannot be read, so TLS is dropped after the first message",
-        "tls",
-        "critical",
-        _key_unreadable,
-        "probe_info: the TLS stage completes",
-        certain=False,
-        by_hand="Give NETWORK SERVICE read access to the one key file of the certificate.",
-        sources=(REPAIR,),
-    ),
     Cause(
         "tls_server_disabled",
         "TLS 1.2 is switched off for servers",

@@ -1,0 +1,263 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""Appliers: permissions, the listener's certificate and key, copies of the key folder. PRIVATE to the collection.
+
+Administrators may neither change nor, from Server 2019 on, see the permissions of the listener's key file, and may not
+open keys that are SYSTEM's alone. SYSTEM may: each such step is one line of cmd.exe in a scheduled task that is gone
+afterwards, so that a run which is cut off never leaves half of it. Sources: Microsoft Learn, windows-commands (icacls,
+robocopy, ren); "Return codes used by the Robocopy utility": 0 is no difference, from 8 on something was not copied.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from .. import _listener_certificate
+from .._cim.files import Hidden
+from .._host import Host
+from .._model import sddl
+from .._model.change import Change
+from .._model.keys import CONTAINER_FILE
+from .._model.plain import Plain
+from .._wsman.errors import ShellRefused
+from ._base import Applier, ApplyError
+
+PRESENT = "present"
+PATIENCE, POLL = 60.0, 1.0
+"""Seconds in which SessionEnv makes a certificate; it took a few where that was measured."""
+
+COPYING = "/B /COPY:DATSO /R:0 /W:0 /NP"
+"""By the privileges to back up and restore, with permissions and owners, without trying again."""
+
+_RIGHTS: Mapping[str, int] = MappingProxyType(
+    {
+        "DE": 0x10000, "RC": 0x20000, "WDAC": 0x40000, "WO": 0x80000, "S": 0x100000, "RD": 0x1, "WD": 0x2, "AD": 0x4,
+        "REA": 0x8, "WEA": 0x10, "X": 0x20, "DC": 0x40, "RA": 0x80, "WA": 0x100, "GA": 0x10000000, "GE": 0x20000000,
+        "GW": 0x40000000, "GR": 0x80000000,
+    }
+)  # fmt: skip
+"""icacls' names of single rights."""
+
+
+def _as_system(host: Host, line: str, doing: str) -> int:
+    return host.tasks.run_as_system(line, f"winfleet.rdp: {doing}")
+
+
+def _must(host: Host, line: str, doing: str) -> None:
+    """Run a line as SYSTEM. Raises ApplyError when it does not end with 0."""
+    code = _as_system(host, line, doing)
+    if code:
+        raise ApplyError(f"SYSTEM could not {doing} (exit code {code}); look at the host's Application and System logs")
+
+
+# --- who may read a file: the explicit entries of one SID
+
+
+def _read_access(host: Host, change: Change) -> Plain:
+    descriptor = sddl.parse(_file_sddl(host, change.item))
+    wanted = change.after if isinstance(change.after, dict) else {}
+    return {sid: descriptor.of(sid) for sid in wanted}
+
+
+def _file_sddl(host: Host, path: str) -> str:
+    """The permissions of a file, seen as SYSTEM where this account may not."""
+    try:
+        text = host.files.security(path)
+    except Hidden:
+        return _sddl_as_system(host, path)
+    if text is None:
+        raise ApplyError(f"{path} does not exist any more; run again")
+    return text
+
+
+def _sddl_as_system(host: Host, path: str) -> str:
+    """Icacls saves a DACL in UTF-16 to a file that administrators may read; whether it has a mark there is UNSURE."""
+    scratch = rf"{host.windows}\Temp\winfleet.rdp-{uuid.uuid4()}.acl"
+    try:
+        host.shell.open()
+    except ShellRefused as refused:
+        raise ApplyError(
+            f"the permissions of {path} are shown to SYSTEM alone, and reading them from there takes the cmd shell, "
+            f"which the host refuses ({refused.message}); grant NETWORK SERVICE read access to that file by hand"
+        ) from refused
+    _must(host, f'icacls "{path}" /save "{scratch}"', f"read the permissions of {path}")
+    saved = host.shell.run(f'type "{scratch}" & del /q "{scratch}"').stdout
+    match = re.search(r"D:\S+", saved.replace(b"\0", b"").decode("utf-8", "replace"))
+    if match is None:
+        raise ApplyError(f"the permissions of {path} could not be read as SYSTEM either; they are left as they are")
+    return match[0]
+
+
+def _write_access(host: Host, change: Change, value: Plain) -> None:
+    for sid, entries in value.items() if isinstance(value, dict) else ():
+        _must(host, _access_line(change.item, sid, str(entries)), f"set who may read {change.item}")
+
+
+def _access_line(path: str, sid: str, entries: str) -> str:
+    """The SID's explicit entries go, then the wanted ones come, in one line."""
+    aces = sddl.parse(f"D:{entries}").aces or ()
+    verbs = {"A": "/grant", "D": "/deny"}
+    steps = [f'icacls "{path}" /remove *{sid}']
+    steps += [f'icacls "{path}" {verbs[ace.kind]} "*{sid}:({_letters(ace.mask)})"' for ace in aces]
+    return " && ".join(steps)
+
+
+def _letters(mask: int) -> str:
+    simple = {sddl.FILE_READ: "R", sddl.FILE_ALL: "F"}
+    return simple.get(mask) or ",".join(name for name, bit in _RIGHTS.items() if mask & bit)
+
+
+# --- whole DACLs of what administrators may change
+
+
+def _read_folder(host: Host, change: Change) -> Plain:
+    text = host.files.security(change.item)
+    return None if text is None else sddl.dacl_of(text)
+
+
+def _write_folder(host: Host, change: Change, value: Plain) -> None:
+    host.files.set_folder_dacl(change.item, str(value))
+
+
+def _read_key(host: Host, change: Change) -> Plain:
+    return sddl.dacl_of(host.registry.security(change.item))
+
+
+def _write_key(host: Host, change: Change, value: Plain) -> None:
+    descriptor = sddl.parse(host.registry.security(change.item))
+    host.registry.set_security(change.item, f"O:{descriptor.owner}G:{descriptor.group}{value}")
+
+
+# --- the listener's certificate and key
+
+
+def _read_certificate(host: Host, change: Change) -> Plain:
+    return None if host.registry.values(change.item) is None else PRESENT
+
+
+def _delete_certificate(host: Host, change: Change, _value: Plain) -> None:
+    host.registry.delete_key(change.item)
+
+
+def _names(host: Host, path: str) -> set[str]:
+    """Names of the files beside a file, itself included, in lower case."""
+    return {file.name.lower() for file in host.files.files(path.rpartition("\\")[0])}
+
+
+def _read_key_file(host: Host, change: Change) -> Plain:
+    return PRESENT if change.item.rpartition("\\")[2].lower() in _names(host, change.item) else None
+
+
+def _move_key_file(host: Host, change: Change, _value: Plain) -> None:
+    """Aside, in the same folder, so that its permissions stay."""
+    name = change.item.rpartition("\\")[2]
+    taken = _names(host, change.item)
+    free = next(f"{name}.old{n or ''}" for n in range(len(taken) + 1) if f"{name}.old{n or ''}".lower() not in taken)
+    _must(host, f'ren "{change.item}" "{free}"', f"move {change.item} aside")
+
+
+def _read_made(host: Host, _change: Change) -> Plain:
+    found = _listener_certificate.find(host)
+    return found.thumbprint if found else None
+
+
+def _renew(host: Host, change: Change, _value: Plain) -> None:
+    """Restart SessionEnv by one command, since it would stay stopped if the controller were gone in between."""
+    line = "net stop SessionEnv /y & net start SessionEnv"
+    try:
+        host.shell.run(line)
+    except ShellRefused:
+        _as_system(host, line, "restart SessionEnv")
+    waited = 0.0
+    while _read_made(host, change) in (None, change.before):
+        if waited >= PATIENCE:
+            raise ApplyError(
+                "SessionEnv was restarted and has made no certificate: look for the events 1057 and 1058 of "
+                "TerminalServices-RemoteConnectionManager, and at the permissions of MachineKeys and of the "
+                "certificate's store"
+            )
+        host.sleep(POLL)
+        waited += POLL
+
+
+# --- copies of the key folder
+
+
+def _read_copy(host: Host, change: Change) -> Plain:
+    return _source(change) if host.files.exists(change.item) else None
+
+
+def _source(change: Change) -> str:
+    """The folder that a copy is of."""
+    return str(change.after or change.before)
+
+
+def _write_copy(host: Host, change: Change, value: Plain) -> None:
+    source, copy = _source(change), change.item
+    if value is None:
+        _must(host, _merge_line(copy, source), f"bring the keys in {copy} back and remove it")
+    else:
+        _must(host, _copy_line(source, copy), f"copy {source} to {copy}")
+
+
+def _copy_line(source: str, copy: str) -> str:
+    """The copy gets its name only when a second pass has found no difference."""
+    part = f"{copy}.part"
+    return (
+        f'robocopy "{source}" "{part}" {COPYING} & robocopy "{source}" "{part}" {COPYING} /L '
+        f'&& ren "{part}" "{_last(copy)}" || (rmdir /s /q "{part}" & exit 9)'
+    )
+
+
+def _merge_line(copy: str, folder: str) -> str:
+    """What is missing comes back, nothing that is there is overwritten; the copy goes when nothing is missing."""
+    lonely = f'robocopy "{copy}" "{folder}" {COPYING} /XC /XN /XO /XX'
+    return f'{lonely} & {lonely} /L && rmdir /s /q "{copy}"'
+
+
+def _last(path: str) -> str:
+    return path.rpartition("\\")[2]
+
+
+def _read_renamed(host: Host, change: Change) -> Plain:
+    old = str(change.after or change.before)
+    return old if host.files.exists(old) else None
+
+
+def _write_renamed(host: Host, change: Change, value: Plain) -> None:
+    folder, old = change.item, str(change.after or change.before)
+    if value is None:
+        _must(host, _unrename_line(folder, old), f"give {old} its name back")
+    else:
+        _must(host, _rename_line(folder, old), f"rename {folder} and bring the keys of others back")
+
+
+def _rename_line(folder: str, old: str) -> str:
+    """The new folder gets every key but the listener's and the default permissions, or the old one its name back."""
+    others = f'robocopy "{old}" "{folder}" {COPYING} /XX /XF {CONTAINER_FILE}*'
+    permissions = f'icacls "{folder}" /inheritance:r /grant:r "*{sddl.EVERYONE}:(R,W)" "*{sddl.ADMINISTRATORS}:(F)"'
+    owner = f'icacls "{folder}" /setowner *{sddl.SYSTEM}'
+    back = f'rmdir /s /q "{folder}" & ren "{old}" "{_last(folder)}" & exit 9'
+    new = f'mkdir "{folder}" & {others} & {permissions} & {owner} & {others} /L || ({back})'
+    return f'ren "{folder}" "{_last(old)}" && ({new})'
+
+
+def _unrename_line(folder: str, old: str) -> str:
+    """What was made since goes into the old folder, the listener's new key included; then it takes the name again."""
+    merge = f'robocopy "{folder}" "{old}" {COPYING} /XX'
+    return f'{merge} & {merge} /L && rmdir /s /q "{folder}" && ren "{old}" "{_last(folder)}"'
+
+
+FILE_ACCESS = Applier(_read_access, _write_access)
+FOLDER_DACL = Applier(_read_folder, _write_folder)
+KEY_DACL = Applier(_read_key, _write_key)
+CERTIFICATE = Applier(_read_certificate, _delete_certificate)
+KEY_FILE = Applier(_read_key_file, _move_key_file)
+RENEWAL = Applier(_read_made, _renew)
+KEY_COPY = Applier(_read_copy, _write_copy)
+KEY_FOLDER = Applier(_read_renamed, _write_renamed)

@@ -1,0 +1,38 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""The certificate that Windows made for its listener. PRIVATE to the collection.
+
+SelfSignedCertificate under WinStations names it; where it does not, the newest one of the store with the listener's
+key container is taken (UNSURE: no public source says what TermService does then).
+"""
+
+from __future__ import annotations
+
+from ._cim import certificates
+from ._cim.certificates import StoredCertificate
+from ._cim.registry import RegistryValue
+from ._host import Host
+from ._model.keys import CONTAINER
+from ._model.settings import TERMINAL_SERVER
+
+WINSTATIONS = rf"{TERMINAL_SERVER}\WinStations"
+REMOTE_DESKTOP = "Remote Desktop"
+
+
+def find(host: Host) -> StoredCertificate | None:
+    """The listener's own certificate; None while it has none."""
+    present = certificates.thumbprints(host.registry, REMOTE_DESKTOP)
+    named = hexadecimal(host, WINSTATIONS, "SelfSignedCertificate")
+    if named in present:
+        return certificates.read(host.registry, REMOTE_DESKTOP, named)
+    found = (certificates.read(host.registry, REMOTE_DESKTOP, thumbprint) for thumbprint in present)
+    ours = [item for item in found if item is not None and item.key is not None and item.key.container == CONTAINER]
+    return max(ours, key=lambda item: item.not_before, default=None)
+
+
+def hexadecimal(host: Host, key: str, name: str) -> str:
+    """A binary value in upper-case hexadecimal, as thumbprints are written; empty when there is none."""
+    value = host.registry.read(key, name, "REG_BINARY")
+    return value.data.hex().upper() if isinstance(value, RegistryValue) and isinstance(value.data, bytes) else ""

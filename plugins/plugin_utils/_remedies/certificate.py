@@ -1,0 +1,133 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The listener's certificate: valid, bound to one of the machine's store, or Windows' own. PRIVATE to the collection.
+
+The listener uses the certificate that SSLCertificateSHA1Hash names, from the machine's personal store, else the
+self-signed one that SessionEnv makes when it starts and there is none or it has expired (Win32_TSGeneralSetting;
+Microsoft's Azure repair script win-fix-rdp-certificate). A connection broker and a policy for certificate templates
+manage it themselves. An expired certificate alone makes clients warn; it does not keep Windows' own client out.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime, timedelta
+
+from .._model.change import Change, Plan, Refusal
+from .._model.keys import CertificateState, KeysState
+from .._model.observation import Observation
+from .._model.plain import Plain
+from .._model.settings import PIN
+from . import _certificates as steps
+from ._base import Options, Remedy, missing_area
+
+NAME = "certificate"
+THUMBPRINT = re.compile(r"[0-9A-F]{40}")
+
+OPTIONS = {
+    "state": {"type": "str", "choices": ["valid", "bound", "self_signed"], "default": "valid"},
+    "thumbprint": {"type": "str"},
+    "renew_before": {"type": "int", "default": 0},
+}
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan the listener to have a certificate that it can use; nothing while it has one."""
+    keys, moment = observation.keys, steps.now(observation)
+    if keys is None:
+        return missing_area("keys", observation)
+    if moment is None:
+        return missing_area("identity", observation)
+    if options["state"] == "bound":
+        wanted = _bound(observation, keys, options, moment)
+    else:
+        wanted = _valid(keys, options, moment)
+    hindered = steps.hindrances(observation, keys) if wanted.changes else Plan()
+    return hindered if hindered.refused else wanted
+
+
+def _valid(keys: KeysState, options: Options, moment: datetime) -> Plan:
+    """A pinned certificate that serves stays; else the pin goes, and Windows' own certificate is made valid."""
+    ahead = timedelta(days=options["renew_before"])
+    if not keys.pinned:
+        return Plan(changes=_own_made_valid(keys, moment, ahead))
+    faults = keys.pinned_certificate.faults(moment) if keys.pinned_certificate else ("it is not in the store",)
+    if options["state"] == "valid" and not faults:
+        return Plan()
+    reason = "; ".join(faults) or "Windows' own certificate is wanted"
+    unpinned = _pin(keys.pinned, "", f"the listener is tied to the certificate {keys.pinned}: {reason}")
+    return Plan(changes=(unpinned, *_own_made_valid(keys, moment, ahead)))
+
+
+def _own_made_valid(keys: KeysState, moment: datetime, ahead: timedelta) -> tuple[Change, ...]:
+    """Where there is none or it has expired, a restart of SessionEnv makes one; any other has to go first."""
+    own = keys.own
+    if own is None:
+        return (steps.renewal(NAME, None, "the listener has no certificate of its own"),)
+    faults = own.faults(moment, ahead)
+    if datetime.fromisoformat(own.not_after) <= moment:
+        return (steps.renewal(NAME, own.thumbprint, f"the listener's certificate: {'; '.join(faults)}"),)
+    if faults and not steps.is_recent(own, moment):
+        return steps.renewed_whole(NAME, keys, f"the listener's certificate: {'; '.join(faults)}")
+    return ()
+
+
+def _bound(observation: Observation, keys: KeysState, options: Options, moment: datetime) -> Plan:
+    """Tie the listener to a certificate of the machine's personal store, once all that can be checked is right."""
+    thumbprint = re.sub(r"[\s:]", "", options["thumbprint"] or "").upper()
+    if not THUMBPRINT.fullmatch(thumbprint):
+        return _refused(f"thumbprint has to be 40 hexadecimal digits, not {options['thumbprint']!r}")
+    if observation.key_owners is None:
+        return missing_area("key_owners", observation)
+    found = next((item for item in observation.key_owners.certificates if item.thumbprint == thumbprint), None)
+    if found is None:
+        return _refused(f"the machine's personal store has no certificate {thumbprint}; import it first")
+    faults = (*found.faults(moment), *_key_faults(found))
+    if faults:
+        return _refused(f"the certificate {thumbprint} cannot serve the listener: {'; '.join(faults)}")
+    if keys.pinned == thumbprint:
+        return Plan(changes=_readable(found))
+    pinned = _pin(keys.pinned, thumbprint, f"the listener is wanted with the certificate {found.subject}")
+    return Plan(changes=(*_readable(found), pinned))
+
+
+def _key_faults(certificate: CertificateState) -> tuple[str, ...]:
+    file = certificate.key_file
+    return (f"its key file {file.path} does not exist",) if file and file.dacl.state == "absent" else ()
+
+
+def _readable(certificate: CertificateState) -> tuple[Change, ...]:
+    """Whether it is already readable cannot be seen where only SYSTEM may look; applying looks as SYSTEM."""
+    file = certificate.key_file
+    if file is None or (file.cng and file.dacl.state == "unreadable"):
+        return ()
+    return steps.readable(NAME, file, "NETWORK SERVICE, under which TermService runs, cannot read its key")
+
+
+def _pin(before: str, after: str, reason: str) -> Change:
+    """SSLCertificateSHA1Hash from one thumbprint to another; a new one has to serve a handshake, or it is undone."""
+    then = "tls" if after else ""
+    return Change(NAME, "registry", PIN, _hash(before), _hash(after), reason, risk="medium", restart=None, then=then)
+
+
+def _hash(thumbprint: str) -> Plain:
+    """The value as the journal carries it; none without a thumbprint."""
+    data = base64.b64encode(bytes.fromhex(thumbprint)).decode("ascii")
+    return {"type": "REG_BINARY", "data": data} if thumbprint else None
+
+
+def _refused(message: str) -> Plan:
+    return Plan(refused=(Refusal(message, "thumbprint"),))
+
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("identity", "services", "keys", "key_owners"),
+    settings=(),
+    options=OPTIONS,
+    plan=plan,
+    probed=True,
+)

@@ -1,0 +1,259 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""The listener's private key, by the smallest step that makes it usable. PRIVATE to the collection.
+
+The usual advice renames the whole MachineKeys folder. It holds the keys of every other service on the host, so that is
+the last rung of a ladder here, and refused while the folder holds keys of others. The rungs, smallest first: restart
+what renews, one entry on one file, the store's permissions, a new self-signed certificate, a new key, the folder's own
+permissions, a copy of the folder before a new key, the rename. Default permissions and file names: Microsoft support
+article 278381; Microsoft's Azure repair scripts vmassist and win-fix-rdp-certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from .._model import sddl
+from .._model.change import Change, Plan, Refusal
+from .._model.keys import CONTAINER_FILE, KeysState
+from .._model.observation import Observation
+from . import _certificates as steps
+from ._base import Options, Remedy, missing_area
+
+NAME = "machine_keys"
+
+METHODS = ("auto", "restart", "ace", "store_acl", "certificate", "key", "folder_acl", "copy_aside", "rename")
+
+OPTIONS = {
+    "state": {"type": "str", "choices": ["usable", "restored"], "default": "usable"},
+    "method": {"type": "str", "choices": [*METHODS], "default": "auto"},
+    "accept_shared_keys": {"type": "bool", "default": False},
+}
+
+PROVIDENT = ("folder_acl",)
+"""Methods that also help a host whose key still works: its next renewal would fail."""
+
+DEFAULT_FOLDER = "D:PAI(A;;0x12019f;;;S-1-1-0)(A;;0x1f01ff;;;S-1-5-32-544)"
+"""MachineKeys: Everyone reads and writes, Administrators have full control, this folder only, nothing inherited."""
+
+STORE_GRANT_FLAGS = 0x2
+"""CI: subkeys inherit the entry (MS-DTYP 2.4.4.1)."""
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan one rung: the named one, or with C(auto) the smallest that the evidence calls for."""
+    keys = observation.keys
+    if keys is None:
+        return missing_area("keys", observation)
+    if observation.identity is None:
+        return missing_area("identity", observation)
+    if options["state"] == "restored":
+        return _restored(keys)
+    method = called_for(observation, keys) if options["method"] == "auto" else options["method"]
+    if not method or (method not in PROVIDENT and _usable(observation, keys)):
+        return Plan()
+    return _RUNGS[method](observation, keys, options)
+
+
+# --- evidence
+
+
+def _usable(observation: Observation, keys: KeysState) -> bool:
+    """Whether the handshake shows that TLS works with a certificate that is valid; without a probe, what was read."""
+    moment, shown = steps.now(observation), steps.handshake(observation)
+    if moment is None or keys.active is None or keys.active.faults(moment):
+        return False
+    return shown == "ok" if shown else keys.readable is True
+
+
+def called_for(observation: Observation, keys: KeysState) -> str:
+    """The smallest rung that the evidence calls for; empty when none is."""
+    shown = (
+        ("store_acl", bool(keys.denied_stores) and _needs_making(observation, keys)),
+        ("folder_acl", keys.folder_denied and _needs_making(observation, keys)),
+        ("restart", _needs_making(observation, keys)),
+        ("ace", keys.readable is False),
+        ("ace", keys.readable is None and steps.handshake(observation) == "reset"),
+        ("certificate", steps.handshake(observation) == "reset"),
+    )
+    return next((method for method, true in shown if true), "")
+
+
+def _needs_making(observation: Observation, keys: KeysState) -> bool:
+    moment = steps.now(observation)
+    return moment is not None and keys.needs_making(moment)
+
+
+# --- rungs
+
+Rung = Callable[[Observation, KeysState, Options], Plan]
+
+
+def _ace(_observation: Observation, keys: KeysState, _options: Options) -> Plan:
+    file = keys.active.key_file if keys.active else None
+    if file is None:
+        return _refused("the listener has no certificate with a private key that somebody could be let read")
+    if file.dacl.state == "absent":
+        return _refused(f"the key file {file.path} does not exist; take the method restart")
+    if file.cng and file.dacl.reason and file.dacl.reason.startswith("its file"):
+        return _refused(f"the file of the CNG key {file.container} was not found; bind another certificate")
+    return Plan(changes=steps.readable(NAME, file, "NETWORK SERVICE cannot read the listener's private key"))
+
+
+def _restart(observation: Observation, keys: KeysState, _options: Options) -> Plan:
+    reason = "SessionEnv makes a certificate when it starts and there is none, or it has expired"
+    before = keys.own.thumbprint if keys.own else None
+    return _guarded(observation, keys, (steps.renewal(NAME, before, reason),), done=_is_new(observation, keys))
+
+
+def _certificate(observation: Observation, keys: KeysState, _options: Options) -> Plan:
+    reason = "the listener's certificate and its key do not work together"
+    changes = steps.renewed_whole(NAME, keys, reason)
+    return _guarded(observation, keys, changes, done=_is_new(observation, keys))
+
+
+def _key(observation: Observation, keys: KeysState, _options: Options) -> Plan:
+    changes = steps.renewed_with_key(NAME, keys, "the listener's private key does not work")
+    return _guarded(observation, keys, changes, done=_is_new(observation, keys) and bool(moved_aside(keys)))
+
+
+def _copy_aside(observation: Observation, keys: KeysState, _options: Options) -> Plan:
+    reason = "MachineKeys is copied, permissions and owners included, before its RDP key is renewed"
+    copy = Change(NAME, "key_copy", free_name(keys), None, keys.folder, reason)
+    changes = (copy, *steps.renewed_with_key(NAME, keys, "the listener's private key does not work"))
+    return _guarded(observation, keys, changes, done=_is_new(observation, keys) and bool(keys.copies))
+
+
+def _folder_acl(observation: Observation, keys: KeysState, options: Options) -> Plan:
+    change = _folder_change(keys)
+    if change is None:
+        return _refused(f"the permissions of {keys.folder} cannot be read ({keys.folder_dacl.reason})")
+    renewal = _restart(observation, keys, options) if _needs_making(observation, keys) else Plan()
+    return _first((change,) if change.before != change.after else (), renewal)
+
+
+def _folder_change(keys: KeysState) -> Change | None:
+    if not isinstance(keys.folder_dacl.data, str):
+        return None
+    before = sddl.dacl_of(keys.folder_dacl.data)
+    reason = "the permissions of MachineKeys keep Windows from making keys; the default ones are put back"
+    return Change(NAME, "folder_dacl", keys.folder, before, DEFAULT_FOLDER, reason)
+
+
+def _store_acl(observation: Observation, keys: KeysState, options: Options) -> Plan:
+    changes = tuple(_store_change(keys, path) for path in keys.denied_stores)
+    renewal = _restart(observation, keys, options) if _needs_making(observation, keys) else Plan()
+    return _first(changes, renewal)
+
+
+def _store_change(keys: KeysState, path: str) -> Change:
+    """SYSTEM is denied nothing and, where it had less, has full control; all other entries stay."""
+    descriptor = sddl.parse(str(keys.stores[path].data))
+    freed = descriptor.without_denials(sddl.AS_SYSTEM, sddl.KEY_ALL)
+    if not freed.allows(sddl.AS_SYSTEM, sddl.KEY_ALL):
+        freed = freed.granting(sddl.SYSTEM, sddl.KEY_ALL, STORE_GRANT_FLAGS)
+    reason = "SYSTEM may not keep certificates in the listener's store"
+    return Change(NAME, "key_dacl", path, descriptor.dacl, freed.dacl, reason)
+
+
+def _rename(observation: Observation, keys: KeysState, options: Options) -> Plan:
+    owners = observation.key_owners
+    if owners is None:
+        return missing_area("key_owners", observation)
+    others = {name: owners.owners.get(name, "an owner that is not known") for name in foreign(keys)}
+    channel = [name for name in others if name in owners.channel]
+    if channel:
+        return _refused(f"{channel[0]} is the key of WinRM's HTTPS listener, over which hosts are managed")
+    if others and options["accept_shared_keys"] is not True:
+        listed = "; ".join(f"{name}: {owner}" for name, owner in others.items())
+        return _refused(f"MachineKeys holds the keys of others, which a rename takes away for a moment ({listed})")
+    reason = "MachineKeys is beyond repair: a new one takes its place, with every key but the listener's"
+    renamed = Change(NAME, "key_folder", keys.folder, None, free_name(keys), reason, risk="high")
+    changes = (renamed, *steps.renewed_whole(NAME, keys, "the listener's private key does not work"))
+    return _guarded(observation, keys, changes, done=_is_new(observation, keys) and bool(keys.copies))
+
+
+def foreign(keys: KeysState) -> tuple[str, ...]:
+    """Names of the key files that are not the listener's."""
+    return tuple(name for name in keys.files if not name.startswith(CONTAINER_FILE))
+
+
+def moved_aside(keys: KeysState) -> tuple[str, ...]:
+    """Key files of the listener that an earlier repair moved aside."""
+    own = keys.own_key_file.rpartition("\\")[2].lower()
+    return tuple(name for name in keys.files if name.startswith(f"{own}."))
+
+
+def free_name(keys: KeysState) -> str:
+    """MachineKeys_old, or the first of MachineKeys_old2, ... that nothing has."""
+    taken = {path.lower() for path in keys.copies}
+    return next(name for name in _names(f"{keys.folder}_old") if name.lower() not in taken)
+
+
+def _names(base: str) -> Iterator[str]:
+    yield base
+    number = 2
+    while True:
+        yield f"{base}{number}"
+        number += 1
+
+
+def _restored(keys: KeysState) -> Plan:
+    """What was put aside comes back where it is missing, permissions included; then the copies go."""
+    reason = "keys that are missing from MachineKeys come back from the copy, which is then removed"
+    changes = (Change(NAME, "key_copy", path, keys.folder, None, reason, undo="none", risk="medium")
+               for path in keys.copies)  # fmt: skip
+    return Plan(changes=tuple(changes))
+
+
+def _is_new(observation: Observation, keys: KeysState) -> bool:
+    moment = steps.now(observation)
+    return moment is not None and steps.is_recent(keys.own, moment)
+
+
+def _guarded(observation: Observation, keys: KeysState, changes: tuple[Change, ...], done: bool) -> Plan:
+    """The changes, unless something forbids them or they were made just now."""
+    if keys.pinned:
+        return _refused(
+            f"the listener is tied to the certificate {keys.pinned}, so a new one of its own would not be used; "
+            "the module certificate with state self_signed unties it"
+        )
+    if done:
+        return Plan(notes=("this method was taken within the last hour and is not repeated: take the next one",))
+    hindered = steps.hindrances(observation, keys)
+    return hindered if hindered.refused else Plan(changes=changes)
+
+
+def _first(changes: tuple[Change, ...], then: Plan) -> Plan:
+    """Changes and what follows from them, or nothing where that is refused."""
+    return then if then.refused else Plan(changes=changes) + then
+
+
+def _refused(message: str) -> Plan:
+    return Plan(refused=(Refusal(f"nothing is done to the key: {message}", "method"),))
+
+
+_RUNGS: Mapping[str, Rung] = MappingProxyType(
+    {
+        "restart": _restart,
+        "ace": _ace,
+        "store_acl": _store_acl,
+        "certificate": _certificate,
+        "key": _key,
+        "folder_acl": _folder_acl,
+        "copy_aside": _copy_aside,
+        "rename": _rename,
+    }
+)
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("identity", "services", "keys", "key_owners"),
+    settings=(),
+    options=OPTIONS,
+    plan=plan,
+    probed=True,
+)
