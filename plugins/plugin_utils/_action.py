@@ -61,6 +61,9 @@ SHARED: Spec = {**RUN, **RESTART, **PROBE, **GIVEN, **CONNECTION}
 STRICT = frozenset({"force", "allow_reboot", "remove_orphaned_policy", "renew_lease", "accept_permanent_weakening"})
 """Options that accept a loss: only a real boolean sets them, never a string that happens to read as one."""
 
+WORDLIKE = 6
+"""A shorter password may be part of an ordinary word, so it is only taken out where it stands alone."""
+
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DURATION = re.compile(r"(\d+)\s*([smhd])")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -154,7 +157,10 @@ class RdpAction(ActionBase):
             password = self._connection.get_option("remote_password")
         except (KeyError, AttributeError):
             return text
-        return text.replace(str(password), "********") if password else text
+        secret = re.escape(str(password or ""))
+        if not secret:
+            return text
+        return re.sub(secret if len(str(password)) >= WORDLIKE else rf"\b{secret}\b", "********", text)
 
 
 def seconds(duration: str) -> float:
