@@ -58,7 +58,16 @@ SINCE: Spec = {
 SHARED: Spec = {**RUN, **RESTART, **PROBE, **GIVEN, **CONNECTION}
 """Options of every module that changes something."""
 
-STRICT = frozenset({"force", "allow_reboot", "remove_orphaned_policy", "renew_lease", "accept_permanent_weakening"})
+STRICT = frozenset(
+    {
+        "force",
+        "allow_reboot",
+        "remove_orphaned_policy",
+        "renew_lease",
+        "accept_permanent_weakening",
+        "accept_internet_exposure",
+    }
+)
 """Options that accept a loss: only a real boolean sets them, never a string that happens to read as one."""
 
 WORDLIKE = 6
