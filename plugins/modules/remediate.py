@@ -33,7 +33,10 @@ options:
       - firewall
       - transport
       - connection_limit
+      - certificate
+      - machine_keys
       - schannel
+      - network_stack
       - security_layer
       - nla
     default:
@@ -41,7 +44,10 @@ options:
       - firewall
       - transport
       - connection_limit
+      - certificate
+      - machine_keys
       - schannel
+      - network_stack
       - security_layer
       - nla
   exclude:
@@ -54,7 +60,10 @@ options:
       - firewall
       - transport
       - connection_limit
+      - certificate
+      - machine_keys
       - schannel
+      - network_stack
       - security_layer
       - nla
     default: []

@@ -24,6 +24,7 @@ from ._apply import ApplyError
 from ._fix import Job, fix
 from ._host import Host
 from ._journal import JournalError, new_run_id
+from ._loop import Course, climb
 from ._proof import Prober
 from ._remedies import Remedy
 from ._restart import SessionsInTheWay
@@ -66,6 +67,7 @@ STRICT = frozenset(
         "renew_lease",
         "accept_permanent_weakening",
         "accept_internet_exposure",
+        "accept_shared_keys",
     }
 )
 """Options that accept a loss: only a real boolean sets them, never a string that happens to read as one."""
@@ -211,9 +213,17 @@ class FixAction(ChangingAction):
         cls.spec = {**SHARED, **cls.remedy.options}
 
     def rdp_change(self, job: Job, options: Options) -> Result:
+        if self.remedy.climbs and self.remedy.climbs.items() <= options.items():
+            return self._rdp_climbed(climb(job, self.remedy.name), job)
         plan, done = fix(job, self.remedy, options)
         result = _result.fixed(plan, done, job.run_id)
         blocking = [refusal.message for refusal in plan.refused]
         if blocking:
             result.update(failed=True, msg=f"{self.rdp_name}: {'; '.join(blocking)}")
         return result
+
+    def _rdp_climbed(self, course: Course, job: Job) -> Result:
+        """The result of a ladder of methods, which failed when nothing helped."""
+        unsolved = _result.unsolved(course)
+        failure = {"failed": True, "msg": f"{self.rdp_name}: {unsolved}"} if unsolved else {}
+        return {**_result.climbed(course, job.run_id), **failure}

@@ -39,6 +39,9 @@ _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit",
 SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS})
 
 
+RECENT_EVENTS = 600.0
+"""Seconds back that events are read where nothing else is asked for."""
+
 RECENT = 60.0
 """Seconds back that events are read after a step; only those around the probe count."""
 
@@ -143,7 +146,7 @@ def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
     return tuple(area for area in AREAS if area not in skipped)
 
 
-_ONLY_IN_FULL = ("machine", "updates", "key_owners")
+_ONLY_IN_FULL = ("dns", "winsock", "machine", "updates", "key_owners")
 """What explains no stage of the handshake."""
 
 
@@ -175,6 +178,8 @@ _AREA_OF = {
     "lease": "leases",
     "restart": "services",
     "reboot": "services",
+    "dns_cache": "dns",
+    "winsock": "winsock",
     **dict.fromkeys(KEY_KINDS, "keys"),
 }
 
@@ -324,3 +329,9 @@ def _take_back(job: Job, run: Run, done: Done) -> None:
         if change.undo == "exact":
             run.undo(change)
     done.proof = job.prober.look(job.host.listener_port)
+
+
+def climb(job: Job, remedy: str) -> Course:
+    """The loop with one remedy alone, whose causes name its methods from the smallest to the largest."""
+    standing, limits = examine(job.host, job.prober, RECENT_EVENTS), Limits(frozenset({remedy}))
+    return foresee(standing, limits) if job.check else remediate(job, standing, limits)

@@ -10,6 +10,7 @@ import json
 import typing as t
 from collections.abc import Iterable, Mapping, Sequence
 
+from ._diagnosis.facts import Facts
 from ._diagnosis.rank import open_questions
 from ._diagnosis.verdict import Standing
 from ._fix import Done
@@ -111,6 +112,28 @@ def fixed(plan: Plan, done: Done, run_id: str) -> Result:
         "run_id": run_id,
         "proof": done.proof,
     }
+
+
+def climbed(course: Course, run_id: str) -> Result:
+    """The result of a fix module that climbed its ladder of methods."""
+    plan = Plan(held=tuple(course.held), refused=tuple(course.refused))
+    told = [f"{step.remedy} for {step.cause}: {step.reason}" for step in course.steps]
+    done = Done(list(course.changes), course.after.observation.probe, dict(course.waiting), [*course.notes, *told])
+    return fixed(plan, done, run_id)
+
+
+def unsolved(course: Course) -> str:
+    """Why a ladder has not made TLS work; empty when it has, or what it waits for would."""
+    if course.waiting or (course.changes and not course.refused):
+        return ""
+    if course.refused:
+        return "; ".join(refusal.message for refusal in course.refused)
+    if Facts(course.after.observation).failed_stage == "tls":
+        return (
+            "TLS fails, and nothing that was read of certificate and key explains it; name a method, or ask "
+            "diagnosis_info"
+        )
+    return ""
 
 
 def standing(state: Standing) -> Result:

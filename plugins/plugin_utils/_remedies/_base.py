@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import Observation, SettingState
@@ -36,6 +36,8 @@ class Remedy:
         options: its argument spec, without the options that all modules share.
         plan: the pure planner.
         probed: whether it decides on the live handshake too.
+        climbs: the options with which the loop tries its methods one after the other, as its causes name them.
+        needs: the areas that some options are about, where those differ; all of them otherwise.
     """
 
     name: str
@@ -44,6 +46,12 @@ class Remedy:
     options: Mapping[str, t.Any]
     plan: Callable[[Observation, Options], Plan]
     probed: bool = False
+    climbs: Mapping[str, str] = field(default_factory=dict)
+    needs: Callable[[Options], tuple[str, ...]] | None = None
+
+    def areas_for(self, options: Options) -> tuple[str, ...]:
+        """What has to be observed for these options."""
+        return self.needs(options) if self.needs else self.areas
 
 
 def registry_value(number: int) -> Plain:

@@ -256,4 +256,5 @@ REMEDY = Remedy(
     options=OPTIONS,
     plan=plan,
     probed=True,
+    climbs=MappingProxyType({"state": "usable", "method": "auto"}),
 )
