@@ -34,6 +34,7 @@ options:
     default: usable
 extends_documentation_fragment:
   - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.actiongroup_rdp
   - winfleet.rdp._attributes.fix
   - winfleet.rdp._options.run
   - winfleet.rdp._options.restart

@@ -71,7 +71,8 @@ class ProofMissing(ApplyError):
 def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     """Bring a host into the state that a module declares."""
     probe = job.prober.look(job.host.listener_port) if remedy.probed else None
-    observation = observe(job.host, remedy.areas, remedy.settings, probe)
+    names = options.get("names") or ()
+    observation = observe(job.host, remedy.areas_for(options), remedy.settings, probe, names=names)
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .._model.change import Kind
-from . import firewall, keys, lease, registry, services
+from . import firewall, keys, lease, network, registry, services
 from ._base import Applier, ApplyError, Moved, NotKept
 
 __all__ = ["APPLIERS", "Applier", "ApplyError", "Moved", "NotKept"]
@@ -33,5 +33,7 @@ APPLIERS: Mapping[Kind, Applier] = MappingProxyType(
         "key_copy": keys.KEY_COPY,
         "key_folder": keys.KEY_FOLDER,
         "lease": lease.APPLIER,
+        "dns_cache": network.DNS_CACHE,
+        "winsock": network.WINSOCK,
     }
 )

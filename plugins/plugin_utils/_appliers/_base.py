@@ -33,7 +33,9 @@ class Applier:
     Attributes:
         read: the item's plain value now; for a firewall rule, of the fields that a change names.
         write: makes it so; None is "absent".
+        verified: whether the item is read again after the write, since it stays as it was written.
     """
 
     read: Callable[[Host, Change], Plain]
     write: Callable[[Host, Change, Plain], None]
+    verified: bool = True

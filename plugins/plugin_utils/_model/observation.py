@@ -131,6 +131,23 @@ class ListenerState:
 
 
 @dataclass(frozen=True)
+class DnsState:
+    """What the DNS client remembers, none where it remembers that there is no such name, and what the resolver says."""
+
+    cached: Mapping[str, tuple[str, ...]]
+    resolved: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class ProviderState:
+    """A layered Winsock provider; entry is its catalog entry, base64."""
+
+    name: str
+    library: str
+    entry: str
+
+
+@dataclass(frozen=True)
 class EventRecord:
     """One event; message is left out, since it is localised and may be null."""
 
@@ -168,6 +185,8 @@ class Observation:
     firewall: FirewallState | None = None
     listener: ListenerState | None = None
     events: tuple[EventRecord, ...] | None = None
+    dns: DnsState | None = None
+    winsock: tuple[ProviderState, ...] | None = None
     probe: Mapping[str, t.Any] | None = None
     other_probes: tuple[Mapping[str, t.Any], ...] = ()
     products: tuple[str, ...] | None = None

@@ -104,6 +104,11 @@ def _local_number(observation: Observation, setting: str) -> int | None:
     return state.local.data if state and isinstance(state.local.data, int) else None
 
 
+def _dns_cache(observation: Observation, *_flush: Change) -> Observation:
+    dns = observation.dns
+    return observation if dns is None else replace(observation, dns=replace(dns, cached={}))
+
+
 _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = MappingProxyType(
     {
         "registry": _registry,
@@ -113,6 +118,8 @@ _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = Mapp
         "lease": _lease,
         "restart": lambda observation, *_restart: observation,
         "reboot": lambda observation, *_reboot: observation,
+        "dns_cache": _dns_cache,
+        "winsock": lambda observation, *_reset: replace(observation, winsock=()),
         **KEY_PROJECTIONS,
     }
 )

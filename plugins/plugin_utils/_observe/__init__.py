@@ -21,7 +21,7 @@ from .._host import Host
 from .._lease import LeaseError
 from .._model.observation import Observation
 from .._wsman.errors import WsmanError, WsmanFault
-from . import events, firewall, identity, key_owners, keys, leases, listener, neighbours, services, settings
+from . import events, firewall, identity, key_owners, keys, leases, listener, neighbours, network, services, settings
 from ._request import Request
 
 Reader = Callable[[Request], t.Any]
@@ -35,6 +35,8 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "listener": listener.read,
         "firewall": firewall.read,
         "events": events.read,
+        "dns": network.read_dns,
+        "winsock": network.read_winsock,
         "products": neighbours.read_products,
         "updates": neighbours.read_updates,
         "machine": neighbours.read_machine,
@@ -53,6 +55,7 @@ def observe(
     probe: Mapping[str, t.Any] | None = None,
     since: float = 600,
     base: Observation | None = None,
+    names: Iterable[str] = (),
 ) -> Observation:
     """Read areas of a host.
 
@@ -63,8 +66,9 @@ def observe(
         probe: the result of the probe that belongs to this observation.
         since: how many seconds back events are read.
         base: an earlier observation, whose other areas and settings are kept.
+        names: host names whose remembered addresses are read; none means all.
     """
-    request = Request(host, tuple(settings_wanted), since)
+    request = Request(host, tuple(settings_wanted), since, tuple(names))
     wanted = set(areas)
     read: dict[str, t.Any] = {}
     unread = dict(base.unread) if base else {}

@@ -20,11 +20,13 @@ class Request:
         host: the host to ask.
         settings: ids of the settings.
         since: how many seconds back events are read.
+        names: host names whose remembered addresses are read; none means all.
     """
 
     host: Host
     settings: tuple[str, ...]
     since: float
+    names: tuple[str, ...] = ()
 
     @cached_property
     def port(self) -> int:

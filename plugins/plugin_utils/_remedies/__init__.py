@@ -18,6 +18,7 @@ from . import (
     connection_limit,
     firewall,
     machine_keys,
+    network_stack,
     nla,
     remote_desktop,
     schannel,
@@ -39,6 +40,7 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             certificate,
             machine_keys,
             schannel,
+            network_stack,
             security_layer,
             nla,
         )

@@ -1,0 +1,248 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done by plugins/action/network_stack.py on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: network_stack
+short_description: Flush a stale DNS cache and reset Winsock on machines that connect
+version_added: 0.1.0
+author:
+  - winfleet.rdp contributors (@winfleet)
+description:
+  - Forgets remembered addresses that a name no longer has, which send clients to another machine, and resets the
+    Winsock catalog where others have put providers above Windows' own.
+  - A DNS cache is flushed as a whole. Windows fills it again, so there is nothing to undo.
+  - A Winsock reset breaks what put the providers there, such as a VPN or a filter, until its own setup has put them
+    back. It is made only where it is asked for and there is such a provider. The providers are journaled in full, and it
+    takes a reboot to be live. M(winfleet.rdp.rollback) lists it and does not undo it.
+options:
+  dns:
+    description:
+      - V(stale) flushes the cache where a remembered address of O(names) is not among those that the controller's
+        resolver gives, or where the name is remembered as unknown and has an address.
+      - V(flush) flushes a cache that holds anything.
+      - V(keep) leaves it.
+    type: str
+    choices:
+      - stale
+      - flush
+      - keep
+    default: stale
+  names:
+    description:
+      - The names to look at with O(dns=stale), as users connect to them.
+    type: list
+    elements: str
+    default: []
+  winsock:
+    description:
+      - V(reset) runs C(netsh winsock reset) where the catalog holds layered providers.
+      - V(keep) leaves it.
+    type: str
+    choices:
+      - keep
+      - reset
+    default: keep
+extends_documentation_fragment:
+  - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.actiongroup_rdp
+  - winfleet.rdp._attributes.fix
+  - winfleet.rdp._options.run
+  - winfleet.rdp._options.restart
+  - winfleet.rdp._options.probe
+  - winfleet.rdp._options.probes
+  - winfleet.rdp._options.wire
+seealso:
+  - module: winfleet.rdp.diagnosis_info
+  - module: winfleet.rdp.rollback
+"""
+
+EXAMPLES = r"""
+- name: Forget where the host was before it moved
+  winfleet.rdp.network_stack:
+    names:
+      - host17.example.com
+
+- name: Flush the cache whatever it holds
+  winfleet.rdp.network_stack:
+    dns: flush
+
+- name: Take broken network filters away, and reboot
+  winfleet.rdp.network_stack:
+    dns: keep
+    winsock: reset
+    allow_reboot: true
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - The changes in the order in which they were made, in check mode those that would be made.
+    - Each was journaled on the host before it was made, and M(winfleet.rdp.rollback) undoes it.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    remedy:
+      description: The module whose fix this is.
+      type: str
+    kind:
+      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule), V(lease) or V(restart).
+      type: str
+    item:
+      description: The registry value with its key, the service's name, or the setting that a lease is for.
+      type: str
+    before:
+      description: What was there. None means that it was absent.
+      type: raw
+    after:
+      description: What is there now.
+      type: raw
+    undo:
+      description: V(exact) is undone by roll-back, V(none) needs no undoing and is listed by it.
+      type: str
+    reason:
+      description: Why it is made, in one sentence.
+      type: str
+    risk:
+      description: V(none), V(low), V(medium) or V(high).
+      type: str
+    compliance:
+      description: The benchmark items that it breaks or restores, as in RV(compliance).
+      type: list
+      elements: dict
+  sample:
+    - remedy: network_stack
+      kind: dns_cache
+      item: the DNS client's cache
+      before:
+        host17.example.com:
+          - 192.0.2.17
+      after: null
+      undo: none
+      reason: 'the resolver disagrees: host17.example.com is remembered as 192.0.2.17'
+      risk: none
+      compliance: []
+diff:
+  description: Before and after of every item, shown with C(--diff).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: The item.
+      type: str
+    after_header:
+      description: The item.
+      type: str
+    before:
+      description: What it was.
+      type: str
+    after:
+      description: What it becomes.
+      type: str
+policy_held:
+  description: Wanted values that policy decides otherwise. They are not written, since that would be without effect.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    state:
+      description: V(policy_held), or V(policy_orphaned) where nobody was found who owns the policy value.
+      type: str
+    setting:
+      description: The setting.
+      type: str
+    value:
+      description: What policy sets it to.
+      type: raw
+    wanted:
+      description: What was wanted.
+      type: raw
+    path:
+      description: The registry value of the policy.
+      type: str
+    policy:
+      description: Where an administrator finds the policy.
+      type: str
+    owner:
+      description: The group policy object, or what else wrote the value.
+      type: str
+refused:
+  description: What was wanted and is not done, with what it would cost and what helps instead. The task fails where
+    there is any.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    message:
+      description: Why not, and what to do.
+      type: str
+    option:
+      description: The option that it is about, if one is.
+      type: str
+notes:
+  description: What else is worth knowing about the run.
+  returned: success
+  type: list
+  elements: str
+compliance:
+  description:
+    - The items of the CIS benchmarks and DISA STIGs that the changes touch, each once. The number of a CIS item
+      moves between versions of a benchmark; its last parts stay.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    benchmark:
+      description: The benchmark and its level.
+      type: str
+    item:
+      description: The item.
+      type: str
+    effect:
+      description: V(restores) or V(breaks).
+      type: str
+needs:
+  description: What still has to happen before all changes are live.
+  returned: success
+  type: dict
+  contains:
+    restart:
+      description: Whether the service C(TermService) has to be restarted.
+      type: bool
+    reboot:
+      description: Whether the host has to be rebooted.
+      type: bool
+    why:
+      description: The reasons, in words.
+      type: list
+      elements: str
+  sample:
+    restart: true
+    reboot: false
+    why:
+      - a restart of TermService would cut 2 connected and 0 disconnected session(s); set restart to always to accept
+        that
+run_id:
+  description: The run under which the changes are journaled on the host.
+  returned: success
+  type: str
+  sample: 20260601T120000Z-5f0c1a2b
+proof:
+  description: The handshake after the last change, as RV(winfleet.rdp.probe_info#module:probe); none where nothing
+    was changed or probed.
+  returned: success
+  type: dict
+operations:
+  description: How many WS-Management operations the task took on the host.
+  returned: success
+  type: int
+  sample: 9
+"""

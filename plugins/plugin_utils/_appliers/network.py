@@ -1,0 +1,53 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Appliers: the DNS client's cache and the Winsock catalog. PRIVATE to the collection.
+
+Both are emptied as a whole, which Windows has no way back from; a busy host fills its cache again at once.
+"""
+
+from __future__ import annotations
+
+from .._cim.network import cached_names, clear_cache, layered_providers
+from .._host import Host
+from .._model.change import Change
+from .._model.plain import Plain, to_plain
+from .._wsman.errors import InvalidClass, InvalidNamespace
+from ._base import Applier, ApplyError
+
+
+def _read_cache(host: Host, change: Change) -> Plain:
+    """What was there before, while any of it is there still."""
+    stale = change.before if isinstance(change.before, dict) else {}
+    cached = {entry.name: list(entry.addresses) for entry in cached_names(host.cim, stale)}
+    left = cached if not stale else [name for name in stale if cached.get(name) == stale[name]]
+    return change.before if left else None
+
+
+def _clear_cache(host: Host) -> None:
+    """By the class; where Windows lacks it, by its own command."""
+    try:
+        outcome = clear_cache(host.cim)
+    except (InvalidClass, InvalidNamespace):
+        _run(host, "ipconfig /flushdns")
+        return
+    if not outcome.ok:
+        raise ApplyError(f"the DNS client's cache was not flushed: Windows answers {outcome.return_value}")
+
+
+def _read_winsock(host: Host) -> Plain:
+    return to_plain([provider.to_plain() for provider in layered_providers(host.registry)]) or None
+
+
+def _run(host: Host, command: str) -> None:
+    """Run a command of Windows by its exit code: what it prints is localised."""
+    output = host.shell.run(command)
+    if output.exit_code:
+        raise ApplyError(
+            f"the host's command {command!r} ended with code {output.exit_code}: nothing was changed by it"
+        )
+
+
+DNS_CACHE = Applier(_read_cache, lambda host, *_flush: _clear_cache(host), verified=False)
+WINSOCK = Applier(lambda host, _reset: _read_winsock(host), lambda host, *_reset: _run(host, "netsh winsock reset"))

@@ -1,0 +1,36 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Readers: what a host remembers of names, beside what the resolver says, and who sits in its network stack.
+
+PRIVATE to the collection.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from .._cim.network import cached_names, layered_providers
+from .._model.observation import DnsState, ProviderState
+from ._request import Request
+
+
+def read_dns(request: Request) -> DnsState:
+    """Of the names that were asked about, or all that is cached; the resolver is the controller's."""
+    names = tuple(name.lower().rstrip(".") for name in request.names)
+    cached = {entry.name: entry.addresses for entry in cached_names(request.host.cim, names)}
+    return DnsState(cached, {name: resolve(name) for name in names})
+
+
+def resolve(name: str) -> tuple[str, ...]:
+    """The addresses of a name as this machine resolves it; none where it has no answer."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ()
+    return tuple(sorted({str(address[4][0]) for address in found}))
+
+
+def read_winsock(request: Request) -> tuple[ProviderState, ...]:
+    return tuple(ProviderState(**provider.to_plain()) for provider in layered_providers(request.host.registry))

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The DNS client's cache and the Winsock catalog, on machines that connect. PRIVATE to the collection.
+
+A remembered address that the name no longer has sends clients to another machine, which answers as 0x904 does. A cache
+is emptied as a whole; Windows fills it again. A Winsock reset takes away what others put into the network stack, and
+only their own setup puts it back: it is never planned by itself, only where there is such a provider, and it needs a
+reboot. Sources: MSFT_DNSClientCache.Clear ("equivalent to ipconfig /flushdns"), Microsoft's reference of netsh winsock.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+from .._model.change import Change, Plan
+from .._model.observation import DnsState, Observation
+from .._model.plain import to_plain
+from ._base import Options, Remedy, missing_area
+
+NAME = "network_stack"
+
+OPTIONS = {
+    "dns": {"type": "str", "choices": ["stale", "flush", "keep"], "default": "stale"},
+    "names": {"type": "list", "elements": "str", "default": []},
+    "winsock": {"type": "str", "choices": ["keep", "reset"], "default": "keep"},
+}
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan the cache flushed where it is stale or that is wanted, and the catalog reset where others are in it."""
+    return _dns(observation, options) + _winsock(observation, options)
+
+
+def needs(options: Options) -> tuple[str, ...]:
+    """The areas that these options are about."""
+    dns = ("dns",) if options["dns"] != "keep" else ()
+    return (*dns, *(("winsock",) if options["winsock"] == "reset" else ()))
+
+
+def _dns(observation: Observation, options: Options) -> Plan:
+    if options["dns"] == "keep":
+        return Plan()
+    if observation.dns is None:
+        return missing_area("dns", observation)
+    if options["dns"] == "flush":
+        reason = "the DNS client's cache is to be flushed"
+        return Plan(changes=(_flush(None, reason),)) if observation.dns.cached else Plan()
+    return _stale(observation.dns)
+
+
+def _stale(dns: DnsState) -> Plan:
+    stale = {name: old for name, old in dns.cached.items() if _disagrees(old, dns.resolved.get(name, ()))}
+    unknown = tuple(f"{name} has no answer here, so nothing tells whether it is stale" for name in _unanswered(dns))
+    if not stale:
+        return Plan(notes=unknown)
+    named = ", ".join(f"{name} is remembered as {' '.join(old) or 'unknown'}" for name, old in stale.items())
+    return Plan(changes=(_flush(stale, f"the resolver disagrees: {named}"),), notes=unknown)
+
+
+def _unanswered(dns: DnsState) -> Iterable[str]:
+    return (name for name in dns.cached if not dns.resolved.get(name))
+
+
+def _disagrees(cached: tuple[str, ...], resolved: tuple[str, ...]) -> bool:
+    """Whether no cached address is among those of the name now; names with many addresses rotate them."""
+    if not resolved or not cached:
+        return bool(resolved)
+    families = {_family(address) for address in cached}
+    comparable = [address for address in resolved if _family(address) in families]
+    return bool(comparable) and not set(cached) & set(comparable)
+
+
+def _family(address: str) -> int:
+    return ipaddress.ip_address(address.partition("%")[0]).version
+
+
+def _flush(stale: Mapping[str, tuple[str, ...]] | None, reason: str) -> Change:
+    before = "entries" if stale is None else to_plain(stale)
+    return Change(NAME, "dns_cache", "the DNS client's cache", before, None, reason, undo="none", risk="none")
+
+
+def _winsock(observation: Observation, options: Options) -> Plan:
+    if options["winsock"] == "keep":
+        return Plan()
+    if observation.winsock is None:
+        return missing_area("winsock", observation)
+    if not observation.winsock:
+        return Plan(notes=("the Winsock catalog holds Windows' own providers alone, so a reset would change nothing",))
+    change = Change(
+        remedy=NAME,
+        kind="winsock",
+        item="the Winsock catalog",
+        before=to_plain(observation.winsock),
+        after=None,
+        reason=f"layered providers are to be taken away: {', '.join(p.name for p in observation.winsock)}",
+        undo="none",
+        risk="high",
+        reboot=True,
+    )
+    return Plan(changes=(change,), notes=("only the setup of their own programs puts layered providers back",))
+
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("dns", "winsock"),
+    settings=(),
+    options=OPTIONS,
+    plan=plan,
+    needs=needs,
+)

@@ -1,0 +1,150 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stale cache forgotten, a fresh one kept; a Winsock reset only where somebody else sits in the stack."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import DnsState, Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.network_stack import REMEDY
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.network import CacheEntry
+from tests.simulator.windows.winsock import BASE, LAYERED, fill_catalog
+from tests.support.in_process import job, settings_state
+
+NAME = "host17.example.com"
+
+
+def options(**given: t.Any) -> dict[str, t.Any]:
+    return {"dns": "stale", "names": [], "winsock": "keep", **given}
+
+
+@pytest.fixture(autouse=True)
+def resolver(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
+    answers = {NAME: ("192.0.2.18", "2001:db8::18")}
+    monkeypatch.setattr(network, "resolve", lambda name: answers.get(name, ()))
+    return answers
+
+
+def remembering(*addresses: str, name: str = NAME) -> SimulatedHost:
+    simulated = SimulatedHost.build("11")
+    simulated.windows.network.dns_cache = [CacheEntry(name, address) for address in addresses]
+    return simulated
+
+
+def test_a_stale_address_is_forgotten_and_a_second_run_has_nothing_to_do() -> None:
+    simulated = remembering("192.0.2.17")
+    before = settings_state(simulated)
+    _plan, foretold = fix(job(simulated, check=True), REMEDY, options(names=[NAME.upper() + "."]))
+    assert simulated.counters.writes == 0
+    _plan, done = fix(job(simulated), REMEDY, options(names=[NAME]))
+    assert done.changes == foretold.changes
+    assert done.changes[0].before == {NAME: ["192.0.2.17"]}
+    assert simulated.windows.network.dns_cache == []
+    assert fix(job(simulated, "run-2"), REMEDY, options(names=[NAME]))[1].changes == []
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert [target.entry.change.kind for target in undoing.not_undoable] == ["dns_cache"]
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize(
+    "simulated", [remembering("192.0.2.18"), remembering("192.0.2.99", "192.0.2.18"), remembering("2001:db8::18")]
+)
+def test_what_the_name_still_has_is_kept(simulated: SimulatedHost) -> None:
+    assert fix(job(simulated), REMEDY, options(names=[NAME]))[0].changes == ()
+
+
+def test_a_name_that_the_resolver_does_not_know_is_no_proof() -> None:
+    simulated = remembering("192.0.2.17", name="elsewhere.example.com")
+    plan, _done = fix(job(simulated), REMEDY, options(names=["elsewhere.example.com"]))
+    assert plan.changes == ()
+    assert "no answer here" in plan.notes[0]
+
+
+def test_a_name_remembered_as_unknown_is_stale_once_it_has_an_address() -> None:
+    dns = DnsState({NAME: ()}, {NAME: ("192.0.2.18",)})
+    plan = REMEDY.plan(Observation("2026-06-01T00:00:00+00:00", dns=dns), options(names=[NAME]))
+    assert "remembered as unknown" in plan.changes[0].reason
+
+
+def test_a_flush_is_made_once_and_not_of_an_empty_cache() -> None:
+    simulated = remembering("192.0.2.18")
+    assert len(fix(job(simulated), REMEDY, options(dns="flush"))[1].changes) == 1
+    assert fix(job(simulated, "run-2"), REMEDY, options(dns="flush"))[1].changes == []
+
+
+class Busy(list[CacheEntry]):
+    """A cache that is filled again as soon as it is emptied."""
+
+    def clear(self) -> None:
+        """Nothing is left of the flush when anybody looks."""
+
+
+def test_a_busy_host_that_fills_its_cache_at_once_is_no_failure() -> None:
+    simulated = remembering()
+    simulated.windows.network.dns_cache = Busy([CacheEntry("busy.example.com", "192.0.2.1")])
+    assert len(fix(job(simulated), REMEDY, options(dns="flush"))[1].changes) == 1
+
+
+def test_what_was_not_asked_for_is_not_even_read() -> None:
+    simulated = SimulatedHost.build("11")
+    doing = job(simulated)
+    fix(doing, REMEDY, options(dns="keep"))
+    assert doing.host.cim.operations == 0
+
+
+def test_layered_providers_are_named_journaled_and_taken_away() -> None:
+    simulated = SimulatedHost.build("11")
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+    plan, done = fix(job(simulated, allow_reboot=True), REMEDY, options(dns="keep", winsock="reset"))
+    assert "SecureTunnel LSP" in plan.changes[0].reason
+    assert [change.kind for change in done.changes] == ["winsock", "reboot"]
+    saved = done.changes[0].before
+    assert isinstance(saved, list)
+    assert len(saved) == len(LAYERED)
+    again, _done = fix(job(simulated, "run-2"), REMEDY, options(dns="keep", winsock="reset"))
+    assert again.changes == ()
+    assert "would change nothing" in again.notes[0]
+
+
+def test_without_a_shell_nothing_is_reset() -> None:
+    simulated = SimulatedHost.build("11", traits=["no_shell"])
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+    before = settings_state(simulated)
+    with pytest.raises(Exception, match="opens no cmd shell"):
+        fix(job(simulated), REMEDY, options(dns="keep", winsock="reset"))
+    assert settings_state(simulated) == before
+
+
+addresses = st.lists(st.ip_addresses().map(str), max_size=4, unique=True).map(tuple)
+
+
+@given(addresses, addresses)
+def test_stale_is_symmetric_in_nothing_but_disagreement(cached: tuple[str, ...], resolved: tuple[str, ...]) -> None:
+    dns = DnsState({NAME: cached}, {NAME: resolved})
+    plan = REMEDY.plan(Observation("2026-06-01T00:00:00+00:00", dns=dns), options(names=[NAME]))
+    if set(cached) & set(resolved) or not resolved:
+        assert plan.changes == ()
+    for change in plan.changes:
+        assert change.before == {NAME: list(cached)}
+        assert (change.undo, change.after) == ("none", None)
+
+
+def test_a_command_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = SimulatedHost.build("11")
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+    doing = job(simulated)
+    monkeypatch.setattr(doing.host.shell, "run", lambda command: type("Output", (), {"exit_code": 1})())
+    with pytest.raises(ApplyError, match="ended with code 1"):
+        fix(doing, REMEDY, options(dns="keep", winsock="reset"))
