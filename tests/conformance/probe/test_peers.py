@@ -217,10 +217,10 @@ def test_xrdp(
 
 @pytest.fixture
 def display() -> Iterator[str]:
-    """An X display without a screen."""
+    """An X display without a screen, which stays as it is when its last client has gone."""
     program = tool("Xvfb")
     reading, writing = os.pipe()
-    command = [program, "-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp"]
+    command = [program, "-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp", "-noreset"]
     process = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(writing)
     with os.fdopen(reading) as pipe:
