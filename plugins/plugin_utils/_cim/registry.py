@@ -84,7 +84,7 @@ class _Type:
     getter: str
     setter: str
     parameter: str
-    python: type
+    python: type[Data]
 
     def holds(self, data: object) -> bool:
         """Whether a value of this type can hold that; a bool is no number."""

@@ -69,7 +69,7 @@ def test_every_recorded_fault_is_known(name: str) -> None:
     with pytest.raises(errors.WsmanFault) as caught:
         answer(name)
     error, code = FAULTS[name]
-    assert type(caught.value) is error or error is errors.WsmanFault
+    assert caught.type is error or error is errors.WsmanFault
     assert code in (None, caught.value.code)
     assert len(caught.value.message) > 20
 

@@ -271,7 +271,7 @@ def test_a_fault_of_the_wire(channel: t.Any, simulator: Simulator, fault: str) -
     simulator.post("fault", {"name": fault, "at": {"class": "StdRegProv", "method": "SetDWORDValue"}})
     with pytest.raises(for_write) as caught:
         reg.write(path, "x", registry.RegistryValue("REG_DWORD", 1))
-    assert type(caught.value) is for_write
+    assert caught.type is for_write
     reg.write(path, "x", registry.RegistryValue("REG_DWORD", 2))
     simulator.post("fault", {"clear": True})
     simulator.post("fault", {"name": fault, "at": {"class": "StdRegProv", "method": "GetDWORDValue"}})

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change, Plan, Refusal, net_changes
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import Plain
 
 
 def layer(before: int | None, after: int | None) -> Change:
@@ -14,9 +15,8 @@ def layer(before: int | None, after: int | None) -> Change:
     return Change("security_layer", "registry", "KEY\\SecurityLayer", values[0], values[1], "a test")
 
 
-def rule(**field: tuple[object, object]) -> Change:
-    ((name, (before, after)),) = field.items()
-    return Change("firewall", "firewall_rule", "RULE", {name: before}, {name: after}, "a test")  # type: ignore[dict-item]  # plain values
+def rule(field: str, before: Plain, after: Plain) -> Change:
+    return Change("firewall", "firewall_rule", "RULE", {field: before}, {field: after}, "a test")
 
 
 def test_steps_of_one_item_become_its_first_before_and_last_after() -> None:
@@ -30,13 +30,13 @@ def test_a_step_and_its_way_back_leave_nothing() -> None:
 
 
 def test_fields_of_a_rule_come_together() -> None:
-    assert net_changes([rule(profiles=(0, 2)), rule(enabled=(False, True))]) == {
+    assert net_changes([rule("profiles", 0, 2), rule("enabled", False, True)]) == {
         "firewall_rule:RULE": ({"profiles": 0, "enabled": False}, {"profiles": 2, "enabled": True})
     }
 
 
 def test_each_field_of_a_rule_is_a_target_of_its_own() -> None:
-    assert rule(profiles=(0, 2)).target != rule(enabled=(False, True)).target
+    assert rule("profiles", 0, 2).target != rule("enabled", False, True).target
     assert layer(0, 1).target == layer(1, 2).target
 
 

@@ -162,7 +162,7 @@ def test_http_statuses(opened: Channel, server: Server, status: int, body: bytes
     server.script = [lambda on: on.answer(status, body)]
     with pytest.raises(error) as caught:
         opened.send(b"<a/>", repeatable=False)
-    assert type(caught.value) is error
+    assert caught.type is error
     assert caught.value.host == "127.0.0.1"
     assert caught.value.hint
     assert PASSWORD not in repr(caught.value) + str(caught.value)
@@ -317,7 +317,7 @@ def test_a_closed_port(server: Server, plugin: str) -> None:
         with pytest.raises(TransportFailed, match="refused") as caught:
             used.send(b"<a/>", repeatable=True)
     assert caught.value.sent is False
-    assert type(caught.value) is TransportFailed
+    assert caught.type is TransportFailed
 
 
 def test_a_host_that_does_not_answer(server: Server, plugin: str) -> None:

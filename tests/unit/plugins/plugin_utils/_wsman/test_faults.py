@@ -29,7 +29,7 @@ def fault(body: str) -> WsmanFault:
 @pytest.mark.parametrize("shape", [wmi_fault, lambda code: mi_fault(code, 1)], ids=["WSManFault", "MSFT_WmiError"])
 def test_every_known_code_becomes_its_error_in_both_shapes(kind: errors.FaultKind, shape: Callable[[int], str]) -> None:
     raised = fault(shape(kind.code))
-    assert type(raised) is kind.error
+    assert raised.__class__ is kind.error
     assert raised.code == kind.code
     assert raised.hint == (kind.hint or kind.error.default_hint) != ""
     assert raised.provider_text == "the provider's words"
@@ -39,7 +39,7 @@ def test_every_known_code_becomes_its_error_in_both_shapes(kind: errors.FaultKin
 
 def test_the_wmi_status_inside_decides_over_the_code_outside() -> None:
     raised = fault(wmi_fault(0x80338000, "a:DestinationUnreachable", inner=0x8004100E))
-    assert type(raised) is errors.InvalidNamespace
+    assert raised.__class__ is errors.InvalidNamespace
     assert (raised.code, raised.wmi_status, raised.subcode) == (0x80338000, 0x8004100E, "DestinationUnreachable")
     assert raised.provider == "WMI Provider"
 
@@ -50,13 +50,13 @@ def test_the_wmi_status_inside_decides_over_the_code_outside() -> None:
 )
 def test_an_unknown_code_is_known_by_its_subcode(subcode: str, error: type[WsmanFault]) -> None:
     raised = fault(wmi_fault(0xC0001234, f"w:{subcode}"))
-    assert type(raised) is error
+    assert raised.__class__ is error
     assert raised.code == 0xC0001234
 
 
 @pytest.mark.parametrize(("status", "error"), errors.CIM_STATUS.items())
 def test_an_unknown_code_of_the_mi_stack_is_known_by_its_cim_status(status: int, error: type[WsmanFault]) -> None:
-    assert type(fault(mi_fault(0xC0001234, status))) is error
+    assert fault(mi_fault(0xC0001234, status)).__class__ is error
 
 
 def test_a_signed_code_is_read_as_unsigned() -> None:
@@ -91,7 +91,7 @@ def test_text_only_provider_fault() -> None:
         "</f:Message></f:WSManFault></s:Detail></s:Fault>"
     )
     raised = fault(body)
-    assert type(raised) is errors.NotFound
+    assert raised.__class__ is errors.NotFound
     assert raised.provider == "Shell cmd plugin"
     assert raised.message == "The system cannot find the file (0x80070002 ERROR_FILE_NOT_FOUND)"
 
