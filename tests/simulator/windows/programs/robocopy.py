@@ -23,7 +23,7 @@ from tests.simulator.windows.security import READ_CONTROL
 COPIED, EXTRA, FAILED, FATAL = 1, 2, 8, 16
 FLAGS = frozenset(
     {"/b", "/zb", "/e", "/s", "/l", "/np", "/njh", "/njs", "/nfl", "/ndl", "/nc", "/ns", "/fp", "/v", "/bytes", "/x",
-     "/is", "/it", "/copyall", "/mir", "/purge", "/j", "/sec", "/xx"}
+     "/is", "/it", "/copyall", "/mir", "/purge", "/j", "/sec", "/xx", "/xc", "/xn", "/xo"}
 )  # fmt: skip
 NUMBERS = re.compile(r"/(r|w|mt|lev):?\d*")
 VALUES = re.compile(r"/(copy|dcopy):([a-zA-Z]+)")
@@ -38,6 +38,7 @@ class Job:
     patterns: tuple[str, ...]
     flags: frozenset[str]
     copy: str
+    excluded: tuple[str, ...] = ()
 
     @property
     def backup(self) -> bool:
@@ -58,6 +59,7 @@ def robocopy(context: Context, arguments: list[str]) -> cmd.Output:
 
 
 def _job(arguments: list[str]) -> Job | None:
+    arguments, excluded = _exclusions(arguments)
     words = [argument for argument in arguments if not argument.startswith("/")]
     given = [argument.lower() for argument in arguments if argument.startswith("/")]
     known = [item for item in given if item in FLAGS or NUMBERS.fullmatch(item) or VALUES.fullmatch(item)]
@@ -66,12 +68,20 @@ def _job(arguments: list[str]) -> Job | None:
     copy = next((item.partition(":")[2] for item in given if item.startswith("/copy:")), "dat")
     everything = {"/copyall", "/sec"} & set(given)
     return Job(words[0].rstrip("\\"), words[1].rstrip("\\"), tuple(words[2:]) or ("*",), frozenset(given),
-               "datsou" if everything else copy)  # fmt: skip
+               "datsou" if everything else copy, excluded)  # fmt: skip
+
+
+def _exclusions(arguments: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The arguments without /XF and the patterns after it, which end at the next option; and those patterns."""
+    start = next((i for i, argument in enumerate(arguments) if argument.lower() == "/xf"), len(arguments))
+    rest = arguments[start + 1 :]
+    end = next((i for i, argument in enumerate(rest) if argument.startswith("/")), len(rest))
+    return arguments[:start] + rest[end:], tuple(rest[:end])
 
 
 def _run(context: Context, job: Job, source: Entry) -> cmd.Output:
     code, lines = 0, []
-    wanted = [entry for entry in _files(context, job) if any(_fits(entry, pattern) for pattern in job.patterns)]
+    wanted = [entry for entry in _files(context, job) if _wanted(context, job, entry)]
     try:
         if "/l" not in job.flags:
             _make_target(context, job, source)
@@ -84,6 +94,14 @@ def _run(context: Context, job: Job, source: Entry) -> cmd.Output:
     if _extra(context, job):
         code |= EXTRA
     return cmd.Output("".join(lines), code=code)
+
+
+def _wanted(context: Context, job: Job, entry: Entry) -> bool:
+    """Whether the patterns take a file; /XC, /XN and /XO together leave only those that the target lacks."""
+    if not {"/xc", "/xn", "/xo"} - job.flags and context.windows.files.find(_place(job, entry)) is not None:
+        return False
+    named = any(_fits(entry, pattern) for pattern in job.patterns)
+    return named and not any(_fits(entry, pattern) for pattern in job.excluded)
 
 
 def _fits(entry: Entry, pattern: str) -> bool:
