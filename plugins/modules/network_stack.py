@@ -19,8 +19,8 @@ description:
     Winsock catalog where others have put providers above Windows' own.
   - A DNS cache is flushed as a whole. Windows fills it again, so there is nothing to undo.
   - A Winsock reset breaks what put the providers there, such as a VPN or a filter, until its own setup has put them
-    back. It is made only where it is asked for and there is such a provider. The providers are journaled in full, and it
-    takes a reboot to be live. M(winfleet.rdp.rollback) lists it and does not undo it.
+    back. It is made only where it is asked for and there is such a provider. The providers are journaled in full, and
+    it takes a reboot to be live. M(winfleet.rdp.rollback) lists it and does not undo it.
 options:
   dns:
     description:
