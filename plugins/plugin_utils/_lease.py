@@ -25,7 +25,7 @@ import json
 from collections.abc import Iterable
 
 from ._cim.registry import Absent, RegistryValue, Unreadable
-from ._cim.tasks import SYSTEM, Definition, Registered
+from ._cim.tasks import COMMAND, SYSTEM, Definition, Registered
 from ._host import Host
 from ._journal import ROOT
 from ._model.lease import Lease, LeaseState
@@ -130,7 +130,7 @@ def _as_registered(found: Registered, wanted: Definition) -> bool:
     return (
         found.enabled
         and found.user.upper() in (SYSTEM, "SYSTEM", "NT AUTHORITY\\SYSTEM")
-        and found.arguments == wanted.arguments
+        and (found.command, found.arguments) == (COMMAND, wanted.arguments)
         and len(found.starts) > 0
         and all(start == wanted.starts for start in starts)
     )

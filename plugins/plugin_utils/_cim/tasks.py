@@ -20,7 +20,7 @@ import typing as t
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import MSFT_SCHEDULED_TASK, PS_SCHEDULED_TASK
@@ -35,6 +35,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 FOLDER = "\\"
 """The folder of all our tasks: no CIM method deletes a folder."""
 
+COMMAND = "cmd.exe"
 NAMESPACE = "http://schemas.microsoft.com/windows/2004/02/mit/task"
 SYSTEM = "S-1-5-18"
 
@@ -45,6 +46,9 @@ DISABLED = 1
 """MSFT_ScheduledTask.State; 0 unknown, 2 queued, 3 ready, 4 running."""
 
 AGAIN = "PT5M"
+ONCE = timedelta(minutes=30)
+"""After this the host deletes a task that was to run once, should we be gone."""
+
 LIMIT = "PT1H"
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
@@ -64,11 +68,13 @@ class Definition:
         line: what cmd.exe runs; it expands percent signs, so there are none in it.
         starts: when it runs first, aware; from then on every AGAIN and at each start of the host until it is deleted.
             None runs it on demand alone.
+        expires: when the host deletes a task that runs on demand alone, in case nobody else does.
     """
 
     description: str
     line: str
     starts: datetime | None = None
+    expires: datetime | None = None
 
     @property
     def arguments(self) -> str:
@@ -95,15 +101,28 @@ def definition_xml(task: Definition) -> str:
     """
     parts = (
         element("RegistrationInfo", element("Description", escape(task.description))),
-        element("Triggers", _triggers(task.starts)) if task.starts else Markup(""),
+        _triggers(task),
         element("Principals", element("Principal", _principal(), {"id": "Author"})),
-        element("Settings", _settings()),
+        element("Settings", _settings(task)),
         element("Actions", element("Exec", _exec(task)), {"Context": "Author"}),
     )
     return element("Task", join(parts), {"version": "1.2", "xmlns": NAMESPACE})
 
 
-def _triggers(starts: datetime) -> Markup:
+def _triggers(task: Definition) -> Markup:
+    if task.starts is not None:
+        return element("Triggers", _repeating(task.starts))
+    return element("Triggers", _never(task.expires)) if task.expires is not None else Markup("")
+
+
+def _never(expires: datetime) -> Markup:
+    """A trigger that is over already and starts nothing; its end is what a task's expiry counts from (MS-TSCH 2.5.4)."""
+    start, end = (element(name, escape(moment(at))) for name, at in
+                  (("StartBoundary", expires - timedelta(days=1)), ("EndBoundary", expires)))  # fmt: skip
+    return element("TimeTrigger", join((start, end)))
+
+
+def _repeating(starts: datetime) -> Markup:
     """StartBoundary stands before Repetition, since a trigger's children are a sequence (MS-TSCH 2.5.3.1)."""
     boundary = element("StartBoundary", escape(moment(starts)))
     repetition = element("Repetition", element("Interval", Markup(AGAIN)))
@@ -114,20 +133,23 @@ def _principal() -> Markup:
     return join((element("UserId", Markup(SYSTEM)), element("RunLevel", Markup("HighestAvailable"))))
 
 
-def _settings() -> Markup:
+def _settings(task: Definition) -> Markup:
+    """In their order; a start that was missed is made up for only where there are starts."""
+    expiry = {"DeleteExpiredTaskAfter": "PT0S"} if task.expires is not None else {}
     settings = {
         "MultipleInstancesPolicy": "IgnoreNew",
         "DisallowStartIfOnBatteries": "false",
         "StopIfGoingOnBatteries": "false",
-        "StartWhenAvailable": "true",
+        "StartWhenAvailable": "false" if task.expires is not None else "true",
         "Enabled": "true",
         "ExecutionTimeLimit": LIMIT,
+        **expiry,
     }
     return join(element(name, escape(value)) for name, value in settings.items())
 
 
 def _exec(task: Definition) -> Markup:
-    return join((element("Command", Markup("cmd.exe")), element("Arguments", escape(task.arguments))))
+    return join((element("Command", Markup(COMMAND)), element("Arguments", escape(task.arguments))))
 
 
 def moment(time_: datetime) -> str:
@@ -167,8 +189,11 @@ class Tasks:
         client: CimClient,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
+        """C(now) is the host's clock; without it, a task that is cut off from us stays."""
         self._client = client
+        self._now = now
         self._clock = clock
         self._sleep = sleep
 
@@ -212,7 +237,8 @@ class Tasks:
         Raise TaskError when it has not ended in ``timeout`` seconds.
         """
         name = f"winfleet.rdp-once-{uuid.uuid4()}"
-        self.register(name, Definition(description, line))
+        expires = self._now() + ONCE if self._now else None
+        self.register(name, Definition(description, line, expires=expires))
         try:
             self.start(name)
             return self._await(name, timeout, poll)

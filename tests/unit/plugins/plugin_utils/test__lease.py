@@ -15,6 +15,7 @@ from datetime import timedelta
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import definition_xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, LeaseLost, ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, foresee, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
@@ -25,6 +26,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.security import SYSTEM_TOKEN
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
 
@@ -78,6 +80,7 @@ def test_a_weakening_ends_by_itself_and_only_reads_in_check_mode(
     _plan, foretold = do(simulated, name, check=True, **given)
     assert simulated.counters.writes == 0
 
+    simulated.clock.advance(90)
     plan, done = do(simulated, name, **given)
     assert [change.kind for change in plan.changes] == ["lease", "registry"]
     assert _result.diff(done.changes)[:2] == _result.diff(foretold.changes)
@@ -487,7 +490,28 @@ def disable_task(simulated: SimulatedHost) -> None:
         simulated.windows.tasks.set_enabled(task, False)
 
 
-@pytest.mark.parametrize("harm", [delete_task, disable_task])
+def rewrite_task(simulated: SimulatedHost, old: str, new: str) -> None:
+    """Register the task again with another definition, as somebody with rights can."""
+    lease = _lease.record(connect(simulated), "nla")
+    assert lease is not None
+    written = definition_xml(_lease.definition(lease))
+    assert old in written
+    simulated.windows.tasks.register("\\winfleet.rdp-lease-nla", written.replace(old, new), SYSTEM_TOKEN, force=True)
+
+
+def disarm_task(simulated: SimulatedHost) -> None:
+    rewrite_task(simulated, "reg add", "rem reg add")
+
+
+def postpone_task(simulated: SimulatedHost) -> None:
+    rewrite_task(simulated, "<StartBoundary>2026", "<StartBoundary>2036")
+
+
+def replace_program(simulated: SimulatedHost) -> None:
+    rewrite_task(simulated, "<Command>cmd.exe<", "<Command>whoami.exe<")
+
+
+@pytest.mark.parametrize("harm", [delete_task, disable_task, disarm_task, postpone_task, replace_program])
 def test_a_lost_task_is_armed_again_until_the_old_end_by_a_run_that_wants_the_weakening(
     harm: Callable[[SimulatedHost], None],
 ) -> None:
@@ -514,6 +538,16 @@ def test_a_lost_task_is_noticed_and_the_value_put_back_by_a_run_that_does_not_wa
     delete_task(simulated)
     simulated.clock.advance(wait)
     do(simulated, "nla", "run-2", **given)
+    assert settings_state(simulated) == before
+
+
+def test_a_lease_that_is_over_is_ended_without_proof_as_the_host_would_have_done() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_unreadable"])
+    before = settings_state(simulated)
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    delete_task(simulated)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    do(simulated, "security_layer", "run-2", layer="tls")
     assert settings_state(simulated) == before
 
 
