@@ -54,7 +54,7 @@ class Host:
         self.services = Services(self.cim, monotonic, sleep)
         self.firewall = Firewall(self.cim)
         self.files = Files(self.cim)
-        self.tasks = Tasks(self.cim, monotonic, sleep)
+        self.tasks = Tasks(self.cim, monotonic, sleep, self.now)
         self.shell = CmdShell(channel)
 
     def close(self) -> None:

@@ -116,7 +116,7 @@ def _triggers(task: Definition) -> Markup:
 
 
 def _never(expires: datetime) -> Markup:
-    """A trigger that is over already and starts nothing; its end is what a task's expiry counts from (MS-TSCH 2.5.4)."""
+    """A trigger that is over already and starts nothing: a task expires when its trigger ends (MS-TSCH 2.5.4)."""
     start, end = (element(name, escape(moment(at))) for name, at in
                   (("StartBoundary", expires - timedelta(days=1)), ("EndBoundary", expires)))  # fmt: skip
     return element("TimeTrigger", join((start, end)))

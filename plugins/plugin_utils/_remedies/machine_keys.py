@@ -104,7 +104,9 @@ def _ace(_observation: Observation, keys: KeysState, _options: Options) -> Plan:
 
 
 def _restart(observation: Observation, keys: KeysState, _options: Options) -> Plan:
-    reason = "SessionEnv makes a certificate when it starts and there is none, or it has expired"
+    if not keys.pinned and not _needs_making(observation, keys):
+        return _refused("Windows makes a certificate only where there is none, it has expired or its key is gone")
+    reason = "SessionEnv makes a certificate when it starts and there is none, it has expired or its key is gone"
     before = keys.own.thumbprint if keys.own else None
     return _guarded(observation, keys, (steps.renewal(NAME, before, reason),), done=_is_new(observation, keys))
 
