@@ -55,6 +55,7 @@ def observe(
     probe: Mapping[str, t.Any] | None = None,
     since: float = 600,
     base: Observation | None = None,
+    *,
     names: Iterable[str] = (),
 ) -> Observation:
     """Read areas of a host.
