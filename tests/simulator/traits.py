@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tests.simulator.breakages import CUSTOM_PORT
+from tests.simulator.breakages.gateway import install as install_gateway
 from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
 from tests.simulator.windows.files import MACHINE_KEYS
@@ -45,7 +46,7 @@ class Trait:
     """What makes a host odd."""
 
     meaning: str
-    give: Callable[[Windows], None]
+    give: Callable[[Windows], object]
 
 
 def apply_trait(windows: Windows, name: str) -> None:
@@ -204,6 +205,10 @@ TRAITS: Mapping[str, Trait] = {
     "fips": Trait("FIPS mode is on", _value(FIPS, "Enabled", 1)),
     "cloned": Trait("shares its machine SID with every other host that has this trait", _cloned),
     "security_products": Trait("several vendors' security products are installed", _products),
+    "gateway_role": Trait("has the RD Gateway role, in order", install_gateway),
+    "client_udp_off": Trait(
+        "policy keeps this machine's client from UDP", _value(POLICY + r"\Client", "fClientDisableUDP", 1)
+    ),
     "german": Trait("a German build", _nothing),
     "japanese": Trait("a Japanese build", _nothing),
     "schannel_noise": Trait("Schannel 36870 every 30 s from another server on the host", _noise),

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 
 from tests.simulator.breakages.base import Breakage
 from tests.simulator.breakages.certificates import CERTIFICATES
+from tests.simulator.breakages.client import CLIENT
+from tests.simulator.breakages.gateway import GATEWAY
 from tests.simulator.breakages.remote_desktop import CUSTOM_PORT, LISTENER_AND_FIREWALL
 from tests.simulator.breakages.surroundings import SURROUNDINGS
 from tests.simulator.windows.system import Windows
 
-BREAKAGES: Mapping[str, Breakage] = {**LISTENER_AND_FIREWALL, **CERTIFICATES, **SURROUNDINGS}
+BREAKAGES: Mapping[str, Breakage] = {**LISTENER_AND_FIREWALL, **CERTIFICATES, **SURROUNDINGS, **GATEWAY, **CLIENT}
 __all__ = ["BREAKAGES", "CUSTOM_PORT", "Breakage", "UnknownBreakage", "break_host"]
 
 

@@ -19,10 +19,10 @@ from tests.simulator.windows.system import Windows
 
 @dataclass(frozen=True)
 class Breakage:
-    """How a host comes to have a cause, and what the cause means."""
+    """How a host comes to have a cause, and what the cause means. What ``plant`` returns does not matter."""
 
     meaning: str
-    plant: Callable[[Windows], None]
+    plant: Callable[[Windows], object]
 
 
 def value(key: str, name: str, number: int) -> Callable[[Windows], None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.simulator.providers import files, firewall, network, policy, services, system, tasks, volumes
+from tests.simulator.providers import files, firewall, gateway, network, policy, services, system, tasks, volumes
 from tests.simulator.providers import terminal_services as terminal
 from tests.simulator.providers.base import EmbeddedOnly, HostProvider
 from tests.simulator.providers.descriptors import SecurityDescriptorHelper
@@ -54,6 +54,8 @@ FACTORIES: dict[str, Factory] = {
     "CIM_DataFile": files.Files,
     "Win32_Directory": lambda windows: files.Files(windows, folders=True),
     "Win32_LogicalFileSecuritySetting": files.FileSecurity,
+    "Win32_TSGatewayServer": gateway.GatewayServer,
+    "Win32_TSGatewayServerSettings": gateway.GatewaySettings,
     "Win32_LogicalDisk": volumes.LogicalDisks,
     "Win32_EncryptableVolume": volumes.EncryptableVolumes,
     "Win32_TSPermissionsSetting": terminal.Permissions,
@@ -64,6 +66,18 @@ FACTORIES: dict[str, Factory] = {
     "RSOP_RegistryPolicySetting": policy.RegistryPolicySettings,
     "RSOP_GPO": policy.PolicyObjects,
 }
+
+
+def _gateway_rows(class_name: str, kind: str) -> Factory:
+    return lambda windows: gateway.GatewayRows(windows, class_name=class_name, kind=kind)
+
+
+for _name, _kind in {
+    "Win32_TSGatewayConnectionAuthorizationPolicy": "connections",
+    "Win32_TSGatewayResourceAuthorizationPolicy": "resources",
+    "Win32_TSGatewayResourceGroup": "groups",
+}.items():
+    FACTORIES[_name] = _gateway_rows(_name, _kind)
 
 
 def _filters(form: firewall.FilterForm) -> tuple[Factory, Factory]:

@@ -122,17 +122,15 @@ class Processes(HostProvider):
         return {"ProcessId": 7000 + len(line), "ReturnValue": 0}
 
 
-UPDATES = {14393: "KB5040434", 17763: "KB5053596", 20348: "KB5053603", 19045: "KB5053606", 26100: "KB5053598"}
-
-
 @dataclass
 class Updates(HostProvider):
     """Win32_QuickFixEngineering."""
 
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
         date = {"en": "3/11/2025", "de": "11.03.2025", "ja": "2025/03/11"}[self.windows.language]
-        yield Instance("Win32_QuickFixEngineering", {
-            "HotFixID": UPDATES[self.windows.edition.build], "InstalledOn": date, "Description": "Security Update",
-            "InstalledBy": r"NT AUTHORITY\SYSTEM", "CSName": self.windows.machine.computer_name,
-            "ServicePackInEffect": "", "Caption": "https://support.microsoft.com/", "FixComments": "",
-        })  # fmt: skip
+        for update in self.windows.updates:
+            yield Instance("Win32_QuickFixEngineering", {
+                "HotFixID": update, "InstalledOn": date, "Description": "Security Update",
+                "InstalledBy": r"NT AUTHORITY\SYSTEM", "CSName": self.windows.machine.computer_name,
+                "ServicePackInEffect": "", "Caption": "https://support.microsoft.com/", "FixComments": "",
+            })  # fmt: skip

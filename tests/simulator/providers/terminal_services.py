@@ -244,7 +244,7 @@ class Accounts(HostProvider):
             self._drop(sid)
             return {"ReturnValue": 0}
         mask, allow = number(args.get("PermissionMask")), bool(args.get("Allow"))
-        bit = 1 << mask if mask < 20 else 0
+        bit = PERMISSIONS.get(mask, 0)
         if not bit:
             raise CimError(INVALID_PARAMETER, operation="ExecMethod", parameter=method, provider=PROVIDER)
         self._modify(sid, bit, 0 if allow else 1)
@@ -279,6 +279,9 @@ def account_name(sid: str) -> str:
     return f"{domain}\\{name}" if domain else name
 
 
+# Numbers of Win32_TSAccount.ModifyPermissions: query, set, log off, virtual channels, shadow, log on, message,
+# connect, disconnect.
+PERMISSIONS = {0: 0x1, 1: 0x2, 2: 0x4, 3: 0xF0008, 4: 0x10, 5: 0x20, 6: 0x80, 7: 0x100, 8: 0x200}
 PRESETS = {0: 0x20, 1: 0x121, 2: 0xF03BF}
 
 
@@ -291,6 +294,7 @@ class Permissions(HostProvider):
         yield Instance("Win32_TSPermissionsSetting", {
             "TerminalName": "RDP-Tcp", "DenyAdminPermissionForCustomization": 0,
             "PolicySourceDenyAdminPermissionForCustomization": 0,
+            "StringSecurityDescriptor": self.windows.listener.security().to_sddl(),
         })  # fmt: skip
 
     def invoke(

@@ -48,7 +48,8 @@ async def _dialogue(windows: Windows, reader: asyncio.StreamReader, writer: asyn
     windows.clock.run_due()
     head = await reader.readexactly(x224.TPKT_HEAD)
     request = x224.parse_request(head + await reader.readexactly(x224.tpkt_length(head) - x224.TPKT_HEAD))
-    reply = windows.listener.negotiate(request.protocols or 0)
+    host, port = writer.get_extra_info("peername")[:2]
+    reply = windows.listener.negotiate(request.protocols or 0, f"{host}:{port}")
     if reply.kind == "closed":
         reset(writer)
         return

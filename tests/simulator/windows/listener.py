@@ -18,7 +18,15 @@ from typing import Literal
 
 from tests.simulator.windows.certificates import LISTENER, POLICY, ListenerCertificates, StoredCertificate
 from tests.simulator.windows.editions import Edition
-from tests.simulator.windows.events import ERROR, REMOTE_CONNECTION_MANAGER, EventLog
+from tests.simulator.windows.events import (
+    ERROR,
+    INFORMATION,
+    MANAGER_LOG,
+    RDP_CORE,
+    RDP_CORE_LOG,
+    REMOTE_CONNECTION_MANAGER,
+    EventLog,
+)
 from tests.simulator.windows.registry import Registry, Type
 from tests.simulator.windows.schannel import Schannel
 from tests.simulator.windows.security import SecurityDescriptor
@@ -28,6 +36,7 @@ SERVICE_PARAMETERS = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parame
 SERVICE_DLL = r"%SystemRoot%\System32\termsrv.dll"
 PROTOCOL_OBJECT = "{5828227c-20cf-4408-b73f-73ab70b8849f}"
 FIPS_LEVEL = 4
+UNKNOWN_CLIENT = "192.0.2.50:51000"
 DEFAULT_SECURITY = SecurityDescriptor.from_sddl("O:SYG:SYD:(A;;0xf03bf;;;BA)(A;;0x121;;;RD)")
 
 PROTOCOL_RDP, PROTOCOL_SSL, PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX = 0, 1, 2, 8
@@ -178,8 +187,14 @@ class Listener:
         ours = (library.lower(), protocol.lower()) == (SERVICE_DLL.lower(), PROTOCOL_OBJECT)
         return ours and self.edition.hosts_remote_desktop
 
-    def negotiate(self, requested: int) -> Reply:
+    def _accepted(self, client: str) -> None:
+        """RdpCoreTS 131 and RemoteConnectionManager 261: a connection has come in, whatever becomes of it."""
+        self.log.write(RDP_CORE, 131, INFORMATION, "TCP", client, log=RDP_CORE_LOG)
+        self.log.write(REMOTE_CONNECTION_MANAGER, 261, INFORMATION, "RDP-Tcp", log=MANAGER_LOG)
+
+    def negotiate(self, requested: int, client: str = UNKNOWN_CLIENT) -> Reply:
         """The answer to ``requestedProtocols`` (MS-RDPBCGR 2.2.1.1.1), by the live settings."""
+        self._accepted(client)
         live = self.live()
         if not live.in_range:
             return Reply("closed")

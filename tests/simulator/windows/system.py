@@ -20,6 +20,7 @@ from tests.simulator.windows.editions import Edition
 from tests.simulator.windows.events import INFORMATION, REMOTE_CONNECTION_MANAGER, WARNING, EventLog
 from tests.simulator.windows.files import FileSystem
 from tests.simulator.windows.firewall import Firewall, Packet
+from tests.simulator.windows.gateway import Gateway
 from tests.simulator.windows.listener import Listener
 from tests.simulator.windows.machine import Machine
 from tests.simulator.windows.network import Network
@@ -39,6 +40,13 @@ GRACE_PERIOD = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\RCM\Grace
 GRACE_VALUE = "L$RTMTIMEBOMB_1320153D-8DA3-4e8e-B27B-0D888223A588"
 TERMINAL_SERVICES = "root/cimv2/TerminalServices"
 VOLUME_ENCRYPTION = "root/cimv2/Security/MicrosoftVolumeEncryption"
+GATEWAY_CLASSES = tuple(
+    f"Win32_TSGateway{name}"
+    for name in ("Server", "ServerSettings", "ConnectionAuthorizationPolicy", "ResourceAuthorizationPolicy",
+                 "ResourceGroup")
+)  # fmt: skip
+GATEWAY_PROGRAM = r"%SystemRoot%\System32\svchost.exe -k tsgateway"
+UPDATES = {14393: "KB5040434", 17763: "KB5053596", 20348: "KB5053603", 19045: "KB5053606", 26100: "KB5053598"}
 CERTIFICATE_SECONDS = 2.0
 BOOT_SECONDS = 45.0
 FLOOD_SECONDS = 30.0
@@ -64,6 +72,8 @@ class Windows:
         self.volume = Volume()
         self.waiting = Waiting(self.registry)
         self.flood = 0
+        self.gateway: Gateway | None = None
+        self.updates: list[str] = [UPDATES[edition.build]]
         self._renewals: list[Timer] = []
         self.zone = timedelta()
         self.on_battery = False
@@ -183,6 +193,13 @@ class Windows:
         self.tasks.boot()
         self.events.write("EventLog", 6005, INFORMATION)
 
+    def add_gateway(self) -> Gateway:
+        """Install the RD Gateway role and let its service run."""
+        self.services.add(Service("TSGateway", "", 2, r"NT AUTHORITY\NetworkService", GATEWAY_PROGRAM, ("RpcSs",)))
+        self.services.force_running("TSGateway")
+        self.gateway = Gateway(self.events, lambda: self.services.running("TSGateway"))
+        return self.gateway
+
     def join_domain(self, domain: str = "corp.example") -> None:
         """Make the host a member of a domain."""
         self.machine.domain = domain
@@ -203,6 +220,8 @@ class Windows:
     def absent(self) -> frozenset[str]:
         """Namespaces and classes that this edition, its features and roles do not have."""
         names: set[str] = set() if self.edition.hosts_remote_desktop else {TERMINAL_SERVICES}
+        if self.gateway is None:
+            names.update(GATEWAY_CLASSES)
         if not self.volume.protectors and self.edition.server:
             names.add(VOLUME_ENCRYPTION)
         return frozenset(names)
@@ -272,6 +291,7 @@ class Windows:
         return {
             "registry": self.registry.to_state(), "services": self.services.to_state(),
             "firewall": self.firewall.to_state(), "files": self.files.to_state(), "tasks": self.tasks.to_state(),
+            **({} if self.gateway is None else {"gateway": self.gateway.to_state()}),
         }  # fmt: skip
 
     def to_volatile(self) -> dict[str, object]:

@@ -15,9 +15,11 @@ from tests.simulator.windows.programs.permissions import icacls, takeown
 from tests.simulator.windows.programs.robocopy import robocopy
 from tests.simulator.windows.programs.schtasks import schtasks
 from tests.simulator.windows.programs.textfilters import find, findstr
+from tests.simulator.windows.programs.wevtutil import wevtutil
 
 PROGRAMS: dict[str, Program] = {
     **FILE_COMMANDS, "icacls": icacls, "takeown": takeown, "robocopy": robocopy, "find": find, "findstr": findstr,
-    "schtasks": schtasks, "certutil": certutil, "netsh": netsh, "shutdown": machine.shutdown, "quser": machine.quser,
+    "schtasks": schtasks, "certutil": certutil, "netsh": netsh, "wevtutil": wevtutil,
+    "shutdown": machine.shutdown, "quser": machine.quser,
     "logoff": machine.logoff, "change": machine.change, "tasklist": machine.tasklist,
 }  # fmt: skip

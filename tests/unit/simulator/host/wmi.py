@@ -63,7 +63,7 @@ class Wmi:
         header = (
             f"<a:To>http://h:5985/wsman</a:To><w:ResourceURI s:mustUnderstand='true'>{uri}</w:ResourceURI>"
             f"<a:ReplyTo><a:Address>{ANONYMOUS}</a:Address></a:ReplyTo>"
-            f"<a:Action s:mustUnderstand='true'>{names.get(action, f'{uri}/{action}')}</a:Action>"
+            f"<a:Action s:mustUnderstand='true'>{names.get(action, action)}</a:Action>"
             f"<w:MaxEnvelopeSize>512000</w:MaxEnvelopeSize><a:MessageID>uuid:{uuid.uuid4()}</a:MessageID>"
             f"<w:OperationTimeout>PT20S</w:OperationTimeout>"
         ) + (f"<w:SelectorSet>{keys}</w:SelectorSet>" if selectors else "")
@@ -88,7 +88,7 @@ class Wmi:
         """The same with the parameters in one mapping."""
         uri = f"{WMI}/{ns}/{class_name}"
         body = f"<p:{method}_INPUT xmlns:p='{uri}'>{_elements(args)}</p:{method}_INPUT>"
-        return _row(self.call(ns, class_name, method, body, keys)[0])
+        return _row(self.call(ns, class_name, f"{uri}/{method}", body, keys)[0])
 
     def query(self, wql: str, *, ns: str = "root/cimv2") -> list[Row]:
         """All instances that a WQL query finds."""

@@ -1,0 +1,120 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The RD Gateway role. Each of these installs the role first, whole and in order, then breaks one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from tests.simulator.breakages.base import Breakage, service
+from tests.simulator.windows import events
+from tests.simulator.windows.certificates import Request
+from tests.simulator.windows.gateway import UDP, Gateway, connection_policy, resource_policy
+from tests.simulator.windows.system import Windows
+from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
+
+USERS, ADMINS = r"CORP\Remote Users", r"CORP\Gateway Admins"
+USER = r"CORP\anna"
+NAME = "gateway.corp.example"
+TARGETS = ("rdp01.corp.example", "rdp01", "10.20.0.31")
+PORT = 3389
+
+
+def install(windows: Windows, name: str = NAME, age: timedelta = timedelta()) -> Gateway:
+    """The role as an administrator leaves it: certificate, one policy of each kind, a resource group by every name."""
+    gateway = windows.gateway or windows.add_gateway()
+    start = windows.clock.now() - age
+    certificate = windows.certificates.add(name, Request(key=7, sddl=NETWORK_SERVICE_KEY, start=start))
+    gateway.certificate = bytes.fromhex(certificate.thumbprint)
+    gateway.groups[:] = [{"Name": "Session hosts", "Description": "", "Resources": ";".join(TARGETS)}]
+    gateway.connections[:] = [connection_policy("Users", f"{USERS};{ADMINS}")]
+    gateway.resources[:] = [resource_policy("Users to session hosts", f"{USERS};{ADMINS}", "Session hosts")]
+    return gateway
+
+
+def _tried(windows: Windows, port: int = PORT) -> None:
+    """Users have tried under every name."""
+    for target in TARGETS:
+        if windows.gateway is not None:
+            windows.gateway.attempt(USER, [USERS], target, port)
+
+
+def _changed(change: Callable[[Gateway], None], port: int = PORT) -> Callable[[Windows], None]:
+    def plant(windows: Windows) -> None:
+        change(install(windows))
+        _tried(windows, port)
+
+    return plant
+
+
+def _service(*, disabled: bool) -> Callable[[Windows], None]:
+    def plant(windows: Windows) -> None:
+        install(windows)
+        service("TSGateway", disabled=disabled)(windows)
+
+    return plant
+
+
+def _unreachable(windows: Windows) -> None:
+    install(windows)
+    for target in TARGETS:
+        windows.events.write(events.GATEWAY, 304, events.ERROR, USER, target, log=events.GATEWAY_LOG)
+
+
+def _at_limit(windows: Windows) -> None:
+    install(windows).limit = 2
+    windows.events.write(events.GATEWAY, 203, events.ERROR, USER, log=events.GATEWAY_LOG)
+
+
+def _udp_broken(windows: Windows) -> None:
+    gateway = install(windows)
+    gateway.transports[UDP] = True
+    windows.events.write(events.GATEWAY, 303, events.INFORMATION, USER, "UDP", "3391", log=events.GATEWAY_LOG)
+
+
+GATEWAY: Mapping[str, Breakage] = {
+    "gateway_service_stopped": Breakage("the gateway's service is stopped", _service(disabled=False)),
+    "gateway_service_disabled": Breakage("the gateway's service is disabled", _service(disabled=True)),
+    "gateway_certificate_expired": Breakage(
+        "the gateway's certificate has expired", lambda windows: install(windows, age=timedelta(days=400))
+    ),
+    "gateway_certificate_name": Breakage(
+        "the gateway's certificate bears another name",
+        lambda windows: install(windows, name="old.corp.example"),
+    ),
+    "gateway_certificate_unbound": Breakage(
+        "no certificate is bound to the gateway", _changed(lambda gateway: setattr(gateway, "certificate", b""))
+    ),
+    "gateway_cap_denied": Breakage(
+        "no connection policy names the users' group (event 201)",
+        _changed(lambda gateway: gateway.connections[0].update(UserGroupNames=ADMINS)),
+    ),
+    "gateway_cap_disabled": Breakage(
+        "the connection policy is off (event 201)",
+        _changed(lambda gateway: gateway.connections[0].update(Enabled=False)),
+    ),
+    "gateway_rap_denied": Breakage(
+        "no resource policy names the users' group (event 301)",
+        _changed(lambda gateway: gateway.resources[0].update(UserGroupNames=ADMINS)),
+    ),
+    "gateway_rap_disabled": Breakage(
+        "the resource policy is off (event 301)",
+        _changed(lambda gateway: gateway.resources[0].update(Enabled=False)),
+    ),
+    "gateway_rap_resource": Breakage(
+        "the resource group has the full name alone, users come with the short one and the address (event 301)",
+        _changed(lambda gateway: gateway.groups[0].update(Resources=TARGETS[0])),
+    ),
+    "gateway_rap_port": Breakage(
+        "the resource policy does not allow the port that the hosts listen on (event 301)",
+        _changed(lambda gateway: gateway.resources[0].update(PortNumbers="33890")),
+    ),
+    "gateway_target_unreachable": Breakage(
+        "policies allow the connection, the gateway does not reach the host (event 304)", _unreachable
+    ),
+    "gateway_limit": Breakage("as many connections as the gateway allows (event 203)", _at_limit),
+    "gateway_udp": Breakage("the gateway offers UDP, whose path is broken", _udp_broken),
+}

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The RD Gateway role: its policies, transports, certificate, and whom they let through.
+
+Sources: Microsoft Learn, the classes Win32_TSGatewayServerSettings, …ConnectionAuthorizationPolicy,
+…ResourceAuthorizationPolicy and …ResourceGroup; events 200, 201, 300 to 304 of TerminalServices-Gateway/Operational.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.simulator.windows.events import ERROR, GATEWAY, GATEWAY_LOG, INFORMATION, WARNING, EventLog
+
+RPC_HTTP, HTTP, UDP = 0, 1, 2
+PORTS = {RPC_HTTP: 443, HTTP: 443, UDP: 3391}
+PROTOCOL = "RDP"
+Row = dict[str, object]
+
+
+def names(text: object) -> list[str]:
+    """A list with semicolons, in lower case."""
+    return [name.strip().lower() for name in str(text or "").split(";") if name.strip()]
+
+
+def connection_policy(name: str, groups: str) -> Row:
+    """A connection authorization policy that lets groups in with a password."""
+    flags = dict.fromkeys(
+        ("SecureIdAllowed", "CookieAuthenticationAllowed", "SmartcardAllowed", "DiskDrivesDisabled", "PrintersDisabled",
+         "SerialPortsDisabled", "ClipboardDisabled", "PlugAndPlayDevicesDisabled", "HasNapAttributes",
+         "AllowOnlySDRServers"), False)  # fmt: skip
+    numbers = dict.fromkeys(("IdleTimeout", "SessionTimeout", "SessionTimeoutAction", "DeviceRedirectionType"), 0)
+    return {
+        "Name": name, "Enabled": True, "PasswordAllowed": True, "UserGroupNames": groups, "ComputerGroupNames": "",
+        **flags, **numbers,
+    }  # fmt: skip
+
+
+def resource_policy(name: str, groups: str, resources: str = "", ports: str = "3389") -> Row:
+    """A resource authorization policy for a resource group of this gateway, for all resources without one."""
+    return {
+        "Name": name, "Description": "", "Enabled": True, "ResourceGroupType": "RG" if resources else "ALL",
+        "ResourceGroupName": resources, "UserGroupNames": groups, "ProtocolNames": PROTOCOL, "PortNumbers": ports,
+    }  # fmt: skip
+
+
+@dataclass
+class Gateway:
+    """Everything the role keeps. ``certificate``: SHA-1 of the bound one, empty for none; ``limit`` 0 for no limit."""
+
+    log: EventLog
+    running: Callable[[], bool]
+    connections: list[Row] = field(default_factory=list)
+    resources: list[Row] = field(default_factory=list)
+    groups: list[Row] = field(default_factory=list)
+    certificate: bytes = b""
+    limit: int = 0
+    central: bool = False
+    channel_binding: bool = True
+    transports: dict[int, bool] = field(default_factory=lambda: {RPC_HTTP: True, HTTP: True, UDP: True})
+    ports: dict[int, int] = field(default_factory=lambda: dict(PORTS))
+
+    def attempt(self, user: str, groups: list[str], target: str, port: int = 3389) -> int:
+        """A user asks for a target: 302 connected, 201 or 301 refused by policy; 0 when nobody listens."""
+        if not self.running():
+            return 0
+        if not any(row["Enabled"] and self._shares(row, groups) for row in self.connections):
+            self.log.write(GATEWAY, 201, ERROR, user, target, log=GATEWAY_LOG)
+            return 201
+        self.log.write(GATEWAY, 200, INFORMATION, user, target, log=GATEWAY_LOG)
+        if not any(self._admits(row, groups, target, port) for row in self.resources):
+            self.log.write(GATEWAY, 301, WARNING, user, target, log=GATEWAY_LOG)
+            return 301
+        for code in (300, 302):
+            self.log.write(GATEWAY, code, INFORMATION, user, target, log=GATEWAY_LOG)
+        return 302
+
+    def _admits(self, row: Row, groups: list[str], target: str, port: int) -> bool:
+        ports = names(row["PortNumbers"])
+        return bool(
+            row["Enabled"] and self._shares(row, groups) and ("*" in ports or str(port) in ports)
+            and self._has(row, target)
+        )  # fmt: skip
+
+    def _has(self, row: Row, target: str) -> bool:
+        """Whether the policy's resources name the target exactly so: no name stands for another."""
+        if row["ResourceGroupType"] != "RG":
+            return row["ResourceGroupType"] == "ALL"
+        found = [group for group in self.groups if names(group["Name"]) == names(row["ResourceGroupName"])]
+        return any({"*", target.lower()} & set(names(group["Resources"])) for group in found)
+
+    @staticmethod
+    def _shares(row: Row, groups: list[str]) -> bool:
+        return bool(set(names(row["UserGroupNames"])) & {group.lower() for group in groups})
+
+    def to_state(self) -> dict[str, object]:
+        return {
+            "connections": self.connections, "resources": self.resources, "groups": self.groups,
+            "certificate": self.certificate.hex(), "limit": self.limit, "central": self.central,
+            "channel_binding": self.channel_binding,
+            "transports": {str(kind): [on, self.ports[kind]] for kind, on in self.transports.items()},
+        }  # fmt: skip
