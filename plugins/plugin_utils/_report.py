@@ -13,15 +13,20 @@ entry is what one task found or did on one host:
     summary      one line, as the task gave it
     at           when, ISO 8601 UTC
     check        whether changes are only planned
+    identity     of the Windows that answered, from a diagnosis; else null
     before       {"findings": [...], "probe": {...} or null}
     after        the same after the changes; null for a diagnosis
     changes      made, or in check mode planned
     plan         what remediate would do; of a diagnosis only
-    policy_held, refused, compliance, needs, run_id    as in the task's result
+    policy_held, refused, compliance, leases, needs, notes, open_questions, run_id    as in the task's result
+    repair       C({"at", "run_id", "changes"}) of the last repair that changed something, where this entry is not it
+
+Reports of one fleet are merged in any order, however they overlap, to the same report.
 """
 
 from __future__ import annotations
 
+import json
 import typing as t
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,11 +39,15 @@ SCHEMA = 1
 
 OPTIONS: Mapping[str, Mapping[str, t.Any]] = {
     "path": {"type": "path"},
-    "formats": {"type": "list", "elements": "str", "choices": ["json"], "default": ["json"]},
-    "variable": {"type": "str", "required": True},
+    "formats": {"type": "list", "elements": "str", "choices": ["json", "csv", "html"], "default": ["json"]},
+    "variable": {"type": "str"},
     "hosts": {"type": "list", "elements": "str"},
+    "merge": {"type": "list", "elements": "path"},
     "console": {"type": "bool", "default": True},
 }
+
+REQUIRED = (("variable", "merge"),)
+"""Options of which one has to be there."""
 
 VERDICTS = (
     "unreachable",
@@ -88,8 +97,13 @@ def entry(host: str, result: t.Any, at: str, check: bool) -> Entry:
         "after": _standing(plain["after"]) if plain.get("after") else None,
         "needs": plain.get("needs") or {"restart": False, "reboot": False, "why": []},
         "run_id": plain.get("run_id"),
+        "identity": plain.get("identity"),
+        "repair": None,
     }
-    return shown | {name: plain.get(name) or [] for name in ("changes", "plan", "policy_held", "refused", "compliance")}
+    return shown | {name: plain.get(name) or [] for name in _LISTS}
+
+
+_LISTS = ("changes", "plan", "policy_held", "refused", "compliance", "leases", "notes", "open_questions")
 
 
 def _verdict(host: str, result: Mapping[str, t.Any]) -> str:
@@ -110,25 +124,62 @@ def _standing(result: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"findings": result.get("findings") or [], "probe": result.get("probe")}
 
 
+FIELDS = frozenset(entry("", {"verdict": "healthy"}, "", False))
+"""What every entry has."""
+
+
 # --- the report
 
 
 def merge(old: Report | None, entries: Iterable[Entry]) -> Report:
-    """The old report with new entries; for each host the newest stands, hosts of earlier batches and runs stay."""
-    hosts = {known["host"]: known for known in (old or {}).get("hosts", [])}
-    hosts |= {new["host"]: new for new in entries}
+    """The old report with more entries; for each host the newest stands, hosts of earlier batches and runs stay."""
+    hosts: dict[str, Entry] = {}
+    for found in [*(old or {}).get("hosts", []), *entries]:
+        name = found["host"]
+        hosts[name] = _join(hosts[name], found) if name in hosts else found
     ordered = [hosts[name] for name in sorted(hosts)]
     return {"schema": SCHEMA, "hosts": ordered, "totals": totals(ordered)}
 
 
+def _join(one: Entry, other: Entry) -> Entry:
+    """The newest entry and, where that is no repair itself, the newest repair: each a maximum, in any order."""
+    newest = max(one, other, key=_age)
+    last = max(filter(None, (made(one), made(other))), key=_repair_age, default=None)
+    return {**newest, "repair": None if _own_repair(newest) else last}
+
+
+def made(host: Entry) -> dict[str, t.Any] | None:
+    """The last repair that changed something on the host, by this entry or an earlier one."""
+    return _own_repair(host) or host["repair"]
+
+
+def _own_repair(host: Entry) -> dict[str, t.Any] | None:
+    done = host["changes"] and not host["check"]
+    return {name: host[name] for name in ("at", "run_id", "changes")} if done else None
+
+
+def _age(host: Entry) -> tuple[str, ...]:
+    """Orders entries by time, and those of one moment somehow, but always the same and repairs as _repair_age does."""
+    own = _own_repair(host)
+    return (host["at"], *_repair_age(own)[1:], _canonical({**host, "repair": None}))
+
+
+def _repair_age(repair: Mapping[str, t.Any] | None) -> tuple[str, str]:
+    return (repair["at"], _canonical(repair)) if repair else ("", "")
+
+
+def _canonical(value: t.Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
 def totals(entries: Sequence[Entry]) -> dict[str, t.Any]:
-    """Hosts by verdict, direct causes by how many hosts had them, changes made, and what is left to do."""
+    """Hosts by verdict, direct causes by how many hosts had them, changes of last repairs, and what is left to do."""
     causes = Counter(finding["id"] for host in entries for finding in direct(host["before"]))
     return {
         "hosts": len(entries),
         "verdicts": _counted(Counter(host["verdict"] for host in entries), VERDICTS),
         "causes": dict(sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))),
-        "changes": sum(len(host["changes"]) for host in entries if not host["check"]),
+        "changes": sum(len(last["changes"]) for last in map(made, entries) if last),
         "needs": {what: sum(bool(host["needs"][what]) for host in entries) for what in ("restart", "reboot")},
     }
 
@@ -140,6 +191,16 @@ def _counted(counter: Mapping[str, int], order: Iterable[str]) -> dict[str, int]
 def direct(standing: Mapping[str, t.Any] | None) -> list[dict[str, t.Any]]:
     """The findings that explain a failure."""
     return [finding for finding in (standing or {}).get("findings", []) if finding["relation"] == "direct"]
+
+
+def standing(host: Entry) -> dict[str, t.Any]:
+    """How the host stood last: after the changes, unless they were only planned."""
+    return t.cast("dict[str, t.Any]", host["before"] if host["check"] or not host["after"] else host["after"])
+
+
+def left(host: Entry) -> list[dict[str, t.Any]]:
+    """The direct findings that remain."""
+    return direct(standing(host))
 
 
 # --- the console
@@ -265,8 +326,8 @@ def proof(host: Entry) -> str:
     seen = _handshake((host["after"] or host["before"])["probe"])
     if not host["after"] or host["check"] or host["verdict"] == "healthy":
         return seen
-    left = ", ".join(finding["id"] for finding in direct(host["after"]))
-    return f"{seen}; left: {left}" if left else f"{seen}, no cause left"
+    causes = ", ".join(finding["id"] for finding in left(host))
+    return f"{seen}; left: {causes}" if causes else f"{seen}, no cause left"
 
 
 def _handshake(probe: Mapping[str, t.Any] | None) -> str:

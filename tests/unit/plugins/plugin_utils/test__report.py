@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import (
     SHOWN,
     NotAResult,
     deed,
     entry,
+    left,
+    made,
     merge,
     net,
     proof,
@@ -20,8 +24,13 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import (
     what_was_done,
     what_was_wrong,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 AT = "2026-11-22T10:00:00+00:00"
+LATER = "2026-11-22T10:00:00.001+00:00"
+"""Milliseconds are written, and were not always; such texts still sort by time."""
+
 PASSED = {"passed": True, "stage": "complete", "tls": {"verdict": "ok", "version": "TLSv1.3"}}
 REFUSED = {"passed": False, "stage": "tcp", "tcp": {"verdict": "refused"}, "summary": "h port 3389 refuses."}
 DENY = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\fDenyTSConnections"
@@ -54,30 +63,30 @@ def remediation(**fields):
     }
 
 
-def made(result, host="host001", check=False):
-    return entry(host, result, AT, check)
+def new(result, host="host001", check=False, at=AT):
+    return entry(host, result, at, check)
 
 
 class TestEntry:
     def test_a_diagnosis_fills_before_alone(self):
-        host = made(diagnosis())
+        host = new(diagnosis())
         assert (host["verdict"], host["after"]) == ("repairable", None)
         assert host["before"] == {"findings": [finding()], "probe": REFUSED}
         assert (host["changes"], host["plan"]) == ([], [change()])
 
     def test_a_remediation_fills_both(self):
-        host = made(remediation())
+        host = new(remediation())
         assert host["before"]["findings"] == [finding()]
         assert host["after"] == {"findings": [], "probe": PASSED}
         assert host["run_id"] == "20261122T100000Z-00000001"
 
     def test_an_unreachable_host_is_there_with_the_reason(self):
-        host = made({"unreachable": True, "changed": False, "msg": "ntlm: the credentials were rejected"})
+        host = new({"unreachable": True, "changed": False, "msg": "ntlm: the credentials were rejected"})
         assert (host["verdict"], host["reason"]) == ("unreachable", "ntlm: the credentials were rejected")
         assert host["before"] == {"findings": [], "probe": None}
 
     def test_a_failed_task_is_unresolved_whatever_verdict_it_carries(self):
-        host = made({"failed": True, "msg": "access denied", "verdict": "healthy"})
+        host = new({"failed": True, "msg": "access denied", "verdict": "healthy"})
         assert (host["verdict"], host["reason"]) == ("unresolved", "access denied")
 
     @pytest.mark.parametrize(
@@ -85,13 +94,13 @@ class TestEntry:
     )
     def test_another_modules_result_is_refused_by_host(self, result):
         with pytest.raises(NotAResult, match="host001"):
-            made(result)
+            new(result)
 
 
 class TestMerge:
     def test_hosts_of_earlier_batches_stay_and_the_newest_wins(self):
-        first = merge(None, [made(diagnosis(), "b"), made(diagnosis(), "a")])
-        second = merge(first, [made(remediation(), "b"), made(remediation(), "c")])
+        first = merge(None, [new(diagnosis(), "b"), new(diagnosis(), "a")])
+        second = merge(first, [new(remediation(), "b", at=LATER), new(remediation(), "c")])
         assert [(host["host"], host["verdict"]) for host in second["hosts"]] == [
             ("a", "repairable"),
             ("b", "repaired"),
@@ -101,17 +110,85 @@ class TestMerge:
         assert second["totals"]["hosts"] == 3
 
     def test_merging_does_not_alter_the_old_report(self):
-        first = merge(None, [made(diagnosis())])
-        merge(first, [made(remediation())])
+        first = merge(None, [new(diagnosis())])
+        merge(first, [new(remediation(), at=LATER)])
         assert first["hosts"][0]["verdict"] == "repairable"
+
+    def test_what_came_later_stands_however_late_it_is_merged(self):
+        new_report = merge(None, [new(diagnosis(verdict="healthy"), at=LATER)])
+        assert merge(new_report, [new(diagnosis())])["hosts"][0]["verdict"] == "healthy"
+
+    def test_a_diagnosis_after_a_repair_keeps_what_was_changed(self):
+        report = merge(None, [new(remediation()), new(diagnosis(verdict="healthy"), at=LATER)])
+        host = report["hosts"][0]
+        assert (host["verdict"], host["changes"]) == ("healthy", [])
+        assert host["repair"] == {"at": AT, "run_id": "20261122T100000Z-00000001", "changes": [change()]}
+        assert report["totals"]["changes"] == 1
+
+    def test_a_plan_is_no_repair(self):
+        report = merge(None, [new(remediation(), check=True), new(diagnosis(), at=LATER)])
+        assert report["hosts"][0]["repair"] is None
+
+    def test_a_repair_is_told_once(self):
+        report = merge(
+            None, [new(remediation()), new(remediation(changes=[]), at=LATER), new(remediation(), at="2027")]
+        )
+        assert (report["hosts"][0]["at"], report["hosts"][0]["repair"]) == ("2027", None)
+        assert made(report["hosts"][0])["at"] == "2027"
+
+
+# Few moments and few contents, so that entries meet in every way: at one moment, with and without changes.
+ENTRIES = st.builds(
+    lambda host, at, check, result: new(result, host, check, at),
+    st.sampled_from(["a", "b"]),
+    st.sampled_from([AT, LATER]),
+    st.booleans(),
+    st.sampled_from(
+        [
+            diagnosis(),
+            diagnosis(verdict="healthy"),
+            remediation(),
+            remediation(changes=[change(), change(item="other")]),
+            remediation(run_id="another"),
+            remediation(changes=[]),
+        ]
+    ),
+)
+REPORTS = st.lists(ENTRIES, max_size=5).map(lambda entries: merge(None, entries))
+
+
+class TestMergingInAnyOrder:
+    def together(self, one, other):
+        return merge(one, other["hosts"])
+
+    @given(REPORTS, REPORTS)
+    def test_it_commutes(self, one, other):
+        assert self.together(one, other) == self.together(other, one)
+
+    @given(REPORTS, REPORTS, REPORTS)
+    def test_it_associates(self, one, two, three):
+        left_first = self.together(self.together(one, two), three)
+        assert left_first == self.together(one, self.together(two, three))
+
+    @given(REPORTS, REPORTS)
+    def test_a_report_that_is_in_already_adds_nothing(self, one, other):
+        both = self.together(one, other)
+        assert self.together(both, one) == both
+        assert self.together(one, one) == one
+
+    @settings(max_examples=30)
+    @given(st.lists(ENTRIES, max_size=4))
+    def test_the_order_of_entries_does_not_matter(self, entries):
+        reports = [merge(None, order) for order in itertools.permutations(entries)]
+        assert all(report == reports[0] for report in reports)
 
 
 class TestTotals:
     def test_verdicts_causes_and_changes_are_counted(self):
         hosts = [
-            made(remediation(), "a"),
-            made(remediation(needs={"restart": True, "reboot": False, "why": []}), "b"),
-            made(diagnosis(findings=[finding("drain_mode"), finding("rdp_denied", "unrelated")]), "c"),
+            new(remediation(), "a"),
+            new(remediation(needs={"restart": True, "reboot": False, "why": []}), "b"),
+            new(diagnosis(findings=[finding("drain_mode"), finding("rdp_denied", "unrelated")]), "c"),
         ]
         assert totals(hosts) == {
             "hosts": 3,
@@ -122,7 +199,7 @@ class TestTotals:
         }
 
     def test_planned_changes_do_not_count(self):
-        assert totals([made(remediation(), check=True)])["changes"] == 0
+        assert totals([new(remediation(), check=True)])["changes"] == 0
 
 
 class TestWords:
@@ -168,46 +245,52 @@ class TestWords:
         assert [deed(step) for step in net(steps)] == ["RD enabled, local ports 2"]
 
     def test_what_was_wrong_names_direct_causes_alone(self):
-        host = made(diagnosis(findings=[finding("drain_mode"), finding("rdp_denied", "unrelated")]))
+        host = new(diagnosis(findings=[finding("drain_mode"), finding("rdp_denied", "unrelated")]))
         assert what_was_wrong(host) == "title of drain_mode"
 
     def test_what_was_wrong_falls_back_to_the_probe(self):
-        assert what_was_wrong(made(diagnosis(findings=[], verdict="unresolved"))) == "h port 3389 refuses."
+        assert what_was_wrong(new(diagnosis(findings=[], verdict="unresolved"))) == "h port 3389 refuses."
 
     def test_planned_and_made_changes_are_named(self):
-        assert what_was_done(made(remediation())) == "fDenyTSConnections 1 -> 0"
-        assert what_was_done(made(diagnosis())) == "fDenyTSConnections 1 -> 0"
+        assert what_was_done(new(remediation())) == "fDenyTSConnections 1 -> 0"
+        assert what_was_done(new(diagnosis())) == "fDenyTSConnections 1 -> 0"
 
     def test_a_reason_does_not_repeat_the_host(self):
-        assert what_was_wrong(made({"unreachable": True, "msg": "host001: timed out"})) == "timed out"
+        assert what_was_wrong(new({"unreachable": True, "msg": "host001: timed out"})) == "timed out"
 
     def test_what_policy_holds_names_policy_and_owner(self):
         held = {"state": "policy_held", "policy": r"Computer\RDS\Require TLS", "path": r"HKLM\x", "owner": "Baseline"}
-        assert what_was_done(made(diagnosis(plan=[], policy_held=[held]))) == "held by policy: Require TLS (Baseline)"
+        assert what_was_done(new(diagnosis(plan=[], policy_held=[held]))) == "held by policy: Require TLS (Baseline)"
 
     def test_a_policy_value_that_nobody_owns_says_so(self):
         held = {"state": "policy_orphaned", "policy": "", "path": r"HKLM\SOFTWARE\P\SecurityLayer", "owner": ""}
         wanted = "held by policy: SecurityLayer (nobody owns it)"
-        assert what_was_done(made(diagnosis(plan=[], policy_held=[held]))) == wanted
+        assert what_was_done(new(diagnosis(plan=[], policy_held=[held]))) == wanted
 
     def test_what_is_left_to_a_person_is_told(self):
-        assert what_was_done(made(diagnosis(plan=[], findings=[finding(by_hand="Move it.")]))) == "by hand: Move it."
+        assert what_was_done(new(diagnosis(plan=[], findings=[finding(by_hand="Move it.")]))) == "by hand: Move it."
         needs = {"restart": True, "reboot": False, "why": ["sessions"]}
-        assert what_was_done(made(remediation(needs=needs))) == "fDenyTSConnections 1 -> 0; needs a restart"
+        assert what_was_done(new(remediation(needs=needs))) == "fDenyTSConnections 1 -> 0; needs a restart"
 
     def test_a_refusal_is_told_where_nothing_was_done(self):
         refused = [{"message": "the rule is missing", "option": ""}]
-        assert what_was_done(made(remediation(changes=[], refused=refused))) == "the rule is missing"
+        assert what_was_done(new(remediation(changes=[], refused=refused))) == "the rule is missing"
 
     def test_proof_is_the_last_handshake(self):
-        assert proof(made(remediation())) == "passes (TLSv1.3), no cause left"
-        assert proof(made(remediation(), check=True)) == "passes (TLSv1.3)"
-        assert proof(made(diagnosis())) == "stops at tcp: refused"
-        assert proof(made(diagnosis(probe=None))) == "no probe, host evidence alone"
+        assert proof(new(remediation())) == "passes (TLSv1.3), no cause left"
+        assert proof(new(remediation(), check=True)) == "passes (TLSv1.3)"
+        assert proof(new(diagnosis())) == "stops at tcp: refused"
+        assert proof(new(diagnosis(probe=None))) == "no probe, host evidence alone"
         ungranted = {"passed": False, "stage": "x224", "x224": {"verdict": "negotiates"}}
-        assert proof(made(diagnosis(probe=ungranted))) == "stops at x224: nothing granted"
+        assert proof(new(diagnosis(probe=ungranted))) == "stops at x224: nothing granted"
         left = {"findings": [finding("port_taken")], "probe": REFUSED}
-        assert proof(made(remediation(after=left))) == "stops at tcp: refused; left: port_taken"
+        assert proof(new(remediation(after=left))) == "stops at tcp: refused; left: port_taken"
+
+    def test_what_is_left_is_how_the_host_stood_last(self):
+        after = {"findings": [finding("port_taken"), finding("drain_mode", "contributing")], "probe": REFUSED}
+        assert [cause["id"] for cause in left(new(remediation(after=after)))] == ["port_taken"]
+        assert [cause["id"] for cause in left(new(remediation(after=after), check=True))] == ["rdp_denied"]
+        assert [cause["id"] for cause in left(new(diagnosis()))] == ["rdp_denied"]
 
 
 class TestTable:
@@ -215,36 +298,36 @@ class TestTable:
         return [line.text for line in table(entries, width)]
 
     def test_each_host_has_a_row_in_the_order_of_names(self):
-        text = self.lines([made(remediation(), "host010"), made(remediation(), "host002")])
+        text = self.lines([new(remediation(), "host010"), new(remediation(), "host002")])
         assert [line.split()[0] for line in text[2:4]] == ["host002", "host010"]
         assert text[-1] == "2 hosts: 2 repaired"
 
     def test_the_header_tells_what_was_done_from_what_would_be(self):
-        assert "WHAT WAS DONE" in self.lines([made(remediation())])[0]
-        assert "WHAT REMEDIATE WOULD DO" in self.lines([made(diagnosis())])[0]
-        assert "WHAT REMEDIATE WOULD DO" in self.lines([made(remediation(), check=True)])[0]
+        assert "WHAT WAS DONE" in self.lines([new(remediation())])[0]
+        assert "WHAT REMEDIATE WOULD DO" in self.lines([new(diagnosis())])[0]
+        assert "WHAT REMEDIATE WOULD DO" in self.lines([new(remediation(), check=True)])[0]
 
     def test_one_host_is_one_host(self):
-        assert self.lines([made(remediation())])[-1] == "1 host: 1 repaired"
+        assert self.lines([new(remediation())])[-1] == "1 host: 1 repaired"
 
     def test_rows_bear_the_verdict_for_colour(self):
-        lines = table([made(remediation())], 200)
+        lines = table([new(remediation())], 200)
         assert [line.verdict for line in lines] == ["", "", "repaired", "", ""]
 
     @pytest.mark.parametrize("width", [60, 79, 120, 200])
     def test_no_line_is_wider_than_the_terminal(self, width):
         findings = [finding("x" * 90), finding("many short words " * 12)]
-        assert max(map(len, self.lines([made(diagnosis(findings=findings))], width))) <= width
+        assert max(map(len, self.lines([new(diagnosis(findings=findings))], width))) <= width
 
     def test_a_large_fleet_shows_what_needs_attention_the_worst_first(self):
-        healthy = [made(diagnosis(verdict="healthy", findings=[]), f"ok{number:03}") for number in range(SHOWN)]
-        lost = made({"unreachable": True, "msg": "timed out"}, "zlost")
-        text = self.lines([*healthy, made(diagnosis(), "broken"), lost])
+        healthy = [new(diagnosis(verdict="healthy", findings=[]), f"ok{number:03}") for number in range(SHOWN)]
+        lost = new({"unreachable": True, "msg": "timed out"}, "zlost")
+        text = self.lines([*healthy, new(diagnosis(), "broken"), lost])
         assert [line.split()[0] for line in text[2:4]] == ["zlost", "broken"]
         assert "ok000" not in "\n".join(text)
         assert text[-1] == "42 hosts: 40 healthy, 1 repairable, 1 unreachable (2 shown, the rest is in the report)"
 
     def test_what_hosts_say_cannot_drive_the_terminal(self):
-        text = "\n".join(self.lines([made({"unreachable": True, "msg": "bad\x1b[2J\u202egnp\r\nword\x9b"})]))
+        text = "\n".join(self.lines([new({"unreachable": True, "msg": "bad\x1b[2J\u202egnp\r\nword\x9b"})]))
         assert not set(text) & set("\x1b\u202e\r\x9b")
         assert r"\u001b[2J" in text
