@@ -16,14 +16,16 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import (
     OPTIONS,
+    REQUIRED,
     Entry,
     Line,
     NotAResult,
+    Report,
     entry,
     merge,
     table,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._report_files import ReportError, write
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._report_files import ReportError, read_all, write
 
 GOOD = ("healthy", "repaired")
 BAD = ("unreachable", "unresolved")
@@ -42,21 +44,25 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Collect the hosts' results, write the report, show the table."""
         result = super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec))
+        _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec), required_one_of=REQUIRED)
         variables = task_vars or {}
-        hosts = options["hosts"] or variables["ansible_play_batch"]
-        entries, left_out = self._collect(hosts, options["variable"], variables["hostvars"])
-        totals, files = self._write(entries, options)
+        hosts = (options["hosts"] or variables["ansible_play_batch"]) if options["variable"] else []
+        found, left_out = self._collect(hosts, options["variable"], variables["hostvars"])
+        try:
+            merged = merge(None, [*read_all(Path(str(path)) for path in options["merge"] or []), *found])
+            report, files = self._write(merged, options)
+        except ReportError as error:
+            raise AnsibleActionFail(str(error)) from error
         if options["console"]:
-            _show(table(entries, _width()), files)
-        return {**result, "changed": False, "files": files, "totals": totals, "left_out": left_out}
+            _show(table(merged["hosts"], _width()), files)
+        return {**result, "changed": False, "files": files, "totals": report["totals"], "left_out": left_out}
 
     def _collect(self, hosts: list[str], variable: str, hostvars: t.Any) -> tuple[list[Entry], list[str]]:
         """An entry for each host that has the variable, and the hosts that have not.
 
         The variables are read raw: a registered result has nothing to template, which would take most of the time.
         """
-        at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         results = {str(host): hostvars.raw_get(host).get(variable) for host in hosts if host in hostvars}
         try:
             entries = [entry(host, found, at, self._task.check_mode) for host, found in results.items() if found]
@@ -65,15 +71,12 @@ class ActionModule(ActionBase):
         present = {found["host"] for found in entries}
         return entries, [str(host) for host in hosts if str(host) not in present]
 
-    def _write(self, entries: list[Entry], options: dict[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
-        """The report's totals and its files; without a path nothing is written and the batch is the report."""
+    def _write(self, batch: Report, options: dict[str, t.Any]) -> tuple[Report, list[str]]:
+        """The whole report and its files; without a path nothing is written and the batch is the report."""
         if not options["path"]:
-            return merge(None, entries)["totals"], []
-        try:
-            report, files = write(Path(str(options["path"])), entries, map(str, options["formats"]))
-        except ReportError as error:
-            raise AnsibleActionFail(str(error)) from error
-        return report["totals"], [str(path) for path in files]
+            return batch, []
+        report, files = write(Path(str(options["path"])), batch["hosts"], map(str, options["formats"]))
+        return report, [str(path) for path in files]
 
 
 def _width() -> int:

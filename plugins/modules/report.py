@@ -17,8 +17,8 @@ author:
 description:
   - Takes what tasks with M(winfleet.rdp.diagnosis_info) or M(winfleet.rdp.remediate) have registered for the hosts
     of the batch, merges it into the report of a directory, and shows it on the console as one table.
-  - For each host the newest result stands. Hosts of earlier batches and earlier runs in the same directory stay.
-    Several plays may report to one directory at once.
+  - For each host the newest result stands, with the changes of its last repair. Hosts of earlier batches and earlier
+    runs in the same directory stay. Several plays may report to one directory at once.
   - A host that was not reached is there with the verdict V(unreachable) and the reason, if its task has
     C(ignore_unreachable); one whose task failed with the verdict V(unresolved) and the reason.
   - Run it once for a batch, with C(run_once). It needs no connection.
@@ -31,22 +31,34 @@ options:
   formats:
     description:
       - The formats to write. V(json) is C(report.json), which batches are merged in and which is always written.
+      - V(html) is C(report.html), one page for a browser that needs no network. It shows the fleet at a glance, and
+        each host with its evidence and changes, to search, sort, filter and print.
+      - V(csv) is C(report.csv), one row for each host in UTF-8. What a spreadsheet would take for a formula begins with
+        an apostrophe.
     type: list
     elements: str
     choices:
       - json
+      - csv
+      - html
     default:
       - json
   variable:
     description:
       - The name of the variable in which the results were registered.
+      - Either this or O(merge) has to be given.
     type: str
-    required: true
   hosts:
     description:
       - The hosts to report on, by default those of the batch (C(ansible_play_batch)).
     type: list
     elements: str
+  merge:
+    description:
+      - Report files (C(report.json)) of other directories, such as those of job slices, to merge in.
+      - It does not matter in which order reports are merged, nor whether they overlap.
+    type: list
+    elements: path
   console:
     description:
       - Whether to show the table on the console. Of more than forty hosts only those that need attention are shown.
@@ -76,6 +88,20 @@ EXAMPLES = r"""
     path: reports/2026-06-01
     variable: diagnosis
   run_once: true
+
+- name: Report as a page and as a table as well
+  winfleet.rdp.report:
+    path: reports/2026-06-01
+    formats: [csv, html]
+    variable: diagnosis
+  run_once: true
+
+- name: Merge the reports of job slices
+  winfleet.rdp.report:
+    path: reports/2026-06-01
+    formats: [html]
+    merge: "{{ query('ansible.builtin.fileglob', 'slices/*/report.json') }}"
+  run_once: true
 """
 
 RETURN = r"""
@@ -101,7 +127,7 @@ totals:
       description: How many hosts had each direct cause, the most frequent first.
       type: dict
     changes:
-      description: How many changes were made.
+      description: How many changes were made, by the last repair of each host.
       type: int
     needs:
       description: How many hosts need a C(restart) and how many a C(reboot).

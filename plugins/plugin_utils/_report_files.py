@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ._report import SCHEMA, Entry, Report, merge
+from ._report import FIELDS, SCHEMA, Entry, Report, merge
+from ._report_csv import to_csv
+from ._report_page import to_html
 
 LOCK = ".report.lock"
 STORE = "report.json"
@@ -46,6 +48,25 @@ def write(directory: Path, entries: Iterable[Entry], formats: Iterable[str]) -> 
     return report, list(files)
 
 
+def read_all(paths: Iterable[Path]) -> list[Entry]:
+    """The entries of several reports, such as those of job slices.
+
+    Raises:
+        ReportError: one is missing, unreadable or no report.
+    """
+    return [host for path in paths for host in _present(path)["hosts"]]
+
+
+def _present(path: Path) -> Report:
+    try:
+        report = read(path)
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror or error}") from error
+    if report is None:
+        raise ReportError(f"{path} does not exist")
+    return report
+
+
 def read(path: Path) -> Report | None:
     """The report in a file; None when there is no such file.
 
@@ -58,9 +79,15 @@ def read(path: Path) -> Report | None:
         return None
     except ValueError as error:
         raise ReportError(f"{path} is not JSON ({error}); move it away or name another directory") from error
-    if not isinstance(report, dict) or report.get("schema") != SCHEMA or not isinstance(report.get("hosts"), list):
+    if not _is_report(report):
         raise ReportError(f"{path} is no report of schema {SCHEMA}; move it away or name another directory")
     return t.cast(Report, report)
+
+
+def _is_report(found: t.Any) -> bool:
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA or not isinstance(found.get("hosts"), list):
+        return False
+    return all(isinstance(host, dict) and set(host) >= FIELDS for host in found["hosts"])
 
 
 def _to_json(report: Report) -> str:
@@ -73,7 +100,7 @@ def _compact(value: t.Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-WRITERS: Mapping[str, Callable[[Report], str]] = {"json": _to_json}
+WRITERS: Mapping[str, Callable[[Report], str]] = {"json": _to_json, "csv": to_csv, "html": to_html}
 """One function for each format: the report's text."""
 
 
@@ -87,9 +114,12 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Put a file there whole: written beside, synced, then renamed over the old one."""
+    """Put a file there whole: written beside, synced, then renamed over the old one.
+
+    Half a surrogate pair, which a hostile host may send and UTF-8 cannot hold, becomes the escape that JSON has for it.
+    """
     fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as handle:
+    with fresh.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle:
         handle.write(text)
         handle.flush()
         os.fsync(handle.fileno())

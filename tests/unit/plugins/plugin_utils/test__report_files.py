@@ -13,7 +13,7 @@ import threading
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _report_files
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import entry
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._report_files import ReportError, write
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._report_files import ReportError, read_all, write
 
 
 def host(name):
@@ -75,7 +75,17 @@ def test_a_reader_sees_the_old_report_or_the_new_one_whole(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".report.lock", "report.json"]
 
 
-@pytest.mark.parametrize("text", ["not json", '{"schema": 2, "hosts": []}', "[]", '{"schema": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not json",
+        '{"schema": 2, "hosts": []}',
+        "[]",
+        '{"schema": 1}',
+        '{"schema": 1, "hosts": [7]}',
+        '{"schema": 1, "hosts": [{"host": "a"}]}',
+    ],
+)
 def test_a_file_that_is_no_report_is_kept(tmp_path, text):
     (tmp_path / "report.json").write_text(text, encoding="utf-8")
     with pytest.raises(ReportError, match="move it away"):
@@ -87,3 +97,30 @@ def test_a_path_that_is_no_directory_is_told(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ReportError, match="cannot be written"):
         write(tmp_path / "file", [host("a")], ["json"])
+
+
+def test_every_format_has_its_file(tmp_path):
+    _report, files = write(tmp_path, [host("a")], ["html", "csv", "html"])
+    assert [path.name for path in files] == ["report.json", "report.html", "report.csv"]
+    assert all(path.read_bytes() for path in files)
+
+
+def test_a_host_may_send_what_no_encoding_holds(tmp_path):
+    failed = entry("a", {"failed": True, "msg": "half a pair: \ud800"}, "2026-11-22T10:00:00+00:00", False)
+    report, files = write(tmp_path, [failed], ["json", "csv", "html"])
+    assert json.loads(files[0].read_text(encoding="utf-8"))["hosts"] == report["hosts"]
+    assert r"\ud800" in files[1].read_text(encoding="utf-8")
+
+
+def test_reports_of_slices_are_read_together(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name, [host(name)], ["json"])
+    entries = read_all(tmp_path / name / "report.json" for name in ("a", "b"))
+    assert [found["host"] for found in entries] == ["a", "b"]
+
+
+def test_a_slice_that_is_missing_is_told(tmp_path):
+    with pytest.raises(ReportError, match="does not exist"):
+        read_all([tmp_path / "report.json"])
+    with pytest.raises(ReportError, match="cannot be read"):
+        read_all([tmp_path])
