@@ -109,7 +109,18 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     observation = replace(observation, other_probes=others)
     if Facts(observation).sessions:
         observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
-    return _prepared(host, Standing(observation, diagnose(observation)))
+    return _prepared(host, _deeper(host, Standing(observation, diagnose(observation))))
+
+
+def _deeper(host: Host, standing: Standing) -> Standing:
+    """With what stands in the way of a listener that is set up right, where the handshake fails for no known reason."""
+    seen = standing.observation
+    facts = Facts(seen)
+    unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not direct(standing.findings))
+    if not unexplained or seen.obstacles is not None or "obstacles" in seen.unread:
+        return standing
+    observation = observe(host, ("obstacles",), probe=seen.probe, base=seen)
+    return Standing(observation, diagnose(observation))
 
 
 def _prepared(host: Host, standing: Standing) -> Standing:
@@ -146,7 +157,7 @@ def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
     return tuple(area for area in AREAS if area not in skipped)
 
 
-_ONLY_IN_FULL = ("dns", "winsock", "machine", "updates", "key_owners")
+_ONLY_IN_FULL = ("obstacles", "dns", "winsock", "machine", "updates", "key_owners")
 """What explains no stage of the handshake."""
 
 
@@ -167,7 +178,7 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     before = standing.observation.probe if job.prober.enabled else None
     probe, base = done.proof or before, replace(standing.observation, other_probes=())
     fresh = observe(job.host, {*areas, *_evidence_again(standing, probe)}, touched, probe, RECENT, base)
-    return _prepared(job.host, Standing(fresh, diagnose(fresh)))
+    return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
 
 
 _AREA_OF = {

@@ -55,6 +55,7 @@ class Identity:
     boot_time: datetime
     local_time: datetime
     clock_offset: timedelta
+    sku: int = 0
 
 
 def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identity:
@@ -77,6 +78,7 @@ def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identi
         boot_time=_time(system, "LastBootUpTime"),
         local_time=local_time,
         clock_offset=local_time - middle,
+        sku=system.number("OperatingSystemSKU") or 0,
     )
 
 

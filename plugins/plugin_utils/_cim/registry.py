@@ -192,6 +192,15 @@ class Registry:
             return Absent(key_exists=True)
         return self._read_known(path, name, actual, known.get(actual))
 
+    def expanded(self, path: str, name: str) -> str | None:
+        """Return a REG_SZ or REG_EXPAND_SZ as Windows expands it; None when there is none.
+
+        What was expanded cannot be written back, so this is for looking alone.
+        """
+        outcome = self._call("GetExpandedStringValue", path, sValueName=name)
+        value = outcome.out.get("sValue")
+        return value if outcome.ok and isinstance(value, str) else None
+
     def values(self, path: str) -> dict[str, str] | None:
         """Return the names of a key's values with their types; None when the key does not exist.
 

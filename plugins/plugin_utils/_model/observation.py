@@ -19,6 +19,10 @@ from .lease import LeaseState
 from .reading import ABSENT, Reading
 
 
+HOME_EDITIONS = (98, 99, 100, 101)
+"""PRODUCT_CORE_N, _COUNTRYSPECIFIC, _SINGLELANGUAGE and PRODUCT_CORE (GetProductInfo)."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who the host says it is.
@@ -27,6 +31,7 @@ class Identity:
         product_type: 1 workstation, 2 domain controller, 3 server (Win32_OperatingSystem.ProductType).
         local_time: the host's clock, ISO 8601 with offset.
         clock_offset_s: host clock minus controller clock, in seconds.
+        sku: the edition (Win32_OperatingSystem.OperatingSystemSKU), 0 where it was not read.
     """
 
     computer_name: str
@@ -40,6 +45,12 @@ class Identity:
     boot_time: str
     local_time: str
     clock_offset_s: float
+    sku: int = 0
+
+    @property
+    def home(self) -> bool:
+        """Whether it is a Home edition, which takes no Remote Desktop connections."""
+        return self.sku in HOME_EDITIONS
 
 
 @dataclass(frozen=True)
@@ -148,6 +159,25 @@ class ProviderState:
 
 
 @dataclass(frozen=True)
+class ObstacleState:
+    r"""What can stand in the listener's way though its own settings are right.
+
+    Attributes:
+        protocol: LoadableProtocol_Object, the class that drives the listener.
+        library: ServiceDll of TermService, expanded.
+        setup: the flags under C(SYSTEM\\Setup) that say that Windows is still being set up.
+        port_proxies: where port proxies listen, as C(ADDRESS/PORT).
+        ipsec: the active connection security rules that drop what IPsec does not protect.
+    """
+
+    protocol: str
+    library: str
+    setup: tuple[str, ...]
+    port_proxies: tuple[str, ...]
+    ipsec: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class EventRecord:
     """One event; message is left out, since it is localised and may be null."""
 
@@ -185,6 +215,7 @@ class Observation:
     firewall: FirewallState | None = None
     listener: ListenerState | None = None
     events: tuple[EventRecord, ...] | None = None
+    obstacles: ObstacleState | None = None
     dns: DnsState | None = None
     winsock: tuple[ProviderState, ...] | None = None
     probe: Mapping[str, t.Any] | None = None

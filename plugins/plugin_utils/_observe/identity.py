@@ -24,4 +24,5 @@ def read(request: Request) -> Identity:
         boot_time=found.boot_time.isoformat(),
         local_time=found.local_time.isoformat(),
         clock_offset_s=round(found.clock_offset.total_seconds(), 1),
+        sku=found.sku,
     )

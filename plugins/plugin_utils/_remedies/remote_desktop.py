@@ -25,6 +25,8 @@ SERVICES = ("SessionEnv", "UmRdpService", "TermService")
 WINRM_PORTS = (5985, 5986, 47001)
 """Ports of WinRM's listeners: the channel in use is never cut."""
 
+HOME = "no setting changes that in a Home edition of Windows; upgrade it to Pro, or use another way in"
+
 OPTIONS = {
     "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
     "port": {"type": "int"},
@@ -43,6 +45,8 @@ def plan(observation: Observation, options: Options) -> Plan:
     """Plan Remote Desktop on (services, values, then the start) or off (the deny flag alone)."""
     if options["state"] == "disabled":
         return _settings(observation, options, [_wish("deny_connections", 1, "Remote Desktop is wanted off")])
+    if observation.identity is not None and observation.identity.home:
+        return Plan(refused=(Refusal(f"{observation.identity.caption} takes no Remote Desktop connections: {HOME}"),))
     if observation.services is None:
         return missing_area("services", observation)
     return (

@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import certificates, leases, listener, path, security, session, surroundings, tls
+from . import certificates, leases, listener, obstacles, path, security, session, surroundings, tls
 from ._base import Cause, Cure, Severity
 
 __all__ = ["CAUSES", "Cause", "Cure", "Severity"]
 
 _TABLES = (
+    obstacles.CAUSES,
     listener.CAUSES,
     path.CAUSES,
     security.CAUSES,

@@ -64,7 +64,9 @@ def _profile_flag(flag: str, what: str) -> Callable[[Facts], Shown]:
 
 
 def _path_blocked(facts: Facts) -> Shown:
-    open_inside = facts.firewall is not None and not _closed(facts) and not facts.blocked_profiles
+    """The built-in rule is for TermService, so another program that listens is not let in by it."""
+    served = facts.firewall is not None and not facts.foreign_listener
+    open_inside = served and not _closed(facts) and not facts.blocked_profiles
     muted = facts.profiles_with("local_rules") or facts.profiles_with("exceptions")
     if facts.probe_verdict("tcp") not in ("timeout", "unreachable") or not facts.listening or not open_inside or muted:
         return ()

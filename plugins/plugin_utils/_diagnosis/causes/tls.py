@@ -38,8 +38,12 @@ def _left(facts: Facts, offered: tuple[str, ...], *, fips: bool) -> tuple[str, .
 
 
 def _cipher_suites_empty(facts: Facts) -> Shown:
+    return (facts.stored("cipher_suites"),) if _offered(facts) == () else ()
+
+
+def _cipher_suites_mismatch(facts: Facts) -> Shown:
     offered = _offered(facts)
-    if offered is None or _left(facts, offered, fips=False):
+    if not offered or _left(facts, offered, fips=False):
         return ()
     return (facts.stored("cipher_suites"),)
 
@@ -56,7 +60,8 @@ def _fips_mismatch(facts: Facts) -> Shown:
 def _tls_unserved(facts: Facts) -> Shown:
     """What Schannel's events say where none of its settings explains it."""
     events = facts.events_at_probe("Schannel", 36871, 36874)
-    explained = _tls_server_disabled(facts) or _cipher_suites_empty(facts) or _fips_mismatch(facts)
+    known = (_tls_server_disabled, _cipher_suites_empty, _cipher_suites_mismatch, _fips_mismatch)
+    explained = any(shows(facts) for shows in known)
     if facts.probe_verdict("tls") not in ("alert", "reset") or not events or explained:
         return ()
     ids = ", ".join(sorted({str(event.id) for event in events}))
@@ -77,7 +82,7 @@ CAUSES = (
     ),
     Cause(
         "cipher_suites_empty",
-        "the cipher suites that are set leave none that the listener could use",
+        "the list of cipher suites is empty",
         "tls",
         "critical",
         _cipher_suites_empty,
@@ -85,6 +90,18 @@ CAUSES = (
         (Cure("schannel"),),
         "medium",
         by_hand='Correct the policy "SSL Cipher Suite Order", or remove it once nobody claims it; then reboot.',
+        sources=(REPAIR, SUITES),
+    ),
+    Cause(
+        "cipher_suites_mismatch",
+        "the cipher suites that are set have none that fits the listener's RSA key",
+        "tls",
+        "critical",
+        _cipher_suites_mismatch,
+        COMPLETES,
+        (Cure("schannel"),),
+        "medium",
+        by_hand='Correct the policy "SSL Cipher Suite Order", or bind a certificate whose key the suites are for.',
         sources=(REPAIR, SUITES),
     ),
     Cause(

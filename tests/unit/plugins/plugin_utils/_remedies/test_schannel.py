@@ -81,7 +81,7 @@ def test_a_cipher_policy_that_somebody_owns_is_held_and_named() -> None:
     before = settings_state(simulated)
     doing = job(simulated)
     standing = examine(doing.host, doing.prober, 600)
-    assert [finding.id for finding in direct(standing.findings)] == ["cipher_suites_empty"]
+    assert [finding.id for finding in direct(standing.findings)] == ["cipher_suites_mismatch"]
     course = remediate(doing, standing, Limits())
     assert course.verdict == "policy_held"
     assert [held.owner for held in course.held] == ["group policy 'Hardening'"]

@@ -1,0 +1,128 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Causes in what stands in a listener's way though it is set up right. PRIVATE to the collection.
+
+All are somebody's decision, or a program's, so they are named with what to do and never undone by a remedy.
+"""
+
+from __future__ import annotations
+
+from ..facts import Evidence, Facts
+from ._base import LISTENS, SUPPORT, Cause, Shown
+
+PROTOCOL = "{5828227c-20cf-4408-b73f-73ab70b8849f}"
+"""LoadableProtocol_Object of Windows' own listener."""
+
+LIBRARY = r"\system32\termsrv.dll"
+PORT_PROXY = "https://learn.microsoft.com/windows-server/networking/technologies/netsh/netsh-interface-portproxy"
+EDITIONS = "https://learn.microsoft.com/windows/win32/api/sysinfoapi/nf-sysinfoapi-getproductinfo"
+
+
+def _home_edition(facts: Facts) -> Shown:
+    identity = facts.observation.identity
+    if identity is None or not identity.home:
+        return ()
+    return (Evidence("edition", identity.caption, "Win32_OperatingSystem"),)
+
+
+def _foreign_protocol(facts: Facts) -> Shown:
+    found = facts.observation.obstacles
+    if found is None or found.protocol.lower() in ("", PROTOCOL):
+        return ()
+    return (Evidence("LoadableProtocol_Object", found.protocol, "RDP-Tcp"),)
+
+
+def _service_dll_replaced(facts: Facts) -> Shown:
+    found = facts.observation.obstacles
+    if found is None or not found.library or found.library.lower().endswith(LIBRARY):
+        return ()
+    return (Evidence("ServiceDll of TermService", found.library, r"Services\TermService\Parameters"),)
+
+
+def _port_proxy(facts: Facts) -> Shown:
+    found = facts.observation.obstacles
+    listening = [entry for entry in found.port_proxies if entry.endswith(f"/{facts.port}")] if found else []
+    return tuple(Evidence("port proxy", entry, r"Services\PortProxy\v4tov4\tcp") for entry in listening)
+
+
+def _setup_unfinished(facts: Facts) -> Shown:
+    found = facts.observation.obstacles
+    return tuple(Evidence(name, 1, r"HKLM\SYSTEM\Setup") for name in found.setup) if found else ()
+
+
+def _ipsec_rules(facts: Facts) -> Shown:
+    """Such a rule drops packets as a firewall does, so only a connection without an answer speaks for it."""
+    found = facts.observation.obstacles
+    if found is None or facts.probe_verdict("tcp") not in ("timeout", "skipped"):
+        return ()
+    return tuple(Evidence("connection security rule", rule, "ConSecRules") for rule in found.ipsec)
+
+
+CAUSES = (
+    Cause(
+        "home_edition",
+        "this edition of Windows takes no Remote Desktop connections",
+        "tcp",
+        "critical",
+        _home_edition,
+        LISTENS,
+        by_hand="Upgrade to Pro, or use another way in; no setting changes it.",
+        sources=(EDITIONS,),
+    ),
+    Cause(
+        "foreign_protocol",
+        "another vendor's protocol object drives the listener",
+        "tcp",
+        "high",
+        _foreign_protocol,
+        LISTENS,
+        certain=False,
+        by_hand="Repair or remove the product that put it there, with its own setup.",
+        sources=(SUPPORT,),
+    ),
+    Cause(
+        "service_dll_replaced",
+        "TermService runs another library than Windows' own",
+        "tcp",
+        "high",
+        _service_dll_replaced,
+        LISTENS,
+        certain=False,
+        by_hand="Remove the wrapper with its own setup, then put ServiceDll back to termsrv.dll.",
+        sources=(SUPPORT,),
+    ),
+    Cause(
+        "setup_unfinished",
+        "Windows is still being set up, and takes no connections until that ends",
+        "tcp",
+        "high",
+        _setup_unfinished,
+        LISTENS,
+        certain=False,
+        by_hand="Finish the set-up on the console.",
+        sources=(SUPPORT,),
+    ),
+    Cause(
+        "ipsec_rules",
+        "a connection security rule drops what IPsec does not protect",
+        "tcp",
+        "high",
+        _ipsec_rules,
+        LISTENS,
+        certain=False,
+        by_hand="Exempt the clients from the rule that the evidence names, or protect them by IPsec too.",
+        sources=("https://github.com/Azure/repair-script-library",),
+    ),
+    Cause(
+        "port_proxy",
+        "a port proxy has the RDP port, so clients reach another machine",
+        "x224",
+        "critical",
+        _port_proxy,
+        "host_info: no port proxy listens on the port",
+        by_hand="Remove it where it has no use: netsh interface portproxy delete v4tov4; then restart TermService.",
+        sources=(PORT_PROXY,),
+    ),
+)

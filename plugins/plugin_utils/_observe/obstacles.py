@@ -1,0 +1,56 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reader: what stands in the listener's way though its own settings are right. PRIVATE to the collection.
+
+Sources: Win32 TermServ (LoadableProtocol_Object, which Citrix and others replace), Microsoft support article
+"troubleshoot-rdp-general-error" (set-up flags), MS-GPFAS 2.2.3 (connection security rules), netsh interface portproxy
+(its rules lie under Services\\PortProxy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .._cim.registry import Registry, RegistryValue
+from .._model.observation import ObstacleState
+from .._model.settings import LISTENER
+from ._request import Request
+
+SETUP = r"HKLM\SYSTEM\Setup"
+SERVICE = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters"
+PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
+SECURITY_RULES = (
+    r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules",
+    r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\ConSecRules",
+)
+
+
+def read(request: Request) -> ObstacleState:
+    registry = request.host.registry
+    return ObstacleState(
+        protocol=_text(registry, LISTENER, "LoadableProtocol_Object"),
+        library=registry.expanded(SERVICE, "ServiceDll") or "",
+        setup=tuple(name for name in ("SystemSetupInProgress", "OOBEInProgress") if _is_set(registry, SETUP, name)),
+        port_proxies=tuple(sorted(registry.values(PORT_PROXY) or {})),
+        ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(registry, key)),
+    )
+
+
+def _text(registry: Registry, key: str, name: str) -> str:
+    reading = registry.read(key, name, "REG_SZ")
+    return str(reading.data) if isinstance(reading, RegistryValue) else ""
+
+
+def _is_set(registry: Registry, key: str, name: str) -> bool:
+    reading = registry.read(key, name)
+    return isinstance(reading, RegistryValue) and reading.data != 0
+
+
+def _requiring(registry: Registry, key: str) -> Iterator[str]:
+    """The connection security rules that drop what is not protected by IPsec."""
+    for name, reading in (registry.read_all(key) or {}).items():
+        fields = str(reading.data).split("|") if isinstance(reading, RegistryValue) else []
+        if "Active=TRUE" in fields and ("Action=SecureServer" in fields or "Action=Secure" in fields):
+            yield name
