@@ -6,17 +6,18 @@ r"""Leases on a host: the task that ends one, and the record that outlives the t
 
 The task is registered before the weakening and works without us. It is one line of cmd.exe:
 
-    reg query KEY /v NAME | findstr /e "OURS" && reg add … && schtasks /delete …
-    & reg query KEY /v NAME | findstr /e "AS GOOD OR BETTER" && schtasks /delete …
+    reg query KEY /v NAME | findstr /e "OURS" && reg add … && reg add MARK && schtasks /delete …
+    & reg query KEY /v NAME | findstr /e "AS GOOD OR BETTER" && reg add MARK && schtasks /delete …
 
-The first chain restores while the value is still ours, and deletes the task once that has succeeded; a failed restore
-is tried again five minutes later. The second deletes the task where somebody has set the value right meanwhile. Several
-actions in one task would run whatever became of the one before, hence one line. findstr matches the end of reg's line
-for the value; several strings of equal length are alternatives. Sources: Microsoft Learn, windows-commands (cmd, reg
-query, findstr, schtasks delete); Win32 TaskSchd, "Actions".
+The first chain restores while the value is still ours, notes the end, and deletes the task once that has succeeded; a
+failed restore is tried again five minutes later. The second does so where somebody has set the value right meanwhile.
+Several actions in one task would run whatever became of the one before, hence one line. findstr matches the end of
+reg's line for the value; several strings of equal length are alternatives. Sources: Microsoft Learn, windows-commands
+(cmd, reg query, findstr, schtasks delete); Win32 TaskSchd, "Actions".
 
 The record is a value under the journal's root. It tells the next run that a lease was granted, also when somebody has
-deleted the task, and after the end that a new one would be a renewal.
+deleted the task, and after the end that a new one would be a renewal. The mark beside it tells that the lease has
+ended, so that what somebody sets later is not taken for what the lease left.
 """
 
 from __future__ import annotations
@@ -27,19 +28,16 @@ from collections.abc import Iterable
 from ._cim.registry import Absent, RegistryValue, Unreadable
 from ._cim.tasks import COMMAND, SYSTEM, Definition, Registered
 from ._host import Host
-from ._journal import ROOT
-from ._model.lease import Lease, LeaseState
+from ._model.lease import RECORDS, Lease, LeaseState, mark
 from ._model.plain import NotPlain, from_plain, to_plain
 from ._model.settings import SETTINGS, Setting
 from ._wsman.errors import WsmanError
-
-LEASES = rf"{ROOT}\Leases"
 
 
 class LeaseError(WsmanError):
     """The record of a lease on the host cannot be used."""
 
-    default_hint = rf"Look at the values under {LEASES}; each should be as this collection wrote it."
+    default_hint = rf"Look at the values under {RECORDS}; each should be as this collection wrote it."
 
 
 def task_name(setting: str) -> str:
@@ -60,7 +58,8 @@ def definition(lease: Lease) -> Definition:
 
 def _line(lease: Lease, setting: Setting) -> str:
     place = f'"{setting.key}" /v {setting.name}'
-    delete = f"schtasks /delete /tn {task_name(lease.setting)} /f"
+    note = f'reg add "{RECORDS}" /v {mark(lease.setting)} /t REG_DWORD /d 1 /f'
+    delete = f"{note} && schtasks /delete /tn {task_name(lease.setting)} /f"
     restore = f"reg delete {place} /f"
     if lease.restores is not None:
         restore = f"reg add {place} /t REG_DWORD /d {lease.restores} /f"
@@ -85,18 +84,18 @@ def records(host: Host) -> list[Lease]:
     Raises:
         LeaseError: a record is damaged.
     """
-    names = host.registry.values(LEASES) or {}
-    return [_record(host, name) for name in sorted(names)]
+    names = host.registry.values(RECORDS) or {}
+    return [_record(host, name) for name in sorted(names) if not name.endswith(mark(""))]
 
 
 def record(host: Host, setting: str) -> Lease | None:
     """The last lease that was granted for a setting."""
-    found = host.registry.read(LEASES, setting, "REG_SZ")
+    found = host.registry.read(RECORDS, setting, "REG_SZ")
     return None if isinstance(found, Absent) else _record(host, setting)
 
 
 def _record(host: Host, name: str) -> Lease:
-    found = host.registry.read(LEASES, name, "REG_SZ")
+    found = host.registry.read(RECORDS, name, "REG_SZ")
     if not isinstance(found, RegistryValue):
         raise LeaseError(f"the record of the lease {name} cannot be read")
     try:
@@ -109,13 +108,14 @@ def _record(host: Host, name: str) -> Lease:
 
 
 def observe(host: Host, lease: Lease) -> LeaseState:
-    """How a lease stands now: its task and the value that it weakened (two operations)."""
+    """How a lease stands now: the value that it weakened, the mark of its end, its task (four operations)."""
     setting = SETTINGS[lease.setting]
     value = host.registry.read(setting.key, setting.name, setting.type)
     if isinstance(value, Unreadable):
         raise LeaseError(f"{setting.path} cannot be read ({value.reason}), so how its lease stands is not known")
     number = value.data if isinstance(value, RegistryValue) and isinstance(value.data, int) else None
-    return LeaseState(lease, armed(host, lease), number, host.now().isoformat())
+    ended = isinstance(host.registry.read(RECORDS, mark(lease.setting)), RegistryValue)
+    return LeaseState(lease, armed(host, lease), number, host.now().isoformat(), ended)
 
 
 def armed(host: Host, lease: Lease) -> bool:
@@ -138,12 +138,14 @@ def _as_registered(found: Registered, wanted: Definition) -> bool:
 
 def grant(host: Host, lease: Lease) -> None:
     """Record a lease and register the task that ends it, in place of an earlier one of the same setting."""
-    host.registry.create_key(LEASES)
-    host.registry.write(LEASES, lease.setting, RegistryValue("REG_SZ", json.dumps(to_plain(lease), sort_keys=True)))
+    host.registry.create_key(RECORDS)
+    host.registry.write(RECORDS, lease.setting, RegistryValue("REG_SZ", json.dumps(to_plain(lease), sort_keys=True)))
+    host.registry.delete_value(RECORDS, mark(lease.setting))
     host.tasks.register(task_name(lease.setting), definition(lease))
 
 
 def end(host: Host, setting: str) -> None:
     """Delete the task of a lease, then its record. The value is put back before."""
     host.tasks.delete(task_name(setting))
-    host.registry.delete_value(LEASES, setting)
+    for name in (setting, mark(setting)):
+        host.registry.delete_value(RECORDS, name)

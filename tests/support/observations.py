@@ -113,12 +113,16 @@ def _leased(observation: Observation, setting: str) -> st.SearchStrategy[LeaseSt
     local = observation.settings[setting].local.data
     number = local if isinstance(local, int) else None
 
-    def lease(restores: int | None, reach: int, until: str, armed: bool) -> LeaseState:
+    def lease(restores: int | None, reach: int, until: str, armed: bool, ended: bool) -> LeaseState:
         weaker = legal[:1] if restores is None else [item for item in legal if item < restores]
-        return LeaseState(Lease(setting, tuple(weaker[:reach]), restores, 1800, until), armed, number, NOW)
+        return LeaseState(
+            Lease(setting, tuple(weaker[:reach]), restores, 1800, until), armed, number, NOW, ended and not armed
+        )
 
     ends = st.sampled_from(["2025-12-30T00:00:00Z", "2025-12-31T23:50:00Z", "2026-01-01T00:10:00Z"])
-    return st.builds(lease, st.none() | st.sampled_from(legal[1:]), st.integers(1, 3), ends, st.booleans())
+    return st.builds(
+        lease, st.none() | st.sampled_from(legal[1:]), st.integers(1, 3), ends, st.booleans(), st.booleans()
+    )
 
 
 def _with_leases(observation: Observation) -> st.SearchStrategy[Observation]:

@@ -10,6 +10,9 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+RECORDS = r"HKLM\SOFTWARE\winfleet.rdp\Leases"
+"""The key, under the journal's root, with a value for the last lease of each setting."""
+
 Standing = t.Literal["running", "lost", "overdue", "superseded", "ended"]
 
 
@@ -36,6 +39,11 @@ class Lease:
         return datetime.fromisoformat(self.until.replace("Z", "+00:00"))
 
 
+def mark(setting: str) -> str:
+    """The value under RECORDS that notes the end of a setting's lease; the task writes it, or whoever ends it."""
+    return f"{setting}.ended"
+
+
 def until(now: str, lasts: int) -> str:
     """When a lease ends that is granted now; the Task Scheduler knows no fractions of a second."""
     ends = datetime.fromisoformat(now).astimezone(timezone.utc) + timedelta(seconds=lasts)
@@ -50,17 +58,19 @@ class LeaseState:
         armed: whether the task that ends it is registered as we registered it.
         number: what the setting has locally now; None when it is absent or no number.
         now: the host's clock then, ISO 8601 with offset.
+        ended: whether its end was noted, so that a value which is set later is none of its business.
     """
 
     lease: Lease
     armed: bool
     number: int | None
     now: str
+    ended: bool = False
 
     @property
     def weak(self) -> bool:
         """Whether the setting still has what the lease gave it."""
-        return self.number in self.lease.weakened
+        return not self.ended and self.number in self.lease.weakened
 
     @property
     def over(self) -> bool:

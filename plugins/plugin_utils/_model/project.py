@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from .change import Change, Kind
-from .lease import Lease, LeaseState
+from .lease import RECORDS, Lease, LeaseState, mark
 from .observation import Observation, RuleState, ServiceState, SettingState
 from .plain import Plain, from_plain
 from .project_keys import KEY_PROJECTIONS, pinned
@@ -32,6 +32,7 @@ def project(observation: Observation, changes: Iterable[Change]) -> Observation:
 def _registry(observation: Observation, change: Change) -> Observation:
     if change.item == PIN:
         return pinned(observation, change)
+    observation = _noted_end(observation, change)
     settings = dict(observation.settings)
     for setting in SETTINGS.values():
         state = settings.get(setting.id)
@@ -43,6 +44,15 @@ def _registry(observation: Observation, change: Change) -> Observation:
         elif setting.policy and f"{setting.policy.key}\\{setting.policy.name}" == change.item:
             settings[setting.id] = SettingState(state.local, _reading(change.after))
     return replace(observation, settings=settings)
+
+
+def _noted_end(observation: Observation, change: Change) -> Observation:
+    if not change.item.startswith(RECORDS) or observation.leases is None:
+        return observation
+    noted = (f"{RECORDS}\\{mark(state.lease.setting)}" == change.item for state in observation.leases)
+    marked = zip(observation.leases, noted, strict=True)
+    leases = tuple(replace(state, ended=change.after is not None) if hit else state for state, hit in marked)
+    return replace(observation, leases=leases)
 
 
 def _leased_value(observation: Observation, setting: str, after: Plain) -> Observation:

@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._model.change import Change, Plan, Refusal
-from .._model.lease import Lease, LeaseState, until
+from .._model.lease import RECORDS, Lease, LeaseState, mark, until
 from .._model.observation import Observation, SettingState
 from .._model.plain import Plain, to_plain
 from .._model.project import project
@@ -184,9 +184,23 @@ def _put_back(case: _Case) -> Plan:
 
 
 def _lease_end(case: _Case, why: str) -> Plan:
-    if case.state is None or not case.state.armed:
+    """The task and the record deleted; where the task is gone already, the end noted."""
+    if case.state is None:
         return Plan()
-    return Plan(changes=(replace(_lease_change(case, None, why), undo="none"),))
+    change = _lease_change(case, None, why) if case.state.armed else _noted(case, why)
+    return Plan(changes=(replace(change, undo="none"),))
+
+
+def _noted(case: _Case, why: str) -> Change:
+    return Change(
+        remedy=case.wish.remedy,
+        kind="registry",
+        item=f"{RECORDS}\\{mark(case.setting.id)}",
+        before=None,
+        after=registry_value(1),
+        reason=f"the lease of {case.setting.name} is noted as ended: {why}",
+        risk="none",
+    )
 
 
 # --- weaker
@@ -194,11 +208,8 @@ def _lease_end(case: _Case, why: str) -> Plan:
 
 def _weaken(case: _Case) -> Plan:
     if case.stored.policy.is_value:
-        return (
-            Plan()
-            if case.stored.policy.data == case.wish.number
-            else Plan(held=(held(case.setting, case.stored, case.wish),))
-        )
+        met = case.stored.policy.data == case.wish.number
+        return Plan() if met else Plan(held=(held(case.setting, case.stored, case.wish),))
     if case.stored.local.is_value and case.stored.local.type != case.setting.type:
         return _refuse(case, f"it is stored as {case.stored.local.type}, which no lease can restore: repair it first")
     if case.options["lease"] is None and case.options["accept_permanent_weakening"]:
@@ -251,9 +262,10 @@ def _lease(case: _Case, lasts: int) -> Lease:
 
 def _permanent(case: _Case) -> Plan:
     note = f"{case.setting.name} stays {case.setting.word(case.wish.number)}: nothing on the host ends this weakening"
+    why, state = "the weakening is accepted for good", case.state
     ended = Plan()
-    if case.state is not None and case.state.armed:
-        ended = Plan(changes=(_lease_change(case, None, "the weakening is accepted for good"),))
+    if state is not None and not state.ended:
+        ended = Plan(changes=(_lease_change(case, None, why) if state.armed else _noted(case, why),))
     return ended + _value(case, leased=False) + Plan(notes=(note,))
 
 

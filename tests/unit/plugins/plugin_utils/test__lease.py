@@ -17,9 +17,10 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _resul
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import definition_xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, LeaseLost, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import ROOT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, foresee, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import RECORDS, Lease
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import LISTENER
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -622,13 +623,56 @@ def test_the_loop_does_not_end_a_lease_that_keeps_modern_clients_out() -> None:
 def test_a_damaged_record_weakens_nothing_and_does_not_stop_a_diagnosis(text: str) -> None:
     simulated = SimulatedHost.build("2022")
     host = connect(simulated)
-    host.registry.create_key(_lease.LEASES)
-    host.registry.write(_lease.LEASES, "nla", RegistryValue("REG_SZ", text))
+    host.registry.create_key(RECORDS)
+    host.registry.write(RECORDS, "nla", RegistryValue("REG_SZ", text))
     plan, _done = do(simulated, "nla", **OFF)
     assert "damaged" in plan.refused[0].message
     assert stored(simulated) == 1
     doing = job(simulated, "loop")
     assert "leases" in examine(doing.host, doing.prober, 600).observation.unread
+
+
+MARK = r'reg add "HKLM\SOFTWARE\winfleet.rdp\Leases" /v security_layer.ended /t REG_DWORD /d 1 /f'
+
+
+def test_the_records_stand_under_the_journals_root_which_users_cannot_read() -> None:
+    assert RECORDS.startswith(ROOT + "\\")
+
+
+def by_hand(simulated: SimulatedHost) -> None:
+    connect(simulated).registry.write(LISTENER, NLA, RegistryValue("REG_DWORD", 0))
+
+
+def for_good(simulated: SimulatedHost) -> None:
+    do(simulated, "nla", "for good", state="off", accept_permanent_weakening=True)
+
+
+@pytest.mark.parametrize("how", [by_hand, for_good])
+@pytest.mark.parametrize("harm", [None, delete_task])
+def test_what_is_weakened_after_a_lease_has_ended_is_not_taken_for_its_own(
+    how: Callable[[SimulatedHost], None], harm: Callable[[SimulatedHost], None] | None
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", **OFF)
+    if harm:
+        harm(simulated)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    do(simulated, "nla", "required", state="required")
+    how(simulated)
+    doing = job(simulated, "loop")
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert course.changes == []
+    assert stored(simulated) == 0
+    assert do(simulated, "nla", "keep", state="keep")[1].changes == []
+
+
+def test_a_lost_lease_accepted_for_good_is_left_by_the_loop() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", **OFF)
+    delete_task(simulated)
+    for_good(simulated)
+    assert do(simulated, "nla", "keep", state="keep")[1].changes == []
+    assert stored(simulated) == 0
 
 
 def test_the_line_restores_only_what_is_ours_and_contains_nothing_that_cmd_expands() -> None:
@@ -638,8 +682,8 @@ def test_the_line_restores_only_what_is_ours_and_contains_nothing_that_cmd_expan
         r'reg query "HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp" /v SecurityLayer'
         ' | findstr /e "0x0 0x1" && '
         r'reg add "HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp" /v SecurityLayer'
-        " /t REG_DWORD /d 2 /f && schtasks /delete /tn winfleet.rdp-lease-security_layer /f & "
+        f" /t REG_DWORD /d 2 /f && {MARK} && schtasks /delete /tn winfleet.rdp-lease-security_layer /f & "
         r'reg query "HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp" /v SecurityLayer'
-        ' | findstr /e "0x2" && schtasks /delete /tn winfleet.rdp-lease-security_layer /f'
+        f' | findstr /e "0x2" && {MARK} && schtasks /delete /tn winfleet.rdp-lease-security_layer /f'
     )
     assert "%" not in line
