@@ -15,6 +15,9 @@ POST /hosts/NAME/fault             {"name": NAME, "at": N, "count": K}; {"clear"
 POST /hosts/NAME/switch            {"name": NAME, "value": VALUE}
 POST /hosts/NAME/policy_refresh    {}
 POST /hosts/NAME/reboot            {}
+POST /hosts/NAME/power             {"on": BOOL}: shut the host down, or start it at its console
+POST /hosts/NAME/battery           {"on": BOOL}
+POST /hosts/NAME/command           {"line": TEXT}: what somebody else does on the host, as SYSTEM
 POST /hosts/NAME/session           {"user": NAME, "active": BOOL}, or {"logoff": NUMBER}
 POST /hosts/NAME/counters          {"reset": true}
 POST /clock                        {"advance": SECONDS, "hosts": [NAME, ...]}
@@ -30,6 +33,8 @@ from aiohttp import web
 from tests.simulator.breakages import break_host
 from tests.simulator.fleet import Fleet, Member
 from tests.simulator.traits import apply_trait
+from tests.simulator.windows.cmd import CommandShell
+from tests.simulator.windows.system import TASK_TOKEN
 
 Reader = Callable[[Member], str]
 Action = Callable[[Member, Mapping[str, object]], object]
@@ -146,6 +151,22 @@ def _session(member: Member, arguments: Mapping[str, object]) -> object:
     return sessions.add(str(arguments["user"]), active=bool(arguments.get("active", True))).number
 
 
+def _power(member: Member, arguments: Mapping[str, object]) -> object:
+    switch = member.host.windows.power_on if arguments["on"] else member.host.windows.shut_down
+    switch()
+    return None
+
+
+def _battery(member: Member, arguments: Mapping[str, object]) -> object:
+    member.host.windows.on_battery = bool(arguments["on"])
+    return None
+
+
+def _command(member: Member, arguments: Mapping[str, object]) -> object:
+    output = CommandShell(member.host.windows, TASK_TOKEN, "SYSTEM").run(str(arguments["line"]))
+    return {"code": output.code, "stdout": output.stdout, "stderr": output.stderr}
+
+
 READERS: Mapping[str, Reader] = {
     "state": lambda member: member.host.state_json(),
     "volatile": lambda member: json.dumps(member.host.volatile(), ensure_ascii=False),
@@ -156,6 +177,9 @@ ACTIONS: Mapping[str, Action] = {
     "break": _break,
     "fault": _fault,
     "session": _session,
+    "power": _power,
+    "battery": _battery,
+    "command": _command,
     "switch": lambda member, arguments: member.host.set_switch(str(arguments["name"]), arguments["value"]),
     "policy_refresh": lambda member, _given: member.host.windows.policy.refresh(),
     "reboot": lambda member, _given: member.host.windows.reboot(),

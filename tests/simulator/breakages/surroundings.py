@@ -64,6 +64,7 @@ def _port_proxy(windows: Windows) -> None:
     port = windows.listener.stored().port
     windows.registry.put(PORT_PROXY, f"0.0.0.0/{port}", Type.SZ, "10.20.0.99/3389")
     windows.listener.port_taken, windows.network.taken_by = port, PORT_PROXY_HOST
+    windows.firewall.put(Rule("PortProxy", "Port proxy", enabled=True, protocol="TCP", local_ports=(str(port),)))
 
 
 def _excluded(windows: Windows) -> None:

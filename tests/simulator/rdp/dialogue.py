@@ -44,6 +44,11 @@ async def serve_http_banner(reader: asyncio.StreamReader, writer: asyncio.Stream
         writer.close()
 
 
+async def serve_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Close at once, as a port proxy does whose target cannot be reached."""
+    writer.close()
+
+
 async def _dialogue(windows: Windows, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     windows.clock.run_due()
     head = await reader.readexactly(x224.TPKT_HEAD)

@@ -17,8 +17,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
 from tests.simulator.probe_view import tcp_outcome
-from tests.simulator.rdp.dialogue import serve_http_banner, serve_rdp
+from tests.simulator.rdp.dialogue import serve_http_banner, serve_nothing, serve_rdp
 from tests.simulator.rdp.udp import UdpPort
+from tests.simulator.windows.network import PORT_PROXY_HOST
 from tests.simulator.windows.system import Windows
 
 DEFAULT_PORT = 3389
@@ -91,9 +92,9 @@ class RdpPorts:
     async def _accept(self, opened: OpenPort, listening: socket.socket) -> None:
         if opened.closed:
             return
-        opened.server = await asyncio.start_server(
-            self._rdp if opened.mode == "open" else serve_http_banner, sock=listening
-        )
+        proxied = self.windows.network.taken_by is PORT_PROXY_HOST
+        stranger = serve_nothing if proxied else serve_http_banner
+        opened.server = await asyncio.start_server(self._rdp if opened.mode == "open" else stranger, sock=listening)
         if opened.closed:
             opened.server.close()
 

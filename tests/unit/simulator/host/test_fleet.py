@@ -184,6 +184,16 @@ def test_the_control_port_breaks_and_lets_time_pass(fleet: Running) -> None:
     connect(fleet.addresses[name], 5985).close()
 
 
+def test_somebody_else_works_on_the_host_and_switches_it_off(fleet: Running) -> None:
+    done = fleet.post("/hosts/host007/command", line="whoami").json()["result"]
+    assert (done["code"], done["stdout"].strip().rpartition("\\")[2]) == (0, "system")
+    fleet.post("/hosts/host007/power", on=False)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://{fleet.addresses['host007']}:5985/wsman", timeout=5)
+    fleet.post("/hosts/host007/power", on=True)
+    assert requests.get(f"http://{fleet.addresses['host007']}:5985/wsman", timeout=5).status_code >= 400
+
+
 @pytest.mark.parametrize(
     ("path", "arguments", "status"),
     [
@@ -193,6 +203,8 @@ def test_the_control_port_breaks_and_lets_time_pass(fleet: Running) -> None:
         ("/hosts/host001/switch", {"name": "live_deny", "value": "never"}, 400),
         ("/clock", {"advance": "soon"}, 400),
         ("/hosts/host001/session", {"user": "somebody"}, 200),
+        ("/hosts/host001/battery", {"on": False}, 200),
+        ("/hosts/host001/command", {"line": "whoami"}, 200),
         ("/hosts/host001/policy_refresh", {}, 200),
     ],
 )
