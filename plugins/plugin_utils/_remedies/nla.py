@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from .._model.change import Plan
 from .._model.observation import Observation
+from .._model.settings import SETTINGS, effective
 from ._base import POLICY_OPTION, Options, Remedy, Wish
 from ._weaken import LEASE_OPTIONS, plan_guarded, plan_kept
 
@@ -33,8 +34,14 @@ def plan(observation: Observation, options: Options) -> Plan:
         return plan_kept(observation, NAME, "nla")
     number = STATES[options["state"]]
     reason = f"Network Level Authentication is wanted {options['state']}"
-    proof = "tls" if number else ""
+    proof = "tls" if number and _answers(observation) else ""
     return plan_guarded(observation, Wish(NAME, "nla", number, reason, risk="medium", proof=proof), options)
+
+
+def _answers(observation: Observation) -> bool:
+    """Whether the value lets anybody in now; one that Windows does not know locks out all, with or without TLS."""
+    state = observation.settings.get("nla")
+    return state is None or effective(SETTINGS["nla"], state)[0] in STATES.values()
 
 
 REMEDY = Remedy(

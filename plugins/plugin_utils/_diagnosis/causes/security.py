@@ -72,7 +72,7 @@ CAUSES = (
         "critical",
         out_of_range("nla"),
         NEGOTIATES,
-        by_hand="Set UserAuthentication of RDP-Tcp to 1.",
+        (Cure("nla", {"state": "required"}),),
         sources=(REPAIR,),
     ),
 )

@@ -43,6 +43,8 @@ CASES = [
     ("security_layer", {}, ("security_layer_rdp",)),
     ("security_layer", {"encryption": "high"}, ("encryption_level_invalid", "security_layer_invalid")),
     ("security_layer", {}, ("negotiation_disabled",)),
+    ("nla", {}, ("nla_value_invalid",)),
+    ("nla", {"state": "off", "accept_permanent_weakening": True}, ()),
 ]
 
 
