@@ -19,13 +19,20 @@ from datetime import datetime, timezone
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry, RegistryValue
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import _libs
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError
 
 STORES = r"HKLM\SOFTWARE\Microsoft\SystemCertificates"
 KEY_INFO, CERTIFICATE = 2, 32
 SERVER_AUTH, ANY_USAGE = "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"
+USAGE = "2.5.29.37"
 CNG = 0
 """dwProvType of a key of a CNG provider; others are of a legacy provider."""
+
+
+class DamagedCertificate(WsmanError):
+    """A value of a certificate store that holds no certificate, or none that can be read."""
+
+    default_hint = "Look at the store with certlm.msc, and remove what is damaged there."
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def thumbprints(registry: Registry, store: str) -> list[str]:
 def read(registry: Registry, store: str, thumbprint: str) -> StoredCertificate | None:
     """Return a certificate of a store of the machine, None when it is not there.
 
-    Raise BadAnswer for what is no certificate, ChannelUnavailable without the package cryptography.
+    Raise DamagedCertificate for what is no certificate, ChannelUnavailable without the package cryptography.
     """
     value = registry.read(rf"{STORES}\{store}\Certificates\{thumbprint}", "Blob", "REG_BINARY")
     if not isinstance(value, RegistryValue) or not isinstance(value.data, bytes):
@@ -76,10 +83,10 @@ def read(registry: Registry, store: str, thumbprint: str) -> StoredCertificate |
 
 
 def parse(blob: bytes) -> StoredCertificate:
-    """Return what a Blob holds; raise BadAnswer when it holds no certificate."""
+    """Return what a Blob holds; raise DamagedCertificate when it holds no certificate."""
     records = _records(blob)
     if CERTIFICATE not in records:
-        raise BadAnswer("A certificate in the host's registry holds no certificate")
+        raise DamagedCertificate("A certificate in the host's registry holds no certificate")
     return _described(records[CERTIFICATE], _key_link(records.get(KEY_INFO)))
 
 
@@ -90,7 +97,7 @@ def _records(blob: bytes) -> dict[int, bytes]:
         number, _encoding, length = struct.unpack_from("<III", blob, position)
         position += 12
         if length > len(blob) - position:
-            raise BadAnswer("A certificate in the host's registry is cut off")
+            raise DamagedCertificate("A certificate in the host's registry is cut off")
         found.setdefault(number, blob[position : position + length])
         position += length
     return found
@@ -100,7 +107,7 @@ def _key_link(info: bytes | None) -> KeyLink | None:
     if info is None:
         return None
     if len(info) < 28:
-        raise BadAnswer("A certificate's link to its key is cut off")
+        raise DamagedCertificate("A certificate's link to its key is cut off")
     container, provider, kind = struct.unpack_from("<III", info)
     return KeyLink(_text(info, container), _text(info, provider), kind)
 
@@ -113,23 +120,26 @@ def _text(info: bytes, offset: int) -> str:
 
 def _described(der: bytes, key: KeyLink | None) -> StoredCertificate:
     x509 = _libs.need(_libs.X509, "cryptography")
+    unknown = _libs.X509_EXCEPTIONS.UnsupportedAlgorithm
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        public_key = certificate.public_key()
-        described = StoredCertificate(
-            thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
-            subject=certificate.subject.rfc4514_string(),
-            not_before=_moment(certificate, "not_valid_before"),
-            not_after=_moment(certificate, "not_valid_after"),
-            server_auth=_server_auth(certificate, x509),
-            key_algorithm=type(public_key).__name__.removesuffix("PublicKey").lstrip("_"),
-            key_bits=getattr(public_key, "key_size", None),
-            signature_hash=getattr(certificate.signature_hash_algorithm, "name", ""),
-            key=key,
-        )
-    except ValueError as error:
-        raise BadAnswer(f"A certificate in the host's registry cannot be read: {error}") from error
-    return described
+        return _facts(der, x509.load_der_x509_certificate(der), key)
+    except (ValueError, unknown, x509.InvalidVersion, x509.DuplicateExtension) as error:
+        raise DamagedCertificate(f"A certificate in the host's registry cannot be read: {error}") from error
+
+
+def _facts(der: bytes, certificate: t.Any, key: KeyLink | None) -> StoredCertificate:
+    public_key = certificate.public_key()
+    return StoredCertificate(
+        thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
+        subject=certificate.subject.rfc4514_string(),
+        not_before=_moment(certificate, "not_valid_before"),
+        not_after=_moment(certificate, "not_valid_after"),
+        server_auth=_server_auth(certificate),
+        key_algorithm=type(public_key).__name__.removesuffix("PublicKey").lstrip("_"),
+        key_bits=getattr(public_key, "key_size", None),
+        signature_hash=getattr(certificate.signature_hash_algorithm, "name", ""),
+        key=key,
+    )
 
 
 def _moment(certificate: t.Any, name: str) -> datetime:
@@ -138,12 +148,10 @@ def _moment(certificate: t.Any, name: str) -> datetime:
     return t.cast(datetime, aware or getattr(certificate, name).replace(tzinfo=timezone.utc))
 
 
-def _server_auth(certificate: t.Any, x509: t.Any) -> bool:
-    try:
-        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return True
-    return any(usage.dotted_string in (SERVER_AUTH, ANY_USAGE) for usage in usages)
+def _server_auth(certificate: t.Any) -> bool:
+    """Without an extended key usage a certificate is for everything (RFC 5280 4.2.1.12)."""
+    usages = [extension.value for extension in certificate.extensions if extension.oid.dotted_string == USAGE]
+    return not usages or any(usage.dotted_string in (SERVER_AUTH, ANY_USAGE) for usage in usages[0])
 
 
 def key_file_stem(container: str) -> str:

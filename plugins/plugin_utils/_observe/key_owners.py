@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .._cim import certificates
+from .._cim.certificates import DamagedCertificate, StoredCertificate
 from .._cim.registry import RegistryValue
 from .._host import Host
 from .._model.keys import CertificateState, KeyOwners
@@ -40,11 +41,19 @@ CONTAINERS: Mapping[str, str] = MappingProxyType(
 def read(request: Request) -> KeyOwners:
     """An operation for each certificate of the store, for each binding, and for each key folder."""
     host, folders = request.host, KeyFolders(request.host)
-    found = (certificates.read(host.registry, MY, item) for item in certificates.thumbprints(host.registry, MY))
+    found = (_readable(host, thumbprint) for thumbprint in certificates.thumbprints(host.registry, MY))
     held = tuple(folders.state(certificate) for certificate in found if certificate is not None)
     winrm, bindings = _winrm(host), _bindings(host)
     channel = tuple(_file(certificate) for certificate in held if certificate.thumbprint in winrm)
     return KeyOwners(held, {**_known(folders), **_by_certificate(held, {**bindings, **winrm})}, channel)
+
+
+def _readable(host: Host, thumbprint: str) -> StoredCertificate | None:
+    """A certificate of the personal store; of a damaged one nobody knows the key, so the key's owner stays unknown."""
+    try:
+        return certificates.read(host.registry, MY, thumbprint)
+    except DamagedCertificate:
+        return None
 
 
 def _known(folders: KeyFolders) -> dict[str, str]:

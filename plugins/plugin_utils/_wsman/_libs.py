@@ -30,6 +30,7 @@ PYPSRP_EXCEPTIONS = _load("pypsrp.exceptions")
 WINRM_EXCEPTIONS = _load("winrm.exceptions")
 SPNEGO_EXCEPTIONS = _load("spnego.exceptions")
 X509 = _load("cryptography.x509")
+X509_EXCEPTIONS = _load("cryptography.exceptions")
 
 
 def need(module: t.Any, package: str) -> t.Any:

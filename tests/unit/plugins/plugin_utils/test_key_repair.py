@@ -1,0 +1,371 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Repair of the listener's certificate and key: the smallest rung, other keys untouched, guards, ways back."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
+    Course,
+    Limits,
+    climb,
+    defaults,
+    examine,
+    foresee,
+    remediate,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import GENERATED, Change, Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
+
+from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.certificates import Request
+from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
+from tests.support.in_process import job, settings_state
+
+VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
+TENANTS = ("iis_keys", "sql_server", "federation", "azure_agent")
+
+SMALLEST = {
+    "key_unreadable": ["file_access"],
+    "key_missing": ["renewal"],
+    "machine_guid_changed": ["renewal"],
+    "certificate_expired": ["renewal"],
+    "folder_acl": ["folder_dacl", "renewal"],
+    "store_acl": ["key_dacl", "renewal"],
+    "certificate_pinned_missing": ["registry"],
+    "key_in_cng": ["file_access"],
+}
+"""The rung that cures each cause and touches least."""
+
+SWITCHES: tuple[dict[str, object], ...] = (
+    {"key_descriptor_readable": True},
+    {"new_key_on_renewal": False},
+    {"icacls_file_has_mark": False},
+)
+HOSTS = [
+    *(pytest.param(version, {}, id=version) for version in VERSIONS),
+    *(
+        pytest.param(version, made, id=f"{version},{','.join(made)}")
+        for made in SWITCHES
+        for version in ("2016", "2022")
+    ),
+]
+
+
+def kinds(changes: t.Iterable[Change]) -> list[str]:
+    return [change.kind for change in changes]
+
+
+def built(version: str, breakage: str, switches: dict[str, object], traits: t.Sequence[str] = TENANTS) -> SimulatedHost:
+    return SimulatedHost.build(version, breakages=[breakage] if breakage else [], traits=traits, switches=switches)
+
+
+def cure(simulated: SimulatedHost, **how: t.Any) -> Course:
+    doing = job(simulated, **how)
+    return remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+
+
+def run(simulated: SimulatedHost, remedy: str, check: bool = False, **given: t.Any) -> tuple[Plan, Done]:
+    return fix(job(simulated, check=check), REMEDIES[remedy], {**defaults(REMEDIES[remedy].options), **given})
+
+
+def key_files(simulated: SimulatedHost, mine: bool = False) -> dict[str, object]:
+    """The listener's key files in MachineKeys, or those of everybody else, with content and permissions."""
+    files = t.cast("dict[str, object]", simulated.state()["files"])
+    keys = {path: entry for path, entry in files.items() if "\\machinekeys\\" in path.lower()}
+    return {path: entry for path, entry in keys.items() if ("\\f686aace" in path) is mine}
+
+
+@pytest.mark.parametrize(("version", "switches"), HOSTS)
+@pytest.mark.parametrize("breakage", sorted(SMALLEST))
+def test_the_smallest_rung_is_taken_and_proved_and_nobody_elses_key_is_touched(
+    breakage: str, switches: dict[str, object], version: str
+) -> None:
+    simulated = built(version, breakage, switches)
+    before, others = settings_state(simulated), key_files(simulated)
+
+    foreseeing = job(simulated, check=True)
+    standing = examine(foreseeing.host, foreseeing.prober, 600)
+    assert [finding.id for finding in direct(standing.findings)][:1] == [breakage]
+    foreseen = foresee(standing, Limits())
+    assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
+
+    course = cure(simulated)
+    assert course.verdict == "repaired"
+    assert kinds(course.changes) == SMALLEST[breakage] == kinds(foreseen.changes)
+    assert course.after.observation.probe is not None
+    assert course.after.observation.probe["tls"]["verdict"] == "ok"
+    assert not course.after.observation.probe["tls"]["certificate"]["expired"]
+    assert key_files(simulated) == others
+
+    writes = simulated.counters.writes
+    assert (cure(simulated).verdict, simulated.counters.writes) == ("healthy", writes)
+
+    back = rollback(job(simulated, "back"), "all", force=False)
+    assert len(back.not_undoable) == sum(change.undo == "none" for change in course.changes)
+    if all(change.undo == "exact" for change in course.changes):
+        assert settings_state(simulated) == before
+
+
+METHODS = {
+    "ace": ["file_access"],
+    "certificate": ["certificate", "renewal"],
+    "key": ["certificate", "key_file", "renewal"],
+    "copy_aside": ["key_copy", "certificate", "key_file", "renewal"],
+    "rename": ["key_folder", "certificate", "renewal"],
+}
+
+
+@pytest.mark.parametrize("version", ["2016", "2022"])
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_each_method_makes_tls_work_and_is_not_repeated(method: str, version: str) -> None:
+    simulated = built(version, "key_unreadable", {})
+    others = key_files(simulated)
+    plan, foretold = run(simulated, "machine_keys", check=True, method=method, accept_shared_keys=True)
+    assert simulated.counters.writes == 0
+
+    _plan, done = run(simulated, "machine_keys", method=method, accept_shared_keys=True)
+    assert kinds(done.changes) == METHODS[method]
+    assert [(c.item, c.before, c.after) for c in done.changes] == [(c.item, c.before, c.after) for c in plan.changes]
+    assert foretold.changes == done.changes
+    assert done.proof is not None
+    assert done.proof["tls"]["verdict"] == "ok"
+    assert key_files(simulated) == others
+
+    writes = simulated.counters.writes
+    assert run(simulated, "machine_keys", method=method, accept_shared_keys=True)[1].changes == []
+    assert simulated.counters.writes == writes
+
+
+@pytest.mark.parametrize("method", ["copy_aside", "rename"])
+@pytest.mark.parametrize("way", ["restored", "rollback"])
+def test_what_was_put_aside_comes_back(method: str, way: str) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    folders = [path for path in t.cast("dict[str, object]", simulated.state()["files"]) if path.endswith("MachineKeys")]
+    before = key_files(simulated)
+    run(simulated, "machine_keys", method=method, accept_shared_keys=True)
+    made = key_files(simulated, mine=True)
+    if way == "restored":
+        run(simulated, "machine_keys", state="restored")
+        assert run(simulated, "machine_keys", state="restored")[1].changes == []
+    else:
+        assert not rollback(job(simulated, "back"), "all", force=False).left
+    state = t.cast("dict[str, object]", simulated.state()["files"])
+    assert key_files(simulated) == before
+    assert key_files(simulated, mine=True) == made
+    assert [path for path in state if path.endswith(("MachineKeys", "_old", ".part"))] == folders
+    assert run(simulated, "machine_keys", method="ace")[1].changes == []
+
+
+def test_a_key_that_went_missing_comes_back_from_the_copy() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    run(simulated, "machine_keys", method="copy_aside")
+    others = key_files(simulated)
+    lost = next(iter(others))
+    simulated.windows.files.remove(lost)
+    assert key_files(simulated) != others
+    run(simulated, "machine_keys", state="restored")
+    assert key_files(simulated) == others
+
+
+# --- guards
+
+
+def test_a_rename_is_refused_while_the_folder_holds_keys_of_others_and_names_their_owners() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    plan, done = run(simulated, "machine_keys", method="rename")
+    assert done.changes == []
+    (refusal,) = plan.refused
+    for owner in ("IIS, its encrypted configuration", "CN=www.corp.example, which HTTP.sys on 0.0.0.0:443 uses"):
+        assert owner in refusal.message
+    assert simulated.counters.writes == 0
+
+
+def test_a_rename_never_takes_winrms_own_key_away() -> None:
+    simulated = built("2022", "key_unreadable", {}, ["winrm_https"])
+    plan, done = run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    assert done.changes == []
+    assert "WinRM's HTTPS listener" in plan.refused[0].message
+
+
+def test_a_rename_of_a_folder_in_use_leaves_everything_as_it_is() -> None:
+    simulated = built("2022", "key_unreadable", {}, ["iis_keys", "machine_keys_in_use"])
+    before = settings_state(simulated)
+    with pytest.raises(Exception, match="SYSTEM could not rename"):
+        run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    assert settings_state(simulated) == before
+
+
+SELF_SIGNED = {"state": "self_signed", "renew_before": 3000}
+GUARDS = {
+    "connection_broker": "connection broker",
+    "certificate_template": "template",
+    "pending_reboot": "waits for a restart",
+}
+
+
+@pytest.mark.parametrize("trait", sorted(GUARDS))
+@pytest.mark.parametrize(("remedy", "given"), [("certificate", SELF_SIGNED), ("machine_keys", {})])
+def test_where_others_manage_the_certificate_nothing_is_done_to_it(
+    remedy: str, given: dict[str, t.Any], trait: str
+) -> None:
+    breakage = "certificate_expired" if trait == "pending_reboot" else ""
+    simulated = built("2022", breakage, {}, [trait])
+    before = settings_state(simulated)
+    plan, done = run(simulated, remedy, **given)
+    assert done.changes == []
+    assert settings_state(simulated) == before
+    if remedy == "certificate" or breakage:
+        assert GUARDS[trait] in plan.refused[0].message
+
+
+def test_without_a_shell_the_reason_is_told_and_nothing_is_changed() -> None:
+    simulated = built("2022", "key_unreadable", {}, ["no_shell"])
+    course = cure(simulated)
+    assert any("shown to SYSTEM alone" in refusal.message for refusal in course.refused)
+    assert course.verdict == "repaired"
+    assert kinds(course.changes) == ["certificate", "renewal"], "the next rung needs no shell"
+
+
+def test_users_sessions_keep_what_needs_no_restart_of_theirs() -> None:
+    simulated = built("2022", "certificate_expired", {}, ["many_sessions"])
+    assert cure(simulated).verdict == "repaired"
+    assert kinds(cure(simulated).changes) == []
+
+
+def test_a_method_of_its_own_stops_at_the_smallest_that_helps() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    course = climb(job(simulated), "machine_keys")
+    assert kinds(course.changes) == ["file_access"]
+    assert kinds(climb(job(simulated), "machine_keys").changes) == []
+
+
+def test_the_ladder_goes_on_where_a_rung_does_not_help() -> None:
+    """The key's content was replaced, so that no permission makes it usable."""
+    simulated = built("2022", "key_unreadable", {})
+    path = simulated.windows.certificates.key_file
+    entry = simulated.windows.files.find(path)
+    assert entry is not None
+    simulated.windows.files.add(path, entry.descriptor.to_sddl(), content="key of nobody", size=1)
+    course = cure(simulated)
+    assert course.verdict == "repaired"
+    assert [(step.kept, step.remedy) for step in course.steps] == [(False, "machine_keys"), (True, "machine_keys")]
+    assert kinds(course.changes) == ["certificate", "renewal"]
+
+
+# --- certificate
+
+
+def bound_host(**request: t.Any) -> tuple[SimulatedHost, str]:
+    """A host with a certificate of the company's authority in its personal store."""
+    simulated = SimulatedHost.build("2022")
+    added = simulated.windows.certificates.add("rdp.corp.example", Request(key=3, **request))
+    return simulated, added.thumbprint
+
+
+def test_a_certificate_is_bound_once_its_key_can_be_read_and_unbound_by_rollback() -> None:
+    simulated, thumbprint = bound_host(sddl="O:BAG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)")
+    before = settings_state(simulated)
+    plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint.lower())
+    assert not plan.refused
+    assert kinds(done.changes) == ["file_access", "registry"]
+    assert done.proof is not None
+    assert done.proof["tls"]["certificate"]["sha1"] == thumbprint
+    assert run(simulated, "certificate", state="bound", thumbprint=thumbprint)[1].changes == []
+    assert run(simulated, "certificate")[1].changes == [], "a pinned certificate that serves stays"
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+def test_a_certificate_that_no_handshake_succeeds_with_is_unbound_again() -> None:
+    simulated, thumbprint = bound_host()
+    certificates = simulated.windows.certificates
+    stored = certificates.in_store("MY", thumbprint)
+    assert stored is not None
+    path = certificates.file_of(stored)
+    entry = simulated.windows.files.find(path)
+    assert entry is not None
+    simulated.windows.files.add(path, entry.descriptor.to_sddl(), content="key of nobody", size=1)
+    with pytest.raises(ProofMissing, match="put back"):
+        run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert certificates.pinned() == ""
+
+
+@pytest.mark.parametrize("thumbprint", [None, "", "12", "0" * 40])
+def test_what_is_no_certificate_of_the_store_is_not_bound(thumbprint: str | None) -> None:
+    simulated, _thumbprint = bound_host()
+    plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert (done.changes, len(plan.refused)) == ([], 1)
+
+
+def test_a_certificate_is_renewed_before_it_expires() -> None:
+    simulated = SimulatedHost.build("2022")
+    assert run(simulated, "certificate", renew_before=14)[1].changes == []
+    _plan, done = run(simulated, "certificate", renew_before=180)
+    assert kinds(done.changes) == ["certificate", "renewal"]
+    assert done.changes[-1].after == GENERATED
+    assert run(simulated, "certificate", renew_before=170)[1].changes == []
+
+
+def test_a_listener_that_is_tied_to_a_good_certificate_is_untied_only_on_request() -> None:
+    simulated = built("2022", "", {}, ["pinned_certificate"])
+    assert run(simulated, "certificate")[1].changes == []
+    _plan, done = run(simulated, "certificate", state="self_signed")
+    assert kinds(done.changes) == ["registry"]
+    assert simulated.windows.certificates.pinned() == ""
+
+
+# --- cut off
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+@pytest.mark.parametrize("breakage", ["key_unreadable", "folder_acl"])
+def test_a_repair_that_is_cut_off_anywhere_goes_on_and_leaves_no_task_behind(
+    breakage: str, cut: Callable[[int], Callable[[int, bytes], None]]
+) -> None:
+    def course(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        cure(simulated, before=before)
+
+    writes = writes_of(course, built("2022", breakage, {}))
+    assert len(writes) > 5
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = built("2022", breakage, {})
+        before = settings_state(simulated)
+        with pytest.raises((Cut, TransportFailed)):
+            course(simulated, cut(number))
+        simulated.clock.advance(3600)
+        assert simulated.state()["tasks"] == {}, f"after a cut at message {number}"
+        roll_back_all(simulated)
+        if breakage == "key_unreadable":
+            assert settings_state(simulated) == before, f"after a cut at message {number}"
+        assert cure(simulated).verdict in ("repaired", "healthy")
+
+
+@pytest.mark.parametrize("minted", [False, True])
+@pytest.mark.parametrize("method", ["copy_aside", "rename"])
+def test_a_copy_or_rename_that_is_cut_off_anywhere_never_loses_a_key(method: str, minted: bool) -> None:
+    def climbed(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        options = {**defaults(REMEDIES["machine_keys"].options), "method": method, "accept_shared_keys": True}
+        fix(job(simulated, before=before), REMEDIES["machine_keys"], options)
+
+    switches: dict[str, object] = {"keys_minted_in_gap": minted}
+    writes = writes_of(climbed, built("2022", "key_unreadable", switches))
+    for number in writes:
+        simulated = built("2022", "key_unreadable", switches)
+        before = key_files(simulated)
+        with pytest.raises(Cut):
+            climbed(simulated, cut_before(number))
+        simulated.clock.advance(3600)
+        assert key_files(simulated) == before, f"after a cut at message {number}"
+        roll_back_all(simulated)
+        assert key_files(simulated) == before, f"rolled back after a cut at message {number}"
+        assert cure(simulated).verdict in ("repaired", "healthy")
