@@ -18,6 +18,9 @@ from collections.abc import Callable, Mapping
 from ._report import Entry, Report, direct, left, proof, what_was_done, what_was_wrong
 from ._table import neutral
 
+NOTHING = "-"
+"""What the console shows where there is nothing to say."""
+
 BYTE_ORDER_MARK = "\ufeff"
 
 FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
@@ -35,7 +38,7 @@ def to_csv(report: Report) -> str:
 
 def cell(value: t.Any) -> str:
     """On one line, and with an apostrophe before what would be a formula: hosts may send anything."""
-    text = neutral("" if value is None else value)
+    text = neutral("" if value is None or value == NOTHING else value)
     return f"'{text}" if text.startswith(FORMULA) else text
 
 

@@ -196,7 +196,7 @@
   const TONES = { direct: "bad", contributing: "wait", unrelated: "held" };
 
   function findingOf(host, finding) {
-    const cured = !host.planned && finding.relation === "direct" && !host.left.includes(finding.id);
+    const cured = finding.relation === "direct" && !host.left.includes(finding.id);
     const rows = finding.evidence.map(([what, value, source]) => make("tr", {},
       make("td", {}, said(what)), make("td", { className: "code" }, said(value)), make("td", { className: "quiet" }, said(source))));
     return make("div", { className: `finding tone-${cured ? "good" : TONES[finding.relation]}` },

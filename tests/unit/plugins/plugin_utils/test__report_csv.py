@@ -55,6 +55,10 @@ def test_no_cell_begins_a_formula(text):
     assert cell(text).startswith("'")
 
 
+def test_nothing_is_an_empty_cell():
+    assert (cell("-"), cell(None), cell("")) == ("", "", "")
+
+
 @given(st.text())
 def test_whatever_a_host_sends_is_one_cell_of_text(text):
     report = merge(None, [entry(text, {"unreachable": True, "msg": text}, "2026", False)])
