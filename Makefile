@@ -63,6 +63,11 @@ benchmark: env ## Requests, bytes and seconds per host, into build/benchmark.jso
 pages: env ## The pages of the documentation that are made from tables
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m scripts.reference_pages
 
+.PHONY: matrix-of-causes
+matrix-of-causes: env ## Every pair of causes on simulated hosts, and the page with the confusion matrix
+	@WINFLEET_PAIRS_SEED=all $(BIN)/python -m pytest -n $(JOBS) -q tests/unit/plugins/plugin_utils/_diagnosis/test_pairs.py
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.confusion_matrix
+
 .PHONY: requirements
 requirements: ## Pin the newest releases of all that requirements/*.in asks for
 	@PYTHON=$(BOOTSTRAP) scripts/compile-requirements

@@ -74,12 +74,9 @@ def page(name: str, title: str) -> Iterator[str]:
     yield "  SPDX-License-Identifier: GPL-3.0-or-later"
     # REUSE-IgnoreEnd
     yield ""
-    yield f"  Written by scripts/{_WRITERS.get(name, 'reference_pages')}.py; do not edit."
+    yield "  Written by a command of the Makefile; do not edit."
     yield from ("", f".. _ansible_collections.winfleet.rdp.docsite.{name}:", "")
     yield from (*heading(title, "="), ".. contents::", "  :local:", "")
-
-
-_WRITERS = {"confusion_matrix": "confusion_matrix"}
 
 
 def heading(title: str, line: str) -> tuple[str, str, str]:

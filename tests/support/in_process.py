@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
@@ -56,15 +56,17 @@ class Wire:
         """Nothing to close."""
 
 
-def connect(simulated: SimulatedHost, before: Callable[[int, bytes], None] | None = None) -> Host:
-    """A host of ours over a simulated one; what waits moves the simulated clock."""
+def connect(
+    simulated: SimulatedHost, before: Callable[[int, bytes], None] | None = None, behind: timedelta = timedelta()
+) -> Host:
+    """A host of ours over a simulated one; what waits moves the simulated clock, and ours is that much behind it."""
     wire = Wire(simulated, before) if before else Wire(simulated)
     clock = simulated.clock
     return Host(
         simulated.name,
         t.cast(t.Any, wire),
         sleep=clock.advance,
-        now=clock.now,
+        now=lambda: clock.now() - behind,
         monotonic=lambda: clock.now().timestamp(),
     )
 

@@ -50,7 +50,7 @@ def _products(facts: Facts) -> Shown:
 
 def _skew(facts: Facts) -> Shown:
     identity = facts.observation.identity
-    if identity is None or not identity.in_domain or abs(identity.clock_offset_s) <= KERBEROS_SKEW:
+    if identity is None or abs(identity.clock_offset_s) <= KERBEROS_SKEW:
         return ()
     return (Evidence("the host's clock minus the controller's, in seconds", identity.clock_offset_s, "LocalDateTime"),)
 
@@ -112,7 +112,7 @@ CAUSES = (
         sources=(CLONES,),
     ),
     Cause(
-        "domain_trust_broken",
+        "trust_broken",
         "the host cannot reach a domain controller or has lost its trust, so domain users may be refused",
         "session",
         "high",
@@ -123,7 +123,7 @@ CAUSES = (
         sources=(EVENTS,),
     ),
     Cause(
-        "clock_skew",
+        "time_skew",
         "the host's clock is further off than Kerberos tolerates",
         "session",
         "medium",

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
@@ -18,7 +20,8 @@ from tests.simulator.traits import TRAITS
 from tests.support.in_process import connect, job, prober, settings_state
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
-KNOWN = sorted(set(BREAKAGES) & set(CAUSES))
+KNOWN = sorted(name for name in set(BREAKAGES) & set(CAUSES) if not CAUSES[name].contributes)
+HINTS = sorted(set(BREAKAGES) & set(CAUSES) - set(KNOWN))
 HELD = {
     "rdp_denied_by_policy",
     "rdp_denied_by_orphan_policy",
@@ -37,6 +40,16 @@ def test_the_cause_that_was_planted_is_first_and_direct(breakage: str, version: 
     standing = examine(connect(simulated), prober(simulated), 600)
     assert [finding.id for finding in direct(standing.findings)][:1] == [breakage]
     assert simulated.counters.writes == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("breakage", HINTS)
+def test_what_only_contributes_is_listed_in_full_depth_and_is_no_fault(breakage: str, version: str) -> None:
+    simulated = SimulatedHost.build(version, breakages=[breakage])
+    ours = connect(simulated, behind=timedelta(minutes=11 if breakage == "time_skew" else 0))
+    standing = examine(ours, prober(simulated), 600, full=True)
+    assert {finding.id: finding.relation for finding in standing.findings}[breakage] == "contributing"
+    assert direct(standing.findings) == ()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -66,8 +66,8 @@ SHOWN: t.Mapping[str, Observation] = {
 }
 HINTS: t.Mapping[str, Observation] = {
     "path_poor": seen(probe(quality={"loss_percent": 10.0, "rtt_median_ms": 20.0})),
-    "domain_trust_broken": seen(events=(event("NETLOGON", 5719),)),
-    "clock_skew": seen(identity=replace(IDENTITY, clock_offset_s=-400.0)),
+    "trust_broken": seen(events=(event("NETLOGON", 5719),)),
+    "time_skew": seen(identity=replace(IDENTITY, clock_offset_s=-400.0)),
     "ports_exhausted": seen(events=(event("Tcpip", 4231),)),
     "security_product": seen(DROPPED, products=("CSFalconService",)),
     "known_bad_update": seen(updates=("KB5051987",)),

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write the page with the confusion matrix: what is found for every planted cause, over all versions and pairs.
+
+``make matrix-of-causes`` writes it from simulated hosts, in some minutes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+from scripts.reference_pages import RST, heading, page, table
+from tests.support.matrix import KNOWN, PAIR_VERSION, VERSIONS, Trial, pairs, trial
+
+NAME = "confusion_matrix"
+
+
+def _single(planted: str) -> list[Trial]:
+    return [trial((planted,), version) for version in VERSIONS]
+
+
+def _pair(pair: tuple[str, str]) -> Trial:
+    return trial(pair, PAIR_VERSION)
+
+
+def text() -> str:
+    """The whole page."""
+    with ProcessPoolExecutor() as pool:
+        singles = dict(zip(KNOWN, pool.map(_single, KNOWN), strict=True))
+        both = list(pool.map(_pair, pairs(), chunksize=8))
+    return "\n".join((*page(NAME, "Confusion matrix"), *_singles(singles), *_pairs(both)))
+
+
+def _singles(rows: dict[str, list[Trial]]) -> Iterator[str]:
+    yield f"Each cause was planted alone in a simulated host of each of {len(VERSIONS)} versions of Windows"
+    yield f"({', '.join(VERSIONS)}). No real host has taken part. *Found* counts the versions on which it is the first"
+    yield "direct finding; a number beside another cause says how often that one came first instead."
+    yield from ("", *heading("One cause", "-"))
+    yield from table(
+        ("Planted", "Found", "Instead", "Also direct", "Verdict of the loop", "Beyond its remedies"),
+        (_row(planted, trials) for planted, trials in rows.items()),
+    )
+
+
+def _row(planted: str, trials: list[Trial]) -> tuple[str, ...]:
+    first = Counter(tried.found[0] if tried.found else "nothing" for tried in trials)
+    also = {name for tried in trials for name in tried.found[1:]} - {planted}
+    beyond = {name for tried in trials for name in tried.beyond}
+    return (
+        f"``{planted}``",
+        f"{first.pop(planted, 0)} of {len(trials)}",
+        _counted(first),
+        ", ".join(sorted(also)),
+        _counted(Counter(tried.course.verdict for tried in trials)),
+        ", ".join(sorted(beyond)),
+    )
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counter.most_common())
+
+
+def _pairs(trials: list[Trial]) -> Iterator[str]:
+    yield from ("", *heading("Two causes", "-"))
+    yield f"Each of {len(trials)} pairs of causes was planted in a host of version {PAIR_VERSION}."
+    yield ""
+    yield from table(
+        ("What was measured", "Pairs"),
+        (
+            (
+                "both causes are listed, or the one in front says that it hides more",
+                _share(not t.missed for t in trials),
+            ),
+            ("no change outside the remedies of the two causes", _share(not t.beyond for t in trials)),
+            ("the verdict is what a whole diagnosis afterwards shows", _share(t.honest for t in trials)),
+        ),
+    )
+    yield from ("", "How the loop ended: " + _counted(Counter(t.course.verdict for t in trials)) + ".")
+    wrong = [tried for tried in trials if tried.missed or tried.beyond or not tried.honest]
+    if wrong:
+        yield from ("", "Pairs that fell short:", "")
+        yield from (f"* ``{' '.join(tried.planted)}``: missed {tried.missed}, beyond {tried.beyond}" for tried in wrong)
+
+
+def _share(held: Iterator[bool]) -> str:
+    outcomes = list(held)
+    return f"{sum(outcomes)} of {len(outcomes)}"
+
+
+if __name__ == "__main__":
+    (RST / f"{NAME}.rst").write_text(text() + "\n", encoding="utf-8")

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Breakages planted in simulated hosts in process, and what the diagnosis and the loop make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course, Limits, examine, remediate
+
+from tests.simulator.breakages import BREAKAGES
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import connect, job, prober
+
+VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
+KNOWN = tuple(name for name in BREAKAGES if name in CAUSES and not CAUSES[name].contributes)
+PAIR_VERSION = "2022"
+WELL = ("healthy", "repaired", "leased")
+DEEP = frozenset({"certificate_weak"})
+"""What users hardly notice and the handshake does not show: found with depth=full alone."""
+
+OVERWRITTEN = ("folder_acl", "certificate_expired")
+"""Breakages that make a new certificate with a new key; planted first, they leave what the other one breaks."""
+
+CUT_OFF = frozenset({"firewall_wrong_profile", "firewall_shields_up"})
+"""Together they keep WinRM out as well: such a host cannot be asked anything."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A host with breakages: what was found first, what the loop did, and what is found when all is looked at after."""
+
+    planted: tuple[str, ...]
+    version: str
+    findings: tuple[Finding, ...]
+    course: Course
+    left: tuple[Finding, ...]
+    passes: bool
+
+    @property
+    def found(self) -> tuple[str, ...]:
+        return tuple(finding.id for finding in direct(self.findings))
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Planted causes that are not listed, although no finding says that it hides more."""
+        listed = {finding.id for finding in self.findings}
+        hiding = any(finding.hides for finding in direct(self.findings))
+        return tuple(name for name in self.planted if name not in listed and not hiding and name not in DEEP)
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """Remedies that were used although no planted cause names them."""
+        wanted = {"restart", *(cure.remedy for name in self.planted for cure in CAUSES[name].cures)}
+        return tuple(sorted({change.remedy for change in self.course.changes} - wanted))
+
+    @property
+    def honest(self) -> bool:
+        """Whether the verdict says what is: well only where nothing is left, and else with something to show for it."""
+        course = self.course
+        if course.verdict in WELL:
+            return self.passes and not {finding.id for finding in direct(self.left)} - DEEP
+        return bool(direct(self.left) or course.held or course.refused or course.waiting) or not self.passes
+
+
+def pairs() -> list[tuple[str, str]]:
+    """Every two causes that one host can have and be asked about."""
+    return [pair for pair in combinations(KNOWN, 2) if set(pair) != CUT_OFF]
+
+
+def trial(planted: Iterable[str], version: str) -> Trial:
+    """Plant, diagnose, let the loop do what it can, and look at everything again."""
+    names = tuple(sorted(planted, key=lambda name: name not in OVERWRITTEN))
+    simulated = SimulatedHost.build(version, breakages=names)
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600)
+    course = remediate(doing, standing, Limits())
+    after = examine(connect(simulated), prober(simulated), 60, full=True)
+    passed = bool(after.observation.probe and after.observation.probe["passed"])
+    return Trial(names, version, standing.findings, course, after.findings, passed)
