@@ -246,4 +246,4 @@ def hosts(count: int) -> Iterator[Entry]:
     for number in range(count):
         name, result = kinds[number % len(kinds)]
         at = f"2026-11-22T10:{number // 60 % 60:02}:{number % 60:02}.000+00:00"
-        yield entry(f"{name}{number + 1:04}.corp.example.org", result(number), at, False)
+        yield entry(f"{name}{number + 1:04}.example.org", result(number), at, False)

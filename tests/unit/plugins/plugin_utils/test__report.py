@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import (
+    FIELDS,
     SHOWN,
     NotAResult,
     deed,
@@ -95,6 +98,14 @@ class TestEntry:
     def test_another_modules_result_is_refused_by_host(self, result):
         with pytest.raises(NotAResult, match="host001"):
             new(result)
+
+
+def test_the_guide_shows_every_field():
+    guide = Path(__file__).parents[4] / "docs" / "docsite" / "rst" / "guide_reading_results.rst"
+    block = guide.read_text(encoding="utf-8").partition(".. code-block:: json\n")[2].partition("\n``before``")[0]
+    shown = json.loads(block)
+    assert set(shown["hosts"][0]) == FIELDS
+    assert set(shown["totals"]) == set(totals([]))
 
 
 class TestMerge:
