@@ -466,6 +466,22 @@ def test_somebody_can_renew_a_lease_while_it_runs_and_after() -> None:
     assert settings_state(simulated) == before
 
 
+def test_a_new_lease_after_one_that_has_ended_counts_as_running() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "nla", **OFF)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    do(simulated, "nla", "run-2", renew_lease=True, **OFF)
+    assert standing(simulated) == [("nla", "running", True)]
+
+
+def test_nla_is_not_required_where_tls_is_not_proved_to_work() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_unreadable"])
+    for_good(simulated)
+    with pytest.raises(ProofMissing):
+        do(simulated, "nla", "run-2", state="required")
+    assert stored(simulated) == 0
+
+
 def test_what_was_set_right_during_a_lease_is_not_weakened_again_unasked() -> None:
     simulated = SimulatedHost.build("2022")
     do(simulated, "nla", **OFF)
