@@ -161,6 +161,8 @@ ENTRIES = st.builds(
             remediation(),
             remediation(changes=[change(), change(item="other")]),
             remediation(run_id="another"),
+            # The whole entry sorts before the one above, its repair after.
+            remediation(after={"findings": [], "probe": REFUSED}, changes=[change(item="other")]),
             remediation(changes=[]),
         ]
     ),
