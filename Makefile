@@ -68,6 +68,10 @@ matrix-of-causes: env ## Every pair of causes on simulated hosts, and the page w
 	@WINFLEET_PAIRS_SEED=all $(BIN)/python -m pytest -n $(JOBS) -q tests/unit/plugins/plugin_utils/_diagnosis/test_pairs.py
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.confusion_matrix
 
+.PHONY: picture
+picture: env ## The picture of the report's page in the documentation
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m scripts.report_picture
+
 .PHONY: requirements
 requirements: ## Pin the newest releases of all that requirements/*.in asks for
 	@PYTHON=$(BOOTSTRAP) scripts/compile-requirements
