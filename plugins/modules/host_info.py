@@ -28,10 +28,11 @@ options:
         C(RDP-Tcp) with their policies; V(services) are C(TermService) and those about it; V(firewall) are the rules
         and profiles that touch Remote Desktop; V(listener) is who listens on the port; V(events) are the events of
         Schannel, C(TermService), Netlogon, the LSA and TCP in the time of O(since).
-      - V(obstacles) is what stands in a listener's way though it is set up right; V(dns) is what is remembered of
-        names; V(winsock) are the providers above Windows' own; V(products) are known products that filter traffic;
-        V(updates) are the installed updates; V(machine) is what tells clones of a disk apart; V(keys) are the
-        listener's certificate and its key; V(key_owners) are the owners of the other keys in the folder.
+      - V(obstacles) is what stands in a listener's way though it is set up right; V(client) are the machine's own
+        clients; V(dns) is what is remembered of names; V(winsock) are the providers above Windows' own; V(products) are
+        known products that filter traffic; V(updates) are the installed updates; V(machine) is what tells clones of a
+        disk apart; V(keys) are the listener's certificate and its key; V(key_owners) are the owners of the other keys
+        in the folder.
     type: list
     elements: str
     choices:
@@ -43,6 +44,7 @@ options:
       - firewall
       - events
       - obstacles
+      - client
       - dns
       - winsock
       - products
@@ -59,6 +61,7 @@ options:
       - firewall
       - events
       - obstacles
+      - client
       - dns
       - winsock
       - products

@@ -37,6 +37,7 @@ options:
       - machine_keys
       - schannel
       - network_stack
+      - client_settings
       - security_layer
       - nla
     default:
@@ -48,6 +49,7 @@ options:
       - machine_keys
       - schannel
       - network_stack
+      - client_settings
       - security_layer
       - nla
   exclude:
@@ -64,6 +66,7 @@ options:
       - machine_keys
       - schannel
       - network_stack
+      - client_settings
       - security_layer
       - nla
     default: []

@@ -25,7 +25,7 @@ from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
-from ._model.settings import PIN, SETTINGS, TLS_SETTINGS
+from ._model.settings import CLIENT_SETTINGS, PIN, SETTINGS, TLS_SETTINGS
 from ._observe import AREAS, observe
 from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options
@@ -36,7 +36,8 @@ UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
 _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
 """What cannot keep the probe's handshake from passing."""
 
-SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS})
+_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENT_SETTINGS}
+SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _ELSEWHERE)
 
 
 RECENT_EVENTS = 600.0
@@ -144,7 +145,7 @@ def _unseen(facts: Facts) -> tuple[str, ...]:
 def _settings(facts: Facts, full: bool) -> tuple[str, ...]:
     """What can keep the handshake from passing; what Schannel may serve only where TLS failed or nothing is known."""
     if full or not facts.probed:
-        return tuple(SETTINGS)
+        return tuple(name for name in SETTINGS if name not in CLIENT_SETTINGS)
     return (*SEEN_SETTINGS, *TLS_SETTINGS) if facts.failed_stage == "tls" else SEEN_SETTINGS
 
 
@@ -157,7 +158,7 @@ def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
     return tuple(area for area in AREAS if area not in skipped)
 
 
-_ONLY_IN_FULL = ("obstacles", "dns", "winsock", "machine", "updates", "key_owners")
+_ONLY_IN_FULL = ("obstacles", "client", "dns", "winsock", "machine", "updates", "key_owners")
 """What explains no stage of the handshake."""
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease, LeaseState
@@ -45,7 +46,7 @@ def _states(setting: Setting) -> st.SearchStrategy[SettingState]:
     return st.builds(SettingState, _local(setting)) | under_policy
 
 
-settings = st.fixed_dictionaries({name: _states(setting) for name, setting in SETTINGS.items()})
+_SETTINGS = {name: _states(setting) for name, setting in SETTINGS.items()}
 
 
 def _service(name: str) -> st.SearchStrategy[ServiceState]:
@@ -130,17 +131,17 @@ def _with_leases(observation: Observation) -> st.SearchStrategy[Observation]:
     return leases.map(lambda found: replace(observation, leases=tuple(filter(None, found))))
 
 
-def observations() -> st.SearchStrategy[Observation]:
-    """Whole observations, without a probe."""
-    return _observations().flatmap(_with_leases)
+def observations(settings: Iterable[str] = ()) -> st.SearchStrategy[Observation]:
+    """Observations with these settings and those that leases are about, without a probe."""
+    return _observations((*settings, *LEASABLE)).flatmap(_with_leases)
 
 
-def _observations() -> st.SearchStrategy[Observation]:
+def _observations(settings: Iterable[str]) -> st.SearchStrategy[Observation]:
     return st.builds(
         Observation,
         st.just("2026-01-01T00:00:00+00:00"),
         identity=identities,
-        settings=settings,
+        settings=st.fixed_dictionaries({name: _SETTINGS[name] for name in settings}),
         services=services,
         firewall=firewalls,
     )
@@ -162,4 +163,4 @@ def _option(name: str, spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[t.Any]:
         return lists if "default" in spec else st.none() | lists
     if name == "lease":
         return st.sampled_from([None, "30m", "2d"])
-    return st.sampled_from(spec["choices"])
+    return st.sampled_from(spec.get("choices", [None, "10.0.19041", "newest"]))

@@ -60,3 +60,19 @@ BAD_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
     }
 )
 """By the id of Win32_QuickFixEngineering; the release notes of the updates name the regressions."""
+
+_PROMPT = "the credential prompt of Windows App fails with 0x80080005"
+
+CLIENT_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
+    {
+        "KB5050094": BadUpdate("UDP sessions to Server 2016 end after 65 s", "a later cumulative update, or TCP alone"),
+        "KB5053598": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
+        "KB5074109": BadUpdate(_PROMPT, "KB5077744"),
+        "KB5073379": BadUpdate(_PROMPT, "KB5077793"),
+        "KB5073457": BadUpdate(_PROMPT, "a later cumulative update"),
+        "KB5073722": BadUpdate(_PROMPT, "a later cumulative update"),
+        "KB5073723": BadUpdate(_PROMPT, "a later cumulative update"),
+        "KB5073724": BadUpdate(_PROMPT, "KB5077796"),
+    }
+)
+"""Updates with a known regression on machines that connect, in the same way."""

@@ -18,7 +18,6 @@ from .keys import KeyOwners, KeysState
 from .lease import LeaseState
 from .reading import ABSENT, Reading
 
-
 HOME_EDITIONS = (98, 99, 100, 101)
 """PRODUCT_CORE_N, _COUNTRYSPECIFIC, _SINGLELANGUAGE and PRODUCT_CORE (GetProductInfo)."""
 
@@ -142,6 +141,13 @@ class ListenerState:
 
 
 @dataclass(frozen=True)
+class ClientState:
+    """The Remote Desktop clients of a machine: the file version of each program that is there."""
+
+    programs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class DnsState:
     """What the DNS client remembers, none where it remembers that there is no such name, and what the resolver says."""
 
@@ -216,6 +222,7 @@ class Observation:
     listener: ListenerState | None = None
     events: tuple[EventRecord, ...] | None = None
     obstacles: ObstacleState | None = None
+    client: ClientState | None = None
     dns: DnsState | None = None
     winsock: tuple[ProviderState, ...] | None = None
     probe: Mapping[str, t.Any] | None = None

@@ -28,6 +28,8 @@ PIN = LISTENER + r"\SSLCertificateSHA1Hash"
 
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
 TLS12_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server"
+TLS12_CLIENT = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client"
+CLIENT = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
 CIPHER_LIST = r"HKLM\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002"
 CIPHER_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
 FIPS = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy"
@@ -321,6 +323,40 @@ _CATALOGUE = (
         {0: "off", 1: "on"},
         rules=(Rule(_STIG_FIPS, "FIPSAlgorithmPolicy", exactly=1),),
     ),
+    Setting(
+        "client_udp_off",
+        CLIENT,
+        "DisableUDPTransport",
+        "whether this machine's own client does without UDP",
+        0,
+        "at_once",
+        {0: "on", 1: "off"},
+        Policy(
+            "fClientDisableUDP",
+            "Turn Off UDP On Client",
+            "Remote Desktop Connection Client",
+            POLICY + r"\Client",
+            r"Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services",
+        ),
+    ),
+    Setting(
+        "tls12_client_enabled",
+        TLS12_CLIENT,
+        "Enabled",
+        "whether this machine's own clients may use TLS 1.2; any number but 0 lets them",
+        1,
+        "reboot",
+        {0: "off", 1: "on"},
+    ),
+    Setting(
+        "tls12_client_disabled_by_default",
+        TLS12_CLIENT,
+        "DisabledByDefault",
+        "whether a client has to ask for TLS 1.2; without effect while Enabled is stored",
+        0,
+        "reboot",
+        {0: "no", 1: "yes"},
+    ),
 )
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.id: setting for setting in _CATALOGUE})
@@ -328,6 +364,9 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.id: setting for sett
 
 TLS_SETTINGS = ("tls12_enabled", "tls12_disabled_by_default", "cipher_suites", "fips")
 """What decides whether Schannel can serve TLS at all."""
+
+CLIENT_SETTINGS = ("client_udp_off", "tls12_client_enabled", "tls12_client_disabled_by_default")
+"""What governs connections from this machine, not to it."""
 
 
 def effective(setting: Setting, state: SettingState) -> tuple[int | None, Decider]:

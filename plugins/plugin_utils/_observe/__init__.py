@@ -21,7 +21,7 @@ from .._host import Host
 from .._lease import LeaseError
 from .._model.observation import Observation
 from .._wsman.errors import WsmanError, WsmanFault
-from . import events, firewall, identity, key_owners, keys, leases, listener, neighbours, network, obstacles, services, settings
+from . import client, events, firewall, identity, key_owners, keys, leases, listener, neighbours, network, obstacles, services, settings
 from ._request import Request
 
 Reader = Callable[[Request], t.Any]
@@ -36,6 +36,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "firewall": firewall.read,
         "events": events.read,
         "obstacles": obstacles.read,
+        "client": client.read,
         "dns": network.read_dns,
         "winsock": network.read_winsock,
         "products": neighbours.read_products,

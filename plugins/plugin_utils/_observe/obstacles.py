@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reader: what stands in the listener's way though its own settings are right. PRIVATE to the collection.
+r"""Reader: what stands in the listener's way though its own settings are right. PRIVATE to the collection.
 
 Sources: Win32 TermServ (LoadableProtocol_Object, which Citrix and others replace), Microsoft support article
 "troubleshoot-rdp-general-error" (set-up flags), MS-GPFAS 2.2.3 (connection security rules), netsh interface portproxy
-(its rules lie under Services\\PortProxy).
+(its rules lie under Services\PortProxy).
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from . import (
     certificate,
+    client_settings,
     connection_limit,
     firewall,
     machine_keys,
@@ -41,6 +42,7 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             machine_keys,
             schannel,
             network_stack,
+            client_settings,
             security_layer,
             nla,
         )

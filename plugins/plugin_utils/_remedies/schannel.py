@@ -20,8 +20,11 @@ from .._model.ciphers import suites, usable
 from .._model.observation import Observation, SettingState
 from .._model.settings import SETTINGS, TLS_SETTINGS
 from ._base import POLICY_OPTION, Options, Remedy, Wish, held, missing_area, plan_setting, remove_policy
+from ._tls import Side, allow_tls12, default_of
 
 NAME = "schannel"
+
+SERVERS = Side(NAME, "tls12_enabled", "tls12_disabled_by_default", "servers")
 
 OPTIONS = {
     "state": {"type": "str", "choices": ["usable"], "default": "usable"},
@@ -33,33 +36,12 @@ def plan(observation: Observation, options: Options) -> Plan:
     """Plan the removal of what keeps Schannel from serving TLS 1.2 with some cipher suite."""
     if observation.identity is None:
         return missing_area("identity", observation)
-    return _protocol(observation, options) + _cipher_suites(observation, options)
-
-
-def _protocol(observation: Observation, options: Options) -> Plan:
-    """Take DisabledByDefault away only where Enabled does not overrule it, or no longer will."""
-    enabled, by_default = (observation.settings.get(name) for name in TLS_SETTINGS[:2])
-    plan = Plan()
-    if enabled is None or not _is_on(enabled):
-        plan += plan_setting(observation, _default("tls12_enabled", "TLS 1.2 is switched off for servers"), options)
-    overruled = enabled is not None and enabled.local.is_value and _is_on(enabled)
-    if not overruled and (by_default is None or by_default.local.data != 0):
-        reason = "TLS 1.2 is served only to programs that ask for it"
-        plan += plan_setting(observation, _default("tls12_disabled_by_default", reason), options)
-    return plan
-
-
-def _is_on(enabled: SettingState) -> bool:
-    return enabled.local.state == "absent" or (enabled.local.is_value and enabled.local.data != 0)
-
-
-def _default(setting: str, reason: str) -> Wish:
-    return Wish(NAME, setting, SETTINGS[setting].default or 0, reason, risk="medium", absent=True)
+    return allow_tls12(observation, SERVERS, options) + _cipher_suites(observation, options)
 
 
 def _cipher_suites(observation: Observation, options: Options) -> Plan:
     state = observation.settings.get("cipher_suites")
-    wish = _default("cipher_suites", "the cipher policy leaves no suite that the listener could use")
+    wish = default_of(NAME, "cipher_suites", "the cipher policy leaves no suite that the listener could use")
     if state is None or "unreadable" in (state.local.state, state.policy.state):
         return plan_setting(observation, wish, options)
     if not state.policy.is_value:

@@ -64,6 +64,7 @@ EXACT: dict[str, dict[str, t.Any]] = {
     "transport": {"mode": "tcp_only"},
     "connection_limit": {"pending": 5000, "sessions": 25},
     "schannel": {"remove_orphaned_policy": True},
+    "client_settings": {"udp": "off"},
     "security_layer": {"encryption": "fips"},
     "nla": {"state": "off", "accept_permanent_weakening": True},
 }

@@ -23,8 +23,21 @@ from hypothesis import strategies as st
 
 from tests.support.observations import observations, options_of
 
-NAMES = sorted({"remote_desktop", "firewall", "transport", "connection_limit", "schannel", "security_layer", "nla"})
-cases = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), observations(), options_of(name)))
+NAMES = sorted(
+    {
+        "remote_desktop",
+        "firewall",
+        "transport",
+        "connection_limit",
+        "client_settings",
+        "schannel",
+        "security_layer",
+        "nla",
+    }
+)
+cases = st.one_of(
+    *(st.tuples(st.just(name), observations(REMEDIES[name].settings), options_of(name)) for name in NAMES)
+)
 ASKING: dict[str, dict[str, t.Any]] = {"connection_limit": {"pending": 5000}}
 """Options without which a remedy wants nothing."""
 
@@ -98,7 +111,7 @@ def test_the_diff_is_the_same_however_the_plan_is_cut(case: Case) -> None:
     assert all(before != after for before, after in net.values())
 
 
-@given(observations())
+@given(observations(REMEDIES["security_layer"].settings))
 def test_the_layer_is_never_weakened_and_tls_never_required_without_proof(observation: Observation) -> None:
     for layer in ("rdp", "negotiate", "tls"):
         given = {"layer": layer, "encryption": "keep", "negotiation": "keep", "remove_orphaned_policy": False}

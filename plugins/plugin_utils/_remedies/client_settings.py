@@ -1,0 +1,87 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""Settings of machines that connect: UDP, TLS, and whether the client is recent enough. PRIVATE to the collection.
+
+Programs and updates are named and never installed or removed. Sources: TerminalServer.admx "Turn Off UDP On Client",
+Microsoft's support tool MSRD-Collect (Terminal Server Client\DisableUDPTransport), release notes of the updates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .._model.change import Plan, Refusal
+from .._model.neighbours import CLIENT_UPDATES
+from .._model.observation import ClientState, Observation
+from .._model.settings import CLIENT_SETTINGS
+from ._base import POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
+from ._tls import Side, allow_tls12
+
+NAME = "client_settings"
+
+CLIENTS = Side(NAME, "tls12_client_enabled", "tls12_client_disabled_by_default", "clients")
+
+OPTIONS = {
+    "udp": {"type": "str", "choices": ["keep", "on", "off"], "default": "keep"},
+    "tls": {"type": "str", "choices": ["keep", "usable"], "default": "usable"},
+    "minimum_version": {"type": "str"},
+    **POLICY_OPTION,
+}
+
+_UDP_OFF = {"on": 0, "off": 1}
+_VERSION = re.compile(r"\d+(\.\d+){0,3}")
+
+
+def plan(observation: Observation, options: Options) -> Plan:
+    """Plan UDP and TLS of the client, and say what is too old or known to be bad."""
+    plan = Plan(notes=tuple(_bad_updates(observation)))
+    if options["udp"] != "keep":
+        reason = f"the client's UDP is wanted {options['udp']}"
+        plan += plan_setting(observation, Wish(NAME, "client_udp_off", _UDP_OFF[options["udp"]], reason), options)
+    if options["tls"] == "usable":
+        plan += allow_tls12(observation, CLIENTS, options)
+    return plan + _version(observation, options["minimum_version"])
+
+
+def _version(observation: Observation, wanted: str | None) -> Plan:
+    if wanted is None:
+        return Plan()
+    if not _VERSION.fullmatch(wanted):
+        return Plan(
+            refused=(Refusal(f"{wanted!r} is no version: use up to four numbers with dots", "minimum_version"),)
+        )
+    if observation.client is None:
+        return missing_area("client", observation)
+    return Plan(refused=tuple(_too_old(observation.client, wanted)))
+
+
+def _too_old(client: ClientState, wanted: str) -> Iterator[Refusal]:
+    for program, version in client.programs.items():
+        if _numbers(version) < _numbers(wanted):
+            cure = "update Windows" if program == "mstsc.exe" else "update the Remote Desktop client"
+            yield Refusal(f"{program} is {version}, older than {wanted}: {cure}", "minimum_version")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The numbers of a file version; what Windows writes behind them is its branch."""
+    found = _VERSION.match(version)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def _bad_updates(observation: Observation) -> Iterator[str]:
+    for name in observation.updates or ():
+        if name in CLIENT_UPDATES:
+            known = CLIENT_UPDATES[name]
+            yield f"{name} is installed: {known.effect}; mended by {known.mended_by}"
+
+
+REMEDY = Remedy(
+    name=NAME,
+    areas=("identity", "settings", "client", "updates"),
+    settings=CLIENT_SETTINGS,
+    options=OPTIONS,
+    plan=plan,
+)

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Machines that connect: UDP and TLS of the client, its age, and updates that are known to harm it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientState, Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.client_settings import REMEDY
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import job, settings_state
+
+CLIENT = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
+TLS12 = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client"
+
+
+def options(**given: t.Any) -> dict[str, t.Any]:
+    return {"udp": "keep", "tls": "keep", "minimum_version": None, "remove_orphaned_policy": False, **given}
+
+
+@pytest.mark.parametrize("version", ["10", "11", "2022"])
+def test_udp_off_and_back(version: str) -> None:
+    simulated = SimulatedHost.build(version)
+    before = settings_state(simulated)
+    _plan, foretold = fix(job(simulated, check=True), REMEDY, options(udp="off"))
+    _plan, done = fix(job(simulated), REMEDY, options(udp="off"))
+    assert done.changes == foretold.changes
+    assert simulated.windows.registry.dword(CLIENT, "DisableUDPTransport") == 1
+    assert fix(job(simulated, "run-2"), REMEDY, options(udp="off"))[0].changes == ()
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+def test_the_policy_of_clients_is_held_and_has_its_own_key() -> None:
+    simulated = SimulatedHost.build("11", traits=["client_udp_off"])
+    plan, done = fix(job(simulated), REMEDY, options(udp="on"))
+    assert done.changes == []
+    assert plan.held[0].path.endswith(r"\Terminal Services\Client\fClientDisableUDP")
+    assert fix(job(simulated), REMEDY, options(udp="off"))[0].held == ()
+
+
+def test_tls_for_clients_is_freed_without_touching_that_of_servers() -> None:
+    simulated = SimulatedHost.build("11")
+    simulated.windows.registry.put_dword(TLS12, "Enabled", 0)
+    simulated.windows.registry.put_dword(TLS12.replace("Client", "Server"), "Enabled", 1)
+    plan, done = fix(job(simulated), REMEDY, options(tls="usable"))
+    assert [change.item for change in plan.changes] == [rf"{TLS12}\Enabled"]
+    assert "allow_reboot" in done.waiting["reboot"]
+
+
+@pytest.mark.parametrize(
+    ("minimum", "message"),
+    [
+        ("10.0.10240", None),
+        ("10.0.99999.1", "mstsc.exe is 10.0."),
+        ("newest", "is no version"),
+    ],
+)
+def test_an_old_client_is_told_with_what_to_do(minimum: str, message: str | None) -> None:
+    plan, _done = fix(job(SimulatedHost.build("11")), REMEDY, options(minimum_version=minimum))
+    assert [message in refusal.message for refusal in plan.refused if message] == [True] * bool(message)
+    assert bool(plan.refused) is bool(message)
+
+
+def test_versions_are_compared_as_numbers_whatever_follows_them() -> None:
+    client = ClientState({"mstsc.exe": "10.0.9.5 (WinBuild.160101.0800)", "msrdc.exe": "1.2.10"})
+    seen = Observation("2026-06-01T00:00:00+00:00", client=client)
+    refused = REMEDY.plan(seen, options(minimum_version="10.0.10")).refused
+    assert ["mstsc.exe" in item.message for item in refused] == [True, False]
+
+
+def test_updates_with_a_known_regression_are_named() -> None:
+    seen = Observation("2026-06-01T00:00:00+00:00", updates=("KB5050094", "KB5000001"))
+    assert REMEDY.plan(seen, options()).notes == (
+        "KB5050094 is installed: UDP sessions to Server 2016 end after 65 s; mended by a later cumulative update, or TCP "
+        "alone",
+    )
