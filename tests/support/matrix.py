@@ -28,6 +28,20 @@ DEEP = frozenset({"certificate_weak"})
 OVERWRITTEN = ("folder_acl", "certificate_expired")
 """Breakages that make a new certificate with a new key; planted first, they leave what the other one breaks."""
 
+PINNED = frozenset({"certificate_pinned_missing", "certificate_wrong_usage", "certificate_weak", "key_in_cng"})
+SELF_SIGNED = frozenset(
+    {
+        "certificate_expired",
+        "certificate_missing",
+        "folder_acl",
+        "key_missing",
+        "key_unreadable",
+        "machine_guid_changed",
+        "store_acl",
+    }
+)
+"""What breaks the certificate that Windows makes; without effect while the listener is tied to another one."""
+
 CUT_OFF = frozenset({"firewall_wrong_profile", "firewall_shields_up"})
 """Together they keep WinRM out as well: such a host cannot be asked anything."""
 
@@ -49,10 +63,16 @@ class Trial:
 
     @property
     def missed(self) -> tuple[str, ...]:
-        """Planted causes that are not listed, although no finding says that it hides more."""
+        """Planted causes that are in effect and not listed, although no finding says that it hides more."""
         listed = {finding.id for finding in self.findings}
         hiding = any(finding.hides for finding in direct(self.findings))
-        return tuple(name for name in self.planted if name not in listed and not hiding and name not in DEEP)
+        return () if hiding else tuple(sorted(self._in_effect - listed - DEEP))
+
+    @property
+    def _in_effect(self) -> set[str]:
+        """The listener is tied to one certificate at a time, the one that was planted last."""
+        tied = [name for name in self.planted if name in PINNED]
+        return set(self.planted) - (SELF_SIGNED | set(tied[:-1]) if tied else set())
 
     @property
     def beyond(self) -> tuple[str, ...]:
