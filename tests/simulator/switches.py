@@ -44,6 +44,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
         "StartWhenAvailable makes up a missed start only with an end boundary or an endless repetition, or always",
         ("bounded", "always"),
     ),
+    "task_run_seconds": Switch("how long a task's run takes, in seconds of the host's clock", (0, 2)),
     "edr_removes_tasks": Switch("a security product removes tasks registered to run as SYSTEM", (False, True)),
     "reboot_blocked_by_users": Switch("users who are logged on prevent an unforced reboot", (False, True)),
     "licensing_numbers": Switch(

@@ -16,7 +16,7 @@ from tests.simulator.wsman.provider import Caller, CimError, Embedded, Instance,
 
 PROVIDER = "ScheduledTaskProv"
 EMBEDDED = ("MSFT_TaskDynamicInfo", "MSFT_TaskExecAction", "MSFT_TaskPrincipal2", "MSFT_TaskSettings3")
-DISABLED, READY = 1, 3
+DISABLED, READY, RUNNING = 1, 3, 4
 SERVICE_ACCOUNT, INTERACTIVE = 5, 3
 
 
@@ -33,8 +33,9 @@ def task_values(task: Task) -> dict[str, object]:
     """A task as MSFT_ScheduledTask."""
     definition = task.definition
     user = ACCOUNT_NAMES.get(definition.user, ("", definition.user))[1] if definition.user else None
+    state = RUNNING if task.running else READY if task.active else DISABLED
     return {
-        "TaskName": task.name, "TaskPath": task.path, "URI": task.uri, "State": READY if task.active else DISABLED,
+        "TaskName": task.name, "TaskPath": task.path, "URI": task.uri, "State": state,
         "Author": definition.author or None, "Description": definition.description or None, "Date": None,
         "Documentation": None, "Source": None, "Version": None, "SecurityDescriptor": DESCRIPTOR,
         "Actions": [

@@ -6,7 +6,7 @@
 
 Sources: MS-TSCH 3.2.4.3 and 3.2.5, Microsoft Learn "TaskSettings.StartWhenAvailable property" (a missed start is made
 up for ten minutes after the service starts), "Task Scheduler Error and Success Constants". Tasks run as SYSTEM through
-the host's own cmd.exe; a program ends at the moment it starts.
+the host's own cmd.exe, whose work is done in one moment, at the end of the run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.simulator.windows.clock import Clock, Timer
 from tests.simulator.windows.security import ADMINISTRATORS, SYSTEM, Token
 from tests.simulator.windows.task_xml import Definition, Exec, TaskXmlError, Trigger, canonical_xml, parse_task
 
-NEVER_RUN = 0x00041303
+NEVER_RUN, STILL_RUNNING = 0x00041303, 0x00041301
 ACCESS_DENIED, ALREADY_EXISTS, NOT_FOUND = 0x80070005, 0x800700B7, 0x80070002
 INVALID_NAME, TASK_DISABLED, REFUSED_BY_CONDITION = 0x8007007B, 0x80041326, 0x800710E0
 LATE = timedelta(minutes=10)
@@ -49,6 +49,7 @@ class Task:
     last_result: int = NEVER_RUN
     missed: int = 0
     next_run: datetime | None = None
+    running: bool = False
     timers: list[Timer] = field(default_factory=list)
 
     @property
@@ -218,8 +219,24 @@ class TaskScheduler:
         self._run(task)
 
     def _run(self, task: Task) -> None:
-        """All actions in order, whatever they return; the last one's code is the result."""
+        """Start, at once or as a run that takes time (switch ``task_run_seconds``); a running task is not started."""
+        seconds = self._around.switches["task_run_seconds"]
+        if task.running:
+            return
         task.last_run = self._around.clock.now()
+        if not isinstance(seconds, int) or not seconds:
+            self._act(task)
+            return
+        task.running, task.last_result = True, STILL_RUNNING
+        self._around.clock.after(seconds, lambda: self._ended(task))
+
+    def _ended(self, task: Task) -> None:
+        task.running = False
+        if self._around.up():
+            self._act(task)
+
+    def _act(self, task: Task) -> None:
+        """All actions in order, whatever they return; the last one's code is the result."""
         for action in task.definition.actions:
             task.last_result = self._around.run(action)
 

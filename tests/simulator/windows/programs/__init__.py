@@ -20,6 +20,6 @@ from tests.simulator.windows.programs.wevtutil import wevtutil
 PROGRAMS: dict[str, Program] = {
     **FILE_COMMANDS, "icacls": icacls, "takeown": takeown, "robocopy": robocopy, "find": find, "findstr": findstr,
     "schtasks": schtasks, "certutil": certutil, "netsh": netsh, "wevtutil": wevtutil,
-    "shutdown": machine.shutdown, "quser": machine.quser,
+    "shutdown": machine.shutdown, "quser": machine.quser, "query": machine.query,
     "logoff": machine.logoff, "change": machine.change, "tasklist": machine.tasklist,
 }  # fmt: skip

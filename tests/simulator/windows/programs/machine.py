@@ -45,6 +45,13 @@ def quser(context: Context, _arguments: list[str]) -> cmd.Output:
     return cmd.Output(context.say("session_head") + rows)
 
 
+def query(context: Context, arguments: list[str]) -> cmd.Output:
+    """``query user`` and ``query session``."""
+    if not arguments or arguments[0].lower() not in ("user", "session"):
+        return context.fail(1, "invalid_syntax")
+    return quser(context, arguments[1:])
+
+
 def logoff(context: Context, arguments: list[str]) -> cmd.Output:
     """Log a session off by its number."""
     numbers = [int(argument) for argument in arguments if argument.isdigit()]

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import timedelta
 
 import pytest
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.switches import SWITCHES
 from tests.simulator.windows.certificates import LISTENER
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.schannel import PROTOCOLS
@@ -191,6 +193,10 @@ def test_winsock_reset_leaves_base_providers() -> None:
     packed = registry.get(f"{ENTRIES}\\{5:012}", "PackedCatalogItem")
     assert packed.startswith(b"C:\\Program Files\\SecureTunnel")
     assert len(packed) == 260 + 628
+    chained = registry.get(f"{ENTRIES}\\{6:012}", "PackedCatalogItem")
+    identifiers = 260 + 20 + 16
+    assert struct.unpack_from("<Ii2I", chained, identifiers) == (1011, 2, 1010, 1001)
+    assert struct.unpack_from("<Ii", packed, identifiers) == (1010, 0)
     assert run(host, "netsh winsock reset", "operator").code == 1
     assert run(host, "netsh winsock reset").code == 0
     assert len(registry.subkeys(ENTRIES)) == len(BASE)
@@ -221,5 +227,21 @@ def test_a_wrong_clock_shows_in_the_challenge() -> None:
 def test_sessions_as_quser_shows_them() -> None:
     host = SimulatedHost.build(traits=["many_sessions", "german"])
     assert run(host, "quser").stdout.count("Getr.") == 4
+    assert run(host, "query user").stdout == run(host, "quser").stdout
     assert run(host, "logoff 2").code == 0
     assert run(SimulatedHost.build(), "quser").code == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, switch in SWITCHES.items() for value in switch.choices]
+)
+def test_hosts_are_healthy_whatever_a_switch_says(name: str, value: object) -> None:
+    host = SimulatedHost.build(switches={name: value})
+    assert view(host) == ("open", "ok")
+    reboot_and_wait(host)
+    assert view(host) == ("open", "ok")
+
+
+def reboot_and_wait(host: SimulatedHost) -> None:
+    host.windows.reboot()
+    host.clock.advance(120)

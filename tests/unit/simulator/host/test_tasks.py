@@ -218,6 +218,18 @@ def test_run_on_demand_query_export_delete(host: SimulatedHost, wmi: Wmi) -> Non
     assert "80070002" in str(caught.value)
 
 
+def test_a_run_may_take_time() -> None:
+    host = SimulatedHost.build(switches={"task_run_seconds": 2, "enum_shape": "complete"})
+    wmi = Wmi(host)
+    register(wmi, definition(arguments="/c exit 5"))
+    wmi.run("PS_ScheduledTask", "StartByPath", {"TaskName": "lease", "TaskPath": "\\"}, ns=NAMESPACE)
+    assert wmi.query("select State from MSFT_ScheduledTask", ns=NAMESPACE)[0]["State"] == "4"
+    assert re.search(rf"LastTaskResult[^>]*>{0x41301}<", info(wmi))
+    host.clock.advance(3)
+    assert wmi.query("select State from MSFT_ScheduledTask", ns=NAMESPACE)[0]["State"] == "3"
+    assert re.search(r"LastTaskResult[^>]*>5<", info(wmi))
+
+
 def test_a_name_is_taken_once_unless_forced(wmi: Wmi) -> None:
     register(wmi, definition(), force=False)
     with pytest.raises(Fault) as caught:
