@@ -1,0 +1,37 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filter to_rdp_file; documented in to_rdp_file.yml."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rdp_file import NotAnRdpFile, properties, write
+
+
+def to_rdp_file(
+    host: object,
+    port: int | None = None,
+    gateway: str | None = None,
+    authentication: str = "warn",
+    udp: bool = True,
+    extra: t.Mapping[str, int | str] | None = None,
+) -> str:
+    """Make a file that connects to a host."""
+    if not isinstance(host, str):
+        raise AnsibleFilterError("to_rdp_file: the input has to be a name or an address")
+    try:
+        made = properties(host, None if port is None else int(port), gateway, authentication, udp)
+        return write({**made, **{name.lower(): value for name, value in (extra or {}).items()}})
+    except (NotAnRdpFile, TypeError, ValueError) as error:
+        raise AnsibleFilterError(f"to_rdp_file: {error}") from error
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"to_rdp_file": to_rdp_file}

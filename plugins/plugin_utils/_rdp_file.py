@@ -1,0 +1,133 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that Remote Desktop clients open: C(name:type:value) lines. PRIVATE to the collection.
+
+Type i is a whole number, s is text up to the end of the line, b is binary as hexadecimal digits. Names are not case
+sensitive, and a client takes the last of two lines with one name. Source: Microsoft's "Supported RDP properties".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+from collections.abc import Iterator, Mapping
+
+Value: t.TypeAlias = int | str
+
+AUTHENTICATION = {"connect": 0, "refuse": 1, "warn": 2, "none": 3}
+"""What a client does when it cannot verify the server: authentication level."""
+
+SECRETS = ("password 51", "gatewayaccesstoken")
+"""Properties that hold secrets, which belong in no file."""
+
+MOST = 65536
+"""Characters of a file that are read: real ones have a few thousand."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _-]*")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+
+
+class NotAnRdpFile(ValueError):
+    """What was given does not make a file that a client opens; the message says why."""
+
+
+def properties(
+    host: str,
+    port: int | None = None,
+    gateway: str | None = None,
+    authentication: str = "warn",
+    udp: bool = True,
+) -> dict[str, Value]:
+    """The properties that connect to a host by name or address, over a gateway where there is one.
+
+    UNSURE whether Microsoft's own client heeds disableudptransport: the extension MsRdpEx documents it, Microsoft does
+    not; the client's own setting is certain.
+
+    Raises:
+        NotAnRdpFile: host, port, gateway or authentication is none.
+    """
+    if authentication not in AUTHENTICATION:
+        raise NotAnRdpFile(f"authentication is {authentication!r}: use one of {', '.join(AUTHENTICATION)}")
+    made: dict[str, Value] = {
+        "full address": _address(host, port),
+        "authentication level": AUTHENTICATION[authentication],
+        "enablecredsspsupport": 1,
+        "prompt for credentials": 1,
+    }
+    if gateway:
+        named = _address(gateway, None)
+        made.update({"gatewayhostname": named, "gatewayusagemethod": 1, "gatewayprofileusagemethod": 1})
+    if not udp:
+        made["disableudptransport"] = 1
+    return made
+
+
+def _address(host: str, port: int | None) -> str:
+    """HOST, HOST:PORT or [V6]:PORT."""
+    name = host.strip("[]")
+    try:
+        shown = f"[{name}]" if ipaddress.ip_address(name).version == 6 else name
+    except ValueError:
+        if not _HOST.fullmatch(host):
+            raise NotAnRdpFile(f"{host!r} is neither a name nor an address") from None
+        shown = host
+    if port is None:
+        return shown
+    if not 0 < port < 65536:
+        raise NotAnRdpFile(f"port {port} is none: use a number from 1 to 65535")
+    return f"{shown}:{port}"
+
+
+def write(given: Mapping[str, Value]) -> str:
+    """The file, a line each in the order given, with Windows' line ends.
+
+    Raises:
+        NotAnRdpFile: a name or value cannot stand in such a file, or is a secret.
+    """
+    return "".join(f"{_line(name, value)}\r\n" for name, value in given.items())
+
+
+def _line(name: str, value: Value) -> str:
+    if not _NAME.fullmatch(name):
+        raise NotAnRdpFile(f"{name!r} is no name of a property")
+    if name.lower() in SECRETS:
+        raise NotAnRdpFile(f"{name} is a secret: a file is no place for it; users are asked for their credentials")
+    if isinstance(value, (bool, int)):
+        return f"{name}:i:{int(value)}"
+    if not isinstance(value, str) or not value.isprintable():
+        raise NotAnRdpFile(f"{name} cannot be {value!r}: use a whole number, or text of one line")
+    return f"{name}:s:{value}"
+
+
+def read(text: str) -> dict[str, Value]:
+    """The properties in a file, by name in lower case; secrets are left out.
+
+    Raises:
+        NotAnRdpFile: it is too long, or a line is no property.
+    """
+    if len(text) > MOST:
+        raise NotAnRdpFile(f"it is longer than {MOST} characters")
+    return dict(_properties(text))
+
+
+def _properties(text: str) -> Iterator[tuple[str, Value]]:
+    lines = text.lstrip("\ufeff").replace("\r\n", "\n").split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        name, first, rest = line.partition(":")
+        kind, second, value = rest.partition(":")
+        if not (first and second) or kind.lower() not in ("i", "s", "b") or not _NAME.fullmatch(name.strip()):
+            raise NotAnRdpFile(f"line {number} is no property: NAME:TYPE:VALUE with the type i, s or b")
+        if name.strip().lower() not in SECRETS:
+            yield name.strip().lower(), _number(value, number) if kind.lower() == "i" else value
+
+
+def _number(text: str, line: int) -> int:
+    if not re.fullmatch(r"\s*-?[0-9]{1,10}\s*", text):
+        raise NotAnRdpFile(f"line {line}: {text[:20]!r} is no whole number")
+    return int(text)

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files for Remote Desktop clients: what they say, what they never hold, and back again."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.winfleet.rdp.plugins.filter import from_rdp_file, to_rdp_file
+from hypothesis import given
+from hypothesis import strategies as st
+
+write = to_rdp_file.FilterModule().filters()["to_rdp_file"]
+read = from_rdp_file.FilterModule().filters()["from_rdp_file"]
+
+
+def test_a_file_by_name_over_a_gateway():
+    assert write("host17.example.com", gateway="rdgw.example.com", authentication="refuse") == (
+        "full address:s:host17.example.com\r\n"
+        "authentication level:i:1\r\n"
+        "enablecredsspsupport:i:1\r\n"
+        "prompt for credentials:i:1\r\n"
+        "gatewayhostname:s:rdgw.example.com\r\n"
+        "gatewayusagemethod:i:1\r\n"
+        "gatewayprofileusagemethod:i:1\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address"),
+    [
+        ("192.0.2.17", 33890, "192.0.2.17:33890"),
+        ("2001:db8::17", None, "[2001:db8::17]"),
+        ("[2001:db8::17]", 33890, "[2001:db8::17]:33890"),
+        ("HOST_17", "3390", "HOST_17:3390"),
+    ],
+)
+def test_addresses(host, port, address):
+    assert read(write(host, port=port))["full address"] == address
+
+
+def test_udp_is_left_to_the_client_unless_it_is_off():
+    assert "disableudptransport" not in read(write("host17"))
+    assert read(write("host17", udp=False))["disableudptransport"] == 1
+
+
+def test_more_properties_win():
+    assert read(write("host17", extra={"Authentication Level": 3, "audiomode": True})) == {
+        **read(write("host17")),
+        "authentication level": 3,
+        "audiomode": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "given"),
+    [
+        ("host 17", {}),
+        ("host17\r\nalternate shell:s:calc.exe", {}),
+        ("host17:3390", {}),
+        ("", {}),
+        (17, {}),
+        ("host17", {"port": 70000}),
+        ("host17", {"port": "many"}),
+        ("host17", {"gateway": "rdgw;x"}),
+        ("host17", {"authentication": "always"}),
+        ("host17", {"extra": {"password 51": "01"}}),
+        ("host17", {"extra": {"a:b": 1}}),
+        ("host17", {"extra": {"audiomode": "0\r\nfull address:s:elsewhere"}}),
+        ("host17", {"extra": {"audiomode": None}}),
+    ],
+)
+def test_what_makes_no_file_is_refused(host, given):
+    with pytest.raises(AnsibleFilterError, match="to_rdp_file"):
+        write(host, **given)
+
+
+def test_a_file_as_clients_save_it():
+    text = "\ufeffscreen mode id:i:2\r\nFull Address:s:host17:3390\r\naudiomode:i:0\r\npassword 51:b:01AB\r\n\r\n"
+    assert read(text) == {"screen mode id": 2, "full address": "host17:3390", "audiomode": 0}
+
+
+@pytest.mark.parametrize("text", ["full address", "a:i:x", "a:q:1", ":s:x", "x" * 70000, 7])
+def test_what_is_no_file_is_told(text):
+    with pytest.raises(AnsibleFilterError, match="from_rdp_file"):
+        read(text)
+
+
+values = st.integers(-(10**9), 10**9) | st.text(st.characters(min_codepoint=32, max_codepoint=126))
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9 ]{0,20}[a-z0-9]", fullmatch=True), values))
+def test_what_is_written_is_read_back(extra):
+    assert read(write("host17", extra=extra)) == {**read(write("host17")), **extra}
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text):
+    try:
+        found = read(text)
+    except AnsibleFilterError:
+        return
+    assert "password 51" not in found
