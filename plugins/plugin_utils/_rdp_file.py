@@ -82,7 +82,7 @@ def _address(host: str, port: int | None) -> str:
     return f"{shown}:{port}"
 
 
-def write(given: Mapping[str, Value]) -> str:
+def write(given: Mapping[str, object]) -> str:
     """The file, a line each in the order given, with Windows' line ends.
 
     Raises:
@@ -91,7 +91,7 @@ def write(given: Mapping[str, Value]) -> str:
     return "".join(f"{_line(name, value)}\r\n" for name, value in given.items())
 
 
-def _line(name: str, value: Value) -> str:
+def _line(name: str, value: object) -> str:
     if not _NAME.fullmatch(name):
         raise NotAnRdpFile(f"{name!r} is no name of a property")
     if name.lower() in SECRETS:

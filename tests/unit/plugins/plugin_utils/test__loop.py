@@ -28,6 +28,8 @@ HELD = {
     "security_layer_rdp_by_policy",
     "firewall_local_rules_ignored",
     "cipher_suites_empty",
+    "cipher_suites_mismatch",
+    "fips_mismatch",
 }
 LOCAL = {"firewall_shields_up"}
 CURED = [name for name in KNOWN if CAUSES[name].cures and name not in HELD | LOCAL]

@@ -23,6 +23,9 @@ from tests.support.in_process import connect
         (True, "when_idle", None, ""),
         (True, "when_idle", "many_sessions", "a reboot would end"),
         (True, "always", "many_sessions", ""),
+        (True, "always", "winrm_manual", "WinRM's start mode is Manual"),
+        (True, "always", "bitlocker_pin", "BitLocker asks for a PIN"),
+        (True, "when_idle", "bitlocker_tpm", ""),
     ],
 )
 def test_who_may_be_rebooted(allowed: bool, policy: Policy, trait: str | None, why: str) -> None:
