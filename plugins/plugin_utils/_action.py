@@ -66,6 +66,7 @@ STRICT = frozenset(
         "remove_orphaned_policy",
         "renew_lease",
         "accept_permanent_weakening",
+        "write_half",
         "accept_internet_exposure",
         "accept_shared_keys",
     }

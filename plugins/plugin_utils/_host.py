@@ -49,6 +49,7 @@ class Host:
         self.sleep = sleep
         self.monotonic = monotonic
         self._now = now
+        self.channel = channel
         self.cim = CimClient(channel.send, uri_style)
         self.registry = Registry(self.cim)
         self.services = Services(self.cim, monotonic, sleep)

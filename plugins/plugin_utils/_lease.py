@@ -47,18 +47,22 @@ def task_name(setting: str) -> str:
 
 def definition(lease: Lease) -> Definition:
     """The task that ends a lease."""
-    setting = SETTINGS[lease.setting]
+    return ending(lease, SETTINGS[lease.setting], RECORDS)
+
+
+def ending(lease: Lease, setting: Setting, records_key: str) -> Definition:
+    """The task that ends a lease of any setting, in the catalogue or not, and notes the end in a key."""
     back = "its default" if lease.restores is None else setting.word(lease.restores)
     return Definition(
         description=f"winfleet.rdp: sets {setting.path} back to {back} at {lease.until}, unless it was changed since",
-        line=_line(lease, setting),
+        line=_line(lease, setting, records_key),
         starts=lease.ends,
     )
 
 
-def _line(lease: Lease, setting: Setting) -> str:
+def _line(lease: Lease, setting: Setting, records_key: str) -> str:
     place = f'"{setting.key}" /v {setting.name}'
-    note = f'reg add "{RECORDS}" /v {mark(lease.setting)} /t REG_DWORD /d 1 /f'
+    note = f'reg add "{records_key}" /v {mark(lease.setting)} /t REG_DWORD /d 1 /f'
     delete = f"{note} && schtasks /delete /tn {task_name(lease.setting)} /f"
     restore = f"reg delete {place} /f"
     if lease.restores is not None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import typing as t
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from ._cim.host import Identity
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import open_questions
 from ._diagnosis.verdict import Standing
@@ -23,6 +25,7 @@ from ._model.plain import Plain, to_plain
 from ._model.settings import SETTINGS, effective
 from ._proof import Probe, lease_effective
 from ._rollback import Target, Undoing
+from ._selftest import Outcome
 
 Result = dict[str, t.Any]
 
@@ -230,4 +233,23 @@ def _entry(target: Target) -> Result:
         "item": entry.item,
         "before": entry.after,
         "after": entry.before,
+    }
+
+
+WINDOWS = ("caption", "version", "build", "revision", "product_type", "language")
+"""What may be told of a host whose name is nobody's business."""
+
+
+def tested(identity: Identity, outcomes: Sequence[Outcome]) -> Result:
+    """The result of a self-test."""
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    return {
+        "changed": False,
+        "windows": {name: getattr(identity, name) for name in WINDOWS},
+        "checks": to_plain(outcomes),
+        "deviations": [outcome.name for outcome in outcomes if outcome.verdict == "deviates"],
+        "summary": (
+            f"{counts['as_expected']} as expected, {counts['deviates']} deviate, "
+            f"{counts['could_not_tell']} could not tell"
+        ),
     }

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 from copy import deepcopy
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -53,6 +54,7 @@ RESULTS = {
     "diagnosis_info": _result.diagnosed(STANDING),
     "remediate": _result.remediated(Course(STANDING, STANDING), "run"),
     "rollback": _result.rolled_back(Undoing(), False, []),
+    "selftest": _result.tested(Mock(), []),
     **{
         name: _result.fixed(Plan(), Done(leases=() if "leases" in remedy.areas else None), "run")
         for name, remedy in REMEDIES.items()

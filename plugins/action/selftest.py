@@ -1,0 +1,26 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of winfleet.rdp.selftest."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import CONNECTION, RdpAction, Spec
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import run
+
+
+class ActionModule(RdpAction):
+    """Find out what a host does where no public source says it."""
+
+    spec: t.ClassVar[Spec] = {
+        "write_half": {"type": "bool", "default": False},
+        **CONNECTION,
+    }
+
+    def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        outcomes = list(run(host, options["write_half"] and not self._task.check_mode))
+        return _result.tested(host.identity, outcomes)

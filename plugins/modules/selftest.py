@@ -1,0 +1,147 @@
+#!/usr/bin/python
+
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation only: the work is done by plugins/action/selftest.py on the controller."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: selftest
+short_description: Find out what a Windows host does where no public source says it
+version_added: 0.1.0
+author:
+  - winfleet.rdp contributors (@winfleet)
+description:
+  - Checks on a real host the facts that this collection is built upon, and those that public sources leave open. Each
+    check tells what was expected, what was found, and what that means for the collection.
+  - The read half, which is the default, changes nothing. It opens a cmd shell and closes it.
+  - The write half works on objects of its own, which nothing on the host uses, and takes them away again also when a
+    check fails. They are a key below C(HKLM\SOFTWARE\winfleet.rdp\Selftest), a firewall rule that is never enabled, a
+    folder below C(%SystemRoot%\Temp), and a scheduled task. No setting of Remote Desktop and no entry of the journal is
+    touched.
+  - The result names neither the host nor its users, so that it can be sent to the maintainers, which is welcome for
+    every version of Windows, and most of all where something deviates.
+options:
+  write_half:
+    description:
+      - Whether to run the write half as well. It waits for two leases of a minute each to end, so it takes a few
+        minutes.
+      - In check mode it is left out.
+      - Takes V(true) and V(false) and nothing else.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - winfleet.rdp._attributes
+  - winfleet.rdp._attributes.actiongroup_rdp
+  - winfleet.rdp._attributes.info
+  - winfleet.rdp._options.wire
+seealso:
+  - module: winfleet.rdp.host_info
+  - module: winfleet.rdp.diagnosis_info
+attributes:
+  check_mode:
+    details:
+      - Only the read half runs.
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+"""
+
+EXAMPLES = r"""
+- name: Look, without changing anything
+  winfleet.rdp.selftest:
+
+- name: Try everything on a lab host
+  winfleet.rdp.selftest:
+    write_half: true
+  register: tried
+
+- name: Keep the result, to send it to the maintainers
+  ansible.builtin.copy:
+    content: "{{ {'windows': tried.windows, 'checks': tried.checks} | to_nice_json }}"
+    dest: "selftest-{{ tried.windows.build }}.json"
+    mode: "0600"
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+windows:
+  description: What the host runs.
+  returned: success
+  type: dict
+  contains:
+    caption:
+      description: The edition, as Windows names it.
+      type: str
+    version:
+      description: The version.
+      type: str
+    build:
+      description: The build.
+      type: int
+    revision:
+      description: The revision of the build, which updates raise; none where it is not readable.
+      type: int
+    product_type:
+      description: V(1) is a workstation, V(2) a domain controller, V(3) a server.
+      type: int
+    language:
+      description: The language, as an LCID.
+      type: int
+  sample:
+    caption: Microsoft Windows Server 2022 Datacenter
+    version: 10.0.20348
+    build: 20348
+    revision: 2700
+    product_type: 3
+    language: 1033
+checks:
+  description: The checks that were made, in their order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The check.
+      type: str
+    asks:
+      description: What it is about.
+      type: str
+    expected:
+      description: What the collection expects.
+      type: str
+    found:
+      description: What was found. Empty where nothing tells.
+      type: str
+    verdict:
+      description: V(as_expected), V(deviates) or V(could_not_tell).
+      type: str
+    means:
+      description: What the finding means for the collection, or why nothing was found.
+      type: str
+  sample:
+    - name: key_permissions
+      asks: May administrators see who may use the listener's private key?
+      expected: hidden
+      found: hidden
+      verdict: as_expected
+      means: they are read as SYSTEM, by a task, and check mode cannot show them
+deviations:
+  description: The names of the checks that deviate.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+summary:
+  description: One line.
+  returned: success
+  type: str
+  sample: "12 as expected, 0 deviate, 1 could not tell"
+operations:
+  description: How many WS-Management operations the task took on the host.
+  returned: success
+  type: int
+  sample: 22
+"""

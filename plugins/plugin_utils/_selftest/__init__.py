@@ -1,0 +1,28 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The self-test: what a real host does where no public source says it. PRIVATE to the collection.
+
+The read half is harmless. The write half makes objects of its own, which nothing on the host uses, and takes them away
+again; the journal and the settings of Remote Desktop are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .._host import Host
+from . import files, firewall, registry, tasks, windows, wire
+from ._base import Check, Outcome, judge
+
+__all__ = ["CHECKS", "Check", "Outcome", "run"]
+
+CHECKS: tuple[Check, ...] = tuple(
+    check for area in (wire, windows, registry, firewall, files, tasks) for check in area.CHECKS
+)
+
+
+def run(host: Host, write_half: bool) -> Iterator[Outcome]:
+    """Check a host, in the order of the table."""
+    return (judge(check, host) for check in CHECKS if write_half or not check.writes)

@@ -1,0 +1,134 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks: how the host speaks WS-Management. PRIVATE to the collection. They only read."""
+
+from __future__ import annotations
+
+from .._cim.client import CimClient
+from .._cim.schema import MSFT_NET_FIREWALL_RULE, WIN32_OPERATING_SYSTEM, WIN32_SERVICE
+from .._cim.types import CimClass
+from .._host import Host
+from .._wsman.errors import WsmanFault
+from .._wsman.uri import STYLES
+from ._base import Check, Untold
+
+NOBODY = "winfleet.rdp-selftest"
+LARGE = 8
+"""Services in one part of an answer, from which on the parts are large; recorded parts have some thirty."""
+
+MISSING_CLASS = CimClass(name="Winfleet_SelfTest", namespace="root/cimv2", source="a class that no host has")
+
+
+def _styles(host: Host) -> str:
+    answering = []
+    for style in STYLES:
+        try:
+            CimClient(host.channel.send, style).get(WIN32_OPERATING_SYSTEM)
+        except WsmanFault:
+            continue
+        answering.append(style)
+    return " and ".join(answering) or "neither"
+
+
+def _one_item(host: Host) -> str:
+    before = host.cim.operations
+    host.services.list(["TermService"])
+    return _messages(host.cim.operations - before)
+
+
+def _many_items(host: Host) -> str:
+    before = host.cim.operations
+    found = host.cim.query(WIN32_SERVICE)
+    sent = host.cim.operations - before
+    if sent == 1:
+        return "one part"
+    return "large parts" if len(found) >= LARGE * (sent - 1) else "small parts"
+
+
+def _messages(count: int) -> str:
+    return "one message" if count == 1 else f"{count} messages"
+
+
+def _missing_class(host: Host) -> str:
+    return f"0x{_fault(CimClient(host.channel.send), MISSING_CLASS).code or 0:08X}"
+
+
+def _shapes(host: Host) -> str:
+    """The extended errors of a provider of the classic kind and of a newer one."""
+    firewall = dict.fromkeys(MSFT_NET_FIREWALL_RULE.keys, NOBODY)
+    classic = _fault(host.cim, WIN32_SERVICE, Name=NOBODY)
+    newer = _fault(host.cim, MSFT_NET_FIREWALL_RULE, **firewall)
+    return f"{_shape(classic)} and {_shape(newer)}"
+
+
+def _shape(fault: WsmanFault) -> str:
+    if "CIMStatusCode" in fault.detail or "MessageID" in fault.detail:
+        return "MSFT_WmiError"
+    return "__ExtendedStatus" if fault.detail else "neither"
+
+
+def _fault(client: CimClient, cls: CimClass, **keys: str) -> WsmanFault:
+    try:
+        client.get(cls, **keys)
+    except WsmanFault as fault:
+        return fault
+    raise Untold(f"the host has what it should not have: {cls.name} {keys}")
+
+
+CHECKS = (
+    Check(
+        "uri_styles",
+        "Which names of classes does the service take?",
+        "wmi and dmtf",
+        {
+            "wmi and dmtf": "uri_style is free to choose",
+            "wmi": "uri_style has to stay wmi here",
+            "dmtf": "uri_style has to be dmtf here",
+        },
+        _styles,
+    ),
+    Check(
+        "one_item",
+        "How many messages does a query take that gives one item?",
+        "one message",
+        {
+            "one message": "the budgets of the documentation hold",
+            "2 messages": "every query costs one message more than the documentation says",
+        },
+        _one_item,
+    ),
+    Check(
+        "many_items",
+        "In which parts does the host answer a query that gives many items?",
+        "large parts",
+        {
+            "one part": "queries cost less than the documentation says",
+            "large parts": "the budgets of the documentation hold",
+            "small parts": "the host answers in small parts, so the firewall and the events cost more messages",
+        },
+        _many_items,
+    ),
+    Check(
+        "missing_class",
+        "Which code does a class have that does not exist?",
+        "0x80338000",
+        {
+            "0x80338000": "a class that is missing reads as an object that is missing, which readers expect",
+            "0x80041010": "a class that is missing is told from an object that is missing; both are expected",
+        },
+        _missing_class,
+    ),
+    Check(
+        "fault_shape",
+        "How do providers of the classic kind and newer ones say what went wrong?",
+        "__ExtendedStatus and MSFT_WmiError",
+        {
+            "__ExtendedStatus and MSFT_WmiError": "messages name the provider's own reason",
+            "__ExtendedStatus and __ExtendedStatus": "both shapes are read, so messages are the same",
+            "MSFT_WmiError and MSFT_WmiError": "both shapes are read, so messages are the same",
+        },
+        _shapes,
+    ),
+)
