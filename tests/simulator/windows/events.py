@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The classic event logs."""
+"""The event logs: the classic ones, and operational channels."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,12 +45,13 @@ class Event:
 
 
 class EventLog:
-    """All logs of a host, oldest first; the oldest records fall out as in a log that is full."""
+    """All logs of a host, oldest first; the oldest records of a log fall out when it is full."""
 
     def __init__(self, clock: Clock, language: str) -> None:
         self._clock = clock
         self._language = language
         self._events: list[Event] = []
+        self._counts: Counter[str] = Counter()
         self._record = 0
 
     def write(self, source: str, code: int, kind: int, *insertions: str, log: str = "System") -> Event:
@@ -58,8 +60,15 @@ class EventLog:
         message = translate("events", code, self._language, *insertions)
         event = Event(self._record, log, source, code, kind, self._clock.now(), message, insertions)
         self._events.append(event)
-        del self._events[:-KEPT]
+        self._counts[log] += 1
+        if self._counts[log] > KEPT:
+            self._drop_oldest(log)
         return event
+
+    def _drop_oldest(self, log: str) -> None:
+        place = next(place for place, event in enumerate(self._events) if event.log == log)
+        del self._events[place]
+        self._counts[log] -= 1
 
     def schannel(self, code: int, times: int = 1) -> None:
         for _time in range(times):

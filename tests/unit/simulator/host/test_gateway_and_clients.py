@@ -196,3 +196,11 @@ def test_each_connection_leaves_its_events(host: SimulatedHost) -> None:
     assert Wmi(SimulatedHost.build(switches=COMPLETE)).query(
         "select * from Win32_NTLogEvent where EventCode=131 and TimeGenerated>'20200101000000.000000+000'"
     ) == []  # fmt: skip
+
+
+def test_a_full_log_loses_its_own_oldest_records(host: SimulatedHost) -> None:
+    host.windows.events.schannel(36874)
+    for _connection in range(events.KEPT + 10):
+        host.windows.listener.negotiate(3)
+    assert 36874 in codes(host, "System")
+    assert len(codes(host, events.RDP_CORE_LOG)) == events.KEPT
