@@ -328,6 +328,10 @@ identity:
     boot_time: "2026-05-20T03:10:44+00:00"
     local_time: "2026-06-01T14:00:00+02:00"
     clock_offset_s: 0.4
+machine:
+  description: MachineGuid and machine SID, by which M(winfleet.rdp.report) finds clones; none but with O(depth=full).
+  returned: success
+  type: str
 operations:
   description: How many WS-Management operations the task took on the host.
   returned: success

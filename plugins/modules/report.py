@@ -120,6 +120,11 @@ totals:
     hosts:
       description: How many hosts there are.
       type: int
+    clones:
+      description: Groups of hosts that share a machine SID, as copies of one installed disk do. It is known of hosts
+        that were diagnosed with O(winfleet.rdp.diagnosis_info#module:depth=full).
+      type: list
+      elements: list
     verdicts:
       description: How many hosts there are of each verdict.
       type: dict
@@ -134,6 +139,7 @@ totals:
       type: dict
   sample:
     hosts: 12
+    clones: []
     verdicts:
       policy_held: 1
       repaired: 9

@@ -14,6 +14,7 @@ entry is what one task found or did on one host:
     at           when, ISO 8601 UTC
     check        whether changes are only planned
     identity     of the Windows that answered, from a diagnosis; else null
+    machine      MachineGuid and machine SID, from a diagnosis in full depth; else null
     before       {"findings": [...], "probe": {...} or null}
     after        the same after the changes; null for a diagnosis
     changes      made, or in check mode planned
@@ -98,6 +99,7 @@ def entry(host: str, result: t.Any, at: str, check: bool) -> Entry:
         "needs": plain.get("needs") or {"restart": False, "reboot": False, "why": []},
         "run_id": plain.get("run_id"),
         "identity": plain.get("identity"),
+        "machine": plain.get("machine"),
         "repair": None,
     }
     return shown | {name: plain.get(name) or [] for name in _LISTS}
@@ -172,11 +174,22 @@ def _canonical(value: t.Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+def clones(entries: Sequence[Entry]) -> list[list[str]]:
+    """Hosts that share a machine SID: since KB5065426 Windows 11 24H2 and Server 2025 refuse each other then."""
+    sharing: dict[str, list[str]] = {}
+    for host in entries:
+        sid = (host["machine"] or "").partition("|")[2].strip("-")
+        if sid:
+            sharing.setdefault(sid, []).append(host["host"])
+    return sorted(sorted(names) for names in sharing.values() if len(names) > 1)
+
+
 def totals(entries: Sequence[Entry]) -> dict[str, t.Any]:
     """Hosts by verdict, direct causes by how many hosts had them, changes of last repairs, and what is left to do."""
     causes = Counter(finding["id"] for host in entries for finding in direct(host["before"]))
     return {
         "hosts": len(entries),
+        "clones": clones(entries),
         "verdicts": _counted(Counter(host["verdict"] for host in entries), VERDICTS),
         "causes": dict(sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))),
         "changes": sum(len(last["changes"]) for last in map(made, entries) if last),

@@ -158,6 +158,7 @@ def diagnosed(state: Standing) -> Result:
         "policy_held": to_plain(course.held),
         "refused": to_plain(course.refused),
         "identity": to_plain(state.observation.identity),
+        "machine": state.observation.machine,
     }
 
 

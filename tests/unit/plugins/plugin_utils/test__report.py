@@ -197,6 +197,12 @@ class TestMergingInAnyOrder:
 
 
 class TestTotals:
+    def test_hosts_that_share_a_machine_sid_are_named_together(self):
+        one, two = "S-1-5-21-1-2-3", "S-1-5-21-9-9-9"
+        machines = {"c": f"g3|{one}", "a": f"g1|{one}", "b": f"g2|{two}", "d": "g4|-", "e": "g5|-", "f": None}
+        hosts = [new(diagnosis(machine=machine), host) for host, machine in machines.items()]
+        assert totals(hosts)["clones"] == [["a", "c"]]
+
     def test_verdicts_causes_and_changes_are_counted(self):
         hosts = [
             new(remediation(), "a"),
@@ -205,6 +211,7 @@ class TestTotals:
         ]
         assert totals(hosts) == {
             "hosts": 3,
+            "clones": [],
             "verdicts": {"repairable": 1, "repaired": 2},
             "causes": {"rdp_denied": 2, "drain_mode": 1},
             "changes": 2,
