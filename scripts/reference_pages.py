@@ -19,6 +19,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes impo
     Family,
     Kind,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, Check
 
 from scripts.live_view import ROOT
 
@@ -62,6 +64,88 @@ def _family_row(name: str, family: Family) -> tuple[str, ...]:
     return name, family.title, causes, "; ".join(family.gather)
 
 
+# --- settings
+
+SETTINGS_INTRODUCTION = """\
+What governs Remote Desktop, as the module :ansplugin:`winfleet.rdp.host_info#module` reads it. A value that a policy
+sets wins over the one that is stored; it is never written under.
+"""
+
+EFFECTS: Mapping[str, str] = {
+    "at_once": "at once",
+    "service_restart": "after a restart of ``TermService``",
+    "reboot": "after a reboot",
+    "unsettled": "sources differ; the handshake shows it, and ``TermService`` is restarted only where it is not live",
+}
+
+
+def settings() -> str:
+    """The catalogue of settings."""
+    return "\n".join((*page("settings", "Settings of Remote Desktop"), *_settings_body()))
+
+
+def _settings_body() -> Iterator[str]:
+    yield SETTINGS_INTRODUCTION
+    for setting in SETTINGS.values():
+        yield from ("", *heading(setting.id, "-"), _sentence(setting.meaning), "")
+        yield from table(("What", "Is"), _setting_rows(setting))
+
+
+def _setting_rows(setting: Setting) -> Iterator[tuple[str, str]]:
+    yield "Registry value", f"``{setting.path}`` ({setting.type})"
+    if setting.choices:
+        yield "Values", ", ".join(f"{number} {word}" for number, word in setting.choices.items())
+    yield "Without the value", "not settled" if setting.default is None else setting.word(setting.default)
+    yield "Takes effect", EFFECTS[setting.effect]
+    if setting.policy:
+        yield "Policy", f"``{setting.policy.gpo}``"
+        yield "Policy value", f"``{setting.policy.path}``"
+    yield from (("Benchmark", _rule(rule)) for rule in setting.rules)
+
+
+def _rule(rule: Rule) -> str:
+    wanted = f"{rule.exactly}" if rule.exactly is not None else f"{rule.least} or more"
+    return f"{rule.benchmark}: {rule.item} wants {wanted}{', on clients alone' if rule.clients_only else ''}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+# --- the self-test
+
+SELFTEST_INTRODUCTION = """\
+No public source settles these facts, or much is built upon them. The module
+:ansplugin:`winfleet.rdp.selftest#module` asks a real host. Results are welcome, most of all where something deviates.
+"""
+
+HALVES: Mapping[bool, tuple[str, str]] = {
+    False: ("Read half", "Changes nothing."),
+    True: ("Write half", "Works on objects of its own and takes them away again."),
+}
+
+
+def selftest() -> str:
+    """What the self-test checks, and what each finding means."""
+    return "\n".join((*page("selftest", "What the self-test settles"), *_selftest_body()))
+
+
+def _selftest_body() -> Iterator[str]:
+    yield SELFTEST_INTRODUCTION
+    for writes, (title, text) in HALVES.items():
+        yield from ("", *heading(title, "-"), text, "")
+        rows = (_check_row(check) for check in CHECKS if check.writes is writes)
+        yield from table(("Check", "Question", "Expected", "Findings"), rows)
+
+
+def _check_row(check: Check) -> tuple[str, ...]:
+    expected = check.expected
+    if check.before_2019:
+        expected += f"; {check.before_2019} before Windows 10 1809 and Server 2019"
+    findings = "; ".join(f"*{found}*: {meaning}" for found, meaning in check.means.items())
+    return f"``{check.name}``", check.asks, expected, findings
+
+
 # --- reStructuredText
 
 
@@ -91,7 +175,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[st
         yield from (f"  {'* -' if index == 0 else '  -'} {cell}".rstrip() for index, cell in enumerate(row))
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"error_codes": error_codes}
+PAGES: Mapping[str, Callable[[], str]] = {"error_codes": error_codes, "selftest": selftest, "settings": settings}
 
 
 def main() -> None:

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook selftest, as users run it, against a simulated fleet."""
+
+from __future__ import annotations
+
+import json
+
+
+def results(directory):
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("*.json")}
+
+
+def test_the_read_half_tells_and_writes_nothing(start_fleet, run, tmp_path):
+    fleet = start_fleet("--hosts", "2", "--version", "host001=2019", "--version", "host002=11home")
+    found = fleet.states()
+    played = run("selftest", fleet.inventory, "-e", f"rdp_selftest_dir={tmp_path}")
+    assert played.code == 0, played.output
+    assert fleet.states() == found
+    assert fleet.count("writes") == 0
+    kept = results(tmp_path)
+    assert kept["host001"]["windows"]["build"] == 17763
+    deviating = {
+        name: [check["name"] for check in result["checks"] if check["verdict"] == "deviates"]
+        for name, result in kept.items()
+    }
+    assert deviating == {"host001": [], "host002": ["terminal_services"]}
+    names = {host["name"] for host in fleet.ask("/hosts")}
+    assert not any(name in json.dumps(result) for result in kept.values() for name in names)
+
+
+def test_the_write_half_is_left_out_in_check_mode_and_taken_from_a_real_boolean_alone(start_fleet, run):
+    fleet = start_fleet("--hosts", "1", "--version", "host001=2022")
+    check = run("selftest", fleet.inventory, "--check", "-e", '{"rdp_write_half": true}')
+    assert check.code == 0, check.output
+    assert fleet.count("writes") == 0
+    refused = run("selftest", fleet.inventory, "-e", "rdp_write_half=true")
+    assert refused.code == 2
+    assert "true or false and nothing else" in refused.output
