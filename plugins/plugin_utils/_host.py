@@ -15,14 +15,14 @@ from ._cim import host as host_view
 from ._cim import tcp, terminal_services
 from ._cim.client import CimClient, Outcome
 from ._cim.files import Files
-from ._cim.firewall import Firewall, Rule
+from ._cim.firewall import Firewall
 from ._cim.registry import Registry, RegistryValue
 from ._cim.services import Service, ServiceError, Services
 from ._cim.tasks import Tasks
 from ._cim.tcp import PortUse
 from ._model.settings import SETTINGS, Setting
 from ._wsman.channel import Channel
-from ._wsman.errors import InvalidNamespace, NotFound
+from ._wsman.errors import InvalidNamespace
 from ._wsman.shell import CmdShell
 
 NO_SERVICE = 1060
@@ -91,17 +91,6 @@ class Host:
         found = self.services.list([name]).get(name)
         if found is None:
             raise ServiceError(name, "read", NO_SERVICE, "it does not exist on this host")
-        return found
-
-    def rule(self, name: str) -> Rule:
-        """One built-in RDP rule as it is now.
-
-        Raises:
-            NotFound: there is none of this name.
-        """
-        found = next((rule for rule in self.firewall.rdp_rules() if rule.instance_id == name), None)
-        if found is None:
-            raise NotFound(f"The firewall rule {name} does not exist")
         return found
 
     def effective(self, setting_id: str) -> int | None:

@@ -150,10 +150,10 @@ def _settings(facts: Facts, full: bool) -> tuple[str, ...]:
 
 
 def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
-    """All that can explain the stage that failed; a firewall cannot once TCP opened."""
+    """All that can explain the stage that failed: no firewall once TCP opened, no keys before TLS was tried."""
     opened = facts.probed and facts.failed_stage not in ("name", "tcp")
     skipped = set() if full else {*_ONLY_IN_FULL, *(("firewall",) if opened else ())}
-    if opened and not full and not facts.certificate_doubtful:
+    if facts.probed and not full and not facts.certificate_doubtful:
         skipped.add("keys")
     return tuple(area for area in AREAS if area not in skipped)
 
@@ -169,15 +169,20 @@ def _evidence_again(standing: Standing, probe: Probe | None) -> set[str]:
 
 
 def look_again(job: Job, standing: Standing, done: Done) -> Standing:
-    """Observe what was changed and take in the proof; a probe that was brought from before tells nothing now."""
+    """Observe what was changed and take in the proof; a probe that was brought from before tells nothing now.
+
+    Rules of the firewall were read back when they were written, and reading all that touch the port again is the
+    largest answer of all: what was read back is taken over.
+    """
     touched = tuple(name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes))
-    areas = {_AREA_OF[change.kind] for change in done.changes}
+    areas = {_AREA_OF[change.kind] for change in done.changes if change.kind in _AREA_OF}
     if any(change.item == PIN for change in done.changes):
         areas.add("keys")
     if any(state.lease.setting in touched for state in standing.observation.leases or ()):
         areas.add("leases")
     before = standing.observation.probe if job.prober.enabled else None
-    probe, base = done.proof or before, replace(standing.observation, other_probes=())
+    rules = [change for change in done.changes if change.kind == "firewall_rule"]
+    probe, base = done.proof or before, replace(project(standing.observation, rules), other_probes=())
     fresh = observe(job.host, {*areas, *_evidence_again(standing, probe)}, touched, probe, RECENT, base)
     return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
 
@@ -186,7 +191,6 @@ _AREA_OF = {
     "registry": "settings",
     "service_start_mode": "services",
     "service_state": "services",
-    "firewall_rule": "firewall",
     "lease": "leases",
     "restart": "services",
     "reboot": "services",
@@ -307,8 +311,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
     course.waiting.update(done.waiting)
     kept, reason = _keep(cause, before, course.after, done)
     if not kept:
-        _take_back(job, run, done)
-        course.after = look_again(job, course.after, done)
+        course.after = look_again(job, before, _take_back(job, run, done))
     else:
         course.changes.extend(done.changes)
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
@@ -336,11 +339,13 @@ def _keep(cause: str, before: Standing, after: Standing, done: Done) -> tuple[bo
     return False, "taken back: it helped nothing"
 
 
-def _take_back(job: Job, run: Run, done: Done) -> None:
+def _take_back(job: Job, run: Run, done: Done) -> Done:
+    """Undo a step; what is left of it are the changes that cannot be undone, and a new look."""
     for change in reversed(done.changes):
         if change.undo == "exact":
             run.undo(change)
-    done.proof = job.prober.look(job.host.listener_port)
+    left = [change for change in done.changes if change.undo == "none"]
+    return Done(changes=left, proof=job.prober.look(job.host.listener_port))
 
 
 def climb(job: Job, remedy: str) -> Course:

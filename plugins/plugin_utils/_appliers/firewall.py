@@ -25,14 +25,19 @@ _READERS: Mapping[str, Callable[[Rule], Plain]] = MappingProxyType(
 )
 
 
+def _rule(host: Host, change: Change, fields: Plain) -> Rule:
+    """The rule with no more of its filters than the fields are in."""
+    names = fields if isinstance(fields, dict) else {}
+    return host.firewall.rule(change.item, ports="local_ports" in names, addresses="remote_addresses" in names)
+
+
 def _read(host: Host, change: Change) -> Plain:
-    rule = host.rule(change.item)
-    fields = change.after if isinstance(change.after, dict) else {}
-    return {name: _READERS[name](rule) for name in fields}
+    rule = _rule(host, change, change.after)
+    return {name: _READERS[name](rule) for name in (change.after if isinstance(change.after, dict) else {})}
 
 
 def _write(host: Host, change: Change, value: Plain) -> None:
-    rule = host.rule(change.item)
+    rule = _rule(host, change, value)
     for name, setting in value.items() if isinstance(value, dict) else ():
         _write_field(host, rule, name, setting)
 

@@ -132,6 +132,22 @@ class Firewall:
         rules = self._rules(wql.either(condition, wql.any_of("InstanceID", others)) if others else condition)
         return [rule for rule in rules if rule.direction == INBOUND]
 
+    def rule(self, instance_id: str, *, ports: bool = False, addresses: bool = False) -> Rule:
+        """Return one rule, with its filters where they are asked for (a query for each part).
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        condition = wql.compare("InstanceID", instance_id)
+        found = self._client.query(MSFT_NET_FIREWALL_RULE, condition, with_epr=True)
+        if not found:
+            raise NotFound(f"The firewall rule {instance_id} does not exist")
+        return _rule(
+            found[0],
+            self._by_id(MSFT_NET_PROTOCOL_PORT_FILTER, condition).get(_id(found[0])) if ports else None,
+            self._by_id(MSFT_NET_ADDRESS_FILTER, condition).get(_id(found[0])) if addresses else None,
+        )
+
     def rules_for_port(self, port: int, protocol: str = "TCP") -> list[Rule]:
         """Return the inbound rules whose local ports include ``port`` by number or range (``Any`` left out).
 
