@@ -170,6 +170,12 @@ class TestHosts:
         click(page, "#rows .open")
         assert page.run("document.querySelectorAll('.detail').length") == 0
 
+    @pytest.mark.parametrize(("host", "standing"), [("term0063", "direct"), ("vdi0058", "direct"), ("db0047", "cured")])
+    def test_what_is_left_is_not_told_as_cured(self, page, host, standing):
+        search(page, f"{host}.")
+        click(page, "#rows .open")
+        assert page.run("document.querySelector('.finding .badge').textContent") == standing
+
     def test_what_is_planned_is_not_told_as_done(self, page):
         search(page, "vdi0054")
         assert "planned: RemoteDesktop-UserMode-In-TCP enabled" in page.run("document.getElementById('rows').innerText")
