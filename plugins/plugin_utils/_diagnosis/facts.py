@@ -114,8 +114,10 @@ class Facts:
 
     @property
     def certificate_doubtful(self) -> bool:
-        """Whether certificate or key may be at fault, as far as the probe tells."""
-        return self.failed_stage == "tls" or self.no_certificate or self.expired_certificate_shown
+        """Whether certificate or key may be at fault, as far as the probe tells; it does not tell a key's length."""
+        usage = (self._tls.get("certificate") or {}).get("key_usage_server_auth")
+        shown = self.expired_certificate_shown or usage is False
+        return self.failed_stage == "tls" or self.no_certificate or shown
 
     @property
     def _tls(self) -> t.Mapping[str, t.Any]:

@@ -119,6 +119,8 @@ def _certificate(observation: Observation, keys: KeysState, _options: Options) -
 
 def _key(observation: Observation, keys: KeysState, _options: Options) -> Plan:
     changes = steps.renewed_with_key(NAME, keys, "the listener's private key does not work")
+    if not any(change.kind == "key_file" for change in changes):
+        return _refused(f"the key file {keys.own_key_file} does not exist; take the method certificate")
     return _guarded(observation, keys, changes, done=_is_new(observation, keys) and bool(moved_aside(keys)))
 
 

@@ -369,3 +369,17 @@ def test_a_copy_or_rename_that_is_cut_off_anywhere_never_loses_a_key(method: str
         roll_back_all(simulated)
         assert key_files(simulated) == before, f"rolled back after a cut at message {number}"
         assert cure(simulated).verdict in ("repaired", "healthy")
+
+
+@pytest.mark.parametrize("breakage", ["certificate_weak", "certificate_wrong_usage"])
+def test_a_pinned_certificate_that_suits_nobody_is_found_where_everything_is_read_and_untied(breakage: str) -> None:
+    simulated = built("2022", breakage, {})
+    before = settings_state(simulated)
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600, full=True)
+    assert breakage in [finding.id for finding in direct(standing.findings)]
+    course = remediate(doing, standing, Limits())
+    assert course.verdict == "repaired"
+    assert kinds(course.changes) == ["registry"]
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
