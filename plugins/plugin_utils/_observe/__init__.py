@@ -16,12 +16,29 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from types import MappingProxyType
 
+from .._cim.certificates import DamagedCertificate
+from .._cim.files import FileError
+from .._cim.registry import RegistryError
 from .._cim.services import ServiceError
 from .._host import Host
 from .._lease import LeaseError
 from .._model.observation import Observation
 from .._wsman.errors import WsmanError, WsmanFault
-from . import client, events, firewall, identity, key_owners, keys, leases, listener, neighbours, network, obstacles, services, settings
+from . import (
+    client,
+    events,
+    firewall,
+    identity,
+    key_owners,
+    keys,
+    leases,
+    listener,
+    neighbours,
+    network,
+    obstacles,
+    services,
+    settings,
+)
 from ._request import Request
 
 Reader = Callable[[Request], t.Any]
@@ -48,6 +65,9 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
 )
 
 AREAS = tuple(_READERS)
+
+REFUSALS = (WsmanFault, ServiceError, RegistryError, FileError, DamagedCertificate, LeaseError)
+"""What leaves an area unread."""
 
 
 def observe(
@@ -79,7 +99,7 @@ def observe(
         try:
             read[area] = _READERS[area](request)
             unread.pop(area, None)
-        except (WsmanFault, ServiceError, LeaseError) as error:
+        except REFUSALS as error:
             unread[area] = _reason(error)
     if base and "settings" in read:
         read["settings"] = {**base.settings, **read["settings"]}

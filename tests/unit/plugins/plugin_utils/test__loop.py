@@ -115,7 +115,7 @@ def test_a_profile_that_its_administrator_closed_stays_closed_and_is_named() -> 
 
 @pytest.mark.parametrize(
     ("breakage", "verdict"),
-    [("path_blocked", "blocked_on_path"), ("port_taken", "not_rdp"), ("key_unreadable", "unresolved")],
+    [("path_blocked", "blocked_on_path"), ("port_taken", "not_rdp")],
 )
 def test_what_cannot_be_cured_is_said_and_nothing_is_changed(breakage: str, verdict: str) -> None:
     simulated = SimulatedHost.build("2022", breakages=[breakage])
