@@ -65,7 +65,7 @@ def _key_permissions(host: Host) -> str:
 
 
 def _rule_profiles(host: Host) -> str:
-    rule = host.rule("RemoteDesktop-UserMode-In-TCP")
+    rule = host.firewall.rule("RemoteDesktop-UserMode-In-TCP")
     return "any" if not rule.profiles else f"bits {int(rule.profiles)}"
 
 

@@ -79,6 +79,8 @@ def test_versions_are_compared_as_numbers_whatever_follows_them() -> None:
 def test_updates_with_a_known_regression_are_named() -> None:
     seen = Observation("2026-06-01T00:00:00+00:00", updates=("KB5050094", "KB5000001"))
     assert REMEDY.plan(seen, options()).notes == (
-        "KB5050094 is installed: UDP sessions to Server 2016 end after 65 s; mended by a later cumulative update, or TCP "
-        "alone",
+        (
+            "KB5050094 is installed: UDP sessions to Server 2016 end after 65 s; "
+            "mended by a later cumulative update, or TCP alone"
+        ),
     )
