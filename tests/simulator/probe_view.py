@@ -9,7 +9,7 @@ Shape::
     {"tcp": "open" | "refused" | "timeout" | "not_rdp", "port": 3389,
      "asked": {"0": ["failure", 5], "1": ["failure", 5], "3": ["selected", 2], "11": ["selected", 8]},  # or ["closed"]
      "tls": "ok" | "reset" | "alert_40" | "alert_80" | None,           # None: no answer selected TLS
-     "certificate": {"thumbprint", "subject", "not_before", "not_after"} | None,
+     "certificate": {"thumbprint", "subject", "not_before", "not_after", "server_auth"} | None,
      "ntlm": {"netbios_name", "dns_name", "build", "time"} | "closed" | None,
      "udp": True | False}
 
@@ -17,6 +17,9 @@ Like every attempt it leaves its events: Schannel 36870 twice when the key canno
 """
 
 from __future__ import annotations
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.simulator.windows.certificates import StoredCertificate
 from tests.simulator.windows.system import Windows
@@ -68,8 +71,16 @@ def _certificate(stored: StoredCertificate) -> dict[str, object]:
     return {
         "thumbprint": stored.thumbprint, "subject": certificate.subject.rfc4514_string(),
         "not_before": certificate.not_valid_before_utc.isoformat(),
-        "not_after": certificate.not_valid_after_utc.isoformat(),
+        "not_after": certificate.not_valid_after_utc.isoformat(), "server_auth": _serves(certificate),
     }  # fmt: skip
+
+
+def _serves(certificate: x509.Certificate) -> bool | None:
+    """Whether the extended key usage allows server authentication; None without one."""
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.ExtendedKeyUsage):
+            return ExtendedKeyUsageOID.SERVER_AUTH in extension.value
+    return None
 
 
 def _ntlm(windows: Windows) -> object:

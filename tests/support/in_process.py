@@ -136,7 +136,12 @@ def _certificate(seen: Mapping[str, t.Any] | None, now: datetime | None) -> dict
     if seen is None:
         return None
     expired = now is not None and datetime.fromisoformat(seen["not_after"]) <= now
-    return {"sha1": seen["thumbprint"], "not_after": seen["not_after"], "expired": expired}
+    return {
+        "sha1": seen["thumbprint"],
+        "not_after": seen["not_after"],
+        "expired": expired,
+        "key_usage_server_auth": seen["server_auth"],
+    }
 
 
 @dataclass
