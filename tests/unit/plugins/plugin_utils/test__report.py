@@ -171,8 +171,8 @@ REPORTS = st.lists(ENTRIES, max_size=5).map(lambda entries: merge(None, entries)
 
 
 class TestMergingInAnyOrder:
-    def together(self, one, other):
-        return merge(one, other["hosts"])
+    def together(self, report, added):
+        return merge(report, added["hosts"])
 
     @given(REPORTS, REPORTS)
     def test_it_commutes(self, one, other):

@@ -35,9 +35,9 @@ class Parts(html.parser.HTMLParser):
         self.feed(page)
         self.close()
 
-    def handle_starttag(self, tag, attributes):
-        self.elements.append((tag, dict(attributes)))
-        self.inside = (tag, dict(attributes).get("type"))
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self.inside = (tag, dict(attrs).get("type"))
 
     def handle_endtag(self, tag):
         self.inside = None

@@ -35,10 +35,11 @@ def probe(stage: str = "complete", **stages: t.Any) -> dict[str, t.Any]:
     return {**HEALTHY, "stage": stage, "passed": stage == "complete", **stages}
 
 
-def seen(found: t.Mapping[str, t.Any] | None = HEALTHY, *others: t.Mapping[str, t.Any], **areas: t.Any) -> Observation:
-    """An observation of a host whose probe passes, with these areas."""
+def seen(*probes: t.Mapping[str, t.Any] | None, **areas: t.Any) -> Observation:
+    """An observation of a host whose probe passes unless others are given, with these areas."""
+    found, *others = probes or (HEALTHY,)
     return replace(
-        Observation("2026-06-01T12:00:05+00:00", identity=IDENTITY, probe=found, other_probes=others), **areas
+        Observation("2026-06-01T12:00:05+00:00", identity=IDENTITY, probe=found, other_probes=tuple(others)), **areas
     )
 
 
