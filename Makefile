@@ -41,7 +41,7 @@ demo: env ## A simulated fleet of broken hosts: diagnose, remediate, report
 
 .PHONY: test
 test: env ## Unit, conformance, integration and property tests
-	@$(BIN)/python -m pytest -n $(JOBS) -rs $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -rs $(TESTS)
 
 .PHONY: lint
 lint: env-lint ## Every check that a release must pass

@@ -121,6 +121,6 @@ def matrix(session: nox.Session, series: str) -> None:
     place = BUILD / "matrix" / series
     venv = place / "venv"
     make_environment(session, "lint", venv, python)
-    pytest = (f"{venv}/bin/python", "-m", "pytest", "-n", "2", "-rs")
+    pytest = (f"{venv}/bin/python", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-rs")
     session.run(*pytest, *session.posargs, env={"PATH": path_with(venv)})
     run_sanity(session, venv, place)
