@@ -149,7 +149,7 @@ class TestAction:
         loader = DataLoader()
         action = action_file.ActionModule(task, connection, MagicMock(), loader, Templar(loader), None)
         send = MagicMock(return_value={"changed": False, "probe": "from the node"})
-        action._execute_module = send
+        action._load_name, action._execute_module = "winfleet.rdp.probe_info", send
         return action.run(task_vars={"inventory_hostname": "win01", **(variables or {})}), send
 
     @pytest.mark.parametrize("transport", ["winrm", "psrp", "local"])
