@@ -215,20 +215,26 @@ def _weaken(case: _Case) -> Plan:
     if case.options["lease"] is None and case.options["accept_permanent_weakening"]:
         return _permanent(case)
     renewed = case.options["renew_lease"] and case.options["lease"] is not None
-    if case.state is not None and case.state.standing != "ended" and not renewed:
-        return _under_lease(case, case.state)
+    state = case.state
+    if state is not None and state.standing != "ended" and not renewed and not _rested(state):
+        return _under_lease(case, state)
     return _granted(case)
 
 
 def _under_lease(case: _Case, state: LeaseState) -> Plan:
-    """A lease was granted already, and this run may not renew it."""
+    """A lease was granted already, and this run may not renew it.
+
+    One that is over is ended as its task would have: its record stays, so that no later run takes it for a new one; the
+    task sees that the value is right and deletes itself.
+    """
     if state.standing == "superseded":
         return _refuse(
             case, f"somebody has set another value during the lease until {state.lease.until}", "renew_lease"
         )
     if state.over:
         message = f"its lease was until {state.lease.until} and is not renewed by itself"
-        return _put_back(case) + _lease_end(case, "it is over") + _refuse(case, message, "renew_lease")
+        noted = Plan(changes=(replace(_noted(case, "it is over"), undo="none"),))
+        return _put_back(case) + noted + _refuse(case, message, "renew_lease")
     lease = _widened(state.lease, [case.wish.number])
     note = f"{case.setting.name} is weakened until {lease.until}, which this run does not move"
     armed = Plan(notes=(note,))

@@ -16,7 +16,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import unreadable
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import POLICY, SETTINGS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +41,7 @@ cases = st.one_of(
 ASKING: dict[str, dict[str, t.Any]] = {"connection_limit": {"pending": 5000}}
 """Options without which a remedy wants nothing."""
 
+POLICIES = "HKLM\\SOFTWARE\\Policies\\"
 Case = tuple[str, Observation, dict[str, t.Any]]
 
 
@@ -81,8 +82,8 @@ def test_every_change_starts_from_what_was_observed(case: Case) -> None:
 def test_what_policy_decides_is_never_written_under(case: Case) -> None:
     _name, observation, options = case
     for change in planned(case).changes:
-        if change.kind != "registry" or change.item.startswith(POLICY):
-            assert not change.item.startswith(POLICY) or options.get("remove_orphaned_policy")
+        if change.kind != "registry" or change.item.startswith(POLICIES):
+            assert not change.item.startswith(POLICIES) or options.get("remove_orphaned_policy")
             continue
         (state,) = (observation.settings[name] for name, entry in SETTINGS.items() if entry.path == change.item)
         assert not state.policy.is_value or (state.policy_owner == "" and options["remove_orphaned_policy"])
