@@ -99,7 +99,7 @@ def main() -> int:
         say(f"The simulated fleet did not start: {error}")
         return 1
     say(f"\nThat took {time.monotonic() - started:.0f} s.")
-    say(f"The report to open in a browser: {shown(PLACE / 'report.html')}; for programs: {shown(PLACE / 'report.json')}")
+    say(f"Report for a browser: {shown(PLACE / 'report.html')}; for programs: {shown(PLACE / 'report.json')}")
     say("What each playbook printed: " + ", ".join(shown(path) for path in sorted(PLACE.glob("*.log"))))
     say("The same commands work on real hosts with an inventory of yours: README.md goes on from here.")
     for surprise in surprises:
