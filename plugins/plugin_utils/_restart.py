@@ -13,13 +13,14 @@ minute: the users are then logged off.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ._cim.services import ServiceError
 from ._host import Host
 from ._model.change import Change
 from ._wsman.errors import ShellRefused, WsmanError
+from ._wsman.quote import quote
 
 SERVICE = "TermService"
 
@@ -92,14 +93,27 @@ def restart(host: Host, record: Callable[[Change], None], reason: str) -> str:
     Dependents that did not run are not started. SessionEnv is started first, since it makes the listener's certificate.
     """
     dependents = [service.name for service in host.services.dependents(SERVICE) if service.running]
-    starts = " & ".join(f"net start {name}" for name in ("SessionEnv", SERVICE, *dependents))
+    try:
+        command = _command(dependents)
+    except ValueError as error:
+        return f"{SERVICE} was not restarted, since what depends on it could not be started again ({error})"
     try:
         host.shell.open()
     except ShellRefused as refused:
         return f"the host refuses the shell that a safe restart needs ({refused.message}); restart {SERVICE} there"
     before = str(host.service(SERVICE).state)
     record(Change("restart", "restart", SERVICE, before, "Running", reason, undo="none", risk="medium"))
-    return _run(host, f"net stop {SERVICE} /y & {starts}")
+    return _run(host, command)
+
+
+def _command(dependents: Iterable[str]) -> str:
+    """The command line of a restart. Names of services are data: a vendor's may hold spaces and ampersands.
+
+    Raises:
+        ValueError: a name cannot be quoted.
+    """
+    starts = " & ".join(f"net start {quote(name)}" for name in ("SessionEnv", SERVICE, *dependents))
+    return f"net stop {SERVICE} /y & {starts}"
 
 
 def _run(host: Host, command: str) -> str:

@@ -18,6 +18,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
 )
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.services import RUNNING, Service
 from tests.support.in_process import connect
 
 
@@ -65,3 +66,30 @@ def test_a_host_without_a_shell_is_left_alone_and_said() -> None:
     assert "refuses the shell" in restart(connect(simulated), recorded.append, "a test")
     assert recorded == []
     assert simulated.windows.services.running("TermService")
+
+
+def with_dependent(name: str) -> SimulatedHost:
+    """A host where another vendor's service, which depends on TermService, runs."""
+    simulated = SimulatedHost.build("2022")
+    services = simulated.windows.services
+    services.add(Service(name, name, 3, "LocalSystem", "C:\\agent.exe", depends_on=("TermService",)))
+    services[name].state = RUNNING
+    return simulated
+
+
+@pytest.mark.parametrize("name", ["Vendor Agent", "A&B", "A & net stop WinRM", "100%PATH%", 'a"b'])
+def test_a_dependents_name_is_data_and_runs_again(name: str) -> None:
+    simulated = with_dependent(name)
+    assert restart(connect(simulated), [].append, "a test") == ""
+    services = simulated.windows.services
+    assert (services[name].state, services["WinRM"].state, services["TermService"].state) == (RUNNING,) * 3
+
+
+def test_a_name_that_no_command_line_carries_keeps_the_restart_from_happening() -> None:
+    simulated = with_dependent("A\nB")
+    recorded: list[Change] = []
+    process = simulated.windows.services["TermService"].process_id
+    assert "could not be started again" in restart(connect(simulated), recorded.append, "a test")
+    assert recorded == []
+    assert simulated.windows.services["TermService"].process_id == process
+    assert simulated.counters.shells_opened == 0
