@@ -25,7 +25,7 @@ from ._fix import Job, fix
 from ._host import Host
 from ._journal import JournalError, new_run_id
 from ._loop import Course, climb
-from ._proof import Prober
+from ._proof import Prober, flaw
 from ._remedies import Remedy
 from ._restart import SessionsInTheWay
 from ._wsman.channel import open_channel
@@ -75,6 +75,9 @@ STRICT = frozenset(
 
 WORDLIKE = 6
 """A shorter password may be part of an ordinary word, so it is only taken out where it stands alone."""
+
+LONGEST_SINCE = 30 * 86400
+"""Seconds; older events prove nothing of a failure now."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DURATION = re.compile(r"(\d+)\s*([smhd])")
@@ -153,6 +156,7 @@ class RdpAction(ActionBase):
             if not isinstance(self._task.args[name], bool):
                 raise AnsibleActionFail(f"{name} accepts a loss, so it takes true or false and nothing else")
         _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec))
+        _check(options)
         return t.cast(Options, options)
 
     def _rdp_failure(self, error: Exception, result: Result, made: list[t.Any]) -> Result:
@@ -176,15 +180,35 @@ class RdpAction(ActionBase):
 
 
 def seconds(duration: str) -> float:
-    """A duration such as C(90s), C(10m), C(2h) or C(1d), in seconds.
+    """A duration such as C(90s), C(10m), C(2h) or C(1d), at most LONGEST_SINCE, in seconds.
 
     Raises:
-        AnsibleActionFail: it is none.
+        AnsibleActionFail: it is none, or longer.
     """
     match = DURATION.fullmatch(duration.strip())
     if match is None:
         raise AnsibleActionFail(f"{duration!r} is no duration: use a number and s, m, h or d, such as 10m")
-    return float(match[1]) * SECONDS[match[2]]
+    found = float(match[1]) * SECONDS[match[2]]
+    if found > LONGEST_SINCE:
+        raise AnsibleActionFail(f"{duration!r} is longer than 30 days")
+    return found
+
+
+def _check(options: Options) -> None:
+    """What a type cannot say of the shared options; before anything is sent, so that nothing is half done.
+
+    Raises:
+        AnsibleActionFail: an option is out of range, or no result of probe_info.
+    """
+    port = options.get("rdp_port")
+    if port is not None and not 0 < port < 65536:
+        raise AnsibleActionFail(f"rdp_port is {port}: use a port from 1 to 65535")
+    if options.get("since") is not None:
+        seconds(options["since"])
+    for number, result in enumerate(options.get("probes") or (), 1):
+        problem = flaw(result.get("probe", result))
+        if problem:
+            raise AnsibleActionFail(f"probes: number {number} is no result of probe_info: {problem}")
 
 
 class ChangingAction(RdpAction):
@@ -197,6 +221,13 @@ class ChangingAction(RdpAction):
                 result = self.rdp_change(job, options)
             except (WsmanError, ApplyError, JournalError, SessionsInTheWay) as error:
                 return {**self._rdp_failure(error, {}, job.made), "run_id": job.run_id}
+            except Exception as error:
+                if not job.made:
+                    raise
+                failure = {**self._rdp_failure(error, {}, job.made), "run_id": job.run_id}
+                raise AnsibleActionFail(
+                    f"{failure['msg']} (after changes, see run {job.run_id})", result=failure
+                ) from error
             return {**result, "operations": host.cim.operations}
 
     def rdp_change(self, job: Job, options: Options) -> Result:

@@ -12,9 +12,10 @@ from types import TracebackType
 
 from ._appliers import APPLIERS, Applier, ApplyError, Moved, NotKept
 from ._host import Host
-from ._journal import Journal, Writer
+from ._journal import Journal, Recorded, Writer
 from ._model.change import GENERATED, Change
 from ._model.plain import Plain
+from ._wsman.errors import TransportFailed
 
 __all__ = ["ApplyError", "Moved", "NotKept", "Run"]
 
@@ -31,6 +32,7 @@ class Run:
         self.run_id = run_id
         self.journal = Journal(host.registry, host.machine_id, host.now)
         self.applied = applied
+        self._entries: list[Recorded] = []
         self._stack = ExitStack()
         self._writer: Writer | None = None
 
@@ -66,15 +68,15 @@ class Run:
             return False
         if found != change.before:
             raise Moved(f"{change.item} was {change.before!r} and is {found!r} now: somebody changed it; run again")
-        self.journal.record(self.run_id, change)
-        applier.write(self.host, change, change.after)
+        self._entries.append(self.journal.record(self.run_id, change))
+        self._write(applier, change)
         if applier.verified:
             _verify(applier, self.host, change, change.after)
         self.applied.append(change)
         return True
 
     def undo(self, change: Change) -> bool:
-        """Put back what was before; False when it is so already. Not journaled: the entry stands until it is marked.
+        """Put back what was before; False when it is so already. Not journaled: this run's entry is marked as undone.
 
         Raises:
             NotKept: the item is not as before after the write.
@@ -88,7 +90,26 @@ class Run:
         _verify(applier, self.host, change, change.before)
         if change in self.applied:
             self.applied.remove(change)
+        self._mark(change)
         return True
+
+    def _write(self, applier: Applier, change: Change) -> None:
+        """Write, and say what was being written when the host's answer is lost."""
+        try:
+            applier.write(self.host, change, change.after)
+        except TransportFailed as error:
+            error.message = (
+                f"{error.message.rstrip('. ')}. {change.item} was being changed: it is as before or as wanted, and the "
+                f"journal on the host has it under run {self.run_id}"
+            )
+            raise
+
+    def _mark(self, change: Change) -> None:
+        """So that a roll-back later does not take what others set since for what this run left."""
+        own = next((recorded for recorded in reversed(self._entries) if recorded.entry.change == change), None)
+        if own is not None:
+            self._entries.remove(own)
+            self.journal.mark_undone(own)
 
     def record(self, change: Change) -> None:
         """Journal a change that an applier does not make, such as a restart."""

@@ -110,7 +110,7 @@ def _confirm(run: Run, done: Done) -> None:
     Raises:
         ProofMissing: it does not.
     """
-    unserved = [change for change in done.changes if change.then and not tls_works([done.proof])]
+    unserved = [change for change in done.changes if (change.then or change.proof) and not tls_works([done.proof])]
     if done.proof is None or done.waiting:
         return
     for change in reversed(unserved):
@@ -205,7 +205,8 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     """A TLS handshake with this host, now; changes made so far must be live for it to tell anything."""
     if done.changes:
         settle(job, run, done)
-    probes = [*job.prober.given, done.proof or job.prober.look(job.host.listener_port)]
+    own = done.proof or job.prober.look(job.host.listener_port)
+    probes = [own] if own is not None else job.prober.brought(job.host.listener_port())
     if tls_works(probes):
         return
     undone = [earlier.item for earlier in reversed(done.changes) if earlier.item == change.item and run.undo(earlier)]
@@ -213,7 +214,7 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     if not any(probes):
         raise ProofMissing(
             f"{change.item} would require TLS, and nothing proves that this host's TLS works: {outcome}. Let the "
-            "controller probe, or pass the results of probe_info from another node as probes"
+            "controller probe, or pass as probes what probe_info on another node has just seen of this host and port"
         )
     raise ProofMissing(
         f"{change.item} would require TLS, but no TLS handshake with this host succeeds: {outcome}. Repair the "

@@ -7,8 +7,8 @@ r"""The journal: the changes of a run, on the host before each is made. PRIVATE 
 It lives in the host's registry under ROOT, readable and writable by Administrators and SYSTEM alone (new keys under
 HKLM\SOFTWARE are readable by every user, so the descriptor is set before any content):
 
-    Runs\<run id>      REG_MULTI_SZ "0001", …        one entry each, base64 of JSON with its SHA-256
-                       REG_SZ "0001.undone"         when it was rolled back
+    Runs\<n>~<run id>  REG_MULTI_SZ "0001", …        one entry each, base64 of JSON with its SHA-256
+                       REG_SZ "0001.undone"         when it was undone
     Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
     Writers\<uuid>     REG_QWORD "until"            until when it may write, seconds since 1970 by the host's clock
                        REG_SZ "by"                  who it is
@@ -27,9 +27,9 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from types import TracebackType
 
 from ._cim.registry import Reading, Registry, RegistryValue
@@ -47,7 +47,7 @@ CHUNK = 4000
 """Characters of base64 in one string of an entry."""
 
 KEPT_RUNS = 50
-"""Runs whose history is kept; of older ones, the first before and last after of each item."""
+"""Stretches of runs whose history is kept; of older ones, the first before and last after of each item."""
 
 TENURE = timedelta(minutes=10)
 """How long an announced writer counts as alive; renewed while it works."""
@@ -84,12 +84,25 @@ class Entry:
     change: Change
 
 
+@dataclass(frozen=True, order=True)
+class Stretch:
+    """What a run wrote without another run in between; the host counts them, since ids and clocks tell no order."""
+
+    number: int
+    run: str
+
+    @property
+    def key(self) -> str:
+        return rf"{RUNS}\{self.number:08}~{self.run}"
+
+
 @dataclass(frozen=True)
 class Recorded:
-    """An entry as found on the host, and whether it has been rolled back."""
+    """An entry as found on the host, the stretch it is in, and whether it has been undone."""
 
     entry: Entry
     undone: bool
+    stretch: Stretch | None = None
 
     @property
     def name(self) -> str:
@@ -135,24 +148,26 @@ class Journal:
         self._registry = registry
         self._machine = machine
         self._now = now
-        self._next: dict[str, int] = {}
+        self._open: tuple[Stretch, int] | None = None
 
-    def record(self, run: str, change: Change) -> None:
-        """Put an entry on the host."""
-        number = self._next.get(run) or self._open(run)
+    def record(self, run: str, change: Change) -> Recorded:
+        """Put an entry on the host. Only who has the right to write may call it, so no stretch is cut in two."""
+        stretch, number = self._open or self._stretch(run)
         entry = Entry(ENTRY_VERSION, self._machine(), run, number, self._now().isoformat(), change)
-        self._registry.write(rf"{RUNS}\{run}", f"{number:04}", encode(entry))
-        self._next[run] = number + 1
+        self._registry.write(stretch.key, f"{number:04}", encode(entry))
+        self._open = stretch, number + 1
+        return Recorded(entry, False, stretch)
 
-    def runs(self) -> list[str]:
-        """Ids of the journaled runs, the oldest first."""
-        return sorted(self._registry.keys(RUNS) or [])
+    def stretches(self) -> list[Stretch]:
+        """All stretches of all runs, the oldest first."""
+        named = (name.partition("~") for name in self._registry.keys(RUNS) or [])
+        return sorted(Stretch(int(number), run) for number, tilde, run in named if tilde and number.isdigit())
 
-    def entries(self, run: str) -> list[Recorded]:
-        """The entries of a run, in the order in which they were made."""
-        values = self._registry.values(rf"{RUNS}\{run}") or {}
+    def entries(self, stretch: Stretch) -> list[Recorded]:
+        """The entries of a stretch, in the order in which they were made."""
+        values = self._registry.values(stretch.key) or {}
         names = sorted(name for name in values if name.isdigit())
-        return [Recorded(self._read(rf"{RUNS}\{run}", name), f"{name}.undone" in values) for name in names]
+        return [Recorded(self._read(stretch.key, name), f"{name}.undone" in values, stretch) for name in names]
 
     def trimmed(self) -> list[Entry]:
         """What is left of runs whose history was trimmed: one entry for each item."""
@@ -160,9 +175,10 @@ class Journal:
         return [self._read(rf"{ITEMS}\{key}", "entry") for key in sorted(keys)]
 
     def mark_undone(self, recorded: Recorded) -> None:
-        """Note that an entry was rolled back."""
-        key = rf"{RUNS}\{recorded.entry.run}"
-        self._registry.write(key, f"{recorded.name}.undone", RegistryValue("REG_SZ", self._now().isoformat()))
+        """Note that an entry was undone, by a roll-back or by its own run."""
+        if recorded.stretch is not None:
+            noted = RegistryValue("REG_SZ", self._now().isoformat())
+            self._registry.write(recorded.stretch.key, f"{recorded.name}.undone", noted)
 
     def forget_item(self, entry: Entry) -> None:
         """Drop a trimmed item that was rolled back."""
@@ -172,21 +188,22 @@ class Journal:
         """Whether an entry was made on this machine, not on the one that its disk was cloned from."""
         return entry.machine == self._machine()
 
-    def trim(self) -> None:
-        """Make room for a new run: fold those beyond the kept ones into Items, oldest first."""
-        for run in self.runs()[: 1 - KEPT_RUNS or None]:
-            for recorded in self.entries(run):
-                self._fold(recorded)
-            self._registry.delete_key(rf"{RUNS}\{run}")
+    def _stretch(self, run: str) -> tuple[Stretch, int]:
+        """The last stretch if it is this run's, else a new one; and the number of the next entry."""
+        known = self.stretches()
+        if known and known[-1].run == run:
+            return known[-1], 1 + max((recorded.entry.number for recorded in self.entries(known[-1])), default=0)
+        self._trim(known)
+        stretch = Stretch(1 + max((found.number for found in known), default=0), run)
+        self._registry.create_key(stretch.key)
+        return stretch, 1
 
-    def _open(self, run: str) -> int:
-        key = rf"{RUNS}\{run}"
-        names = self._registry.values(key)
-        if names is None:
-            self.trim()
-            self._registry.create_key(key)
-            return 1
-        return 1 + max((int(name) for name in names if name.isdigit()), default=0)
+    def _trim(self, known: Sequence[Stretch]) -> None:
+        """Make room for a new one: fold those beyond the kept ones into Items, oldest first."""
+        for stretch in known[: 1 - KEPT_RUNS or None]:
+            for recorded in self.entries(stretch):
+                self._fold(recorded)
+            self._registry.delete_key(stretch.key)
 
     def _read(self, key: str, name: str) -> Entry:
         reading = self._registry.read(key, name, "REG_MULTI_SZ")
@@ -246,7 +263,10 @@ class Writer:
                 return self
             self._withdraw()
             self._sleep(self._jitter() * 2**attempt * 0.25)
-        raise HeldByAnother(f"another run writes on this host ({', '.join(others)}); run again when it has ended")
+        raise HeldByAnother(
+            f"another run writes on this host ({', '.join(others)}); run again when it has ended. One that was cut off "
+            "gives the right back by itself at that time"
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -295,10 +315,12 @@ class Writer:
             key = rf"{WRITERS}\{name}"
             if key.lower() == self._key.lower():
                 continue
-            if self._is_dead(name, _number(self._registry.read(key, "until", "REG_QWORD"))):
+            until = _number(self._registry.read(key, "until", "REG_QWORD"))
+            if self._is_dead(name, until):
                 self._registry.delete_key(key)
             else:
-                yield _text(self._registry.read(key, "by", "REG_SZ")) or name
+                by = _text(self._registry.read(key, "by", "REG_SZ")) or name
+                yield f"{by}, until {datetime.fromtimestamp(until, timezone.utc):%H:%M:%S} UTC" if until else by
 
     def _is_dead(self, name: str, until: int | None) -> bool:
         """Past its time; or, without one, still not there at the third look, so cut off while it was announced."""

@@ -10,6 +10,7 @@ import time
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions, probe
 
@@ -22,6 +23,9 @@ from ._model.settings import PIN, SETTINGS
 Probe = Mapping[str, t.Any]
 
 KEY_KINDS: frozenset[str] = frozenset(t.get_args(KeyKind))
+
+FRESH = timedelta(minutes=15)
+"""How old a probe may be to prove what is written now."""
 
 PATIENCE = (0.5, 1.0, 1.5, 2.0)
 """Seconds waited between looks while a listener that was just enabled opens; Windows takes a few seconds."""
@@ -57,6 +61,13 @@ class Prober:
             return None
         return self.handshake(ProbeOptions(self.address, self.port or listener_port(), udp=self.udp))
 
+    def brought(self, listener_port: int) -> list[Probe]:
+        """The results that may stand as proof: of this host and its port, and made just now."""
+        wanted = (self.address.lower(), self.port or listener_port)
+        return [
+            probe for probe in self.given if (str(probe["host"]).lower(), probe["port"]) == wanted and _fresh(probe)
+        ]
+
     def look_until(self, good: Callable[[Probe], bool], listener_port: Callable[[], int]) -> Probe | None:
         """Probe until the result is good or patience ends; results that were brought do not change by waiting."""
         result = self.look(listener_port)
@@ -66,6 +77,25 @@ class Prober:
             self.sleep(pause)
             result = self.look(listener_port)
         return result
+
+
+def flaw(probe: object) -> str:
+    """What keeps something from being a result of probe_info; empty for one."""
+    if not isinstance(probe, Mapping):
+        return "it is no mapping"
+    kinds = {"host": str, "port": int, "passed": bool, "stage": str, "tcp": Mapping, "x224": Mapping, "tls": Mapping}
+    wrong = [name for name, kind in kinds.items() if not isinstance(probe.get(name), kind)]
+    wrong += [name for name in ("tcp", "x224", "tls") if name not in wrong and "verdict" not in probe[name]]
+    return f"it lacks {', '.join(wrong)}, or has something else there" if wrong else ""
+
+
+def _fresh(probe: Probe) -> bool:
+    """Whether a probe was made in the last quarter of an hour, by the controller's clock."""
+    try:
+        made = datetime.fromisoformat(str(probe.get("taken_at")).replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return made.tzinfo is not None and abs(datetime.now(timezone.utc) - made) < FRESH
 
 
 def telling(prober: Prober, own: Probe | None) -> tuple[Probe | None, tuple[Probe, ...]]:

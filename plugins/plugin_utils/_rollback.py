@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from ._appliers import APPLIERS
 from ._apply import ApplyError, Run
 from ._fix import Job
-from ._journal import Entry, Journal, JournalError, Recorded
+from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._model.change import Change
 from ._model.plain import Plain
 from ._proof import Probe, shows
@@ -98,29 +98,30 @@ def rollback(job: Job, which: str, force: bool) -> Undoing:
 
 def _select(journal: Journal, which: str, result: Undoing) -> Iterator[Target]:
     """The entries to look at, newest first; those of other machines only leave their name."""
-    for run_id in _run_ids(journal, which):
-        pending = [recorded for recorded in journal.entries(run_id) if not recorded.undone]
+    chosen = which
+    for stretch in _stretches(journal, which):
+        if chosen not in ("last", "all", stretch.run):
+            continue
+        pending = [recorded for recorded in journal.entries(stretch) if not recorded.undone]
         if not pending:
             continue
         if not all(journal.is_ours(recorded.entry) for recorded in pending):
-            result.foreign.append(run_id)
+            result.foreign.append(stretch.run)
             continue
-        result.runs.append(run_id)
+        chosen = stretch.run if which == "last" else which
+        result.runs.extend([stretch.run] if stretch.run not in result.runs else [])
         yield from (Target(recorded) for recorded in reversed(pending))
-        if which == "last":
-            return
     if which == "all":
         yield from (Target(Recorded(e, False), trimmed=True) for e in journal.trimmed() if journal.is_ours(e))
 
 
-def _run_ids(journal: Journal, which: str) -> list[str]:
-    runs = journal.runs()
-    if which in ("last", "all"):
-        return list(reversed(runs))
-    if which not in runs:
-        known = ", ".join(runs[-5:]) or "none"
-        raise JournalError(f"the host's journal has no run {which!r}; the latest are: {known}")
-    return [which]
+def _stretches(journal: Journal, which: str) -> list[Stretch]:
+    """What may be undone, the newest first."""
+    known = list(reversed(journal.stretches()))
+    if which not in ("last", "all", *(stretch.run for stretch in known)):
+        latest = ", ".join(dict.fromkeys(stretch.run for stretch in known[:5])) or "none"
+        raise JournalError(f"the host's journal has no run {which!r}; the latest are: {latest}")
+    return known
 
 
 def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -> Iterator[Target]:

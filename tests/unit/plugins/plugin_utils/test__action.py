@@ -11,7 +11,14 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import RUN_ID, STRICT, FixAction, RdpAction, seconds
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
+    RUN_ID,
+    STRICT,
+    FixAction,
+    RdpAction,
+    _check,
+    seconds,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AccessRefused,
@@ -99,6 +106,19 @@ def test_a_refusal_is_a_failure_and_the_password_stays_out_of_it() -> None:
 @pytest.mark.parametrize("run_id", ["", " ", "a b", "../x", "x" * 65, "-x", "a\\b", "a/b"])
 def test_run_ids_that_could_be_a_path_are_refused(run_id: str) -> None:
     assert not RUN_ID.fullmatch(run_id)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rdp_port": 99999}, "rdp_port"),
+        ({"since": "999999999999d"}, "30 days"),
+        ({"probes": [{"a": "b"}]}, "number 1 is no result"),
+    ],
+)
+def test_options_out_of_range_are_refused_before_anything_is_sent(options: dict[str, t.Any], said: str) -> None:
+    with pytest.raises(AnsibleActionFail, match=said):
+        _check(options)
 
 
 def test_a_fix_has_the_shared_options_and_its_own() -> None:

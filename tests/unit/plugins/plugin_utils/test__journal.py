@@ -151,6 +151,38 @@ def test_check_mode_of_all_runs_foretells_the_whole_way_back() -> None:
     assert len(done.undone) == 2
 
 
+def test_the_order_of_runs_is_the_order_of_writing_whatever_their_names() -> None:
+    for way in (["all"], ["last", "last"]):
+        simulated = SimulatedHost.build("2022")
+        before = settings_state(simulated)
+        fix(job(simulated, "zz-first"), REMEDIES["remote_desktop"], {**OPTIONS, "drain": "on"})
+        fix(job(simulated, "aa-second"), REMEDIES["remote_desktop"], {**OPTIONS, "drain": "until_restart"})
+        assert rollback(job(simulated, "back", check=True), "last", force=False).runs == ["aa-second"]
+        for which in way:
+            assert not rollback(job(simulated, "back"), which, force=False).drifted
+        assert settings_state(simulated) == before
+
+
+def test_a_run_that_goes_on_after_another_one_is_undone_in_the_order_of_writing() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    for run_id, mode in (("play", "on"), ("other", "until_restart"), ("play", "on")):
+        fix(job(simulated, run_id), REMEDIES["remote_desktop"], {**OPTIONS, "drain": mode})
+    assert not rollback(job(simulated, "back"), "all", force=False).drifted
+    assert settings_state(simulated) == before
+
+
+def test_what_a_run_took_back_itself_is_not_undone_again() -> None:
+    simulated = SimulatedHost.build("2022")
+    with Run(connect(simulated), "a-1", []) as run:
+        run.apply(change(0, 1))
+        run.undo(change(0, 1))
+    fix(job(simulated, "b-2"), REMEDIES["remote_desktop"], {**OPTIONS, "drain": "until_restart"})
+    undoing = rollback(job(simulated, "back"), "a-1", force=False)
+    assert undoing.undone == []
+    assert connect(simulated).effective("drain_mode") == 1
+
+
 def test_the_older_of_two_runs_alone_is_drift() -> None:
     simulated = SimulatedHost.build("2022")
     fix(job(simulated, "a-first"), REMEDIES["remote_desktop"], {**OPTIONS, "drain": "on"})
@@ -188,7 +220,7 @@ def test_trimmed_runs_keep_the_first_before_and_the_last_after(monkeypatch: pyte
         fix(job(simulated, f"run-{number}"), REMEDIES["remote_desktop"], {**OPTIONS, "drain": mode})
     host = connect(simulated)
     journal = Journal(host.registry, host.machine_id, host.now)
-    assert len(journal.runs()) == 1
+    assert [stretch.run for stretch in journal.stretches()] == ["run-3"]
     (item,) = journal.trimmed()
     assert (item.change.before, item.change.after) == (registry_value(0), registry_value(2))
     rollback(job(simulated, "back"), "all", force=False)

@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober, live, settled, tls_works
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober, flaw, live, settled, tls_works
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
-from tests.support.in_process import job, probe_result
+from tests.support.in_process import job, probe_result, prober
 
 
 def change(setting: str, number: int) -> Change:
@@ -114,3 +116,41 @@ def test_a_broken_key_keeps_tls_from_being_required_and_the_first_step_is_taken_
     with pytest.raises(Exception, match="put back as it was"):
         fix(job(simulated), REMEDIES["security_layer"], dict(defaults(REMEDIES["security_layer"].options)))
     assert simulated.windows.listener.stored().security_layer == 0
+
+
+def test_a_probe_of_another_host_or_of_yesterday_proves_nothing_and_our_own_failure_wins() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_unreadable"], traits=["negotiate_layer"])
+    now = datetime.now(timezone.utc)
+    good = {**seen(), "host": "127.0.0.1", "taken_at": now.isoformat()}
+    others = [
+        {**good, "host": "other"},
+        {**good, "port": 3390},
+        {**good, "taken_at": (now - timedelta(hours=1)).isoformat()},
+        {**good, "taken_at": "yesterday"},
+    ]
+    options = dict(defaults(REMEDIES["security_layer"].options))
+    for probes in ([other] for other in others):
+        blind = Prober("127.0.0.1", enabled=False, given=tuple(probes))
+        with pytest.raises(Exception, match="nothing proves"):
+            fix(job(simulated, prober=blind), REMEDIES["security_layer"], options)
+    seeing = replace(prober(simulated), given=(good,))
+    with pytest.raises(Exception, match="no TLS handshake"):
+        fix(job(simulated, prober=seeing), REMEDIES["security_layer"], options)
+    assert simulated.windows.listener.stored().security_layer == 1
+
+
+def test_a_fresh_probe_of_this_host_from_elsewhere_is_proof() -> None:
+    simulated = SimulatedHost.build("2022", traits=["negotiate_layer"])
+    good = {**seen(), "host": "127.0.0.1", "taken_at": datetime.now(timezone.utc).isoformat()}
+    blind = Prober("127.0.0.1", enabled=False, given=(good,))
+    fix(job(simulated, prober=blind), REMEDIES["security_layer"], dict(defaults(REMEDIES["security_layer"].options)))
+    assert simulated.windows.listener.stored().security_layer == 2
+
+
+@pytest.mark.parametrize("probe", [None, "x", {}, {"a": "b"}, {**seen(), "tls": 3}, {**seen(), "passed": "yes"}])
+def test_what_is_no_probe_is_said(probe: object) -> None:
+    assert flaw(probe)
+
+
+def test_a_probe_is_one() -> None:
+    assert flaw(seen()) == ""
