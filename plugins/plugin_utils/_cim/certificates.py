@@ -23,6 +23,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 STORES = r"HKLM\SOFTWARE\Microsoft\SystemCertificates"
 KEY_INFO, CERTIFICATE = 2, 32
+ALTERNATIVE, COMMON_NAME = "2.5.29.17", "2.5.4.3"
 SERVER_AUTH, ANY_USAGE = "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"
 USAGE = "2.5.29.37"
 CNG = 0
@@ -53,6 +54,7 @@ class StoredCertificate:
         key_bits: of the public key; None where the algorithm has no such number.
         signature_hash: such as C(sha256); empty where the algorithm has none.
         key: None where the store knows of no private key.
+        names: DNS names that it is for: the alternative ones, else the subject's common name (RFC 6125 6.4.4).
     """
 
     thumbprint: str
@@ -64,6 +66,7 @@ class StoredCertificate:
     key_bits: int | None
     signature_hash: str
     key: KeyLink | None
+    names: tuple[str, ...] = ()
 
 
 def thumbprints(registry: Registry, store: str) -> list[str]:
@@ -139,7 +142,17 @@ def _facts(der: bytes, certificate: t.Any, key: KeyLink | None) -> StoredCertifi
         key_bits=getattr(public_key, "key_size", None),
         signature_hash=getattr(certificate.signature_hash_algorithm, "name", ""),
         key=key,
+        names=_names(certificate),
     )
+
+
+def _names(certificate: t.Any) -> tuple[str, ...]:
+    listed = [extension.value for extension in certificate.extensions if extension.oid.dotted_string == ALTERNATIVE]
+    if listed:
+        kind = _libs.need(_libs.X509, "cryptography").DNSName
+        return tuple(listed[0].get_values_for_type(kind))
+    common = [part.value for part in certificate.subject if part.oid.dotted_string == COMMON_NAME]
+    return tuple(str(name) for name in common)
 
 
 def _moment(certificate: t.Any, name: str) -> datetime:

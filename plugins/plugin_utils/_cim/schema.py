@@ -382,6 +382,85 @@ WIN32_TS_GENERAL_SETTING = CimClass(
     },
 )
 
+# --- RD Gateway ------------------------------------------------------------------------------------------------------
+
+_LISTED = {"SetEnabled": Method(params={"Enabled": BOOLEAN}), "Delete": Method()}
+_USERS = {"SetUserGroupNames": Method(params={"UserGroupNames": STRING})}
+_RAP = {
+    **of(STRING, "Name Description ResourceGroupType ResourceGroupName UserGroupNames ProtocolNames PortNumbers"),
+    "Enabled": BOOLEAN,
+}
+_CAP_SHARED = {
+    **of(STRING, "Name UserGroupNames ComputerGroupNames"),
+    **of(BOOLEAN, "Enabled DiskDrivesDisabled PrintersDisabled SerialPortsDisabled ClipboardDisabled"),
+    **of(BOOLEAN, "PlugAndPlayDevicesDisabled AllowOnlySDRServers"),
+    **of(UINT32, "DeviceRedirectionType IdleTimeout SessionTimeout SessionTimeoutAction"),
+}
+_CAP_GIVEN = {**_CAP_SHARED, **of(BOOLEAN, "Password SmartCard SecureId CookieAuthentication")}
+_RESOURCES = of(STRING, "Name Description Resources")
+
+WIN32_TS_GATEWAY_CONNECTION_POLICY = CimClass(
+    name="Win32_TSGatewayConnectionAuthorizationPolicy",
+    namespace=TERMINAL,
+    source="Microsoft Win32 documentation, TermServ/win32-tsgatewayconnectionauthorizationpolicy",
+    keys=("Name",),
+    properties={
+        **_CAP_SHARED,
+        **of(BOOLEAN, "PasswordAllowed SmartcardAllowed SecureIdAllowed CookieAuthenticationAllowed HasNapAttributes"),
+        "Order": UINT32,
+    },
+    methods={
+        "Create": Method(params=_CAP_GIVEN, static=True),
+        "Update": Method(params=_CAP_GIVEN),
+        **_LISTED,
+        **_USERS,
+    },
+)
+WIN32_TS_GATEWAY_RESOURCE_POLICY = CimClass(
+    name="Win32_TSGatewayResourceAuthorizationPolicy",
+    namespace=TERMINAL,
+    source="Microsoft Win32 documentation, TermServ/win32-tsgatewayresourceauthorizationpolicy",
+    keys=("Name",),
+    properties=_RAP,
+    methods={
+        "Create": Method(params=_RAP, static=True),
+        "Update": Method(params=_RAP),
+        "SetPortNumbers": Method(params={"PortNumbers": STRING}),
+        **_LISTED,
+        **_USERS,
+    },
+)
+WIN32_TS_GATEWAY_RESOURCE_GROUP = CimClass(
+    name="Win32_TSGatewayResourceGroup",
+    namespace=TERMINAL,
+    source="Microsoft Win32 documentation, TermServ/win32-tsgatewayresourcegroup",
+    keys=("Name",),
+    properties={**_RESOURCES, "AssociatedRAPs": STRING},
+    methods={
+        "Create": Method(params=_RESOURCES, static=True),
+        "Update": Method(params=_RESOURCES),
+        "Delete": Method(),
+        "SetResources": Method(params={"Resources": STRING}),
+    },
+)
+WIN32_TS_GATEWAY_SERVER_SETTINGS = CimClass(
+    name="Win32_TSGatewayServerSettings",
+    namespace=TERMINAL,
+    source="Microsoft Win32 documentation, TermServ/win32-tsgatewayserversettings",
+    properties={
+        **of(UINT32, "MaxConnections MaximumAllowedConnectionsBySku MaxLogEvents MaxProtocols SslBridging"),
+        **of(BOOLEAN, "CentralCAPEnabled EnforceChannelBinding IsConfigured UnlimitedConnections"),
+        "SkuName": STRING,
+        "CertHash": array(UINT8),
+    },
+    methods={
+        "SetCertificate": Method(params={"CertHash": array(UINT8)}),
+        "RefreshCertContext": Method(params={"CertHash": array(UINT8)}),
+        "EnableTransport": Method(params={"TransportType": UINT16, "Enable": BOOLEAN}),
+        "IsTransportEnabled": Method(params={"TransportType": UINT16}, out={"Enabled": BOOLEAN}, read_only=True),
+    },
+)
+
 # --- network ---------------------------------------------------------------------------------------------------------
 
 _RULE_KEYS = ("CreationClassName", "PolicyRuleName", "SystemCreationClassName", "SystemName")

@@ -43,7 +43,10 @@ class KeyFile:
 
 @dataclass(frozen=True)
 class CertificateState:
-    """A certificate in a store of the machine. Times are ISO 8601, UTC; key_file None: no private key belongs to it."""
+    """A certificate in a store of the machine. Times are ISO 8601, UTC; key_file None: no private key belongs to it.
+
+    names are the DNS names that it is for.
+    """
 
     thumbprint: str
     subject: str
@@ -54,6 +57,7 @@ class CertificateState:
     key_bits: int | None
     signature_hash: str
     key_file: KeyFile | None
+    names: tuple[str, ...] = ()
 
     def faults(self, now: datetime, ahead: timedelta = timedelta()) -> tuple[str, ...]:
         """Why it cannot serve the listener, or will not C(ahead) of now; empty when it can."""

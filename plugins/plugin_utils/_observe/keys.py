@@ -66,6 +66,7 @@ class KeyFolders:
             key_bits=certificate.key_bits,
             signature_hash=certificate.signature_hash,
             key_file=self._key_file(certificate.key) if certificate.key else None,
+            names=certificate.names,
         )
 
     def _key_file(self, key: KeyLink) -> KeyFile:

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The RD Gateway role through its WMI provider.
+
+PRIVATE to the collection. Source: Win32_TSGatewayServerSettings, …ConnectionAuthorizationPolicy,
+…ResourceAuthorizationPolicy, …ResourceGroup (Microsoft Win32 documentation, TermServ). Methods return 0, else an
+HRESULT or a Win32 code. Without the role there are no such classes.
+
+A record is what Create takes of a policy or a resource group, by the names of its properties; null reads as empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
+    WIN32_TS_GATEWAY_CONNECTION_POLICY,
+    WIN32_TS_GATEWAY_RESOURCE_GROUP,
+    WIN32_TS_GATEWAY_RESOURCE_POLICY,
+    WIN32_TS_GATEWAY_SERVER_SETTINGS,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.types import STRING, UINT32, CimClass
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
+
+CONNECTION_POLICY = WIN32_TS_GATEWAY_CONNECTION_POLICY
+RESOURCE_POLICY = WIN32_TS_GATEWAY_RESOURCE_POLICY
+RESOURCE_GROUP = WIN32_TS_GATEWAY_RESOURCE_GROUP
+
+UDP = 2
+"""TransportType: 0 RPC over HTTP, 1 HTTP, 2 UDP."""
+
+_GIVEN_AS: Mapping[str, str] = MappingProxyType(
+    {
+        "PasswordAllowed": "Password",
+        "SmartcardAllowed": "SmartCard",
+        "SecureIdAllowed": "SecureId",
+        "CookieAuthenticationAllowed": "CookieAuthentication",
+    }
+)
+"""Properties of a connection policy whose parameter has another name."""
+
+Field = bool | int | str
+Record = Mapping[str, Field]
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Settings of the role. ``thumbprint`` is the bound certificate's SHA-1 in upper case, or empty.
+
+    ``central`` says that connection policies are kept by another server (NPS) and not here.
+    """
+
+    thumbprint: str
+    central: bool
+    limit: int | None
+
+
+def settings(client: CimClient) -> ServerSettings:
+    """Return the settings; ``limit`` is None where the number of connections is not limited."""
+    found = client.get(WIN32_TS_GATEWAY_SERVER_SETTINGS)
+    digest = found.get("CertHash")
+    return ServerSettings(
+        thumbprint=digest.hex().upper() if isinstance(digest, bytes) else "",
+        central=found.get("CentralCAPEnabled") is True,
+        limit=None if found.get("UnlimitedConnections") is True else found.number("MaxConnections"),
+    )
+
+
+def transport_enabled(client: CimClient, transport: int) -> bool:
+    """Return whether a transport is offered."""
+    outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "IsTransportEnabled", {"TransportType": transport})
+    return outcome.out.get("Enabled") is True
+
+
+def enable_transport(client: CimClient, transport: int, enable: bool) -> Outcome:
+    """Offer a transport, or do not."""
+    arguments = {"TransportType": transport, "Enable": enable}
+    return client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "EnableTransport", arguments)
+
+
+def bind_certificate(client: CimClient, thumbprint: str) -> Outcome:
+    """Bind a certificate of the machine's personal store, and let the service take it up."""
+    arguments = {"CertHash": bytes.fromhex(thumbprint)}
+    outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "SetCertificate", arguments)
+    return client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "RefreshCertContext", arguments) if outcome.ok else outcome
+
+
+def records(client: CimClient, cls: CimClass) -> list[Record]:
+    """Return all policies or resource groups of a class."""
+    return [_record(instance, cls) for instance in client.query(cls)]
+
+
+def record(client: CimClient, cls: CimClass, name: str) -> Record | None:
+    """Return the policy or resource group of a name, None when there is none."""
+    found = client.find(cls, Name=name)
+    return _record(found, cls) if found else None
+
+
+def create(client: CimClient, cls: CimClass, wanted: Record) -> Outcome:
+    """Create a policy or resource group."""
+    return client.invoke(cls, "Create", _given(wanted))
+
+
+def change(client: CimClient, cls: CimClass, present: Record, wanted: Record) -> Outcome:
+    """Change what differs: one field by its own method where it has one, else the whole."""
+    name = str(present["Name"])
+    differing = [field for field in wanted if present.get(field) != wanted[field]]
+    setter = f"Set{differing[0]}" if len(differing) == 1 else ""
+    if setter in cls.methods:
+        return client.invoke(cls, setter, {differing[0]: wanted[differing[0]]}, {"Name": name})
+    return client.invoke(cls, "Update", _given(wanted), {"Name": name})
+
+
+def delete(client: CimClient, cls: CimClass, name: str) -> Outcome:
+    """Delete a policy or resource group."""
+    return client.invoke(cls, "Delete", keys={"Name": name})
+
+
+def _given(wanted: Record) -> dict[str, Field]:
+    return {_GIVEN_AS.get(field, field): value for field, value in wanted.items()}
+
+
+def _record(instance: Instance, cls: CimClass) -> Record:
+    properties = {given: name for name, given in _GIVEN_AS.items()}
+    names = (properties.get(given, given) for given in cls.methods["Create"].params)
+    return {name: _field(instance, cls, name) for name in names}
+
+
+def _field(instance: Instance, cls: CimClass, name: str) -> Field:
+    kind = cls.properties[name]
+    if kind == STRING:
+        return instance.text(name)
+    return (instance.number(name) or 0) if kind == UINT32 else instance.get(name) is True
