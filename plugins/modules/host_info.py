@@ -32,7 +32,7 @@ options:
         clients; V(dns) is what is remembered of names; V(winsock) are the providers above Windows' own; V(products) are
         known products that filter traffic; V(updates) are the installed updates; V(machine) is what tells clones of a
         disk apart; V(keys) are the listener's certificate and its key; V(key_owners) are the owners of the other keys
-        in the folder.
+        in the folder; V(gateway) is the RD Gateway role, where the host has it.
     type: list
     elements: str
     choices:
@@ -52,6 +52,7 @@ options:
       - machine
       - keys
       - key_owners
+      - gateway
     default:
       - identity
       - settings
@@ -69,6 +70,7 @@ options:
       - machine
       - keys
       - key_owners
+      - gateway
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp

@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .gateway import GatewayState
 from .keys import KeyOwners, KeysState
 from .lease import LeaseState
 from .reading import ABSENT, Reading
@@ -225,6 +226,7 @@ class Observation:
     client: ClientState | None = None
     dns: DnsState | None = None
     winsock: tuple[ProviderState, ...] | None = None
+    gateway: GatewayState | None = None
     probe: Mapping[str, t.Any] | None = None
     other_probes: tuple[Mapping[str, t.Any], ...] = ()
     products: tuple[str, ...] | None = None

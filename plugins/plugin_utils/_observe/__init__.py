@@ -28,6 +28,7 @@ from . import (
     client,
     events,
     firewall,
+    gateway,
     identity,
     key_owners,
     keys,
@@ -61,6 +62,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "machine": neighbours.read_machine,
         "keys": keys.read,
         "key_owners": key_owners.read,
+        "gateway": gateway.read,
     }
 )
 

@@ -41,11 +41,16 @@ CONTAINERS: Mapping[str, str] = MappingProxyType(
 def read(request: Request) -> KeyOwners:
     """An operation for each certificate of the store, for each binding, and for each key folder."""
     host, folders = request.host, KeyFolders(request.host)
-    found = (_readable(host, thumbprint) for thumbprint in certificates.thumbprints(host.registry, MY))
-    held = tuple(folders.state(certificate) for certificate in found if certificate is not None)
+    held = personal(host, folders)
     winrm, bindings = _winrm(host), _bindings(host)
     channel = tuple(_file(certificate) for certificate in held if certificate.thumbprint in winrm)
     return KeyOwners(held, {**_known(folders), **_by_certificate(held, {**bindings, **winrm})}, channel)
+
+
+def personal(host: Host, folders: KeyFolders) -> tuple[CertificateState, ...]:
+    """The certificates of the machine's personal store, without damaged ones."""
+    found = (_readable(host, thumbprint) for thumbprint in certificates.thumbprints(host.registry, MY))
+    return tuple(folders.state(certificate) for certificate in found if certificate is not None)
 
 
 def _readable(host: Host, thumbprint: str) -> StoredCertificate | None:

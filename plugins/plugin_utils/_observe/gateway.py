@@ -1,0 +1,54 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reader: the RD Gateway role. PRIVATE to the collection.
+
+One operation on a host without the role. UNSURE: whether the provider answers while the service is stopped; where it
+does not, the service alone is told, and the rest after it was started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .._cim import gateway
+from .._cim.types import CimClass
+from .._host import Host
+from .._model.gateway import SERVICE, GatewayItem, GatewayState
+from .._wsman.errors import WsmanFault
+from ._request import Request
+from .key_owners import personal
+from .keys import KeyFolders
+
+
+def read(request: Request) -> GatewayState:
+    service = request.host.services.list([SERVICE]).get(SERVICE)
+    if service is None:
+        return GatewayState()
+    found = GatewayState(service.state, service.start_mode)
+    try:
+        return _configured(request.host, found)
+    except WsmanFault as fault:
+        if service.running:
+            raise
+        return replace(found, unread=fault.message)
+
+
+def _configured(host: Host, found: GatewayState) -> GatewayState:
+    settings = gateway.settings(host.cim)
+    return replace(
+        found,
+        thumbprint=settings.thumbprint,
+        certificates=personal(host, KeyFolders(host)),
+        connections=_items(host, gateway.CONNECTION_POLICY),
+        resources=_items(host, gateway.RESOURCE_POLICY),
+        groups=_items(host, gateway.RESOURCE_GROUP),
+        central=settings.central,
+        udp=gateway.transport_enabled(host.cim, gateway.UDP),
+        limit=settings.limit,
+    )
+
+
+def _items(host: Host, cls: CimClass) -> tuple[GatewayItem, ...]:
+    return tuple(GatewayItem(dict(record)) for record in gateway.records(host.cim, cls))
