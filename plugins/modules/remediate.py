@@ -38,6 +38,7 @@ options:
       - schannel
       - network_stack
       - client_settings
+      - gateway
       - security_layer
       - nla
     default:
@@ -50,6 +51,7 @@ options:
       - schannel
       - network_stack
       - client_settings
+      - gateway
       - security_layer
       - nla
   exclude:
@@ -67,6 +69,7 @@ options:
       - schannel
       - network_stack
       - client_settings
+      - gateway
       - security_layer
       - nla
     default: []

@@ -11,6 +11,7 @@ handshake further is taken back if it carries risk.
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,7 +22,7 @@ from ._diagnosis.rank import Finding, diagnose, direct
 from ._diagnosis.verdict import Standing, Verdict, after_repair, before_repair, under_lease
 from ._fix import Done, Job, carry_out
 from ._host import Host
-from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
+from ._model.change import RISKS, Change, GatewayKind, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
@@ -158,7 +159,7 @@ def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
     return tuple(area for area in AREAS if area not in skipped)
 
 
-_ONLY_IN_FULL = ("obstacles", "client", "dns", "winsock", "machine", "updates", "key_owners")
+_ONLY_IN_FULL = ("obstacles", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway")
 """What explains no stage of the handshake."""
 
 
@@ -196,6 +197,7 @@ _AREA_OF = {
     "reboot": "services",
     "dns_cache": "dns",
     "winsock": "winsock",
+    **dict.fromkeys(t.get_args(GatewayKind), "gateway"),
     **dict.fromkeys(KEY_KINDS, "keys"),
 }
 

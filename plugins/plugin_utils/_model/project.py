@@ -17,6 +17,7 @@ from .change import Change, Kind
 from .lease import RECORDS, Lease, LeaseState, mark
 from .observation import Observation, RuleState, ServiceState, SettingState
 from .plain import Plain, from_plain
+from .project_gateway import GATEWAY_PROJECTIONS, with_service
 from .project_keys import KEY_PROJECTIONS, pinned
 from .reading import ABSENT, Reading, value
 from .settings import PIN, SETTINGS
@@ -82,7 +83,7 @@ def _service(
         services = dict(observation.services or {})
         if change.item in services:
             services[change.item] = moved(services[change.item], change.after)
-        return replace(observation, services=services)
+        return with_service(replace(observation, services=services), change)
 
     return projected
 
@@ -131,5 +132,6 @@ _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = Mapp
         "dns_cache": _dns_cache,
         "winsock": lambda observation, *_reset: replace(observation, winsock=()),
         **KEY_PROJECTIONS,
+        **GATEWAY_PROJECTIONS,
     }
 )

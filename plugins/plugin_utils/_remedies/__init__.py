@@ -18,6 +18,7 @@ from . import (
     client_settings,
     connection_limit,
     firewall,
+    gateway,
     machine_keys,
     network_stack,
     nla,
@@ -43,6 +44,7 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             schannel,
             network_stack,
             client_settings,
+            gateway,
             security_layer,
             nla,
         )

@@ -1,0 +1,383 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An RD Gateway made to serve, and to let exactly one group through to exactly the named hosts."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import gateway as view
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults, examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayItem, GatewayState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Identity, Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.gateway import OPTIONS, REMEDY
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed, WsmanFault
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.simulator.breakages.gateway import ADMINS, NAME, TARGETS, USER, USERS
+from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.certificates import Request
+from tests.simulator.windows.gateway import UDP, Gateway, connection_policy, resource_policy
+from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
+from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
+from tests.support.in_process import connect, job, settings_state
+
+OTHERS = r"CORP\Others"
+WHOLE = {"user_group": USERS, "hosts": list(TARGETS)}
+
+
+def options(**given: t.Any) -> dict[str, t.Any]:
+    return {**defaults(OPTIONS), **given}
+
+
+def host(*breakages: str, version: str = "2022") -> SimulatedHost:
+    return SimulatedHost.build(version, breakages=breakages, traits=[] if breakages else ["gateway_role"])
+
+
+def role(simulated: SimulatedHost) -> Gateway:
+    assert simulated.windows.gateway is not None
+    return simulated.windows.gateway
+
+
+def stored(simulated: SimulatedHost, name: str, **given: t.Any) -> str:
+    """A certificate with its key in the machine's personal store."""
+    request = Request(key=9, sddl=given.pop("sddl", NETWORK_SERVICE_KEY), **given)
+    return simulated.windows.certificates.add(name, request).thumbprint
+
+
+def attempts(simulated: SimulatedHost, group: str = USERS, port: int = 3389) -> list[int]:
+    return [role(simulated).attempt(USER, [group], target, port) for target in TARGETS]
+
+
+REPAIRS: dict[str, tuple[dict[str, t.Any], list[str]]] = {
+    "gateway_service_stopped": ({}, ["service_state"]),
+    "gateway_service_disabled": ({}, ["service_start_mode", "service_state"]),
+    "gateway_cap_denied": (WHOLE, ["gateway_connection_policy", "gateway_resource_group", "gateway_resource_policy"]),
+    "gateway_cap_disabled": (WHOLE, ["gateway_connection_policy"]),
+    "gateway_rap_denied": (WHOLE, ["gateway_resource_group", "gateway_resource_policy"]),
+    "gateway_rap_disabled": (WHOLE, ["gateway_resource_group", "gateway_resource_policy"]),
+    "gateway_rap_resource": (WHOLE, ["gateway_resource_group", "gateway_resource_policy"]),
+    "gateway_rap_port": (WHOLE, ["gateway_resource_group", "gateway_resource_policy"]),
+    "gateway_udp": ({"udp": "off"}, ["gateway_transport"]),
+}
+"""What mends each breakage, in which steps. The planted policies are for two groups, so that none is exactly ours."""
+
+REPAIRS["gateway_cap_denied"] = (WHOLE, ["gateway_connection_policy"])
+
+
+@pytest.mark.parametrize("version", ["2016", "2019", "2022", "2025"])
+@pytest.mark.parametrize("breakage", sorted(REPAIRS))
+def test_each_breakage_is_mended_once_and_undone_byte_for_byte(breakage: str, version: str) -> None:
+    given, kinds = REPAIRS[breakage]
+    simulated = host(breakage, version=version)
+    before = settings_state(simulated)
+    foretold = fix(job(simulated, check=True), REMEDY, options(**given))[1].changes
+    assert simulated.counters.writes == 0
+    changes = fix(job(simulated), REMEDY, options(**given))[1].changes
+    assert [change.kind for change in changes] == kinds
+    assert changes == foretold
+    assert attempts(simulated) == [302, 302, 302]
+    assert role(simulated).transports[UDP] is (breakage != "gateway_udp")
+    assert fix(job(simulated, "run-2"), REMEDY, options(**given))[0].changes == ()
+    assert roll_back_all(simulated)
+    assert settings_state(simulated) == before
+
+
+def run(given: dict[str, t.Any]) -> Callable[[SimulatedHost, Callable[[int, bytes], None]], object]:
+    return lambda simulated, before: fix(job(simulated, before=before), REMEDY, options(**given))
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+def test_a_run_that_is_cut_off_anywhere_can_be_undone_and_goes_on(
+    cut: Callable[[int], Callable[[int, bytes], None]],
+) -> None:
+    given = {"user_group": OTHERS, "hosts": list(TARGETS), "udp": "off"}
+
+    def broken() -> SimulatedHost:
+        simulated = host("gateway_service_disabled")
+        role(simulated).transports[UDP] = True
+        return simulated
+
+    writes = writes_of(run(given), broken())
+    assert len(writes) > 6
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = broken()
+        before = settings_state(simulated)
+        with pytest.raises((Cut, TransportFailed)):
+            run(given)(simulated, cut(number))
+        simulated.clock.advance(3600)
+        changed = settings_state(simulated) != before
+        assert roll_back_all(simulated) or not changed
+        assert settings_state(simulated) == before
+        fix(job(simulated, "again"), REMEDY, options(**given))
+        assert attempts(simulated, OTHERS) == [302, 302, 302]
+
+
+def test_a_whole_gateway_is_left_alone_and_lets_nobody_else_in() -> None:
+    simulated = host()
+    assert fix(job(simulated), REMEDY, options(name=NAME, **WHOLE))[0].changes == ()
+    assert simulated.counters.writes == 0
+
+
+def test_policies_of_others_are_never_widened() -> None:
+    simulated = host("gateway_rap_resource")
+    fix(job(simulated), REMEDY, options(**WHOLE))
+    assert attempts(simulated) == [302, 302, 302]
+    assert attempts(simulated, ADMINS) == [302, 301, 301]
+    assert attempts(simulated, port=3390) == [301, 301, 301]
+
+
+def test_a_policy_that_is_exactly_ours_is_enabled_and_its_own_list_extended() -> None:
+    simulated = host()
+    gateway = role(simulated)
+    gateway.connections[:] = [{**connection_policy("Ours", OTHERS), "Enabled": False}]
+    gateway.groups.append({"Name": "Ours", "Description": "", "Resources": "rdp01"})
+    gateway.resources.append({**resource_policy("Ours", OTHERS, "Ours"), "Enabled": False})
+    asked = {"user_group": OTHERS.lower(), "hosts": ["RDP01"]}
+    changes = fix(job(simulated), REMEDY, options(**asked))[1].changes
+    assert [(change.kind, change.item) for change in changes] == [
+        ("gateway_connection_policy", "Ours"),
+        ("gateway_resource_policy", "Ours"),
+    ]
+    more = fix(job(simulated, "run-2"), REMEDY, options(user_group=OTHERS, hosts=["rdp01", "rdp02"]))[1].changes
+    assert [(change.kind, change.item) for change in more] == [("gateway_resource_group", "Ours")]
+    assert gateway.groups[-1]["Resources"] == "rdp01;rdp02"
+    assert gateway.attempt(USER, [OTHERS], "rdp02") == 302
+
+
+def test_a_list_that_another_policy_uses_too_is_not_extended() -> None:
+    simulated = host()
+    gateway = role(simulated)
+    gateway.resources.append(resource_policy("Ours", OTHERS, "Session hosts"))
+    gateway.connections.append(connection_policy("Ours", OTHERS))
+    fix(job(simulated), REMEDY, options(user_group=OTHERS, hosts=["rdp02"]))
+    assert gateway.attempt(USER, [OTHERS], "rdp02") == 302
+    assert gateway.attempt(USER, [USERS], "rdp02") == 301
+
+
+def test_central_policies_are_left_to_their_server() -> None:
+    simulated = host("gateway_cap_disabled")
+    role(simulated).central = True
+    plan, _done = fix(job(simulated), REMEDY, options(**WHOLE))
+    assert plan.changes == ()
+    assert "another server" in plan.notes[0]
+
+
+# --- the certificate
+
+
+@pytest.mark.parametrize("breakage", ["gateway_certificate_expired", "gateway_certificate_name"])
+def test_the_best_certificate_of_the_store_is_bound_and_the_earlier_one_comes_back(breakage: str) -> None:
+    simulated = host(breakage)
+    stored(simulated, NAME, start=simulated.clock.now() - timedelta(days=40))
+    best = stored(simulated, NAME)
+    stored(simulated, "elsewhere.corp.example")
+    before = settings_state(simulated)
+    changes = fix(job(simulated), REMEDY, options(name=NAME))[1].changes
+    assert [change.kind for change in changes] == ["gateway_certificate"]
+    assert role(simulated).certificate.hex().upper() == best
+    assert fix(job(simulated, "run-2"), REMEDY, options(name=NAME))[0].changes == ()
+    assert roll_back_all(simulated)
+    assert settings_state(simulated) == before
+
+
+def test_an_expired_certificate_names_what_is_wanted_in_its_place() -> None:
+    simulated = host("gateway_certificate_expired")
+    wanted = stored(simulated, NAME)
+    fix(job(simulated), REMEDY, options())
+    assert role(simulated).certificate.hex().upper() == wanted
+
+
+def test_a_first_certificate_cannot_be_unbound_and_roll_back_says_so() -> None:
+    simulated = host("gateway_certificate_unbound")
+    fix(job(simulated), REMEDY, options(name=NAME))
+    assert role(simulated).certificate
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert [target.entry.change.kind for target in undoing.not_undoable] == ["gateway_certificate"]
+
+
+def test_the_key_of_a_bound_certificate_is_made_readable_first() -> None:
+    simulated = host()
+    wanted = stored(simulated, NAME, sddl="O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)")
+    before = settings_state(simulated)
+    changes = fix(job(simulated), REMEDY, options(thumbprint=wanted.lower()))[1].changes
+    assert [change.kind for change in changes] == ["file_access", "gateway_certificate"]
+    assert roll_back_all(simulated)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"thumbprint": "00" * 20}, "import it first"),
+        ({"thumbprint": "xyz"}, "import it first"),
+        ({"name": "other.corp.example"}, "import one with its key"),
+        ({"hosts": ["rdp01"]}, "hosts need user_group"),
+        ({"user_group": "Users"}, "not of the form"),
+        ({"user_group": r"A\b;C\d"}, "not of the form"),
+        ({"user_group": USERS, "hosts": ["rdp01;*"]}, "neither a name nor an address"),
+        ({"user_group": USERS, "hosts": ["*"]}, "neither a name nor an address"),
+        ({"user_group": USERS, "hosts": ["rdp01"], "ports": [0]}, "are not ports"),
+        ({"user_group": USERS, "hosts": ["rdp01"], "ports": []}, "are not ports"),
+    ],
+)
+def test_what_cannot_be_or_would_mean_more_is_refused(given: dict[str, t.Any], message: str) -> None:
+    simulated = host()
+    plan, _done = fix(job(simulated), REMEDY, options(**given))
+    assert plan.changes == ()
+    assert message in plan.refused[0].message
+    assert simulated.counters.writes == 0
+
+
+def test_a_certificate_that_cannot_serve_is_not_bound() -> None:
+    simulated = host()
+    old = stored(simulated, NAME, start=simulated.clock.now() - timedelta(days=400))
+    plan, _done = fix(job(simulated), REMEDY, options(thumbprint=old))
+    assert plan.changes == ()
+    assert "it expired" in plan.refused[0].message
+
+
+# --- elsewhere
+
+
+@pytest.mark.parametrize("version", ["10", "2022"])
+def test_elsewhere_it_says_that_there_is_no_such_role(version: str) -> None:
+    simulated = SimulatedHost.build(version)
+    plan, _done = fix(job(simulated), REMEDY, options(**WHOLE))
+    assert plan.changes == ()
+    assert "no RD Gateway role" in plan.refused[0].message
+
+
+def test_a_provider_that_is_silent_while_the_service_is_stopped_lets_it_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    simulated = host("gateway_service_stopped")
+    settings = view.settings
+
+    def silent(client: t.Any) -> view.ServerSettings:
+        if not simulated.windows.services.running("TSGateway"):
+            raise WsmanFault("the provider does not answer")
+        return settings(client)
+
+    monkeypatch.setattr(view, "settings", silent)
+    plan, done = fix(job(simulated), REMEDY, options(**WHOLE))
+    assert [change.kind for change in done.changes] == ["service_state"]
+    assert "run again" in plan.refused[0].message
+    assert fix(job(simulated, "run-2"), REMEDY, options(**WHOLE))[0].refused == ()
+
+
+def test_what_the_gateway_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = host("gateway_rap_denied")
+    monkeypatch.setattr("tests.simulator.providers.gateway.GatewayRows._create", lambda *_row: 0x80070057)
+    with pytest.raises(ApplyError, match="0x80070057"):
+        fix(job(simulated), REMEDY, options(**WHOLE))
+
+
+def test_several_fields_are_put_back_at_once() -> None:
+    simulated = host()
+    role(simulated).connections.append({**connection_policy("Ours", OTHERS), "Enabled": False})
+    before = settings_state(simulated)
+    fix(job(simulated), REMEDY, options(user_group=OTHERS))
+    role(simulated).connections[-1]["PasswordAllowed"] = False
+    role(simulated).connections[-1]["IdleTimeout"] = 5
+    assert rollback(job(simulated, "back"), "all", force=False).drifted
+    assert rollback(job(simulated, "back"), "all", force=True).undone
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [
+        "gateway_service_stopped",
+        "gateway_service_disabled",
+        "gateway_certificate_expired",
+        "gateway_certificate_unbound",
+        "gateway_cap_disabled",
+        "gateway_rap_disabled",
+    ],
+)
+def test_a_full_diagnosis_names_what_is_wrong_and_explains_nothing_by_it(breakage: str) -> None:
+    doing = job(host(breakage))
+    findings = [item for item in examine(doing.host, doing.prober, 600, full=True).findings if "gateway" in item.id]
+    assert [(finding.id, finding.relation) for finding in findings] == [(breakage, "contributing")]
+
+
+def test_a_gateway_in_order_shows_none() -> None:
+    doing = job(host())
+    assert not [f for f in examine(doing.host, doing.prober, 600, full=True).findings if "gateway" in f.id]
+
+
+# --- the plan, over random gateways
+
+groups = st.sampled_from([USERS, OTHERS, f"{USERS};{OTHERS}", ""])
+names = st.lists(st.sampled_from([*TARGETS, "*", "elsewhere"]), unique=True).map(";".join)
+IDENTITY = Identity(
+    "GW", "CORP", True, "Windows", "10.0.20348", 20348, 3, 1033, "2026-01-01T00:00:00+00:00",
+    "2026-01-01T00:00:00+00:00", 0.0,
+)  # fmt: skip
+
+
+def _items(kind: Callable[..., dict[str, t.Any]], *given: st.SearchStrategy[t.Any]) -> st.SearchStrategy[t.Any]:
+    made = st.builds(lambda enabled, *args: (enabled, args), st.booleans(), *given)
+    numbered = st.lists(made, max_size=3).map(enumerate)
+    return numbered.map(
+        lambda rows: tuple(GatewayItem({**kind(f"P{n}", *args), "Enabled": on}) for n, (on, args) in rows)
+    )
+
+
+gateways = st.builds(
+    GatewayState,
+    st.just("Running"),
+    st.just("Auto"),
+    connections=_items(connection_policy, groups),
+    resources=_items(resource_policy, groups, st.sampled_from(["G0", "G1", ""]), st.sampled_from(["3389", "*", "1"])),
+    groups=st.lists(names, max_size=2).map(
+        lambda found: tuple(
+            GatewayItem({"Name": f"G{n}", "Description": "", "Resources": text}) for n, text in enumerate(found)
+        )
+    ),
+    udp=st.booleans(),
+)
+
+
+@given(gateways, st.lists(st.sampled_from(TARGETS), unique=True), st.sampled_from(["keep", "on", "off"]))
+def test_after_a_plan_exactly_the_wanted_is_let_through(gateway: GatewayState, hosts: list[str], udp: str) -> None:
+    asked = options(state="keep", user_group=USERS, hosts=hosts, udp=udp)
+    observation = Observation("2026-01-01T00:00:00+00:00", identity=IDENTITY, gateway=gateway)
+    plan = REMEDY.plan(observation, asked)
+    after = project(observation, plan.changes).gateway
+    assert after is not None
+    assert any(after.lets_in(USERS))
+    assert all(after.lets_through(USERS, name, 3389) for name in hosts)
+    for name in {*TARGETS, "elsewhere"}:
+        assert after.lets_through(OTHERS, name, 3389) == gateway.lets_through(OTHERS, name, 3389)
+        if name not in hosts:
+            assert after.lets_through(USERS, name, 3389) == gateway.lets_through(USERS, name, 3389)
+    assert REMEDY.plan(replace(observation, gateway=after), asked).changes == ()
+
+
+@pytest.mark.parametrize("name", ["G" * 80, "G" * 79 + "H"])
+def test_names_fit_and_stay_their_own(name: str) -> None:
+    gateway = GatewayState("Running", "Auto")
+    observation = Observation("2026-01-01T00:00:00+00:00", identity=IDENTITY, gateway=gateway)
+    (change,) = REMEDY.plan(observation, options(state="keep", user_group=rf"CORP\{name}")).changes
+    assert len(change.item) <= 64
+    assert "\\" not in change.item
+
+
+def test_the_area_costs_one_operation_where_the_role_is_not() -> None:
+    here = connect(SimulatedHost.build("2022"))
+    assert observe(here, ["gateway"]).gateway == GatewayState()
+    assert here.cim.operations == 1
