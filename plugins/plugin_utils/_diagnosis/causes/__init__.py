@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import certificates, leases, listener, obstacles, path, security, session, surroundings, tls
+from . import certificates, gateway, leases, listener, obstacles, path, security, session, surroundings, tls
 from ._base import Cause, Cure, Severity
 
 __all__ = ["CAUSES", "Cause", "Cure", "Severity"]
@@ -33,6 +33,7 @@ _TABLES = (
     session.CAUSES,
     leases.CAUSES,
     surroundings.CAUSES,
+    gateway.CAUSES,
 )
 
 CAUSES: Mapping[str, Cause] = MappingProxyType({cause.id: cause for table in _TABLES for cause in table})
