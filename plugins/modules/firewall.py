@@ -57,7 +57,12 @@ options:
       - udp
   remote_addresses:
     description:
-      - The only addresses that may connect, as addresses, ranges, subnets, or the words V(LocalSubnet) and V(Any).
+      - The only addresses that may connect, as addresses (C(192.0.2.7), C(2001:db8::7)), subnets (C(192.0.2.0/24),
+        C(192.0.2.0/255.255.255.0)), ranges (C(192.0.2.1-192.0.2.9)), or the words V(LocalSubnet), V(DNS), V(DHCP),
+        V(WINS), V(DefaultGateway), V(Internet), V(Intranet), V(IntranetRemoteAccess), V(PlayToDevice) and
+        V(CaptivePortal), which a C(4) or C(6) at the end restricts to IPv4 or IPv6.
+      - V(Any) stands alone and takes the limit away. An empty list is refused, and so is what Windows Firewall does not
+        know.
       - Left as they are when not given.
     type: list
     elements: str

@@ -19,6 +19,7 @@ from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import to_plain
 from .._model.settings import SETTINGS, effective
+from ._addresses import objection, same
 from ._base import Options, Remedy, missing_area
 
 NAME = "firewall"
@@ -50,6 +51,9 @@ def plan(observation: Observation, options: Options) -> Plan:
     present = [rules[name] for name in wanted if name in rules]
     if options["state"] == "disabled":
         return Plan(changes=tuple(_closed(rule) for rule in present if rule.enabled), refused=missing)
+    wrong = objection(options["remote_addresses"]) if options["remote_addresses"] is not None else ""
+    if wrong:
+        return Plan(refused=(Refusal(f"remote_addresses: {wrong}", "remote_addresses"),))
     if "settings" in observation.unread or "port" not in observation.settings:
         return missing_area("settings", observation)
     port = listener_port(observation)
@@ -83,7 +87,16 @@ def _open(rule: RuleState, firewall: FirewallState, port: int, options: Options)
     for name, value in _opened(rule, wanted_profiles(firewall, options), port, options).items():
         before = getattr(rule, name)
         if value != before:
-            yield _field(rule, name, before, value, f"the built-in rule does not let connections to port {port} in")
+            yield _field(rule, name, before, value, _REASONS[name].format(port=port))
+
+
+_REASONS = {
+    "local_ports": "the built-in rule is not for the listener's port {port}",
+    "profiles": "the built-in rule is for other profiles than wanted",
+    "remote_addresses": "the built-in rule is for other remote addresses than wanted",
+    "enabled": "the built-in rule is disabled, so connections to port {port} are not let in by it",
+}
+"""Why each field of a rule is written."""
 
 
 def _field(rule: RuleState, name: str, before: object, after: object, reason: str) -> Change:
@@ -96,17 +109,13 @@ def _opened(rule: RuleState, wanted: int, port: int, options: Options) -> dict[s
         "local_ports": (str(port),),
         "profiles": _profiles(rule, wanted, bool(options["profiles"])),
     }
-    if options["remote_addresses"] is not None and not _same(rule.remote_addresses, options["remote_addresses"]):
+    if options["remote_addresses"] is not None and not same(rule.remote_addresses, options["remote_addresses"]):
         after["remote_addresses"] = tuple(options["remote_addresses"])
     return {**after, "enabled": True}
 
 
 def _closed(rule: RuleState) -> Change:
     return _field(rule, "enabled", True, False, "the built-in rule is wanted closed")
-
-
-def _same(addresses: tuple[str, ...], wanted: t.Iterable[str]) -> bool:
-    return sorted(map(str.lower, addresses)) == sorted(map(str.lower, wanted))
 
 
 def _profiles(rule: RuleState, wanted: int, explicit: bool) -> int:

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whom the firewall's built-in rules let in: what is refused before anything is written, and why a field is."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._addresses import is_address, same
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import job
+
+FIREWALL = REMEDIES["firewall"]
+
+
+def run(simulated: SimulatedHost, **given: t.Any) -> tuple[Plan, Done]:
+    return fix(job(simulated), FIREWALL, {**defaults(FIREWALL.options), **given})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "192.0.2.7",
+        "2001:db8::7",
+        "192.0.2.0/24",
+        "192.0.2.7/24",
+        "fe80::1/48",
+        "192.0.2.0/255.255.255.0",
+        "192.0.2.1-192.0.2.9",
+        "fe80::1-fe80::9",
+        "Any",
+        "localsubnet",
+        "LocalSubnet6",
+        "DNS",
+        "DHCP",
+        "WINS",
+        "DefaultGateway",
+        "Internet",
+        "Intranet4",
+    ],
+)
+def test_what_windows_firewall_knows_is_an_address(text: str) -> None:
+    assert is_address(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "*",
+        "admins",
+        "Any4",
+        "192.0.2.300",
+        "192.0.2.0/33",
+        "192.0.2.0/",
+        "192.0.2.0/255.0.255.0",
+        "192.0.2.0/0.0.0.255",
+        "192.0.2.9-192.0.2.1",
+        "192.0.2.1-fe80::1",
+        "192.0.2.1-",
+        "192.0.2.1 - 192.0.2.9",
+        "LocalSubnet5",
+        "host.example.com",
+    ],
+)
+def test_anything_else_is_none(text: str) -> None:
+    assert not is_address(text)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ([], "an empty list"),
+        (["192.0.2.0/24", "admins"], "'admins'"),
+        (["192.0.2.0/24", "Any"], "Any stands alone"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused_and_nothing_is_written(addresses: list[str], said: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_disabled"])
+    plan, done = run(simulated, remote_addresses=addresses)
+    assert [refusal.option for refusal in plan.refused] == ["remote_addresses"]
+    assert said in plan.refused[0].message
+    assert done.changes == []
+    assert simulated.counters.writes == 0
+
+
+def test_each_field_has_its_own_reason() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_disabled", "firewall_port_mismatch"])
+    _plan, done = run(simulated, remote_addresses=["192.0.2.0/24"], profiles=["domain"], transports=["tcp"])
+    reasons = {name: change.reason for change in done.changes for name in t.cast(dict[str, object], change.after)}
+    assert "remote addresses" in reasons["remote_addresses"]
+    assert "port" not in reasons["remote_addresses"]
+    assert "profiles" in reasons["profiles"]
+    assert "disabled" in reasons["enabled"]
+    assert "not for the listener's port" in reasons["local_ports"]
+
+
+def test_the_same_addresses_in_other_words_are_no_change() -> None:
+    assert same(["10.0.0.0/255.0.0.0", "LocalSubnet"], ["localsubnet", "10.0.0.0/8"])
+    assert same(["192.0.2.7/32"], ["192.0.2.7"])
+    assert not same(["10.0.0.0/255.0.0.0"], ["10.0.0.0/9"])
+    assert not same(["10.0.0.0/8"], ["10.0.0.0/8", "192.0.2.7"])
