@@ -18,7 +18,7 @@ from tests.simulator.providers.base import (
     require_administrator,
     text,
 )
-from tests.simulator.windows.firewall import ANY, LOCAL_STORE, PROFILE_BITS, Profile, Rule
+from tests.simulator.windows.firewall import ANY, LOCAL_STORE, PROFILE_BITS, Profile, Rule, is_address
 from tests.simulator.wsman.provider import Caller, CimError, Instance, Reference, Values
 
 PROVIDER = "NetSecurity"
@@ -124,6 +124,7 @@ class FirewallRules(FirewallProvider):
         filters = _filter_context(options) if self.windows.switches["firewall_create_context"] else {}
         fields = {"enabled": True, "name": name, **_rule_fields(values), **filters}
         rule = replace(Rule(name, name), **fields)  # type: ignore[arg-type]  # fields are those of Rule
+        check_conditions(rule)
         self.windows.firewall.put(rule)
         return rule_keys(rule)
 
@@ -158,6 +159,13 @@ def _checked(value: int, allowed: Iterable[int]) -> int:
     if value not in allowed:
         raise CimError(INVALID_PARAMETER, operation="PutInstance", provider=PROVIDER)
     return value
+
+
+def check_conditions(rule: Rule) -> None:
+    """Ports make sense for TCP and UDP alone, and addresses have to be some. Raises CimError."""
+    portless = rule.local_ports != ANY and rule.protocol not in ("TCP", "UDP", "6", "17")
+    if portless or not all(map(is_address, (*rule.local_addresses, *rule.remote_addresses))):
+        raise CimError(INVALID_PARAMETER, operation="PutInstance", provider=PROVIDER)
 
 
 def _filter_context(options: Mapping[str, object]) -> dict[str, object]:
@@ -228,14 +236,8 @@ class FirewallFilters(FirewallProvider):
                 fields[self.form.lists[name]] = tuple(map(str, value)) if isinstance(value, list) and value else ANY
             elif name in self.form.texts:
                 fields[self.form.texts[name]] = text(value) or "Any"
-        self._check(replace(rule, **fields))  # type: ignore[arg-type]  # fields are those of Rule
+        check_conditions(replace(rule, **fields))  # type: ignore[arg-type]  # fields are those of Rule
         return self._instance(self.windows.firewall.change(rule.id, **fields))
-
-    @staticmethod
-    def _check(rule: Rule) -> None:
-        """Ports make sense for TCP and UDP alone."""
-        if rule.local_ports != ANY and rule.protocol not in ("TCP", "UDP", "6", "17"):
-            raise CimError(INVALID_PARAMETER, operation="PutInstance", provider=PROVIDER)
 
 
 @dataclass

@@ -31,6 +31,14 @@ POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
 PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "StandardProfile", "Public": "PublicProfile"}
 POLICY_PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "PrivateProfile", "Public": "PublicProfile"}
 ANY = ("Any",)
+LOCAL_SUBNET = "192.0.2.0/24"
+EVERYWHERE = ("Any", "*")
+LOCAL = ("LocalSubnet", "LocalSubnet4")
+ELSEWHERE = (
+    "LocalSubnet6", "DNS", "DHCP", "WINS", "DefaultGateway", "Internet", "Intranet", "IntranetRemoteAccess",
+    "PlayToDevice",
+)  # fmt: skip
+"""Words for addresses (New-NetFirewallRule, RemoteAddress) that no client here has."""
 
 
 @dataclass(frozen=True)
@@ -289,11 +297,20 @@ def _address_in(address: str, ranges: tuple[str, ...]) -> bool:
 
 
 def _address_matches(address: ipaddress.IPv4Address | ipaddress.IPv6Address, text: str) -> bool:
-    if text in ("Any", "*"):
-        return True
-    if text == "LocalSubnet":
-        return address in ipaddress.ip_network("192.0.2.0/24")
+    if text in (*EVERYWHERE, *ELSEWHERE):
+        return text in EVERYWHERE
+    if text in LOCAL:
+        return address in ipaddress.ip_network(LOCAL_SUBNET)
     first, dash, last = text.partition("-")
     if dash:
         return int(ipaddress.ip_address(first)) <= int(address) <= int(ipaddress.ip_address(last))
     return address in ipaddress.ip_network(text, strict=False)
+
+
+def is_address(text: str) -> bool:
+    """Whether a rule's address condition can be one: a word, an address, a subnet or a range."""
+    try:
+        _address_matches(ipaddress.ip_address("192.0.2.1"), text)
+    except ValueError:
+        return False
+    return True

@@ -62,6 +62,19 @@ def test_remote_scope(host: SimulatedHost, wmi: Wmi, scope: list[str], admitted:
     assert host.windows.firewall.admits(Packet("TCP", 3389)) is admitted
 
 
+@pytest.mark.parametrize("scope", [["not an address"], [""], ["10.0.0.1-x"], ["10.0.0.0/33"], ["10.0.0.1", "DMZ"]])
+def test_what_is_no_address_is_an_invalid_parameter(host: SimulatedHost, wmi: Wmi, scope: list[str]) -> None:
+    with pytest.raises(Fault, match=r'CIMStatusCode xsi:type="cim:cimUnsignedInt">4<.*HRESULT 0x80041008'):
+        wmi.put("MSFT_NetAddressFilter", filter_keys(TCP_RULE), ns=STANDARD, RemoteAddress=scope)
+    assert host.windows.firewall.admits(Packet("TCP", 3389))
+
+
+@pytest.mark.parametrize("scope", ["DNS", "LocalSubnet6", "2001:db8::/32"])
+def test_an_address_that_no_client_here_has(host: SimulatedHost, wmi: Wmi, scope: str) -> None:
+    wmi.put("MSFT_NetAddressFilter", filter_keys(TCP_RULE), ns=STANDARD, RemoteAddress=[scope])
+    assert not host.windows.firewall.admits(Packet("TCP", 3389))
+
+
 def test_a_rule_is_bound_to_its_service(host: SimulatedHost) -> None:
     assert not host.windows.firewall.admits(Packet("TCP", 3389, r"C:\other.exe", ""))
 
