@@ -55,6 +55,17 @@ def test_an_operation_over_plain_http_where_the_host_allows_it(service: Running)
     assert b"note 1" in answer.content
 
 
+def test_a_mistake_of_the_host_is_a_500_and_a_line_in_the_log(
+    service: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(service.host.things, "get", lambda *_arguments: 1 / 0)
+        assert post(service).status_code == 500
+    assert "host001" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    assert post(service).status_code == 200
+
+
 @pytest.mark.parametrize("config", [{"AllowUnencrypted": False, "Basic": True}, {"AllowUnencrypted": False}])
 def test_unencrypted_traffic_is_refused_with_an_empty_500(service: Running, config: dict[str, object]) -> None:
     service.host.config = config

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tests.simulator.http.traffic import CountingProtocol, Traffic
 from tests.simulator.wsman.engine import Answer, Engine
 from tests.simulator.wsman.provider import FaultPlan, HostPort
 
+LOG = logging.getLogger(__name__)
 PATH = "/wsman"
 SOAP_TYPE = "application/soap+xml;charset=UTF-8"
 KEEP_ALIVE = 120.0
@@ -96,6 +98,14 @@ class Server:
         return CountingProtocol(self._web(), self.traffic)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer; a mistake in this host is told on stderr and to the client as 500, and leaves other hosts alone."""
+        try:
+            return await self._answer(request)
+        except Exception:
+            LOG.exception("%s: an answer failed", self.host.name)
+            return web.Response(status=500)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.traffic.requests += 1
         refusal = _unacceptable(request)
         if refusal is not None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import ssl
@@ -24,7 +25,7 @@ import yaml
 from winrm.protocol import Protocol
 
 from tests.simulator.__main__ import main
-from tests.simulator.fleet import FleetOptions, claim_network, plan_fleet
+from tests.simulator.fleet import Fleet, FleetOptions, claim_network, plan_fleet
 from tests.simulator.host import DEFAULT_CREDENTIAL
 
 ROOT = Path(__file__).parents[4]
@@ -294,3 +295,19 @@ def test_two_fleets_do_not_share_a_network() -> None:
 def test_the_report_of_the_state_is_json(fleet: Running) -> None:
     text = requests.get(f"{fleet.control}/hosts/host001/state", timeout=10).text
     assert json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False, indent=1) == text
+
+
+def test_a_host_that_fails_leaves_the_others_running(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        fleet, stop = Fleet(FleetOptions(hosts=2)), asyncio.Event()
+        await fleet.start()
+        monkeypatch.setattr(fleet.members["host001"], "tick", lambda: 1 / 0)
+        monkeypatch.setattr(fleet.members["host002"], "tick", stop.set)
+        await asyncio.wait_for(fleet.run(stop), 10)
+        await fleet.close()
+
+    asyncio.run(run())
+    assert "host001" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
