@@ -29,6 +29,9 @@ from ._selftest import Outcome
 
 Result = dict[str, t.Any]
 
+ACTS = ("restart", "reboot")
+"""Kinds of changes that leave nothing different behind; whether they are needed shows only on the host."""
+
 
 def diff(changes: Iterable[Change]) -> list[Result]:
     """Before and after of each item that ends other than it began, as Ansible shows differences.
@@ -42,7 +45,7 @@ def diff(changes: Iterable[Change]) -> list[Result]:
             "before": _lines(before),
             "after": _lines(after),
         }
-        for item, (before, after) in net_changes(change for change in changes if change.undo == "exact").items()
+        for item, (before, after) in net_changes(change for change in changes if change.kind not in ACTS).items()
     ]
 
 
