@@ -30,7 +30,7 @@ from __future__ import annotations
 import json
 import typing as t
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ._model.plain import to_plain
@@ -230,8 +230,7 @@ class Line:
 def table(entries: Sequence[Entry], width: int) -> list[Line]:
     """One table that says at once which host had what, what was done about it, and what proves it."""
     hosts = _shown(entries)
-    acted = any(host["after"] and not host["check"] for host in entries)
-    header = ("HOST", "VERDICT", *(_ACTED if acted else _LOOKED))
+    header = ("HOST", "VERDICT", *_headings(entries))
     blocks = render(header, [_row(host) for host in hosts], width)
     lines = [Line(text) for text in blocks[0]]
     lines += [Line(text, host["verdict"]) for host, block in zip(hosts, blocks[1:], strict=True) for text in block]
@@ -240,6 +239,14 @@ def table(entries: Sequence[Entry], width: int) -> list[Line]:
 
 _ACTED = ("WHAT WAS WRONG", "WHAT WAS DONE", "PROOF: HANDSHAKE")
 _LOOKED = ("WHAT IS WRONG", "WHAT REMEDIATE WOULD DO", "HANDSHAKE")
+_FAILED = ("WHY THERE IS NO RESULT", "WHAT WAS DONE", "HANDSHAKE")
+
+
+def _headings(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """By what was asked for; where no host has a result, that cannot be told."""
+    if any(host["after"] and not host["check"] for host in entries):
+        return _ACTED
+    return _FAILED if entries and all(host["reason"] for host in entries) else _LOOKED
 
 
 def _shown(entries: Sequence[Entry]) -> list[Entry]:
@@ -263,10 +270,11 @@ def _row(host: Entry) -> tuple[str, ...]:
 
 
 def what_was_wrong(host: Entry) -> str:
-    """The direct causes by their titles, else why there is none."""
-    titles = [finding["title"] for finding in direct(host["before"])]
-    if titles or host["reason"]:
-        return "; ".join(titles) or host["reason"].removeprefix(f"{host['host']}: ")
+    """The direct causes by their titles, and why there is no result; else what the handshake showed."""
+    parts = [finding["title"] for finding in direct(host["before"])]
+    parts += [host["reason"].removeprefix(f"{host['host']}: ")] if host["reason"] else []
+    if parts:
+        return "; ".join(parts)
     probe = host["before"]["probe"]
     return "-" if host["verdict"] == "healthy" or not probe else str(probe.get("summary") or "-")
 
@@ -292,13 +300,54 @@ def net(changes: Iterable[Mapping[str, t.Any]]) -> list[Mapping[str, t.Any]]:
 
 def deed(change: Mapping[str, t.Any]) -> str:
     """One change in a few words."""
-    item = str(change["item"]).rpartition("\\")[2]
-    if change["kind"] == "restart":
-        return f"{item} restarted"
-    if change["kind"] == "firewall_rule":
-        return f"{item} " + ", ".join(_rule_field(name, value) for name, value in change["after"].items())
+    item = _last(change["item"])
+    if change["kind"] in _DEEDS:
+        return _DEEDS[change["kind"]](item, change["before"], change["after"])
     subject = f"{item} start mode" if change["kind"] == "service_start_mode" else item
     return f"{subject} {_word(change['before'])} -> {_word(change['after'])}"
+
+
+def _last(path: t.Any) -> str:
+    return str(path).rpartition("\\")[2]
+
+
+def _rule(item: str, _before: t.Any, after: t.Any) -> str:
+    return f"{item} " + ", ".join(_rule_field(name, value) for name, value in after.items())
+
+
+def _key_access(item: str, _before: t.Any, after: t.Any) -> str:
+    who = (
+        f"{_ACCOUNTS.get(sid, sid)} {'may read' if entries else 'loses its entry'}" for sid, entries in after.items()
+    )
+    return f"key file {_short(item)}: {', '.join(who)}"
+
+
+def _key_copy(item: str, _before: t.Any, after: t.Any) -> str:
+    return f"key folder copied to {item}" if after else f"keys put back from {item}"
+
+
+def _short(name: str) -> str:
+    """The beginning of a name that is a long number."""
+    return name if len(name) <= _SHORT else f"{name[:4]}…"
+
+
+_SHORT = 12
+_ACCOUNTS = {"S-1-5-20": "NETWORK SERVICE"}
+"""Well-known SIDs (MS-DTYP 2.4.2.4)."""
+
+_DEEDS: Mapping[str, Callable[[str, t.Any, t.Any], str]] = {
+    "restart": lambda item, _before, _after: f"{item} restarted",
+    "firewall_rule": _rule,
+    "file_access": _key_access,
+    "folder_dacl": lambda item, _before, _after: f"permissions of {item} put right",
+    "key_dacl": lambda _item, _before, _after: "permissions of the certificate store put right",
+    "certificate": lambda item, _before, _after: f"certificate {_short(item)} removed",
+    "key_file": lambda item, _before, _after: f"key file {_short(item)} moved aside",
+    "renewal": lambda _item, _before, _after: "certificate renewed",
+    "key_copy": _key_copy,
+    "key_folder": lambda item, _before, after: f"{item} renamed to {_last(after)}",
+}
+"""Words for kinds whose before and after say little to a reader: from the last part of the item, before and after."""
 
 
 def _rule_field(name: str, value: t.Any) -> str:
@@ -322,9 +371,12 @@ def _word(value: t.Any) -> str:
 
 
 def _held(held: Mapping[str, t.Any]) -> str:
-    policy = str(held["policy"] or held["path"]).rpartition("\\")[2]
-    owner = held["owner"] or ("nobody owns it" if held["state"] == "policy_orphaned" else "")
+    policy = _last(held["policy"] or held["path"])
+    owner = held["owner"] or (_ORPHANED if held["state"] == "policy_orphaned" else "")
     return f"held by policy: {policy}" + (f" ({owner})" if owner else "")
+
+
+_ORPHANED = "nobody owns it: the option remove_orphaned_policy takes it away"
 
 
 def _by_hand(host: Entry) -> list[str]:
@@ -334,9 +386,10 @@ def _by_hand(host: Entry) -> list[str]:
 
 def proof(host: Entry) -> str:
     """What the last handshake showed, and what causes are left."""
-    if host["verdict"] == "unreachable":
+    probe = (host["after"] or host["before"])["probe"]
+    if host["reason"] and not probe:
         return "-"
-    seen = _handshake((host["after"] or host["before"])["probe"])
+    seen = _handshake(probe)
     if not host["after"] or host["check"] or host["verdict"] == "healthy":
         return seen
     causes = ", ".join(finding["id"] for finding in left(host))
