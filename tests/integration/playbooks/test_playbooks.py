@@ -104,6 +104,20 @@ def test_the_whole_way(start_fleet, run, tmp_path):
     assert without_journal(fleet.states()) == without_journal(found)
 
 
+def test_a_roll_back_says_what_has_no_undo(start_fleet, run):
+    fleet = start_fleet("--hosts", "1", "--break", "host001=certificate_expired")
+    repair = run("remediate", fleet.inventory)
+    assert repair.code == 0, repair.output
+    assert "certificate renewed" in repair.output
+    undone = run("rollback", fleet.inventory)
+    assert undone.code == 0, undone.output
+    assert "done without an undo" in undone.output
+    assert "SessionEnv" in undone.output
+    assert "made on another machine" not in undone.output
+    again = run("rollback", fleet.inventory)
+    assert "done without an undo" not in again.output
+
+
 def test_what_policy_holds_does_not_pass(start_fleet, run, tmp_path):
     fleet = start_fleet("--hosts", "1", "--break", "host001=security_layer_rdp_by_policy")
     repair = run("remediate", fleet.inventory, *reporting(tmp_path))
