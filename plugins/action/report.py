@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
             merged = merge(None, [*read_all(Path(str(path)) for path in options["merge"] or []), *found])
             report, files = self._write(merged, options)
         except ReportError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         if options["console"]:
             _show(table(merged["hosts"], _width()), files)
         return {**result, "changed": False, "files": files, "totals": report["totals"], "left_out": left_out}
@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
         try:
             entries = [entry(host, found, at, self._task.check_mode) for host, found in results.items() if found]
         except NotAResult as error:
-            raise AnsibleActionFail(f"{error}; give its name as variable") from error
+            raise AnsibleActionFail(f"{error}; give its name as variable") from None
         present = {found["host"] for found in entries}
         return entries, [str(host) for host in hosts if str(host) not in present]
 

@@ -91,5 +91,10 @@ def test_a_slice_that_is_missing_fails_before_anything_is_written(report, tmp_pa
     assert not (tmp_path / "all").exists()
 
 
+def test_an_error_is_told_once(report):
+    said = report(variable="inventory_hostname").partition("fatal:")[2]
+    assert said.count("win01: the variable does not hold a result of diagnosis_info or remediate") == 1
+
+
 def test_something_to_report_has_to_be_named(report, tmp_path):
     assert "one of the following is required: variable, merge" in report(path=str(tmp_path / "all"))
