@@ -66,6 +66,12 @@ options:
       - Left as they are when not given.
     type: list
     elements: str
+  port:
+    description:
+      - A port to let in besides the one that the listener is set to, such as the one that it is to have next.
+      - Without it the rules are for the listener's port alone.
+      - See O(winfleet.rdp.remote_desktop#module:port) for how to change the listener's port.
+    type: int
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp

@@ -42,8 +42,8 @@ def objection(addresses: Sequence[str]) -> str:
     unknown = [address for address in addresses if not is_address(address)]
     if unknown:
         return (
-            f"{', '.join(map(repr, unknown))} is no address, range FIRST-LAST, subnet ADDRESS/BITS or ADDRESS/MASK, and "
-            f"none of the words Any, {', '.join(KEYWORDS)}"
+            f"{', '.join(map(repr, unknown))} is no address, range FIRST-LAST, subnet ADDRESS/BITS or ADDRESS/MASK, "
+            f"and none of the words Any, {', '.join(KEYWORDS)}"
         )
     if len(addresses) > 1 and ANY in map(str.lower, addresses):
         return "Any stands alone, since it makes the other addresses mean nothing"

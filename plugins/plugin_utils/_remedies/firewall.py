@@ -37,6 +37,7 @@ OPTIONS = {
     "profiles": {"type": "list", "elements": "str", "choices": ["active", "domain", "private", "public", "any"]},
     "transports": {"type": "list", "elements": "str", "choices": ["tcp", "udp"], "default": ["tcp", "udp"]},
     "remote_addresses": {"type": "list", "elements": "str"},
+    "port": {"type": "int"},
 }
 
 
@@ -56,8 +57,10 @@ def plan(observation: Observation, options: Options) -> Plan:
         return Plan(refused=(Refusal(f"remote_addresses: {wrong}", "remote_addresses"),))
     if "settings" in observation.unread or "port" not in observation.settings:
         return missing_area("settings", observation)
-    port = listener_port(observation)
-    changes = tuple(change for rule in present for change in _open(rule, firewall, port, options))
+    if options["port"] is not None and not 0 < options["port"] < 65536:
+        return Plan(refused=(Refusal(f"port {options['port']} is none: use one from 1 to 65535", "port"),))
+    ports = tuple(str(port) for port in sorted({listener_port(observation), options["port"] or 0} - {0}))
+    changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
     profiles = wanted_profiles(firewall, options)
     return Plan(changes, _held(firewall, profiles), (*missing, *_closed_locally(firewall, profiles)))
 
@@ -82,16 +85,16 @@ def covers(profiles: int, wanted: int) -> bool:
     return profiles == 0 or (wanted != 0 and profiles & wanted == wanted)
 
 
-def _open(rule: RuleState, firewall: FirewallState, port: int, options: Options) -> Iterator[Change]:
+def _open(rule: RuleState, firewall: FirewallState, ports: tuple[str, ...], options: Options) -> Iterator[Change]:
     """A change for each field, since each is a write of its own; the rule is enabled last."""
-    for name, value in _opened(rule, wanted_profiles(firewall, options), port, options).items():
+    for name, value in _opened(rule, wanted_profiles(firewall, options), ports, options).items():
         before = getattr(rule, name)
         if value != before:
-            yield _field(rule, name, before, value, _REASONS[name].format(port=port))
+            yield _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(ports)))
 
 
 _REASONS = {
-    "local_ports": "the built-in rule is not for the listener's port {port}",
+    "local_ports": "the built-in rule is not for the port {port}",
     "profiles": "the built-in rule is for other profiles than wanted",
     "remote_addresses": "the built-in rule is for other remote addresses than wanted",
     "enabled": "the built-in rule is disabled, so connections to port {port} are not let in by it",
@@ -104,9 +107,9 @@ def _field(rule: RuleState, name: str, before: object, after: object, reason: st
     return Change(NAME, "firewall_rule", rule.id, {name: to_plain(before)}, {name: to_plain(after)}, reason, risk=risk)
 
 
-def _opened(rule: RuleState, wanted: int, port: int, options: Options) -> dict[str, t.Any]:
+def _opened(rule: RuleState, wanted: int, ports: tuple[str, ...], options: Options) -> dict[str, t.Any]:
     after: dict[str, t.Any] = {
-        "local_ports": (str(port),),
+        "local_ports": ports,
         "profiles": _profiles(rule, wanted, bool(options["profiles"])),
     }
     if options["remote_addresses"] is not None and not same(rule.remote_addresses, options["remote_addresses"]):

@@ -100,7 +100,7 @@ def test_each_field_has_its_own_reason() -> None:
     assert "port" not in reasons["remote_addresses"]
     assert "profiles" in reasons["profiles"]
     assert "disabled" in reasons["enabled"]
-    assert "not for the listener's port" in reasons["local_ports"]
+    assert "not for the port 3389" in reasons["local_ports"]
 
 
 def test_the_same_addresses_in_other_words_are_no_change() -> None:
