@@ -35,9 +35,13 @@ options:
   port:
     description:
       - The TCP and UDP port that the listener is to have (C(PortNumber)), left as it is when not given.
-      - Windows reads it when C(TermService) starts, so O(restart) decides when it is live. The firewall's built-in
-        rules do not follow by themselves; run M(winfleet.rdp.firewall) in the same play.
-      - A port of WinRM (5985, 5986 or 47001) is refused.
+      - Windows reads it when C(TermService) starts, so O(restart) decides when it is live.
+      - The firewall's built-in rules do not follow by themselves. Run M(winfleet.rdp.firewall) with the new port as its
+        O(winfleet.rdp.firewall#module:port) before, and without it afterwards, which closes the old port.
+      - When nothing connects to the new port after the restart, the old port is put back, C(TermService) is restarted
+        again, and the task fails. Without a probe from the controller nothing tells.
+      - A port of WinRM (5985, 5986, 47001 or the port of the task's own connection) is refused, and so is one on which
+        another program of the host listens.
     type: int
   start_mode:
     description:
@@ -96,13 +100,18 @@ EXAMPLES = r"""
   winfleet.rdp.remote_desktop:
     restart: never
 
-- name: Have the listener on another port, and the firewall follow it
+- name: Let the port in that the listener is to have
+  winfleet.rdp.firewall:
+    port: 33890
+
+- name: Have the listener on that port
   winfleet.rdp.remote_desktop:
     port: 33890
   register: listener
 
-- name: Open the built-in rules for the listener's port
+- name: Close the port that it had
   winfleet.rdp.firewall:
+  when: not listener.needs.restart
 
 - name: Say what is left to do
   ansible.builtin.debug:

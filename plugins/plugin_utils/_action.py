@@ -27,6 +27,7 @@ from ._journal import JournalError, new_run_id
 from ._loop import Course, climb
 from ._proof import Prober, flaw
 from ._remedies import Remedy
+from ._remedies._base import CHANNEL_PORT
 from ._restart import SessionsInTheWay
 from ._wsman.channel import open_channel
 from ._wsman.errors import AccessDenied, AuthenticationFailed, TransportFailed, WsmanError
@@ -130,6 +131,13 @@ class RdpAction(ActionBase):
     @property
     def rdp_name(self) -> str:
         return str(self.rdp_vars.get("inventory_hostname", "host"))
+
+    def rdp_channel_port(self) -> int | None:
+        """The host's port that the task's own connection goes to; None where the plugin names none."""
+        try:
+            return int(self._connection.get_option("port"))
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def rdp_prober(self, options: Options) -> Prober:
         """Where and whether to probe."""
@@ -247,7 +255,7 @@ class FixAction(ChangingAction):
     def rdp_change(self, job: Job, options: Options) -> Result:
         if self.remedy.climbs and self.remedy.climbs.items() <= options.items():
             return self._rdp_climbed(climb(job, self.remedy.name), job)
-        plan, done = fix(job, self.remedy, options)
+        plan, done = fix(job, self.remedy, {**options, CHANNEL_PORT: self.rdp_channel_port()})
         result = _result.fixed(plan, done, job.run_id)
         blocking = [refusal.message for refusal in plan.refused]
         if blocking:

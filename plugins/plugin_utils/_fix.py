@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ._apply import ApplyError, Run
+from ._diagnosis.facts import Facts
 from ._host import Host
 from ._lease import armed, record
 from ._model.change import Change, Plan
 from ._model.lease import LeaseState
+from ._model.observation import Observation
 from ._observe import observe
 from ._proof import PATIENCE, Probe, Prober, live, settled, tls_works, unproven
 from ._reboot import objection, reboot
@@ -64,6 +66,10 @@ class LeaseLost(ApplyError):
     """The task that should end a weakening is gone, so the weakening was taken back."""
 
 
+class OutOfReach(ApplyError):
+    """A listener on a new port could not be reached there, so it went back to the old one."""
+
+
 class ProofMissing(ApplyError):
     """A change that could lock everybody out was not made, since nothing proves that it will work."""
 
@@ -71,8 +77,8 @@ class ProofMissing(ApplyError):
 def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     """Bring a host into the state that a module declares."""
     probe = job.prober.look(job.host.listener_port) if remedy.probed else None
-    names = options.get("names") or ()
-    observation = observe(job.host, remedy.areas_for(options), remedy.settings, probe, names=names)
+    names, port = options.get("names") or (), options.get("port")
+    observation = observe(job.host, remedy.areas_for(options), remedy.settings, probe, names=names, wanted_port=port)
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)
@@ -100,8 +106,31 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
                 _ends(job.host, run, change)
     if done.changes:
         settle(job, run, done)
+        _reached(job, run, done)
         _confirm(run, done)
     return done
+
+
+def _reached(job: Job, run: Run, done: Done) -> None:
+    """A listener that moved to another port is reached there, or it goes back; what waits for a restart is noted.
+
+    Raises:
+        OutOfReach: it is not.
+    """
+    moved = [change for change in done.changes if change.then == "tcp"]
+    if moved and done.waiting:
+        done.notes.append("the listener keeps its old port until then; run the firewall module for the new one first")
+    if done.waiting or done.proof is None or Facts(Observation("", probe=done.proof)).failed_stage != "tcp":
+        return
+    undone = [change.item for change in reversed(moved) if run.undo(change)]
+    if not undone:
+        return
+    _restart(job, run, done, "the listener goes back to its old port")
+    left = f", but the listener still has the new port: {done.waiting['restart']}" if done.waiting else ""
+    raise OutOfReach(
+        f"{undone[0]} was put back as it was, since nothing connects to the new port (TCP "
+        f"{done.proof['tcp']['verdict']}){left}. Run the module firewall first, with the new port as its option port"
+    )
 
 
 def _confirm(run: Run, done: Done) -> None:
@@ -110,7 +139,8 @@ def _confirm(run: Run, done: Done) -> None:
     Raises:
         ProofMissing: it does not.
     """
-    unserved = [change for change in done.changes if (change.then or change.proof) and not tls_works([done.proof])]
+    about_tls = [change for change in done.changes if change.then == "tls" or change.proof]
+    unserved = [change for change in about_tls if not tls_works([done.proof])]
     if done.proof is None or done.waiting:
         return
     for change in reversed(unserved):

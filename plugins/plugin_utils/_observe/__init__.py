@@ -81,6 +81,7 @@ def observe(
     base: Observation | None = None,
     *,
     names: Iterable[str] = (),
+    wanted_port: int | None = None,
 ) -> Observation:
     """Read areas of a host.
 
@@ -92,8 +93,9 @@ def observe(
         since: how many seconds back events are read.
         base: an earlier observation, whose other areas and settings are kept.
         names: host names whose remembered addresses are read; none means all.
+        wanted_port: the port that the listener is to have, which its area is then about.
     """
-    request = Request(host, tuple(settings_wanted), since, tuple(names))
+    request = Request(host, tuple(settings_wanted), since, tuple(names), wanted_port)
     wanted = set(areas)
     read: dict[str, t.Any] = {}
     unread = dict(base.unread) if base else {}

@@ -21,12 +21,14 @@ class Request:
         settings: ids of the settings.
         since: how many seconds back events are read.
         names: host names whose remembered addresses are read; none means all.
+        wanted_port: the port that the listener is to have, whose use is read instead of that of its own port.
     """
 
     host: Host
     settings: tuple[str, ...]
     since: float
     names: tuple[str, ...] = ()
+    wanted_port: int | None = None
 
     @cached_property
     def port(self) -> int:

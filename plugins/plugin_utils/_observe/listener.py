@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reader: who listens on the RDP port. PRIVATE to the collection."""
+"""Reader: who listens on the RDP port, or on the port that it is to be. PRIVATE to the collection."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ._request import Request
 
 
 def read(request: Request) -> ListenerState:
-    use = request.host.port_use(request.port)
+    port = request.wanted_port or request.port
+    use = request.host.port_use(port)
     owners = tuple(sorted({socket.process_id for socket in use.listeners}))
-    return ListenerState(request.port, owners, use.established, use.peers)
+    return ListenerState(port, owners, use.established, use.peers)

@@ -21,6 +21,9 @@ Options = Mapping[str, t.Any]
 WORKSTATION = 1
 """Win32_OperatingSystem.ProductType of a client version of Windows."""
 
+CHANNEL_PORT = "channel_port"
+"""Key of the options under which the edge says which port the channel in use goes to; no module has such an option."""
+
 POLICY_OPTION: Mapping[str, t.Any] = {"remove_orphaned_policy": {"type": "bool", "default": False}}
 """Option of every module whose settings can be overridden by a policy value that nobody owns."""
 

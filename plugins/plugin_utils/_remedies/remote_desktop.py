@@ -12,10 +12,11 @@ UmRdpService start manually, so only a start mode of Disabled is a fault.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .._model.change import Change, Plan, Refusal
 from .._model.observation import Observation, ServiceState
-from ._base import POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
+from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
 
 NAME = "remote_desktop"
 
@@ -23,7 +24,9 @@ SERVICES = ("SessionEnv", "UmRdpService", "TermService")
 """The services behind the listener; SessionEnv renews its certificate, UmRdpService redirects devices."""
 
 WINRM_PORTS = (5985, 5986, 47001)
-"""Ports of WinRM's listeners: the channel in use is never cut."""
+"""Default ports of WinRM's listeners: the channel in use is never cut."""
+
+AREAS = ("identity", "settings", "services")
 
 HOME = "no setting changes that in a Home edition of Windows; upgrade it to Pro, or use another way in"
 
@@ -79,11 +82,37 @@ def _port(observation: Observation, options: Options) -> Plan:
     port = options["port"]
     if port is None:
         return Plan()
-    if not 0 < port < 65536 or port in WINRM_PORTS:
-        message = f"port {port} cannot be the listener's: use one from 1 to 65535 that WinRM does not use"
-        return Plan(refused=(Refusal(message, "port"),))
+    if observation.listener is None:
+        return missing_area("listener", observation)
+    objection = _objection(observation, options)
+    if objection:
+        return Plan(refused=(Refusal(f"port {port} cannot be the listener's: {objection}", "port"),))
     wish = Wish(NAME, "port", port, f"the listener is wanted on port {port}", risk="medium")
-    return plan_setting(observation, wish, options)
+    planned = plan_setting(observation, wish, options)
+    return replace(planned, changes=tuple(replace(change, then="tcp") for change in planned.changes))
+
+
+def _objection(observation: Observation, options: Options) -> str:
+    """Why the listener cannot have the wanted port; empty when it can."""
+    port = options["port"]
+    if not 0 < port < 65536 or port in (*WINRM_PORTS, options.get(CHANNEL_PORT)):
+        return "use one from 1 to 65535 that WinRM does not use"
+    others = _others(observation)
+    if others:
+        return f"process {', '.join(map(str, others))} listens there; stop that program, or use another port"
+    return ""
+
+
+def _others(observation: Observation) -> list[int]:
+    """Who but TermService listens on the wanted port (MSFT_NetTCPConnection.OwningProcess)."""
+    service = (observation.services or {}).get("TermService")
+    own = service.process_id if service else 0
+    return [process for process in (observation.listener.process_ids if observation.listener else ()) if process != own]
+
+
+def needs(options: Options) -> tuple[str, ...]:
+    """Who listens on a port matters only where one is wanted."""
+    return AREAS if options["port"] is None else (*AREAS, "listener")
 
 
 def _start_modes(observation: Observation, options: Options) -> Plan:
@@ -124,8 +153,9 @@ def _running(observation: Observation) -> Plan:
 
 REMEDY = Remedy(
     name=NAME,
-    areas=("identity", "settings", "services"),
+    areas=AREAS,
     settings=("deny_connections", "listener_enabled", "sessions_enabled", "port", "drain_mode", "logons_disabled"),
     options=OPTIONS,
     plan=plan,
+    needs=needs,
 )

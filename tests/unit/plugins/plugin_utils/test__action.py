@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _action
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
     RUN_ID,
     STRICT,
@@ -23,6 +24,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REME
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AccessRefused,
     AuthenticationFailed,
+    BadAnswer,
     TransportFailed,
     WsmanError,
 )
@@ -126,3 +128,25 @@ def test_a_fix_has_the_shared_options_and_its_own() -> None:
         remedy = REMEDIES["firewall"]
 
     assert {"run_id", "restart", "probe_from", "profiles", "uri_style"} <= set(Fix.spec)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"), [({"port": 15986}, 15986), ({"port": "5985"}, 5985), ({"port": None}, None), ({}, None)]
+)
+def test_the_channels_port_is_the_connections_own(stored: dict[str, object], expected: int | None) -> None:
+    made = action()
+    t.cast(MagicMock, made._connection).get_option.side_effect = stored.__getitem__
+    assert made.rdp_channel_port() == expected
+
+
+def test_a_fix_is_told_the_channels_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fix(FixAction):
+        remedy = REMEDIES["remote_desktop"]
+
+    made = t.cast(Fix, action(Fix))
+    t.cast(MagicMock, made._connection).get_option.side_effect = {"port": 15986}.__getitem__
+    fixing = MagicMock(side_effect=BadAnswer("enough"))
+    monkeypatch.setattr(_action, "fix", fixing)
+    with pytest.raises(BadAnswer):
+        made.rdp_change(MagicMock(), {})
+    assert fixing.call_args.args[2] == {"channel_port": 15986}

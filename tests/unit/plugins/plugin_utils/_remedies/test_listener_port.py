@@ -1,0 +1,107 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Moving the listener to another port: what is refused, and that nobody is locked out."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, OutOfReach, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import connect, job, prober, settings_state
+
+PORT = 33890
+
+
+def run(simulated: SimulatedHost, name: str = "remote_desktop", how: t.Any = None, **given: t.Any) -> tuple[Plan, Done]:
+    options = {**defaults(REMEDIES[name].options), **given}
+    return fix(job(simulated, f"run-{name}", **(how or {})), REMEDIES[name], options)
+
+
+@pytest.mark.parametrize("port", [0, 70000, 5985, 5986, 47001, 15986])
+def test_a_port_of_the_channel_is_refused(port: int) -> None:
+    simulated = SimulatedHost.build("2022")
+    plan, done = run(simulated, port=port, channel_port=15986)
+    assert [refusal.option for refusal in plan.refused] == ["port"]
+    assert done.changes == []
+    assert simulated.counters.writes == 0
+
+
+@pytest.mark.parametrize("port", [445, PORT])
+def test_a_port_on_which_another_process_listens_is_refused(port: int) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.listener.port_taken = PORT
+    plan, _done = run(simulated, port=port)
+    assert "listens there" in plan.refused[0].message
+    assert simulated.counters.writes == 0
+
+
+def test_its_own_port_is_nothing_to_do() -> None:
+    plan, done = run(SimulatedHost.build("2022"), port=3389)
+    assert (plan.refused, done.changes) == ((), [])
+
+
+def test_who_listens_is_read_only_where_a_port_is_wanted() -> None:
+    needs = REMEDIES["remote_desktop"].areas_for
+    assert "listener" not in needs({"port": None})
+    assert "listener" in needs({"port": PORT})
+
+
+def test_with_the_firewall_first_the_listener_moves_and_goes_back() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    run(simulated, "firewall", port=PORT)
+    _plan, done = run(simulated, port=PORT)
+    assert done.proof is not None
+    assert (done.proof["port"], done.proof["passed"], done.waiting) == (PORT, True, {})
+    _plan, closing = run(simulated, "firewall")
+    assert {str(change.after) for change in closing.changes} == {str({"local_ports": [str(PORT)]})}
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+def test_where_the_firewall_keeps_the_new_port_shut_the_old_one_is_served_again() -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    with pytest.raises(OutOfReach, match="Run the module firewall first"):
+        run(simulated, port=PORT)
+    assert settings_state(simulated) == before
+    assert connect(simulated).port_use(3389).listeners
+    proof = prober(simulated).look(lambda: 3389)
+    assert proof is not None
+    assert proof["passed"]
+
+
+def test_where_going_back_needs_a_restart_that_is_hindered_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = SimulatedHost.build("2022")
+    answers = iter(["", "users came"])
+    module = "ansible_collections.winfleet.rdp.plugins.plugin_utils._fix.hindrance"
+    monkeypatch.setattr(module, lambda host, policy: next(answers))
+    with pytest.raises(OutOfReach, match="still has the new port: users came"):
+        run(simulated, port=PORT)
+    assert connect(simulated).listener_port() == 3389
+
+
+def test_a_move_that_waits_for_a_restart_names_the_firewall() -> None:
+    simulated = SimulatedHost.build("2022")
+    plan, done = run(simulated, port=PORT, how={"restart": "never"})
+    assert not plan.refused
+    assert done.waiting
+    assert any("firewall" in note for note in done.notes)
+
+
+def test_without_a_probe_the_move_stands() -> None:
+    simulated = SimulatedHost.build("2022")
+    blind = replace(prober(simulated), enabled=False)
+    _plan, done = run(simulated, port=PORT, how={"prober": blind})
+    assert done.proof is None
+    assert connect(simulated).port_use(PORT).listeners
