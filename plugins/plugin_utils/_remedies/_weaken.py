@@ -30,7 +30,17 @@ from .._model.observation import Observation, SettingState
 from .._model.plain import Plain, to_plain
 from .._model.project import project
 from .._model.settings import SETTINGS, Setting, compliance, effective
-from ._base import Options, Wish, held, is_client, missing_area, plain_reading, plan_setting, registry_value
+from ._base import (
+    Options,
+    Wish,
+    held,
+    is_client,
+    missing_area,
+    plain_reading,
+    plan_setting,
+    registry_value,
+    remove_policy,
+)
 
 LEASE_OPTIONS: Mapping[str, t.Any] = {
     "lease": {"type": "str"},
@@ -106,7 +116,16 @@ def plan_guarded(
     case = _Case(observation, wish, options, SETTINGS[wish.setting], stored)
     if wish.number < case.worth:
         return _weaken(case)
+    if stored.policy_owner == "" and options.get("remove_orphaned_policy") and stored.policy.data != wish.number:
+        return _beneath(case, steps)
     return _strengthen(case, steps or (lambda seen: plan_setting(seen, wish, options)))
+
+
+def _beneath(case: _Case, steps: Callable[[Observation], Plan] | None) -> Plan:
+    """An orphaned policy taken away; what stands beneath it may be stronger than the wish, and is guarded as well."""
+    removal = remove_policy(case.setting, case.stored, case.wish)
+    rest = plan_guarded(project(case.observation, removal.changes), case.wish, case.options, steps)
+    return rest if rest.refused else removal + rest
 
 
 def plan_kept(observation: Observation, remedy: str, setting: str) -> Plan:
