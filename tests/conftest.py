@@ -15,6 +15,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
+# The same examples in every CI run, so that a red one can be seen again; new ones whenever a person runs the tests.
+# Neither has a deadline: two cores that do other work as well say nothing of our code.
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("person", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "person")
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 
