@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from .._cim.firewall import Profiles, Rule
 from .._host import Host
+from .._model.addresses import canonical
 from .._model.change import Change
 from .._model.plain import Plain
 from ._base import Applier, ApplyError
@@ -20,7 +21,7 @@ _READERS: Mapping[str, Callable[[Rule], Plain]] = MappingProxyType(
         "enabled": lambda rule: rule.enabled,
         "profiles": lambda rule: int(rule.profiles),
         "local_ports": lambda rule: list(rule.ports),
-        "remote_addresses": lambda rule: list(rule.remote_addresses),
+        "remote_addresses": lambda rule: [canonical(address) for address in rule.remote_addresses],
     }
 )
 

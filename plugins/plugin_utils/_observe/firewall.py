@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .._cim.firewall import Action, Category, Profile, Rule
 from .._cim.registry import Registry, RegistryValue
+from .._model.addresses import canonical
 from .._model.observation import FirewallState, ProfileState, RuleState
 from ._request import Request
 
@@ -42,7 +43,7 @@ def _rule(rule: Rule) -> RuleState:
         profiles=int(rule.profiles),
         protocol=rule.protocol,
         local_ports=rule.ports,
-        remote_addresses=rule.remote_addresses,
+        remote_addresses=tuple(map(canonical, rule.remote_addresses)),
         store=rule.source,
     )
 

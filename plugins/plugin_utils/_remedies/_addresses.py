@@ -15,6 +15,8 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
+from .._model.addresses import canonical
+
 KEYWORDS = (
     "LocalSubnet",
     "DNS",
@@ -51,15 +53,8 @@ def objection(addresses: Sequence[str]) -> str:
 
 
 def same(addresses: Iterable[str], others: Iterable[str]) -> bool:
-    """Whether two lists name the same, however it is written: Windows shows C(10.0.0.0/8) as C(10.0.0.0/255.0.0.0)."""
-    return set(map(_canonical, addresses)) == set(map(_canonical, others))
-
-
-def _canonical(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text, strict=False))
-    except ValueError:
-        return text.lower()
+    """Whether two lists name the same, however it is written."""
+    return {canonical(text).lower() for text in addresses} == {canonical(text).lower() for text in others}
 
 
 def is_address(text: str) -> bool:

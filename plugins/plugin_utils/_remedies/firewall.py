@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterator
 
+from .._model.addresses import canonical
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import to_plain
@@ -113,7 +114,7 @@ def _opened(rule: RuleState, wanted: int, ports: tuple[str, ...], options: Optio
         "profiles": _profiles(rule, wanted, bool(options["profiles"])),
     }
     if options["remote_addresses"] is not None and not same(rule.remote_addresses, options["remote_addresses"]):
-        after["remote_addresses"] = tuple(options["remote_addresses"])
+        after["remote_addresses"] = tuple(map(canonical, options["remote_addresses"]))
     return {**after, "enabled": True}
 
 

@@ -11,12 +11,13 @@ import typing as t
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import canonical
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._addresses import is_address, same
 
 from tests.simulator.host import SimulatedHost
-from tests.support.in_process import job
+from tests.support.in_process import connect, job
 
 FIREWALL = REMEDIES["firewall"]
 
@@ -108,3 +109,31 @@ def test_the_same_addresses_in_other_words_are_no_change() -> None:
     assert same(["192.0.2.7/32"], ["192.0.2.7"])
     assert not same(["10.0.0.0/255.0.0.0"], ["10.0.0.0/9"])
     assert not same(["10.0.0.0/8"], ["10.0.0.0/8", "192.0.2.7"])
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.0.0.0/255.0.0.0", "10.0.0.0/8"),
+        ("192.0.2.7/32", "192.0.2.7"),
+        ("192.0.2.7/255.255.255.255", "192.0.2.7"),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("192.0.2.1-192.0.2.9", "192.0.2.1-192.0.2.9"),
+        ("LocalSubnet", "LocalSubnet"),
+        ("a/b", "a/b"),
+    ],
+)
+def test_one_spelling(written: str, read: str) -> None:
+    assert canonical(written) == read
+    assert canonical(read) == read
+
+
+def test_a_subnet_that_windows_gives_back_by_its_mask_is_no_difference() -> None:
+    simulated = SimulatedHost.build("2022")
+    wanted = {"remote_addresses": ["10.0.0.0/8"], "transports": ["tcp"]}
+    assert run(simulated, **wanted)[1].changes
+    host = connect(simulated)
+    rule = host.firewall.rule("RemoteDesktop-UserMode-In-TCP", addresses=True)
+    host.firewall.set_remote_addresses(rule, ["10.0.0.0/255.0.0.0"])
+    assert run(simulated, **wanted)[1].changes == []
