@@ -67,6 +67,12 @@ def winrm_context(files: Files, *, client_certificates: bool) -> ssl.SSLContext:
     return context
 
 
+KEY_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
+
+
 def _sign(
     common_name: str, key: int, issuer: x509.Certificate | None, extension: x509.ExtensionType,
     usage: x509.ObjectIdentifier | None,
@@ -88,6 +94,9 @@ def _sign(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(private_key(AUTHORITY_KEY).public_key()), critical=False
         )
     )
+    if issuer is None:  # Python 3.13 is strict: an authority has to say that it signs certificates (RFC 5280 4.2.1.3)
+        flags = dict.fromkeys(KEY_USAGES, False) | {"key_cert_sign": True, "crl_sign": True}
+        builder = builder.add_extension(x509.KeyUsage(**flags), critical=True)
     if usage is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     return builder.sign(private_key(AUTHORITY_KEY), hashes.SHA256())
