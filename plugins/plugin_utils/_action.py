@@ -115,7 +115,7 @@ class RdpAction(ActionBase):
 
     def rdp_work(self, host: Host, options: Options) -> Result:
         """What the module does with the host."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook of the template method: each module implements its own
 
     @contextmanager
     def rdp_host_open(self, options: Options) -> Iterator[Host]:
@@ -240,7 +240,7 @@ class ChangingAction(RdpAction):
 
     def rdp_change(self, job: Job, options: Options) -> Result:
         """What the module changes."""
-        raise NotImplementedError
+        raise NotImplementedError  # a hook of the template method: each module implements its own
 
 
 class FixAction(ChangingAction):
