@@ -59,6 +59,10 @@ matrix: env-lint ## Sanity, unit and integration tests with each supported ansib
 benchmark: env ## Requests, bytes and seconds per host, into build/benchmark.json
 	@$(BIN)/python -m tests.benchmark
 
+.PHONY: cost
+cost: env ## Operations and bytes of a whole remediation, for each breakage alone
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.cost
+
 .PHONY: pages
 pages: env ## The pages of the documentation that are made from tables
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m scripts.reference_pages
