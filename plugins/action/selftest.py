@@ -23,4 +23,4 @@ class ActionModule(RdpAction):
 
     def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
         outcomes = list(run(host, options["write_half"] and not self._task.check_mode))
-        return _result.tested(host.identity, outcomes)
+        return _result.tested(host.identity, host.revision, outcomes)

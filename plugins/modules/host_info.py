@@ -33,6 +33,8 @@ options:
         known products that filter traffic; V(updates) are the installed updates; V(machine) is what tells clones of a
         disk apart; V(keys) are the listener's certificate and its key; V(key_owners) are the owners of the other keys
         in the folder; V(gateway) is the RD Gateway role, where the host has it.
+      - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
+        session host is licensed.
     type: list
     elements: str
     choices:
@@ -42,6 +44,8 @@ options:
       - services
       - listener
       - firewall
+      - permissions
+      - licensing
       - events
       - obstacles
       - client
@@ -60,6 +64,8 @@ options:
       - services
       - listener
       - firewall
+      - permissions
+      - licensing
       - events
       - obstacles
       - client
@@ -135,6 +141,14 @@ observation:
       type: dict
     listener:
       description: The port, the processes that listen on it, and how many connections are established.
+      type: dict
+    permissions:
+      description: The accounts with a right on the listener by C(sid), and what is C(allowed) and C(denied) to them.
+      type: list
+      elements: dict
+    licensing:
+      description: Whether the host is a C(session_host), its licensing C(mode) and C(servers), and the C(days_left) of
+        its grace period.
       type: dict
     events:
       description: Source, number, time and inserted strings of each event. Messages are left out, since they are

@@ -66,6 +66,11 @@ class Host:
     def identity(self) -> host_view.Identity:
         return host_view.identity(self.cim, self._now)
 
+    @cached_property
+    def revision(self) -> int | None:
+        """The revision of the build, which updates raise."""
+        return host_view.revision(self.cim)
+
     def now(self) -> datetime:
         """The host's clock, as far off ours as it was when the host was first asked."""
         return self._now() + self._clock_offset

@@ -31,8 +31,11 @@ from ._observe import AREAS, observe
 from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options
 
-UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "port")
+UNSEEN_SETTINGS = ("drain_mode", "logons_disabled")
 """What the probe cannot see: read also where the handshake passes."""
+
+UNSEEN_AREAS = ("identity", "services", "settings", "leases", "permissions", "licensing")
+"""Areas that are read also where the handshake passes, for the same reason."""
 
 _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
 """What cannot keep the probe's handshake from passing."""
@@ -104,8 +107,8 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     probe, others = telling(prober, prober.look(host.listener_port))
     facts = Facts(Observation("", probe=probe))
     if facts.passed and not full:
-        areas = ("identity", "services", "settings", "leases", *(("keys",) if facts.certificate_doubtful else ()))
-        observation = observe(host, areas, _unseen(facts), probe, since)
+        doubtful = ("keys",) if facts.certificate_doubtful else ()
+        observation = observe(host, (*UNSEEN_AREAS, *doubtful), _unseen(facts), probe, since)
     else:
         observation = observe(host, _areas(facts, full), _settings(facts, full), probe, since)
     observation = replace(observation, other_probes=others)

@@ -240,16 +240,16 @@ def _entry(target: Target) -> Result:
     }
 
 
-WINDOWS = ("caption", "version", "build", "revision", "product_type", "language")
+WINDOWS = ("caption", "version", "build", "product_type", "language")
 """What may be told of a host whose name is nobody's business."""
 
 
-def tested(identity: Identity, outcomes: Sequence[Outcome]) -> Result:
+def tested(identity: Identity, revision: int | None, outcomes: Sequence[Outcome]) -> Result:
     """The result of a self-test."""
     counts = Counter(outcome.verdict for outcome in outcomes)
     return {
         "changed": False,
-        "windows": {name: getattr(identity, name) for name in WINDOWS},
+        "windows": {**{name: getattr(identity, name) for name in WINDOWS}, "revision": revision},
         "checks": to_plain(outcomes),
         "deviations": [outcome.name for outcome in outcomes if outcome.verdict == "deviates"],
         "summary": (

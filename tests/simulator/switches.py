@@ -47,6 +47,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "task_run_seconds": Switch("how long a task's run takes, in seconds of the host's clock", (0, 2)),
     "edr_removes_tasks": Switch("a security product removes tasks registered to run as SYSTEM", (False, True)),
     "reboot_blocked_by_users": Switch("users who are logged on prevent an unforced reboot", (False, True)),
+    "permissions_descriptor": Switch("Win32_TSPermissionsSetting tells the listener's descriptor", YES_NO),
     "licensing_numbers": Switch(
         "LicensingType: 3 per user and 4 not configured, or 4 per user and 5 not configured", ("table", "change_mode")
     ),

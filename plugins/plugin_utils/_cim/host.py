@@ -40,7 +40,7 @@ def utc_now() -> datetime:
 class Identity:
     """A host. ``product_type``: 1 workstation, 2 domain controller, 3 server. ``language`` is an LCID.
 
-    ``clock_offset`` is the host's clock minus the controller's; ``revision`` the UBR, None where it is not readable.
+    ``clock_offset`` is the host's clock minus the controller's.
     """
 
     name: str
@@ -49,7 +49,6 @@ class Identity:
     caption: str
     version: str
     build: int
-    revision: int | None
     product_type: int
     language: int
     boot_time: datetime
@@ -59,7 +58,7 @@ class Identity:
 
 
 def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identity:
-    """Return who the host is (three operations)."""
+    """Return who the host is (two operations)."""
     before = now()
     system = client.get(WIN32_OPERATING_SYSTEM)
     middle = before + (now() - before) / 2
@@ -72,7 +71,6 @@ def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identi
         caption=system.text("Caption").strip(),
         version=system.text("Version"),
         build=_number(system.text("BuildNumber")),
-        revision=_revision(client),
         product_type=system.number("ProductType") or 0,
         language=system.number("OSLanguage") or 0,
         boot_time=_time(system, "LastBootUpTime"),
@@ -107,7 +105,8 @@ def _computer(client: CimClient) -> Instance:
     return found[0]
 
 
-def _revision(client: CimClient) -> int | None:
+def revision(client: CimClient) -> int | None:
+    """Return the UBR, which updates raise (one operation); None where it is not readable."""
     reading = Registry(client).read(CURRENT_VERSION, "UBR")
     return reading.data if isinstance(reading, RegistryValue) and isinstance(reading.data, int) else None
 

@@ -381,6 +381,26 @@ WIN32_TS_GENERAL_SETTING = CimClass(
         "SetUserAuthenticationRequired": Method(params={"UserAuthenticationRequired": UINT32}),
     },
 )
+WIN32_TS_ACCOUNT = CimClass(
+    name="Win32_TSAccount",
+    namespace=TERMINAL,
+    source="Microsoft Win32 documentation, TermServ/win32-tsaccount",
+    keys=("TerminalName", "AccountName"),
+    properties={
+        **of(STRING, "AccountName SID TerminalName"),
+        **of(UINT32, "AuditFail AuditSuccess PermissionsAllowed PermissionsDenied"),
+    },
+)
+WIN32_TS_PERMISSIONS_SETTING = CimClass(
+    name="Win32_TSPermissionsSetting",
+    namespace=TERMINAL,
+    source="Microsoft Win32 documentation, TermServ/win32-tspermissionssetting",
+    keys=("TerminalName",),
+    properties={
+        **of(STRING, "StringSecurityDescriptor TerminalName"),
+        **of(UINT32, "DenyAdminPermissionForCustomization PolicySourceDenyAdminPermissionForCustomization"),
+    },
+)
 
 # --- RD Gateway ------------------------------------------------------------------------------------------------------
 

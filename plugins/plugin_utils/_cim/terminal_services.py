@@ -14,10 +14,13 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome, keys_of
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
     WIN32_TERMINAL_SERVICE_SETTING,
+    WIN32_TS_ACCOUNT,
     WIN32_TS_GENERAL_SETTING,
+    WIN32_TS_PERMISSIONS_SETTING,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.types import CimClass
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Scalar
@@ -70,6 +73,16 @@ class ServiceSettings:
     selectors: Mapping[str, Selector] = field(default_factory=dict, compare=False, repr=False)
 
 
+@dataclass(frozen=True)
+class Account:
+    """What a listener lets an account do: bitmasks of WINSTATION_* rights."""
+
+    name: str
+    sid: str
+    allowed: int
+    denied: int
+
+
 def general(client: CimClient, listener: str = LISTENER) -> General | None:
     """Return a listener's security; None where the edition lacks the provider or the host the listener."""
     with contextlib.suppress(InvalidNamespace, InvalidClass, NotFound):
@@ -83,6 +96,36 @@ def service_settings(client: CimClient) -> ServiceSettings | None:
         found = client.query(WIN32_TERMINAL_SERVICE_SETTING, with_epr=True)
         return _settings(found[0]) if found else None
     return None
+
+
+def permissions(client: CimClient, listener: str = LISTENER) -> str | None:
+    """Return a listener's security descriptor as SDDL; None where the edition lacks the provider or it tells none."""
+    with contextlib.suppress(InvalidNamespace, InvalidClass, NotFound):
+        return client.get(WIN32_TS_PERMISSIONS_SETTING, TerminalName=listener).text("StringSecurityDescriptor") or None
+    return None
+
+
+def accounts(client: CimClient, listener: str = LISTENER) -> tuple[Account, ...]:
+    """Return who may use a listener (one query); nobody where the edition lacks the provider."""
+    with contextlib.suppress(InvalidNamespace, InvalidClass, InvalidQuery):
+        wanted = wql.compare("TerminalName", listener)
+        names = ("AccountName", "PermissionsAllowed", "PermissionsDenied", "SID")
+        return tuple(map(_account, client.query(WIN32_TS_ACCOUNT, wanted, names)))
+    return ()
+
+
+def grace_days(client: CimClient, settings: ServiceSettings) -> int | None:
+    """Return the days left of the licensing grace period, 0 when it is over; None where Windows does not tell."""
+    outcome = client.invoke(WIN32_TERMINAL_SERVICE_SETTING, "GetGracePeriodDays", keys=settings.selectors)
+    days = outcome.out.get("DaysLeft")
+    return days if outcome.ok and isinstance(days, int) else None
+
+
+def license_servers(client: CimClient, settings: ServiceSettings) -> tuple[str, ...]:
+    """Return the licence servers that a session host is told to ask."""
+    outcome = client.invoke(WIN32_TERMINAL_SERVICE_SETTING, "GetSpecifiedLicenseServerList", keys=settings.selectors)
+    servers = outcome.out.get("SpecifiedLSList")
+    return tuple(str(name) for name in servers) if isinstance(servers, tuple) else ()
 
 
 def set_allow_connections(client: CimClient, settings: ServiceSettings, allow: bool) -> Outcome:
@@ -120,6 +163,15 @@ def _set(
         facts = FaultFacts(code=POLICY_HELD, wmi_status=POLICY_HELD)
         raise PolicyHeld(f"Group Policy holds what {method} sets", facts)
     return outcome
+
+
+def _account(instance: Instance) -> Account:
+    return Account(
+        name=instance.text("AccountName"),
+        sid=instance.text("SID"),
+        allowed=instance.number("PermissionsAllowed") or 0,
+        denied=instance.number("PermissionsDenied") or 0,
+    )
 
 
 def _general(instance: Instance) -> General:

@@ -185,6 +185,34 @@ class ObstacleState:
 
 
 @dataclass(frozen=True)
+class AccountState:
+    """What the listener lets an account do, as bitmasks of its rights (see access.py)."""
+
+    sid: str
+    allowed: int
+    denied: int
+
+
+@dataclass(frozen=True)
+class LicensingState:
+    """How a session host is licensed.
+
+    Attributes:
+        session_host: whether it takes more sessions than the two for administration; all else is about such hosts.
+        mode: C(per_device), C(per_user), or empty where none is set.
+        servers: the licence servers that it is told to ask.
+        days_left: of the grace period; None where Windows does not tell.
+        events: ids of the recent events that speak of licensing.
+    """
+
+    session_host: bool
+    mode: str = ""
+    servers: tuple[str, ...] = ()
+    days_left: int | None = None
+    events: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class EventRecord:
     """One event; message is left out, since it is localised and may be null."""
 
@@ -205,6 +233,7 @@ class Observation:
         leases: those that the host has a record of, also when they have ended.
         probe: the result of the probe, as probe_info returns it; of several the one that got furthest.
         other_probes: the results from other places, which tell of the ways from there.
+        permissions: who may use the listener; nobody where the edition does not tell.
         products: services that run of products which filter traffic (see neighbours.py).
         updates: ids of the installed updates.
         machine: MachineGuid and machine SID.
@@ -229,6 +258,8 @@ class Observation:
     gateway: GatewayState | None = None
     probe: Mapping[str, t.Any] | None = None
     other_probes: tuple[Mapping[str, t.Any], ...] = ()
+    permissions: tuple[AccountState, ...] | None = None
+    licensing: LicensingState | None = None
     products: tuple[str, ...] | None = None
     updates: tuple[str, ...] | None = None
     machine: str | None = None

@@ -17,14 +17,16 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 
 from .._cim.certificates import DamagedCertificate
+from .._cim.channels import ChannelError
 from .._cim.files import FileError
 from .._cim.registry import RegistryError
 from .._cim.services import ServiceError
 from .._host import Host
 from .._lease import LeaseError
 from .._model.observation import Observation
-from .._wsman.errors import WsmanError, WsmanFault
+from .._wsman.errors import ShellRefused, WsmanError, WsmanFault
 from . import (
+    access,
     client,
     events,
     firewall,
@@ -52,6 +54,8 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "services": services.read,
         "listener": listener.read,
         "firewall": firewall.read,
+        "permissions": access.read_permissions,
+        "licensing": access.read_licensing,
         "events": events.read,
         "obstacles": obstacles.read,
         "client": client.read,
@@ -68,7 +72,16 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
 
 AREAS = tuple(_READERS)
 
-REFUSALS = (WsmanFault, ServiceError, RegistryError, FileError, DamagedCertificate, LeaseError)
+REFUSALS = (
+    WsmanFault,
+    ServiceError,
+    RegistryError,
+    FileError,
+    DamagedCertificate,
+    LeaseError,
+    ChannelError,
+    ShellRefused,
+)
 """What leaves an area unread."""
 
 

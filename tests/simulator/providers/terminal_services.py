@@ -20,7 +20,7 @@ from tests.simulator.providers.base import (
 )
 from tests.simulator.windows.certificates import LISTENER, MY, POLICY
 from tests.simulator.windows.defaults import RDP_GROUP
-from tests.simulator.windows.listener import SOURCES, TERMINAL_SERVER, Listener
+from tests.simulator.windows.listener import SERVICE_PARAMETERS, SOURCES, TERMINAL_SERVER, Listener
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.security import ACCOUNT_NAMES, Ace
 from tests.simulator.wsman.provider import Caller, CimError, Instance, Values
@@ -65,6 +65,8 @@ class TerminalServiceSetting(HostProvider):
         require_administrator(caller, PROVIDER)
         if method == "GetGracePeriodDays":
             return {"DaysLeft": self.windows.grace_days(), "ReturnValue": 0}
+        if method == "GetSpecifiedLicenseServerList":
+            return {"SpecifiedLSList": list(self._license_servers()), "ReturnValue": 0}
         value = number(args.get(method.removeprefix("Set")))
         if value not in (0, 1):
             raise CimError(INVALID_PARAMETER, operation="ExecMethod", parameter=method, provider=PROVIDER)
@@ -84,6 +86,15 @@ class TerminalServiceSetting(HostProvider):
         per_user, unset = (3, 4) if by_table else (4, 5)
         number, name = {2: (2, "Per Device"), 4: (per_user, "Per User")}.get(mode or 0, (unset, "Not Configured"))
         return {"LicensingType": number, "LicensingName": name}
+
+    def _license_servers(self) -> tuple[str, ...]:
+        """Policy's, else those that were named by the same class."""
+        registry = self.windows.registry
+        by_policy = text(registry.get(POLICY, "LicenseServers"))
+        if by_policy:
+            return tuple(name.strip() for name in by_policy.split(","))
+        named = registry.get(SERVICE_PARAMETERS + r"\LicenseServers", "SpecifiedLicenseServers")
+        return named if isinstance(named, tuple) else ()
 
     def _allow(self, allow: bool, firewall: bool) -> Values:
         if self.windows.listener.policy_value("deny") is not None:
@@ -294,8 +305,11 @@ class Permissions(HostProvider):
         yield Instance("Win32_TSPermissionsSetting", {
             "TerminalName": "RDP-Tcp", "DenyAdminPermissionForCustomization": 0,
             "PolicySourceDenyAdminPermissionForCustomization": 0,
-            "StringSecurityDescriptor": self.windows.listener.security().to_sddl(),
+            "StringSecurityDescriptor": self._told(),
         })  # fmt: skip
+
+    def _told(self) -> str | None:
+        return self.windows.listener.security().to_sddl() if self.windows.switches["permissions_descriptor"] else None
 
     def invoke(
         self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import certificates, gateway, leases, listener, obstacles, path, security, session, surroundings, tls
+from . import access, certificates, gateway, leases, listener, obstacles, path, security, session, surroundings, tls
 from ._base import Cause, Cure, Severity
 
 __all__ = ["CAUSES", "Cause", "Cure", "Severity"]
@@ -31,6 +31,7 @@ _TABLES = (
     certificates.CAUSES,
     tls.CAUSES,
     session.CAUSES,
+    access.CAUSES,
     leases.CAUSES,
     surroundings.CAUSES,
     gateway.CAUSES,

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Causes in who may log on, and in licences. PRIVATE to the collection.
+
+Who may log on is somebody's decision, and licences are bought: both are named with what to do by hand. The key of the
+grace period is never touched, since that would get around licensing.
+"""
+
+from __future__ import annotations
+
+from ..._model.access import DEFAULT_GROUPS, EVERYBODY, LOGON
+from ..._model.observation import AccountState, LicensingState
+from ..facts import Evidence, Facts
+from ._base import Cause, Shown
+
+ACCOUNTS = "https://learn.microsoft.com/windows/win32/termserv/win32-tsaccount"
+GRACE = (
+    "https://learn.microsoft.com/windows/win32/termserv/getgraceperioddays-method-in-class-win32-terminalservicesetting"
+)
+LICENSES = "https://learn.microsoft.com/windows-server/remote/remote-desktop-services/rds-license-session-hosts"
+RESTORE = (
+    "Win32_TSPermissionsSetting.RestoreDefaults for RDP-Tcp (root/cimv2/TerminalServices) puts Windows' own rights "
+    "back once nobody claims these; or take the entry away with Win32_TSAccount"
+)
+
+
+def _may(account: AccountState) -> bool:
+    return bool(account.allowed & LOGON) and not account.denied & LOGON
+
+
+def _told(account: AccountState, what: str) -> Evidence:
+    name = EVERYBODY.get(account.sid, "an account")
+    return Evidence(f"right to log on of {name} ({account.sid})", what, "Win32_TSPermissionsSetting")
+
+
+def _denied(facts: Facts) -> Shown:
+    """A deny for a group that users are in, or no right for any group that has one by default."""
+    accounts = facts.observation.permissions or ()
+    closed = (account for account in accounts if account.sid in EVERYBODY and account.denied & LOGON)
+    denied = tuple(_told(account, "denied") for account in closed)
+    if denied or not accounts or any(_may(account) for account in accounts):
+        return denied
+    return (Evidence("right to log on through RDP-Tcp", "granted to nobody", "Win32_TSPermissionsSetting"),)
+
+
+def _group_missing(facts: Facts) -> Shown:
+    """Others may log on, so that somebody meant it so cannot be ruled out."""
+    accounts = {account.sid: account for account in facts.observation.permissions or ()}
+    if not any(_may(account) for account in accounts.values()):
+        return ()
+    missing = (sid for sid in DEFAULT_GROUPS if sid not in accounts or not accounts[sid].allowed & LOGON)
+    return tuple(
+        Evidence(f"right to log on of {DEFAULT_GROUPS[sid]} ({sid})", "not granted", "Win32_TSPermissionsSetting")
+        for sid in missing
+    )
+
+
+def _unlicensed(licensing: LicensingState) -> Shown:
+    """What a session host lacks to get licences."""
+    mode = Evidence("licensing mode", "not set", "TerminalServer.admx LicensingMode")
+    servers = Evidence("licence servers", "none named", "GetSpecifiedLicenseServerList")
+    return (*((mode,) if not licensing.mode else ()), *((servers,) if not licensing.servers else ()))
+
+
+def _grace_over(facts: Facts) -> Shown:
+    """With mode and server set, that the grace period is over says nothing, but for events that complain."""
+    licensing = facts.observation.licensing
+    if licensing is None or licensing.days_left != 0:
+        return ()
+    complaints = (Evidence("event", number, "RemoteConnectionManager/Admin") for number in licensing.events)
+    lacking = (*_unlicensed(licensing), *complaints)
+    return (Evidence("days left of the licensing grace period", 0, "GetGracePeriodDays"), *lacking) if lacking else ()
+
+
+def _mode_missing(facts: Facts) -> Shown:
+    licensing = facts.observation.licensing
+    if licensing is None or not licensing.session_host or licensing.days_left == 0:
+        return ()
+    days = Evidence("days left of the licensing grace period", licensing.days_left, "GetGracePeriodDays")
+    lacking = _unlicensed(licensing)
+    return (*lacking, days) if lacking else ()
+
+
+CAUSES = (
+    Cause(
+        "listener_permissions",
+        "the listener's permissions keep users from logging on",
+        "session",
+        "high",
+        _denied,
+        "host_info: area permissions shows the right to log on (0x20) for the groups of its users",
+        by_hand=f"{RESTORE}.",
+        sources=(ACCOUNTS,),
+    ),
+    Cause(
+        "listener_group_missing",
+        "a group that may log on by default has no right on the listener",
+        "session",
+        "low",
+        _group_missing,
+        "host_info: area permissions shows the right to log on (0x20) for that group",
+        certain=False,
+        contributes=True,
+        by_hand=f"Where its members should get in: {RESTORE}.",
+        sources=(ACCOUNTS,),
+    ),
+    Cause(
+        "license_grace_over",
+        "the licensing grace period of this session host is over, and it has no way to licences",
+        "session",
+        "critical",
+        _grace_over,
+        "host_info: area licensing names mode and servers, and no new licensing event is written",
+        by_hand="Set the licensing mode and name a licence server by policy; until then administrators get in with "
+        "mstsc /admin. The key of the grace period is not to be deleted: that gets around licensing.",
+        sources=(GRACE, LICENSES),
+    ),
+    Cause(
+        "license_mode_missing",
+        "this session host has no way to licences, so it refuses users once its grace period is over",
+        "session",
+        "low",
+        _mode_missing,
+        "host_info: area licensing names mode and servers",
+        contributes=True,
+        by_hand="Set the licensing mode and name a licence server by policy.",
+        sources=(GRACE, LICENSES),
+    ),
+)
