@@ -49,14 +49,18 @@ class RunningFleet:
         finally:
             connection.close()
 
-    def advance(self, seconds: float, *hosts: str) -> None:
-        """Let time pass on hosts."""
+    def tell(self, path: str, **arguments: object) -> t.Any:
+        """What the control port answers to POST, such as ``/hosts/host001/fault``."""
         connection = HTTPConnection(self.control, timeout=30)
         try:
-            connection.request("POST", "/clock", json.dumps({"advance": seconds, "hosts": hosts}))
-            connection.getresponse().read()
+            connection.request("POST", path, json.dumps(arguments))
+            return json.load(connection.getresponse())
         finally:
             connection.close()
+
+    def advance(self, seconds: float, *hosts: str) -> None:
+        """Let time pass on hosts."""
+        self.tell("/clock", advance=seconds, hosts=hosts)
 
     def hosts(self) -> list[str]:
         return [host["name"] for host in self.ask("/hosts")]

@@ -11,12 +11,13 @@ classes; module options are validated against the same table that its documentat
 from __future__ import annotations
 
 import re
+import traceback
 import typing as t
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from . import _result
@@ -29,6 +30,7 @@ from ._proof import Prober, flaw
 from ._remedies import Remedy
 from ._remedies._base import CHANNEL_PORT
 from ._restart import SessionsInTheWay
+from ._scrub import password_in, scrub
 from ._wsman.channel import open_channel
 from ._wsman.errors import AccessDenied, AuthenticationFailed, TransportFailed, WsmanError
 
@@ -74,11 +76,11 @@ STRICT = frozenset(
 )
 """Options that accept a loss: only a real boolean sets them, never a string that happens to read as one."""
 
-WORDLIKE = 6
-"""A shorter password may be part of an ordinary word, so it is only taken out where it stands alone."""
-
 LONGEST_SINCE = 30 * 86400
 """Seconds; older events prove nothing of a failure now."""
+
+EXPECTED = (WsmanError, ApplyError, JournalError, SessionsInTheWay)
+"""What keeps a task from its work and says by itself what happened and what to do."""
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 DURATION = re.compile(r"(\d+)\s*([smhd])")
@@ -104,8 +106,12 @@ class RdpAction(ActionBase):
         options = self._rdp_options()
         try:
             result.update(self.rdp_run(options))
-        except (WsmanError, ApplyError, JournalError, SessionsInTheWay) as error:
+        except EXPECTED as error:
             return self._rdp_failure(error, result, [])
+        except AnsibleError:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever went wrong, Ansible would show it with its secrets
+            return self._rdp_mistake(error, result, [])
         return result
 
     def rdp_run(self, options: Options) -> Result:
@@ -175,16 +181,27 @@ class RdpAction(ActionBase):
         result["unreachable" if unreachable else "failed"] = True
         return result
 
+    def _rdp_mistake(self, error: Exception, result: Result, made: list[t.Any]) -> Result:
+        """A failed result for what nobody foresaw, with the traceback that a report of it needs."""
+        shows = "what a run with -vvv and ANSIBLE_DISPLAY_TRACEBACK=always shows"
+        found = f"unexpected {type(error).__name__}: {error}. This is a bug: report it, with {shows}"
+        result = self._rdp_failure(ApplyError(found), result, made)
+        result["exception"] = self._rdp_scrubbed("".join(traceback.format_exception(error)))
+        return result
+
     def _rdp_scrubbed(self, text: str) -> str:
-        """The text without the connection's password, in case a library put it there."""
+        """The text without the connection's secrets, in case a library put them there."""
+        extras = self._rdp_connection_option("_extras")
+        proxies = [self._rdp_connection_option("proxy"), dict(extras or {}).get("ansible_winrm_proxy")]
+        secrets = [self._rdp_connection_option("remote_password"), *(password_in(str(proxy)) for proxy in proxies)]
+        return scrub(text, [str(secret) for secret in secrets if secret])
+
+    def _rdp_connection_option(self, name: str) -> t.Any:
+        """An option of the connection plugin; None where it has none of that name."""
         try:
-            password = self._connection.get_option("remote_password")
+            return self._connection.get_option(name)
         except (KeyError, AttributeError):
-            return text
-        secret = re.escape(str(password or ""))
-        if not secret:
-            return text
-        return re.sub(secret if len(str(password)) >= WORDLIKE else rf"\b{secret}\b", "********", text)
+            return None
 
 
 def seconds(duration: str) -> float:
@@ -227,15 +244,12 @@ class ChangingAction(RdpAction):
             job = self.rdp_job(host, options)
             try:
                 result = self.rdp_change(job, options)
-            except (WsmanError, ApplyError, JournalError, SessionsInTheWay) as error:
+            except EXPECTED as error:
                 return {**self._rdp_failure(error, {}, job.made), "run_id": job.run_id}
             except Exception as error:
                 if not job.made:
                     raise
-                failure = {**self._rdp_failure(error, {}, job.made), "run_id": job.run_id}
-                raise AnsibleActionFail(
-                    f"{failure['msg']} (after changes, see run {job.run_id})", result=failure
-                ) from error
+                return {**self._rdp_mistake(error, {}, job.made), "run_id": job.run_id}
             return {**result, "operations": host.cim.operations}
 
     def rdp_change(self, job: Job, options: Options) -> Result:

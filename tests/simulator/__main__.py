@@ -24,6 +24,7 @@ from tests.simulator.breakages import BREAKAGES
 from tests.simulator.control import application
 from tests.simulator.faults import NAMED
 from tests.simulator.fleet import Fleet, FleetOptions
+from tests.simulator.host import DEFAULT_CREDENTIAL
 from tests.simulator.inventory import USER, write_inventory
 from tests.simulator.switches import SWITCHES, parse
 from tests.simulator.traits import TRAITS
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--language", dest="languages", action="append", default=[], metavar="HOST=LANG", help=", ".join(LANGUAGES))
     add("--switch", dest="switches", action="append", default=[], metavar="NAME=VALUE", help="see --list-switches")
     add("--auth", choices=AUTHS, default="ntlm")
+    add("--password", default=DEFAULT_CREDENTIAL, help="of every account on every host")
     add("--https", action="store_true", help="WinRM over HTTPS (always with --auth certificate)")
     add("--connection", choices=("winrm", "psrp"), default="winrm", help="connection plugin of the inventory")
     add("--inventory", type=Path, metavar="FILE", help="write an inventory here")
@@ -89,7 +91,7 @@ def _listed(options: argparse.Namespace) -> bool:
 
 def _fleet_options(options: argparse.Namespace) -> FleetOptions:
     return FleetOptions(
-        hosts=options.hosts, seed=options.seed, auth=options.auth, https=options.https,
+        hosts=options.hosts, seed=options.seed, auth=options.auth, https=options.https, password=options.password,
         network=".".join(options.network.split(".")[:2]) if options.network else "",
         breakages=_lists(options.breakages, BREAKAGES, "breakage"), traits=_lists(options.traits, TRAITS, "trait"),
         versions=_choices(options.versions, tuple(EDITIONS)), languages=_choices(options.languages, LANGUAGES),

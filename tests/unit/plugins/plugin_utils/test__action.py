@@ -105,6 +105,18 @@ def test_a_refusal_is_a_failure_and_the_password_stays_out_of_it() -> None:
     assert "s3cret-Passw0rd" not in str(result)
 
 
+def test_what_nobody_foresaw_is_a_failure_with_a_traceback_and_no_secret() -> None:
+    class Broken(Action):
+        def rdp_run(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
+            raise ZeroDivisionError("of s3cret-Passw0rd by 0")
+
+    result = run(action(Broken))
+    assert result["failed"]
+    assert result["msg"].startswith("host17: unexpected ZeroDivisionError: of ******** by 0.")
+    assert "rdp_run" in result["exception"]
+    assert "s3cret-Passw0rd" not in str(result)
+
+
 @pytest.mark.parametrize("run_id", ["", " ", "a b", "../x", "x" * 65, "-x", "a\\b", "a/b"])
 def test_run_ids_that_could_be_a_path_are_refused(run_id: str) -> None:
     assert not RUN_ID.fullmatch(run_id)

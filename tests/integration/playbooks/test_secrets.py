@@ -1,0 +1,183 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No secret is in anything that a run leaves: output at the highest verbosity, logs, reports, scratch files, hosts."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.running import RunningFleet, running_fleet
+from tests.support.secrets import leaks, leaks_below
+
+PASSWORD = 'Fl33t "Pass" & w0rd/+%'
+SECRETS = {
+    "password": PASSWORD,
+    "wrong password": "Wr0ng-Pass/w0rd+",
+    "proxy password": "Pr0xy-Pass w0rd",
+    "what a host keeps": "Aut0-Log0n/Secret",
+}
+AUTOLOGON = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon"
+
+BROKEN = shlex.split("""
+    --hosts 5 --max-seconds 600 --version host001=2022 --version host002=2019
+    --break host001=rdp_denied+key_unreadable --break host002=rdp_denied
+""")
+WAYS = {
+    "winrm-ntlm": ["--connection=winrm", "--auth=ntlm"],
+    "psrp-basic": ["--connection=psrp", "--auth=basic", "--https"],
+}
+
+LEAKY = """
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import CONNECTION, RdpAction
+
+
+class ActionModule(RdpAction):
+    '''A mistake of ours, with a library that puts the password into its exceptions.'''
+
+    spec = CONNECTION
+
+    def rdp_work(self, host, options):
+        password = self._connection.get_option("remote_password")
+        try:
+            raise ValueError(f"user:{password} as {password.encode().hex()}")
+        except ValueError as error:
+            raise RuntimeError(f"cannot go on with {password!r}") from error
+"""
+
+PLAYBOOK = """
+- name: All that can be done with a host
+  hosts: windows
+  gather_facts: false
+  tasks:
+    - name: Diagnose
+      winfleet.rdp.diagnosis_info:
+        depth: full
+      register: diagnosis
+      ignore_unreachable: true
+      ignore_errors: true
+    - name: Look at all there is
+      winfleet.rdp.host_info:
+      ignore_unreachable: true
+      ignore_errors: true
+    - name: Repair
+      winfleet.rdp.remediate:
+      register: remediation
+      ignore_unreachable: true
+      ignore_errors: true
+    - name: Report
+      ansible.builtin.import_role:
+        name: winfleet.rdp.rdp_report
+      vars:
+        rdp_report_variable: remediation
+        rdp_report_dir: {directory}/report
+        rdp_report_formats: [json, html, csv]
+    - name: Weaken for a while
+      winfleet.rdp.nla:
+        state: "off"
+        lease: 30m
+      when: inventory_hostname == "host001"
+    - name: Find out what the host does
+      winfleet.rdp.selftest:
+      when: inventory_hostname == "host001"
+    - name: Undo
+      winfleet.rdp.rollback:
+        run: all
+      when: inventory_hostname == "host001"
+    - name: Make a mistake
+      leaky:
+      ignore_errors: true
+      when: inventory_hostname == "host001"
+"""
+
+EXPECTED = (
+    "The host rejected the credentials",
+    "The host refuses this account or address (HTTP 403)",
+    "The answer is no acceptable XML",
+    "No connection: Connection refused",
+    "unexpected RuntimeError: cannot go on with",
+    "Traceback (most recent call last)",
+)
+"""What must have happened in each run, or it proves nothing: wrong password, refusal, garbage, dead proxy, mistake."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A fleet with secrets in it, and the files of a playbook."""
+
+    fleet: RunningFleet
+    inventory: Path
+    plugins: Path
+
+
+@pytest.fixture(scope="module")
+def ground(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ground")
+    (folder / "leaky.py").write_text(LEAKY, encoding="utf-8")
+    with running_fleet(folder, *BROKEN, *WAYS[request.param], "--password", PASSWORD) as fleet:
+        for host in fleet.hosts():
+            value = SECRETS["what a host keeps"]
+            fleet.tell(f"/hosts/{host}/command", line=f'reg add "{AUTOLOGON}" /v DefaultPassword /d {value} /f')
+        fleet.tell("/hosts/host003/fault", name="http_403", count=10000)
+        fleet.tell("/hosts/host004/fault", name="garble", count=10000)
+        yield Ground(fleet, _with_strangers(fleet, folder), folder)
+
+
+def _with_strangers(fleet: RunningFleet, folder: Path) -> Path:
+    content = yaml.safe_load(fleet.inventory.read_text(encoding="utf-8"))
+    proxy = f"http://somebody:{SECRETS['proxy password'].replace(' ', '%20')}@127.0.0.1:9"
+    hosts = content["windows"]["hosts"]
+    hosts["host002"]["ansible_password"] = SECRETS["wrong password"]
+    hosts["host005"] |= {"ansible_winrm_proxy": proxy, "ansible_psrp_proxy": proxy}
+    path = folder / "inventory-with-secrets.yml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def _in_states(fleet: RunningFleet) -> dict[str, list[str]]:
+    """The secrets that hosts hold or tell through the control port; simulated accounts are not part of it."""
+    asked = ("state", "volatile", "counters")
+    texts = {host: "".join(str(fleet.ask(f"/hosts/{host}/{what}")) for what in asked) for host in fleet.hosts()}
+    return {host: leaks(text.encode(), SECRETS) for host, text in texts.items()}
+
+
+@pytest.mark.parametrize(
+    ("ground", "check"), [("winrm-ntlm", True), ("winrm-ntlm", False), ("psrp-basic", False)], indirect=["ground"]
+)
+def test_nothing_that_a_run_leaves_holds_a_secret(ground, run, tmp_path, check):
+    place = tmp_path / "run"
+    place.mkdir()
+    playbook = tmp_path / "all.yml"
+    playbook.write_text(PLAYBOOK.format(directory=place), encoding="utf-8")
+    before = _in_states(ground.fleet)
+    played = run(
+        playbook,
+        ground.inventory,
+        "-vvvvv",
+        "--diff",
+        *(["--check"] if check else []),
+        HOME=str(place),
+        TMPDIR=str(place),
+        ANSIBLE_HOME=str(place / "ansible"),
+        ANSIBLE_DISPLAY_TRACEBACK="always",
+        ANSIBLE_LOG_PATH=str(place / "ansible.log"),
+        ANSIBLE_ACTION_PLUGINS=str(ground.plugins),
+        ANSIBLE_CALLBACKS_ENABLED="ansible.builtin.tree,ansible.builtin.junit",
+        ANSIBLE_CALLBACK_TREE_DIR=str(place / "results"),
+        JUNIT_OUTPUT_DIR=str(place / "junit"),
+    )
+    for said in EXPECTED:
+        assert said in played.output, said
+    assert {path.name for path in (place / "report").iterdir()} >= {"report.json", "report.html", "report.csv"}
+    assert (place / "ansible.log").stat().st_size > 10000
+    assert leaks(played.output.encode(), SECRETS) == []
+    assert leaks_below(place, SECRETS) == []
+    assert _in_states(ground.fleet) == before
+    journaled = "winfleet.rdp" in str(ground.fleet.ask("/hosts/host001/state"))
+    assert journaled is not check
