@@ -121,7 +121,8 @@ def _deeper(host: Host, standing: Standing) -> Standing:
     """With what stands in the way of a listener that is set up right, where the handshake fails for no known reason."""
     seen = standing.observation
     facts = Facts(seen)
-    unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not direct(standing.findings))
+    explained = any(finding.stage != "session" for finding in direct(standing.findings))
+    unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not explained)
     if not unexplained or seen.obstacles is not None or "obstacles" in seen.unread:
         return standing
     observation = observe(host, ("obstacles",), probe=seen.probe, base=seen)
