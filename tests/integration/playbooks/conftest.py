@@ -18,14 +18,14 @@ from tests.running import play, running_fleet
 def start_fleet(tmp_path):
     """Start fleets that end with the test: ``start_fleet("--hosts", "2")``."""
     with ExitStack() as stack:
-        yield lambda *options: stack.enter_context(running_fleet(tmp_path, "--max-seconds", "300", *options))
+        yield lambda *options: stack.enter_context(running_fleet(tmp_path, "--max-seconds", "1800", *options))
 
 
 @pytest.fixture(scope="module")
 def broken_pair(tmp_path_factory):
     """Two hosts for tests that change nothing: host001 is closed by its firewall, host002 is switched off."""
     options = ("--hosts", "2", "--break", "host001=firewall_rule_disabled", "--break", "host002=rdp_denied")
-    with running_fleet(tmp_path_factory.mktemp("pair"), "--max-seconds", "600", *options) as fleet:
+    with running_fleet(tmp_path_factory.mktemp("pair"), "--max-seconds", "1800", *options) as fleet:
         yield fleet
         assert fleet.count("writes") == 0
 

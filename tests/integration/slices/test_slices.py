@@ -19,7 +19,7 @@ from tests.support.slicing import Slice, project, slice_of, sliced
 
 COUNT = 2
 FLEET = shlex.split("""
-    --hosts 5 --seed 11 --max-seconds 600
+    --hosts 5 --seed 11 --max-seconds 1800
     --break host001=rdp_denied --break host002=firewall_rule_disabled --break host004=security_layer_rdp
     --break host005=rdp_denied
 """)
