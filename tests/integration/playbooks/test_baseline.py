@@ -28,6 +28,15 @@ def without_journal(states):
     }
 
 
+def reported(directory):
+    report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    return {host["host"]: host for host in report["hosts"]}
+
+
+def verdicts(directory):
+    return {name: host["verdict"] for name, host in reported(directory / "report").items()}
+
+
 def stored(state, name):
     return state["registry"][LISTENER]["values"][name][1]
 
@@ -57,7 +66,8 @@ def result_of(tmp_path, run):
     )
 
     def play(fleet, *options):
-        played = run(playbook, fleet.inventory, "-e", f"out={tmp_path}", *options)
+        extra = ("-e", f"out={tmp_path}", "-e", f"rdp_report_dir={tmp_path / 'report'}")
+        played = run(playbook, fleet.inventory, *extra, *options)
         assert played.code == 0, played.output
         found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("host*.json")}
         return played, found
@@ -65,16 +75,27 @@ def result_of(tmp_path, run):
     return play
 
 
-def test_the_whole_way(start_fleet, run, result_of):
+def test_the_whole_way(start_fleet, run, result_of, tmp_path):
     """Dry run, apply, apply again, roll back: broken, hardened, half-broken and lax hosts end alike."""
     fleet = start_fleet(*FLEET)
     found = fleet.states()
 
-    _played, planned = result_of(fleet, "--check", "--diff")
+    played, planned = result_of(fleet, "--check", "--diff")
     assert fleet.states() == found
     assert fleet.count("writes") == 0
+    assert verdicts(tmp_path) == {
+        "host001": "repairable", "host002": "healthy", "host003": "healthy", "host004": "healthy",
+    }  # fmt: skip
+    assert "WHAT WOULD BE DONE" in played.output
+    assert "UserAuthentication 0 -> 1" in played.output
 
-    _played, made = result_of(fleet)
+    played, made = result_of(fleet)
+    assert verdicts(tmp_path) == {
+        "host001": "repaired", "host002": "healthy", "host003": "needs_reboot", "host004": "healthy",
+    }  # fmt: skip
+    assert "WHAT WAS DONE" in played.output
+    restored = {item["item"] for item in reported(tmp_path / "report")["host004"]["compliance"]}
+    assert any(item.endswith(".3.9.4") for item in restored), restored
     after = fleet.states()
     for name in ("host001", "host004"):
         assert [stored(after[name], value) for value in ("SecurityLayer", "UserAuthentication")] == [2, 1]
@@ -105,12 +126,21 @@ def test_the_whole_way(start_fleet, run, result_of):
     assert without_journal(fleet.states()) == without_journal(found)
 
 
-def test_the_playbook_names_what_policy_holds_and_where_tls_fails(start_fleet, run):
-    fleet = start_fleet("--hosts", "2", "--break", "host001=security_layer_rdp_by_policy", "--break",
-                        "host002=key_unreadable+security_layer_rdp")  # fmt: skip
-    played = run("baseline", fleet.inventory)
+def test_what_is_held_fails_or_is_not_reached_is_in_the_report(start_fleet, run, with_hosts, tmp_path):
+    """And a key that cannot be read is repaired, where TLS is asked for and so fails."""
+    fleet = start_fleet("--hosts", "3", "--break", "host001=security_layer_rdp_by_policy", "--break",
+                        "host002=key_unreadable+security_layer_rdp", "--break", "host003=key_unreadable")  # fmt: skip
+    inventory = with_hosts(fleet.inventory, {"nobody": {"ansible_host": "127.255.255.1", "ansible_port": 5999}})
+    played = run("baseline", inventory, "-e", f"rdp_report_dir={tmp_path / 'report'}")
     assert played.code == 2
+    assert verdicts(tmp_path) == {
+        "host001": "policy_held", "host002": "unresolved", "host003": "repaired", "nobody": "unreachable",
+    }  # fmt: skip
+    told = reported(tmp_path / "report")
+    assert told["host001"]["policy_held"]
+    assert "no TLS handshake with this host succeeds" in told["host002"]["reason"]
+    assert "refused" in told["nobody"]["reason"]
     assert "held by policy" in played.output
-    assert "host002: " in played.output
-    assert fleet.ask("/hosts/host002/probe")["tcp"] == "open"
-    assert "failed=0" in next(line for line in played.output.splitlines() if line.startswith("host001 "))
+    assert [fleet.ask(f"/hosts/{name}/probe")["tcp"] for name in ("host001", "host002")] == ["open", "open"]
+    recap = {line.split()[0]: line for line in played.output.splitlines() if "failed=" in line}
+    assert [name for name, line in recap.items() if "failed=0" not in line] == ["host002", "nobody"]

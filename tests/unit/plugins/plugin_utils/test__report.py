@@ -356,14 +356,14 @@ class TestTable:
 
     def test_the_header_tells_what_was_done_from_what_would_be(self):
         assert "WHAT WAS DONE" in self.lines([new(remediation())])[0]
-        assert "WHAT REMEDIATE WOULD DO" in self.lines([new(diagnosis())])[0]
-        assert "WHAT REMEDIATE WOULD DO" in self.lines([new(remediation(), check=True)])[0]
+        assert "WHAT WOULD BE DONE" in self.lines([new(diagnosis())])[0]
+        assert "WHAT WOULD BE DONE" in self.lines([new(remediation(), check=True)])[0]
 
     @pytest.mark.parametrize("check", [False, True])
     def test_where_no_host_has_a_result_the_header_promises_nothing(self, check):
         lost = [new({"unreachable": True, "msg": "timed out"}, check=check), new({"failed": True, "msg": "x"}, "b")]
         assert "WHY THERE IS NO RESULT  WHAT WAS DONE" in self.lines(lost)[0]
-        assert "WHAT REMEDIATE WOULD DO" in self.lines([*lost, new(diagnosis(), "c")])[0]
+        assert "WHAT WOULD BE DONE" in self.lines([*lost, new(diagnosis(), "c")])[0]
 
     def test_one_host_is_one_host(self):
         assert self.lines([new(remediation())])[-1] == "1 host: 1 repaired"
