@@ -48,7 +48,7 @@ UNSEEN = {
     "put_thumbprint_checked", "pinned_missing", "new_key_on_renewal", "outstanding_default", "keys_minted_in_gap",
     "firewall_stealth", "process_create", "start_when_available", "reboot_blocked_by_users",
     "access_denied", "remote_management_users", "skip_cmd_shell", "identify_version",
-    "firewall_active_store", "boolean_case", "embedded_type", "task_run_seconds",
+    "firewall_active_store", "boolean_case", "embedded_type", "task_run_seconds", "permissions_descriptor",
 }  # fmt: skip
 """What no scratch object tells: it takes the listener, its certificate, users, a reboot, another account, a probe, the
 time that a run takes, or a request that the collection never sends."""
