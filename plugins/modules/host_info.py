@@ -32,7 +32,8 @@ options:
         clients; V(dns) is what is remembered of names; V(winsock) are the providers above Windows' own; V(products) are
         known products that filter traffic; V(updates) are the installed updates; V(machine) is what tells clones of a
         disk apart; V(keys) are the listener's certificate and its key; V(key_owners) are the owners of the other keys
-        in the folder; V(gateway) is the RD Gateway role, where the host has it.
+        in the folder; V(gateway) is the RD Gateway role, where the host has it; V(gateway_events) is whom it let
+        through or refused in the time of O(since), and why it did not serve.
       - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
         session host is licensed.
     type: list
@@ -57,6 +58,7 @@ options:
       - keys
       - key_owners
       - gateway
+      - gateway_events
     default:
       - identity
       - settings
@@ -77,6 +79,7 @@ options:
       - keys
       - key_owners
       - gateway
+      - gateway_events
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp

@@ -163,7 +163,9 @@ def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
     return tuple(area for area in AREAS if area not in skipped)
 
 
-_ONLY_IN_FULL = ("obstacles", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway")
+_ONLY_IN_FULL = (
+    "obstacles", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway", "gateway_events",
+)  # fmt: skip
 """What explains no stage of the handshake."""
 
 

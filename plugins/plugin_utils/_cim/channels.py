@@ -12,8 +12,8 @@ never its text, which is localised. UNSURE: how Windows pads what it prints; ele
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, WsmanError
@@ -35,10 +35,11 @@ class ChannelError(WsmanError):
 
 @dataclass(frozen=True)
 class ChannelEvent:
-    """One event: its number, and its data in order."""
+    """One event: its number, and its data in order; ``fields`` are those that have a name."""
 
     id: int
     data: tuple[str, ...]
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def recent(
@@ -68,12 +69,16 @@ def _events(channel: str, printed: bytes) -> Iterator[ChannelEvent]:
     for event in xml.children(root, "Event"):
         number = xml.text(xml.child(event, "System", "EventID"))
         if number.isdecimal():
-            yield ChannelEvent(int(number), tuple(_data(event)))
+            told = tuple(_data(event))
+            yield ChannelEvent(
+                int(number), tuple(text for _name, text in told), {name: text for name, text in told if name}
+            )
 
 
-def _data(event: Element) -> Iterator[str]:
-    """What an event tells: the data of the usual form, or the leaves of a provider's own."""
+def _data(event: Element) -> Iterator[tuple[str, str]]:
+    """What an event tells, with its name or none: data of the usual form, or the leaves of a provider's own."""
     usual = xml.child(event, "EventData")
     own = xml.child(event, "UserData")
-    yield from (xml.text(item) for item in xml.children(usual, "Data"))
-    yield from (xml.text(node) for node in (own.iter() if own is not None else ()) if len(node) == 0)
+    yield from ((item.get("Name", ""), xml.text(item)) for item in xml.children(usual, "Data"))
+    leaves = (node for node in (own.iter() if own is not None else ()) if len(node) == 0)
+    yield from ((xml.local(node), xml.text(node)) for node in leaves)

@@ -12,7 +12,7 @@ group of Active Directory, or C(ALL).
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .keys import CertificateState
@@ -60,6 +60,30 @@ class GatewayItem:
 
 
 @dataclass(frozen=True)
+class GatewayEvent:
+    """What an RD Gateway tells of a connection, or of itself; ``target`` as the user's client has named it."""
+
+    id: int
+    user: str = ""
+    target: str = ""
+
+
+def still_refused(events: Iterable[GatewayEvent], refusal: int, *passes: int) -> tuple[GatewayEvent, ...]:
+    """The refusals of one kind that nothing has set right since, each user and target once.
+
+    Args:
+        events: newest first.
+        refusal: their id.
+        passes: ids that tell that the same user came through to the same target.
+    """
+    newest: dict[tuple[str, str], GatewayEvent] = {}
+    for event in events:
+        if event.id in (refusal, *passes):
+            newest.setdefault((event.user.lower(), event.target.lower()), event)
+    return tuple(event for event in newest.values() if event.id == refusal)
+
+
+@dataclass(frozen=True)
 class GatewayState:
     """An RD Gateway as it is.
 
@@ -87,6 +111,16 @@ class GatewayState:
     limit: int | None = None
 
     @property
+    def admits(self) -> bool:
+        """Whether a connection policy is in force, here or at the server that keeps them."""
+        return self.central or any(policy.enabled for policy in self.connections)
+
+    @property
+    def in_force(self) -> tuple[GatewayItem, ...]:
+        """The resource policies in force."""
+        return tuple(policy for policy in self.resources if policy.enabled)
+
+    @property
     def present(self) -> bool:
         """Whether the host has the role."""
         return bool(self.state)
@@ -105,7 +139,7 @@ class GatewayState:
 
     def lets_through(self, group: str, host: str, port: int) -> bool:
         """Whether a resource policy lets a user group reach a host under exactly this name on this port."""
-        policies = (policy for policy in self.resources if policy.enabled and group.lower() in policy.groups)
+        policies = (policy for policy in self.in_force if group.lower() in policy.groups)
         return any({"*", str(port)} & policy.ports and self.covers(policy, host) for policy in policies)
 
     def covers(self, policy: GatewayItem, host: str) -> bool:
@@ -113,6 +147,10 @@ class GatewayState:
         group = self.group_of(policy)
         named = group is not None and bool({"*", host.lower()} & group.resources)
         return policy.fields["ResourceGroupType"] == "ALL" or named
+
+    def may_cover(self, host: str) -> bool:
+        """Whether a resource policy in force names a host, or is for a computer group, whose members are not seen."""
+        return any(p.fields["ResourceGroupType"] == "CG" or self.covers(p, host) for p in self.in_force)
 
     def group_of(self, policy: GatewayItem) -> GatewayItem | None:
         return next((group for group in self.groups if policy.uses(group)), None)

@@ -14,7 +14,7 @@ import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .gateway import GatewayState
+from .gateway import GatewayEvent, GatewayState
 from .keys import KeyOwners, KeysState
 from .lease import LeaseState
 from .reading import ABSENT, Reading
@@ -233,6 +233,7 @@ class Observation:
         leases: those that the host has a record of, also when they have ended.
         probe: the result of the probe, as probe_info returns it; of several the one that got furthest.
         other_probes: the results from other places, which tell of the ways from there.
+        gateway_events: what an RD Gateway tells of connections, newest first; none where the host is none.
         permissions: who may use the listener; nobody where the edition does not tell.
         products: services that run of products which filter traffic (see neighbours.py).
         updates: ids of the installed updates.
@@ -256,6 +257,7 @@ class Observation:
     dns: DnsState | None = None
     winsock: tuple[ProviderState, ...] | None = None
     gateway: GatewayState | None = None
+    gateway_events: tuple[GatewayEvent, ...] | None = None
     probe: Mapping[str, t.Any] | None = None
     other_probes: tuple[Mapping[str, t.Any], ...] = ()
     permissions: tuple[AccountState, ...] | None = None

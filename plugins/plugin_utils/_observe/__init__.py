@@ -67,6 +67,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "keys": keys.read,
         "key_owners": key_owners.read,
         "gateway": gateway.read,
+        "gateway_events": gateway.read_events,
     }
 )
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from .._cim.services import Service
 from .._host import Host
+from .._model.gateway import SERVICE
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,8 @@ class Request:
     def port(self) -> int:
         """The listener's port, read once for all readers."""
         return self.host.listener_port()
+
+    @cached_property
+    def gateway_service(self) -> Service | None:
+        """The RD Gateway's service, read once for all readers; None on a host without the role."""
+        return self.host.services.list([SERVICE]).get(SERVICE)

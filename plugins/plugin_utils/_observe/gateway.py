@@ -2,9 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reader: the RD Gateway role. PRIVATE to the collection.
+"""Readers: the RD Gateway role, and what it tells of connections. PRIVATE to the collection.
 
-One operation on a host without the role. UNSURE: whether the provider answers while the service is stopped; where it
+One operation on a host without the role, for both. Its events are in an operational channel, which takes one command.
+Source of their numbers: Microsoft Learn, "RD Gateway Server Connections" (ee891388) and "RD Gateway Server
+Configuration"; they name their data C(Username) and C(Resource) under C(UserData/EventInfo), as real records show.
+ UNSURE: whether the provider answers while the service is stopped; where it
 does not, the service alone is told, and the rest after it was started.
 """
 
@@ -12,18 +15,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .._cim import gateway
+from .._cim import channels, gateway
 from .._cim.types import CimClass
 from .._host import Host
-from .._model.gateway import SERVICE, GatewayItem, GatewayState
+from .._model.gateway import GatewayEvent, GatewayItem, GatewayState
 from .._wsman.errors import WsmanFault
 from ._request import Request
 from .key_owners import personal
 from .keys import KeyFolders
 
+CHANNEL = "Microsoft-Windows-TerminalServices-Gateway/Operational"
+EVENTS = (102, 200, 201, 203, 300, 301, 302, 304, 700)
+"""No valid certificate; let in by connection policy or not; limit reached; let through by resource policy or not;
+connected; the host is not reached; restart after an exception."""
+
+
+def read_events(request: Request) -> tuple[GatewayEvent, ...]:
+    if request.gateway_service is None:
+        return ()
+    found = channels.recent(request.host.shell, CHANNEL, EVENTS, request.since)
+    return tuple(
+        GatewayEvent(event.id, event.fields.get("Username", ""), event.fields.get("Resource", "")) for event in found
+    )
+
 
 def read(request: Request) -> GatewayState:
-    service = request.host.services.list([SERVICE]).get(SERVICE)
+    service = request.gateway_service
     if service is None:
         return GatewayState()
     found = GatewayState(service.state, service.start_mode)

@@ -12,7 +12,15 @@ from datetime import timedelta
 from tests.simulator.breakages.base import Breakage, service
 from tests.simulator.windows import events
 from tests.simulator.windows.certificates import Request
-from tests.simulator.windows.gateway import UDP, Gateway, connection_policy, resource_policy
+from tests.simulator.windows.gateway import (
+    CLIENT_ADDRESS,
+    CONNECT_FAILED,
+    LIMIT_REACHED,
+    UDP,
+    Gateway,
+    connection_policy,
+    resource_policy,
+)
 from tests.simulator.windows.system import Windows
 from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
 
@@ -59,20 +67,35 @@ def _service(*, disabled: bool) -> Callable[[Windows], None]:
 
 
 def _unreachable(windows: Windows) -> None:
-    install(windows)
+    gateway = install(windows)
     for target in TARGETS:
-        windows.events.write(events.GATEWAY, 304, events.ERROR, USER, target, log=events.GATEWAY_LOG)
+        gateway.tell(200, events.INFORMATION, USER)
+        gateway.tell(300, events.INFORMATION, USER, target)
+        gateway.tell(304, events.ERROR, USER, target, CONNECT_FAILED)
 
 
 def _at_limit(windows: Windows) -> None:
-    install(windows).limit = 2
-    windows.events.write(events.GATEWAY, 203, events.ERROR, USER, log=events.GATEWAY_LOG)
+    gateway = install(windows)
+    gateway.limit = 2
+    gateway.tell(203, events.ERROR, USER, error=LIMIT_REACHED)
+
+
+def _unbound(windows: Windows) -> None:
+    install(windows).certificate = b""
+    windows.events.write(events.GATEWAY, 102, events.ERROR, log=events.GATEWAY_LOG)
+
+
+def _fails_again_and_again(windows: Windows) -> None:
+    install(windows)
+    for _time in range(3):
+        windows.events.write(events.GATEWAY, 700, events.ERROR, log=events.GATEWAY_LOG)
 
 
 def _udp_broken(windows: Windows) -> None:
     gateway = install(windows)
     gateway.transports[UDP] = True
-    windows.events.write(events.GATEWAY, 303, events.INFORMATION, USER, "UDP", "3391", log=events.GATEWAY_LOG)
+    ended = (USER, CLIENT_ADDRESS, TARGETS[0], "1991", "2116", "0", "UDP", "1226")
+    windows.events.write(events.GATEWAY, 303, events.INFORMATION, *ended, log=events.GATEWAY_LOG)
 
 
 GATEWAY: Mapping[str, Breakage] = {
@@ -85,9 +108,7 @@ GATEWAY: Mapping[str, Breakage] = {
         "the gateway's certificate bears another name",
         lambda windows: install(windows, name="old.corp.example"),
     ),
-    "gateway_certificate_unbound": Breakage(
-        "no certificate is bound to the gateway", _changed(lambda gateway: setattr(gateway, "certificate", b""))
-    ),
+    "gateway_certificate_unbound": Breakage("no certificate is bound to the gateway (event 102)", _unbound),
     "gateway_cap_denied": Breakage(
         "no connection policy names the users' group (event 201)",
         _changed(lambda gateway: gateway.connections[0].update(UserGroupNames=ADMINS)),
@@ -116,5 +137,6 @@ GATEWAY: Mapping[str, Breakage] = {
         "policies allow the connection, the gateway does not reach the host (event 304)", _unreachable
     ),
     "gateway_limit": Breakage("as many connections as the gateway allows (event 203)", _at_limit),
+    "gateway_exception": Breakage("the gateway's service fails and starts anew (event 700)", _fails_again_and_again),
     "gateway_udp": Breakage("the gateway offers UDP, whose path is broken", _udp_broken),
 }

@@ -5,7 +5,10 @@
 """The RD Gateway role: its policies, transports, certificate, and whom they let through.
 
 Sources: Microsoft Learn, the classes Win32_TSGatewayServerSettings, …ConnectionAuthorizationPolicy,
-…ResourceAuthorizationPolicy and …ResourceGroup; events 200, 201, 300 to 304 of TerminalServices-Gateway/Operational.
+…ResourceAuthorizationPolicy and …ResourceGroup. Events of TerminalServices-Gateway/Operational and the order of their
+data: Microsoft Learn "RD Gateway Server Connections" (ee891388: %1 user, %2 client, %3 authentication, %4 resource, %5
+error); real records have them as UserData/EventInfo with the names of EVENT_FIELDS (detection-wiki-dev.pages.dev).
+Errors: MS-TSGU 2.2.6.
 """
 
 from __future__ import annotations
@@ -18,6 +21,9 @@ from tests.simulator.windows.events import ERROR, GATEWAY, GATEWAY_LOG, INFORMAT
 RPC_HTTP, HTTP, UDP = 0, 1, 2
 PORTS = {RPC_HTTP: 443, HTTP: 443, UDP: 3391}
 PROTOCOL = "RDP"
+EVENT_FIELDS = ("Username", "IpAddress", "AuthType", "Resource", "ConnectionProtocol", "ErrorCode")
+CLIENT_ADDRESS = "198.51.100.7"
+DENIED_BY_RESOURCE_POLICY, DENIED_BY_CONNECTION_POLICY, CONNECT_FAILED, LIMIT_REACHED = 23002, 23003, 23005, 23014
 Row = dict[str, object]
 
 
@@ -68,15 +74,17 @@ class Gateway:
         if not self.running():
             return 0
         if not any(row["Enabled"] and self._shares(row, groups) for row in self.connections):
-            self.log.write(GATEWAY, 201, ERROR, user, target, log=GATEWAY_LOG)
-            return 201
-        self.log.write(GATEWAY, 200, INFORMATION, user, target, log=GATEWAY_LOG)
+            return self.tell(201, ERROR, user, error=DENIED_BY_CONNECTION_POLICY)
+        self.tell(200, INFORMATION, user)
         if not any(self._admits(row, groups, target, port) for row in self.resources):
-            self.log.write(GATEWAY, 301, WARNING, user, target, log=GATEWAY_LOG)
-            return 301
-        for code in (300, 302):
-            self.log.write(GATEWAY, code, INFORMATION, user, target, log=GATEWAY_LOG)
-        return 302
+            return self.tell(301, WARNING, user, target, DENIED_BY_RESOURCE_POLICY)
+        self.tell(300, INFORMATION, user, target)
+        return self.tell(302, INFORMATION, user, target)
+
+    def tell(self, code: int, kind: int, user: str, target: str = "", error: int = 0) -> int:
+        """Write an event as the role does, and return its code; who is let in at all is told without a target."""
+        self.log.write(GATEWAY, code, kind, user, CLIENT_ADDRESS, "NTLM", target, "HTTP", str(error), log=GATEWAY_LOG)
+        return code
 
     def _admits(self, row: Row, groups: list[str], target: str, port: int) -> bool:
         ports = names(row["PortNumbers"])

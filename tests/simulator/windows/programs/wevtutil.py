@@ -16,6 +16,7 @@ from lxml import etree
 
 from tests.simulator.windows import cmd, events
 from tests.simulator.windows.events import Event
+from tests.simulator.windows.gateway import EVENT_FIELDS
 from tests.simulator.windows.programs.base import Context
 
 NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
@@ -26,6 +27,13 @@ CHANNELS = (
 )  # fmt: skip
 LEVELS = {events.ERROR: 2, events.WARNING: 3, events.INFORMATION: 4}
 DATA_NAMES = {131: ("ConnType", "ClientIP"), 140: ("IPString",), 1149: ("Param1", "Param2", "Param3")}
+GATEWAY_DATA = "aag"
+"""The namespace of what the RD Gateway tells: not EventData, but elements of its own under UserData."""
+
+DISCONNECTED_FIELDS = (
+    "Username", "IpAddress", "Resource", "BytesReceived", "BytesTransfered", "SessionDuration", "ConnectionProtocol",
+    "ErrorCode",
+)  # fmt: skip
 OPTION = re.compile(r"[/-](\w+):(.*)", re.DOTALL)
 
 
@@ -104,8 +112,18 @@ def _rendered(context: Context, event: Event) -> str:
     etree.SubElement(system, "EventRecordID").text = str(event.record)
     etree.SubElement(system, "Channel").text = event.log
     etree.SubElement(system, "Computer").text = context.windows.machine.dns_name
+    if event.source == events.GATEWAY:
+        _gateway_data(root, event)
+        return etree.tostring(root, encoding="unicode")
     data = etree.SubElement(root, "EventData")
     names = DATA_NAMES.get(event.code, ())
     for place, text in enumerate(event.insertions):
         etree.SubElement(data, "Data", {"Name": names[place]} if place < len(names) else {}).text = text
     return etree.tostring(root, encoding="unicode")
+
+
+def _gateway_data(root: etree._Element, event: Event) -> None:
+    info = etree.SubElement(etree.SubElement(root, "UserData"), "EventInfo", {"xmlns": GATEWAY_DATA})
+    fields = DISCONNECTED_FIELDS if event.code == 303 else EVENT_FIELDS
+    for name, text in zip(fields, event.insertions, strict=False):
+        etree.SubElement(info, name).text = text

@@ -142,6 +142,17 @@ def test_users_do_not_see_the_gateway() -> None:
         Wmi(host, "operator").query(f"select * from {CAP}", ns=NAMESPACE)
 
 
+def test_the_gateway_names_what_it_tells_as_real_records_do() -> None:
+    host, _wmi, _gateway = gateway_host("gateway_rap_denied")
+    line = run(host, f"wevtutil qe {events.GATEWAY_LOG} /f:xml /q:*[System[EventID=301]] /c:1").stdout
+    info = etree.fromstring(line).find("{*}UserData/{aag}EventInfo")
+    assert info is not None
+    assert {etree.QName(item).localname: item.text or "" for item in info} == {
+        "Username": USER, "IpAddress": "198.51.100.7", "AuthType": "NTLM", "Resource": TARGETS[0],
+        "ConnectionProtocol": "HTTP", "ErrorCode": "23002",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("version", ["10", "11", "2016", "2019", "2022", "2025"])
 def test_known_bad_updates_are_listed(version: str) -> None:
     host = SimulatedHost.build(version, breakages=["client_known_bad_update"], switches=COMPLETE)

@@ -51,8 +51,8 @@ def test_events_are_read_one_after_the_other_with_their_data() -> None:
     bare = EVENT.format(number=131, rest="")
     printed = f"\ufeff{usual}\r\n{own}\r\n{bare}\r\n".encode()
     assert recent(Shell(printed)) == (
-        ChannelEvent(131, ("TCP", "10.0.0.1:50")),
-        ChannelEvent(140, ("x", "y")),
+        ChannelEvent(131, ("TCP", "10.0.0.1:50"), {"ConnType": "TCP"}),
+        ChannelEvent(140, ("x", "y"), {"Param1": "x", "Param2": "y"}),
         ChannelEvent(131, ()),
     )
 

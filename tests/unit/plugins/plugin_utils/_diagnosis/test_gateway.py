@@ -1,0 +1,119 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an RD Gateway's policies and events say of users who do not get through."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, diagnose
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Standing, examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayEvent, GatewayState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+
+from tests.simulator.breakages import BREAKAGES
+from tests.simulator.breakages.gateway import TARGETS, USER, USERS
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import connect, prober
+
+UNTOLD = {"gateway_certificate_name": None, "gateway_udp": None, "gateway_rap_port": "gateway_rap_denied"}
+"""Breakages that the gateway does not tell by themselves: a name to compare with, a transport, the port asked for."""
+
+PLANTED = sorted(name for name in BREAKAGES if name.startswith("gateway_"))
+
+
+def standing(simulated: SimulatedHost) -> Standing:
+    return examine(connect(simulated), prober(simulated), 600, full=True)
+
+
+def named(observation: Observation) -> dict[str, Finding]:
+    return {finding.id: finding for finding in diagnose(observation) if finding.id.startswith("gateway_")}
+
+
+def shown(simulated: SimulatedHost) -> dict[str, Finding]:
+    return named(standing(simulated).observation)
+
+
+def role(simulated: SimulatedHost) -> t.Any:
+    assert simulated.windows.gateway is not None
+    return simulated.windows.gateway
+
+
+@pytest.mark.parametrize(("version", "language"), [("2016", "de"), ("2025", "ja")])
+@pytest.mark.parametrize("breakage", PLANTED)
+def test_each_breakage_is_told_and_no_other(breakage: str, version: str, language: str) -> None:
+    found = shown(SimulatedHost.build(version, language=language, breakages=[breakage]))
+    wanted = UNTOLD.get(breakage, breakage)
+    assert set(found) == ({wanted} if wanted else set())
+    assert all(finding.relation == "contributing" for finding in found.values())
+
+
+def test_a_gateway_in_order_and_a_host_without_the_role_show_nothing() -> None:
+    simulated = SimulatedHost.build("2022", traits=["gateway_role"])
+    assert role(simulated).attempt(USER, [USERS], TARGETS[0]) == 302
+    assert shown(simulated) == {}
+    seen = standing(SimulatedHost.build("2022")).observation
+    assert (seen.gateway_events, "gateway_events" in seen.unread) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "told", "still"),
+    [
+        ("gateway_cap_denied", "gateway_cap_denied", set()),
+        ("gateway_rap_resource", "gateway_rap_denied", {"gateway_rap_denied"}),
+    ],
+)
+def test_a_refusal_counts_until_the_same_user_comes_through(breakage: str, told: str, still: set[str]) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage])
+    gateway = role(simulated)
+    gateway.connections[0]["UserGroupNames"] = USERS
+    gateway.groups[0]["Resources"] = ";".join(TARGETS)
+    assert set(shown(simulated)) == {told}
+    gateway.attempt(USER, [USERS], TARGETS[1])
+    assert set(shown(simulated)) == still
+    gateway.attempt(USER, [USERS], TARGETS[2])
+    assert shown(simulated) == {}
+
+
+def test_evidence_names_users_and_targets_and_the_ports_that_are_allowed() -> None:
+    found = shown(SimulatedHost.build("2022", breakages=["gateway_rap_port"]))["gateway_rap_denied"]
+    way, ports = (item.value for item in found.evidence)
+    assert way == r"CORP\anna to 10.20.0.31, CORP\anna to rdp01, CORP\anna to rdp01.corp.example"
+    assert ports == "33890"
+
+
+def test_of_many_users_some_are_named() -> None:
+    events = tuple(GatewayEvent(201, rf"CORP\user{number:02}") for number in range(12))
+    found = named(Observation("", gateway_events=events))["gateway_cap_denied"]
+    (evidence,) = found.evidence
+    assert str(evidence.value).endswith(r"CORP\user04 and 7 more")
+
+
+def test_without_its_policies_the_events_tell_alone() -> None:
+    unread = GatewayState("Stopped", "Auto", unread="the provider does not answer")
+    events = (GatewayEvent(301, USER, "rdp01"), GatewayEvent(201, USER))
+    assert {"gateway_cap_denied", "gateway_rap_denied"} <= set(
+        named(Observation("", gateway=unread, gateway_events=events))
+    )
+
+
+def test_where_another_server_keeps_connection_policies_refusals_are_still_told() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["gateway_cap_disabled"])
+    role(simulated).central = True
+    assert set(shown(simulated)) == {"gateway_cap_denied"}
+
+
+def test_members_of_a_computer_group_are_not_taken_for_unnamed() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["gateway_rap_resource"])
+    role(simulated).resources.append({**role(simulated).resources[0], "Name": "more", "ResourceGroupType": "CG"})
+    assert set(shown(simulated)) == {"gateway_rap_denied"}
+
+
+def test_without_a_shell_the_events_are_unread_and_the_policies_are_still_seen() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["gateway_cap_disabled"], traits=["no_shell"])
+    found = standing(simulated)
+    assert "gateway_events" in found.observation.unread
+    assert "gateway_cap_disabled" in named(found.observation)
