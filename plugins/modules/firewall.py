@@ -20,7 +20,10 @@ description:
   - Rules are found by name, never by display name or group, which are localised.
   - A rule that is for any profile while it is disabled is narrowed to the wanted profiles before it is enabled, so
     that no public network is opened on the way.
-  - The firewall itself is never switched off, no rule is created or removed, and no other rule is touched.
+  - The firewall itself is never switched off, and no rule is created or removed.
+  - A block rule beats every rule that lets in. One for the listener's port is named and makes the task fail, since
+    Remote Desktop is not let in by then; see O(block_rules). One that is for some addresses alone is named in
+    RV(notes).
 options:
   state:
     description:
@@ -72,6 +75,18 @@ options:
       - Without it the rules are for the listener's port alone.
       - See O(winfleet.rdp.remote_desktop#module:port) for how to change the listener's port.
     type: int
+  block_rules:
+    description:
+      - What happens to enabled rules that block the port for everybody. Somebody made them, so ask first.
+      - V(keep) leaves them and names them.
+      - V(disable) disables those of the host's own store that are for the port alone over TCP. Roll-back enables them
+        again.
+      - A rule that blocks other ports too, or that policy brought, is never changed.
+    type: str
+    choices:
+      - keep
+      - disable
+    default: keep
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp
@@ -100,6 +115,10 @@ EXAMPLES = r"""
       - domain
     remote_addresses:
       - 192.0.2.0/24
+
+- name: Let it in although the hosts have a rule of their own that blocks it, as its owners agreed
+  winfleet.rdp.firewall:
+    block_rules: disable
 
 - name: Use TCP only
   winfleet.rdp.firewall:

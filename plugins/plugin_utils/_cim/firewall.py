@@ -10,18 +10,20 @@ known by InstanceID, which no language changes; display names are localised.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, keys_of
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
     MSFT_NET_ADDRESS_FILTER,
+    MSFT_NET_APPLICATION_FILTER,
     MSFT_NET_CONNECTION_PROFILE,
     MSFT_NET_FIREWALL_PROFILE,
     MSFT_NET_FIREWALL_RULE,
     MSFT_NET_PROTOCOL_PORT_FILTER,
+    MSFT_NET_SERVICE_FILTER,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.types import CimClass
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Sendable
@@ -31,6 +33,12 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 RDP_PREFIX = "RemoteDesktop-"
 INBOUND, OUTBOUND = 1, 2
 ENABLED, DISABLED = 1, 2
+ANY_PORT = "Any"
+MOST_IDS = 40
+"""Rules that one query names: long conditions end in a quota violation."""
+
+BLOCKING = f"(Action=4 and Direction={INBOUND} and Enabled={ENABLED})"
+"""The enabled inbound rules that block; most are for one program each."""
 
 
 class Action(IntEnum):
@@ -74,7 +82,8 @@ class Rule:
     """A firewall rule with its port and address filters.
 
     ``ports`` and ``remote_addresses`` hold what Windows stores: ``3389``, ``5000-5010``, ``Any``, ``LocalSubnet``.
-    ``selectors`` name the rule and its filters, by class, in later operations.
+    ``program`` and ``service`` are read of rules that block alone. ``selectors`` name the rule and its filters, by
+    class, in later operations.
     """
 
     instance_id: str
@@ -88,6 +97,8 @@ class Rule:
     protocol: str
     ports: tuple[str, ...]
     remote_addresses: tuple[str, ...]
+    program: str = "Any"
+    service: str = "Any"
     selectors: Mapping[str, Mapping[str, Selector]] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -124,13 +135,47 @@ class Firewall:
     def rdp_rules(self, port: int | None = None) -> list[Rule]:
         """Return the built-in Remote Desktop rules, in the order of their ids (three queries).
 
-        With a ``port``, also the other inbound rules for it (a query more, see rules_for_port).
+        With a ``port``, also the other inbound rules that name it, and the enabled ones that may block it by naming
+        none (a query more, two where some rule blocks, and again two for each further MOST_IDS rules).
         """
-        ids = self._ids_for_port(port, "TCP") if port else []
-        others = [item for item in ids if not item.startswith(RDP_PREFIX)]
+        named = self._ports("TCP") if port else {}
         condition = wql.starts_with("InstanceID", RDP_PREFIX)
-        rules = self._rules(wql.either(condition, wql.any_of("InstanceID", others)) if others else condition)
-        return [rule for rule in rules if rule.direction == INBOUND]
+        if port:
+            naming = [name for name, ports in named.items() if covers(ports, port)]
+            others = [name for name in naming if not name.startswith(RDP_PREFIX)]
+            condition = wql.either(condition, *([wql.any_of("InstanceID", others)] if others else []), BLOCKING)
+        found = {_id(item): item for item in self._client.query(MSFT_NET_FIREWALL_RULE, condition, with_epr=True)}
+        beside = {name for name, ports in named.items() if ports != (ANY_PORT,) and not covers(ports, port or 0)}
+        kept = [item for name, item in found.items() if name.startswith(RDP_PREFIX) or name not in beside]
+        return self._with_filters([item for item in kept if item.number("Direction") == INBOUND])
+
+    def _with_filters(self, rules: Sequence[Instance]) -> list[Rule]:
+        """The rules with their ports and addresses; those that block also with whose connections they are about."""
+        built_in = wql.starts_with("InstanceID", RDP_PREFIX)
+        others = [_id(rule) for rule in rules if not _id(rule).startswith(RDP_PREFIX)]
+        conditions = [wql.any_of("InstanceID", chunk) for chunk in _chunks(others)]
+        conditions = [wql.either(built_in, *conditions[:1]) if conditions else built_in, *conditions[1:]]
+        ports = self._all_by_id(MSFT_NET_PROTOCOL_PORT_FILTER, conditions)
+        addresses = self._all_by_id(MSFT_NET_ADDRESS_FILTER, conditions)
+        built = (_rule(rule, ports.get(_id(rule)), addresses.get(_id(rule))) for rule in rules)
+        return self._with_program(sorted(built, key=lambda rule: rule.instance_id))
+
+    def _with_program(self, rules: list[Rule]) -> list[Rule]:
+        names = [rule.instance_id for rule in rules if rule.action == Action.BLOCK and rule.enabled]
+        conditions = [wql.any_of("InstanceID", chunk) for chunk in _chunks(names)]
+        programs = self._all_by_id(MSFT_NET_APPLICATION_FILTER, conditions)
+        services = self._all_by_id(MSFT_NET_SERVICE_FILTER, conditions)
+        return [
+            replace(
+                rule,
+                program=_text(programs.get(rule.instance_id), "AppPath"),
+                service=_text(services.get(rule.instance_id), "ServiceName"),
+            )
+            for rule in rules
+        ]
+
+    def _all_by_id(self, cls: CimClass, conditions: Iterable[str]) -> dict[str, Instance]:
+        return {name: item for condition in conditions for name, item in self._by_id(cls, condition).items()}
 
     def rule(self, instance_id: str, *, ports: bool = False, addresses: bool = False) -> Rule:
         """Return one rule, with its filters where they are asked for (a query for each part).
@@ -148,22 +193,12 @@ class Firewall:
             self._by_id(MSFT_NET_ADDRESS_FILTER, condition).get(_id(found[0])) if addresses else None,
         )
 
-    def rules_for_port(self, port: int, protocol: str = "TCP") -> list[Rule]:
-        """Return the inbound rules whose local ports include ``port`` by number or range (``Any`` left out).
-
-        Reads the port filters of all rules of the protocol: some 100 KB. ``protocol`` is TCP or UDP.
-        """
-        ids = self._ids_for_port(port, protocol)
-        rules = self._rules(wql.any_of("InstanceID", ids)) if ids else []
-        return [rule for rule in rules if rule.direction == INBOUND]
-
-    def _ids_for_port(self, port: int, protocol: str) -> list[str]:
+    def _ports(self, protocol: str) -> dict[str, tuple[str, ...]]:
+        """The local ports of all rules of a protocol, by id: some 100 KB."""
         filters = self._client.query(
-            MSFT_NET_PROTOCOL_PORT_FILTER,
-            wql.compare("Protocol", protocol),
-            ("InstanceID", "LocalPort"),
+            MSFT_NET_PROTOCOL_PORT_FILTER, wql.compare("Protocol", protocol), ("InstanceID", "LocalPort")
         )
-        return [item.text("InstanceID") for item in filters if covers(item.texts("LocalPort"), port)]
+        return {_id(item): item.texts("LocalPort") for item in filters}
 
     def profiles(self) -> dict[str, Profile]:
         """Return the profiles by name: Domain, Private, Public."""
@@ -174,13 +209,6 @@ class Firewall:
         """Return the category of each connected network by interface alias."""
         found = self._client.query(MSFT_NET_CONNECTION_PROFILE, select=("InterfaceAlias", "NetworkCategory"))
         return {item.text("InterfaceAlias"): item.number("NetworkCategory") or 0 for item in found}
-
-    def _rules(self, condition: str) -> list[Rule]:
-        rules = self._client.query(MSFT_NET_FIREWALL_RULE, condition, with_epr=True)
-        ports = self._by_id(MSFT_NET_PROTOCOL_PORT_FILTER, condition)
-        addresses = self._by_id(MSFT_NET_ADDRESS_FILTER, condition)
-        built = (_rule(rule, ports.get(_id(rule)), addresses.get(_id(rule))) for rule in rules)
-        return sorted(built, key=lambda rule: rule.instance_id)
 
     def _by_id(self, cls: CimClass, condition: str) -> dict[str, Instance]:
         return {_id(item): item for item in self._client.query(cls, condition, with_epr=True)}
@@ -258,6 +286,15 @@ def _profile(instance: Instance) -> Profile:
         allow_inbound_rules=_configured(instance.number("AllowInboundRules")),
         allow_local_rules=_configured(instance.number("AllowLocalFirewallRules")),
     )
+
+
+def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[at : at + MOST_IDS] for at in range(0, len(names), MOST_IDS))
+
+
+def _text(instance: Instance | None, name: str) -> str:
+    """What a filter demands; where there is none, nothing."""
+    return (instance.text(name) if instance else "") or "Any"
 
 
 def _configured(value: int | None) -> bool | None:

@@ -526,6 +526,22 @@ MSFT_NET_ADDRESS_FILTER = CimClass(
     properties={**_NAMED, "Name": STRING, **of(array(STRING), "LocalAddress RemoteAddress")},
     partial_put=True,
 )
+MSFT_NET_APPLICATION_FILTER = CimClass(
+    name="MSFT_NetApplicationFilter",
+    namespace=STANDARD,
+    source=MI,
+    keys=_FILTER_KEYS,
+    properties={**_NAMED, **of(STRING, "Name AppPath Package")},
+    partial_put=True,
+)
+MSFT_NET_SERVICE_FILTER = CimClass(
+    name="MSFT_NetServiceFilter",
+    namespace=STANDARD,
+    source=MI,
+    keys=_FILTER_KEYS,
+    properties={**_NAMED, **of(STRING, "Name ServiceName")},
+    partial_put=True,
+)
 MSFT_NET_FIREWALL_PROFILE = CimClass(
     name="MSFT_NetFirewallProfile",
     namespace=STANDARD,

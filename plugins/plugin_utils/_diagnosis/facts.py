@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
+from .._model.rules import blocks, for_everybody, matches_port
 from .._model.settings import SETTINGS, Decider, effective
 
 STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
@@ -20,7 +20,7 @@ STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
 
 PROFILE_BITS = {"domain": 1, "private": 2, "public": 4}
 TCP_RULE = "RemoteDesktop-UserMode-In-TCP"
-ALLOW, BLOCK = (2, 3), 4
+ALLOW = (2, 3)
 
 
 AROUND = (timedelta(seconds=-3), timedelta(seconds=20))
@@ -224,21 +224,23 @@ class Facts:
     def rule(self, name: str) -> RuleState | None:
         return next((rule for rule in self.firewall.rules if rule.id == name), None) if self.firewall else None
 
-    def rules_on_port(self, actions: tuple[int, ...]) -> Iterator[RuleState]:
-        """Enabled rules for the RDP port over TCP, with one of these actions."""
-        for rule in self.firewall.rules if self.firewall else ():
-            if rule.enabled and rule.action in actions and matches_port(rule, self.port):
-                yield rule
-
     @property
     def allowed_profiles(self) -> int:
-        """Guarded profiles in which some enabled rule allows the RDP port."""
-        return self._in_guarded(rule.profiles for rule in self.rules_on_port(ALLOW))
+        """Guarded profiles in which some enabled rule allows the RDP port over TCP."""
+        rules = self.firewall.rules if self.firewall else ()
+        allowing = (rule for rule in rules if rule.enabled and rule.action in ALLOW and matches_port(rule, self.port))
+        return self._in_guarded(rule.profiles for rule in allowing)
 
     @property
-    def blocked_profiles(self) -> int:
-        """Guarded profiles in which some enabled rule blocks the RDP port; a block beats every allow."""
-        return self._in_guarded(rule.profiles for rule in self.rules_on_port((BLOCK,)))
+    def block_rules(self) -> tuple[RuleState, ...]:
+        """Enabled rules that block the RDP port in a guarded profile; a block beats every allow."""
+        rules = self.firewall.rules if self.firewall else ()
+        return tuple(rule for rule in rules if blocks(rule, self.port) and self._in_guarded((rule.profiles,)))
+
+    @property
+    def blocked(self) -> bool:
+        """Whether some rule blocks the RDP port for everybody."""
+        return any(for_everybody(rule) for rule in self.block_rules)
 
     def _in_guarded(self, profiles: t.Iterable[int]) -> int:
         covered = 0
@@ -253,15 +255,3 @@ class Facts:
         names = (name for name in self.active_profiles if PROFILE_BITS[name] & self.guarded_profiles)
         states = ((name, self.firewall.profiles.get(name)) for name in names)
         return tuple(name for name, state in states if state is not None and getattr(state, flag) is False)
-
-
-def matches_port(rule: RuleState, port: int) -> bool:
-    """Whether an inbound rule's protocol and local ports include a TCP port."""
-    return rule.protocol.upper() in ("TCP", "6", "ANY") and any(_includes(entry, port) for entry in rule.local_ports)
-
-
-def _includes(entry: str, port: int) -> bool:
-    low, dash, high = entry.partition("-")
-    if low.isdigit():
-        return int(low) <= port <= int(high or low) if not dash or high.isdigit() else False
-    return entry.lower() == "any"

@@ -90,6 +90,7 @@ class RuleState:
         profiles: bitmask, 0 any, 1 domain, 2 private, 4 public (MSFT_NetFirewallRule.Profiles).
         action: 2 allow, 3 allow and bypass, 4 block.
         store: 1 local, 2 group policy, 3 dynamic, 4 generated, 5 hardcoded, 6 MDM (PolicyStoreSourceType).
+        program, service: whose connections it is about; read of block rules alone.
     """
 
     id: str
@@ -100,6 +101,8 @@ class RuleState:
     local_ports: tuple[str, ...]
     remote_addresses: tuple[str, ...]
     store: int = 1
+    program: str = "Any"
+    service: str = "Any"
 
 
 @dataclass(frozen=True)

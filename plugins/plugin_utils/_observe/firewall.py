@@ -45,6 +45,8 @@ def _rule(rule: Rule) -> RuleState:
         local_ports=rule.ports,
         remote_addresses=tuple(map(canonical, rule.remote_addresses)),
         store=rule.source,
+        program=rule.program,
+        service=rule.service,
     )
 
 
@@ -127,6 +129,8 @@ def parse_rule(name: str, text: str) -> RuleState | None:
         local_ports=tuple(data for key, data in fields if key in ("LPort", "LPort2_10")) or ("Any",),
         remote_addresses=tuple(data for key, data in fields if key in ("RA4", "RA6", "RA42", "RA62")) or ("Any",),
         store=GROUP_POLICY,
+        program=single.get("App", "Any"),
+        service=single.get("Svc", "Any"),
     )
 
 

@@ -7,18 +7,21 @@
 The rules are found by name, never by display name or group, which are localised. A rule that is Any-profile while
 disabled would open public networks too when it is enabled, so it is narrowed first (rule strings without C(Profile=)
 are Any). For a custom port the built-in rule's own port is changed, as Microsoft's support articles do. The firewall
-itself is never switched off, no rule is created, and no other rule is touched.
+itself is never switched off and no rule is created. A rule that blocks the port is somebody's own: it is named, and
+disabled only on request, where it does nothing else.
 """
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .._model.addresses import canonical
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import to_plain
+from .._model.rules import LOCAL, blocks, for_everybody, for_ports_alone, in_profiles
 from .._model.settings import SETTINGS, effective
 from ._addresses import objection, same
 from ._base import Options, Remedy, missing_area
@@ -39,6 +42,7 @@ OPTIONS = {
     "transports": {"type": "list", "elements": "str", "choices": ["tcp", "udp"], "default": ["tcp", "udp"]},
     "remote_addresses": {"type": "list", "elements": "str"},
     "port": {"type": "int"},
+    "block_rules": {"type": "str", "choices": ["keep", "disable"], "default": "keep"},
 }
 
 
@@ -63,7 +67,8 @@ def plan(observation: Observation, options: Options) -> Plan:
     ports = tuple(str(port) for port in sorted({listener_port(observation), options["port"] or 0} - {0}))
     changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
     profiles = wanted_profiles(firewall, options)
-    return Plan(changes, _held(firewall, profiles), (*missing, *_closed_locally(firewall, profiles)))
+    opened = Plan(changes, _held(firewall, profiles), (*missing, *_closed_locally(firewall, profiles)))
+    return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles)), opened)
 
 
 def listener_port(observation: Observation) -> int:
@@ -127,6 +132,39 @@ def _profiles(rule: RuleState, wanted: int, explicit: bool) -> int:
     if explicit or (rule.profiles == 0 and not rule.enabled):
         return wanted
     return rule.profiles if covers(rule.profiles, wanted) else rule.profiles | wanted
+
+
+def _in_the_way(firewall: FirewallState, ports: tuple[str, ...], wanted: int) -> Iterator[RuleState]:
+    for rule in firewall.rules:
+        if in_profiles(rule, wanted) and any(blocks(rule, int(port)) for port in ports):
+            yield rule
+
+
+def _unblocked(rule: RuleState, ports: tuple[str, ...], options: Options) -> Plan:
+    """A block beats every allow: one for everybody leaves nobody in, one for some addresses may be meant so."""
+    beaten = f"the rule {rule.id} blocks the port, and a block beats every allow"
+    if not for_everybody(rule):
+        return Plan(notes=(f"the rule {rule.id} keeps some addresses from the port, among them {_sample(rule)}",))
+    if rule.store != LOCAL:
+        return Plan(held=(_block_held(rule),))
+    if not for_ports_alone(rule, ports):
+        return Plan(refused=(Refusal(f"{beaten}; it blocks more than that, so narrow it by hand"),))
+    if options["block_rules"] == "keep":
+        message = f"{beaten}: ask whoever made it, then set block_rules to disable"
+        return Plan(refused=(Refusal(message, "block_rules"),))
+    return Plan(changes=(replace(_field(rule, "enabled", True, False, beaten), risk="medium"),))
+
+
+def _sample(rule: RuleState) -> str:
+    return ", ".join(rule.remote_addresses[:3])
+
+
+def _block_held(rule: RuleState) -> Held:
+    folder = (
+        r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced Security"
+    )
+    path = f"{FIREWALL_POLICY}\\FirewallRules\\{rule.id}"
+    return Held("policy_held", "firewall_block_rule", "block", "allow", path, f"{folder}\\Inbound Rules")
 
 
 def _missing(name: str) -> str:

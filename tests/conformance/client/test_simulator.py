@@ -182,7 +182,7 @@ def test_firewall(client: CimClient) -> None:
     wall.set_profiles(rule, firewall.Profiles.DOMAIN)
     wall.set_local_port(rule, [3390])
     wall.set_remote_addresses(rule, ["10.0.0.0/255.0.0.0"])
-    changed = next(found for found in wall.rules_for_port(3390) if found.instance_id == rule.instance_id)
+    changed = next(found for found in wall.rdp_rules(3390) if found.instance_id == rule.instance_id)
     assert changed.enabled is not rule.enabled
     assert (changed.profiles, changed.ports) == (firewall.Profiles.DOMAIN, ("3390",))
     assert changed.remote_addresses == ("10.0.0.0/255.0.0.0",)

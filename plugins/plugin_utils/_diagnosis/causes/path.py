@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..._model.neighbours import AZURE_AGENT
-from ..facts import TCP_RULE, Evidence, Facts, matches_port
+from ..._model.rules import for_everybody, matches_port
+from ..facts import TCP_RULE, Evidence, Facts
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown
 
 OPEN = Cure("firewall", {"state": "enabled", "transports": ["tcp"]})
@@ -51,9 +52,22 @@ def _rule_port(facts: Facts) -> Shown:
 
 
 def _blocked_by_rule(facts: Facts) -> Shown:
-    if not facts.blocked_profiles:
-        return ()
-    return tuple(Evidence("block rule", rule.id, "MSFT_NetFirewallRule") for rule in facts.rules_on_port((4,)))
+    rules = (rule.id for rule in facts.block_rules if for_everybody(rule))
+    return tuple(Evidence("block rule", rule, "MSFT_NetFirewallRule") for rule in rules)
+
+
+def _blocked_for_some(facts: Facts) -> Shown:
+    """Whether the prober is among them is not known: the address that the host sees may be another than ours."""
+    rules = (rule for rule in facts.block_rules if not for_everybody(rule))
+    return tuple(
+        Evidence(f"remote addresses of block rule {rule.id}", _first(rule.remote_addresses), "MSFT_NetAddressFilter")
+        for rule in rules
+    )
+
+
+def _first(addresses: tuple[str, ...], most: int = 5) -> str:
+    left = len(addresses) - most
+    return ", ".join(addresses[:most]) + (f" and {left} more" if left > 0 else "")
 
 
 def _profile_flag(flag: str, what: str) -> Callable[[Facts], Shown]:
@@ -66,7 +80,7 @@ def _profile_flag(flag: str, what: str) -> Callable[[Facts], Shown]:
 def _path_blocked(facts: Facts) -> Shown:
     """The built-in rule is for TermService, so another program that listens is not let in by it."""
     served = facts.firewall is not None and not facts.foreign_listener
-    open_inside = served and not _closed(facts) and not facts.blocked_profiles
+    open_inside = served and not _closed(facts) and not facts.blocked
     muted = facts.profiles_with("local_rules") or facts.profiles_with("exceptions")
     if facts.probe_verdict("tcp") not in ("timeout", "unreachable") or not facts.listening or not open_inside or muted:
         return ()
@@ -184,7 +198,20 @@ CAUSES = (
         "critical",
         _blocked_by_rule,
         LISTENS,
-        by_hand="Disable or narrow the block rule that the evidence names, if its owner agrees.",
+        by_hand="Disable or narrow the block rule that the evidence names, if its owner agrees; the option block_rules "
+        "of the module firewall disables one of the host's own that is for the RDP port alone.",
+        sources=(FIREWALL,),
+    ),
+    Cause(
+        "firewall_blocks_some_addresses",
+        "a firewall rule blocks the RDP port for some addresses, as tools against password guessing make them",
+        "tcp",
+        "medium",
+        _blocked_for_some,
+        LISTENS,
+        certain=False,
+        by_hand="Look whether the addresses that users come from are among those of the evidence, and take them out "
+        "in the tool that made the rule.",
         sources=(FIREWALL,),
     ),
     Cause(

@@ -75,14 +75,15 @@ def tcp_rule(wire: Wire, firewall: f.Firewall) -> f.Rule:
     return firewall.rdp_rules()[0]
 
 
-def rules(
-    wire: Wire, rule_items: list[str], port_items: list[str], address_items: list[str], where: str = LIKE
-) -> None:
-    for class_name, items in (
-        ("MSFT_NetFirewallRule", rule_items),
-        ("MSFT_NetProtocolPortFilter", port_items),
-        ("MSFT_NetAddressFilter", address_items),
-    ):
+def rules(wire: Wire, rule_items: list[str], port_items: list[str], address_items: list[str]) -> None:
+    wire.on("Enumerate", enumerated(*rule_items)).expect(wql=f"select * from MSFT_NetFirewallRule where {LIKE}").check(
+        _epr
+    )
+    filters(wire, port_items, address_items, LIKE)
+
+
+def filters(wire: Wire, port_items: list[str], address_items: list[str], where: str) -> None:
+    for class_name, items in (("MSFT_NetProtocolPortFilter", port_items), ("MSFT_NetAddressFilter", address_items)):
         wire.on("Enumerate", enumerated(*items)).expect(wql=f"select * from {class_name} where {where}").check(_epr)
 
 
@@ -115,26 +116,65 @@ def test_the_built_in_rules(wire: Wire, firewall: f.Firewall) -> None:
     assert second.ports == ("3389", "3390-3400")
 
 
-def test_rules_for_a_port(wire: Wire, firewall: f.Firewall) -> None:
+def who(wire: Wire, where: str, programs: dict[str, str], services: dict[str, str]) -> None:
+    for class_name, name, found in (
+        ("MSFT_NetApplicationFilter", "AppPath", programs),
+        ("MSFT_NetServiceFilter", "ServiceName", services),
+    ):
+        items = [part(class_name, rule_id, {"InstanceID": rule_id}, **{name: text}) for rule_id, text in found.items()]
+        wire.on("Enumerate", enumerated(*items)).expect(wql=f"select * from {class_name} where {where}")
+
+
+BLOCKING = "(Action=4 and Direction=1 and Enabled=1)"
+
+
+def test_the_rules_for_a_port_and_those_that_block_without_naming_one(wire: Wire, firewall: f.Firewall) -> None:
     listed = [
         fragment("<InstanceID>one</InstanceID><LocalPort>3390</LocalPort>"),
         fragment("<InstanceID>range</InstanceID><LocalPort>80</LocalPort><LocalPort>3380-3400</LocalPort>"),
         fragment("<InstanceID>any</InstanceID><LocalPort>Any</LocalPort>"),
         fragment("<InstanceID>none</InstanceID>"),
         fragment("<InstanceID>out</InstanceID><LocalPort>3390</LocalPort>"),
+        fragment("<InstanceID>web</InstanceID><LocalPort>443</LocalPort>"),
     ]
     wire.on("Enumerate", enumerated(*listed)).expect(
         wql="select InstanceID,LocalPort from MSFT_NetProtocolPortFilter where Protocol='TCP'"
     )
-    where = "(InstanceID='one' or InstanceID='range' or InstanceID='out')"
-    rules(wire, [rule("one"), rule("range", Action=4), rule("out", Direction=2)], [], [], where)
-    found = firewall.rules_for_port(3390)
-    assert [(one.instance_id, one.action) for one in found] == [("one", f.Action.ALLOW), ("range", f.Action.BLOCK)]
+    blocks = [rule(name, Action=4) for name in ("any", "program", "range", "web")]
+    wire.on("Enumerate", enumerated(rule("one"), *blocks, rule("out", Direction=2))).expect(
+        wql=f"select * from MSFT_NetFirewallRule where ({LIKE} or "
+        f"(InstanceID='one' or InstanceID='range' or InstanceID='out') or {BLOCKING})"
+    )
+    names = ("one", "any", "program", "range")
+    chosen = " or ".join(f"InstanceID='{name}'" for name in names)
+    filters(wire, [ports("any", "TCP", "Any")], [], f"({LIKE} or ({chosen}))")
+    who(
+        wire,
+        "(InstanceID='any' or InstanceID='program' or InstanceID='range')",
+        {"any": "Any", "program": r"C:\app.exe"},
+        {"range": "termservice"},
+    )
+    found = {one.instance_id: (one.action, one.program, one.service) for one in firewall.rdp_rules(3390)}
+    assert found == {
+        "any": (f.Action.BLOCK, "Any", "Any"),
+        "one": (f.Action.ALLOW, "Any", "Any"),
+        "program": (f.Action.BLOCK, r"C:\app.exe", "Any"),
+        "range": (f.Action.BLOCK, "Any", "termservice"),
+    }
 
 
-def test_no_rule_for_a_port_costs_one_query(wire: Wire, firewall: f.Firewall) -> None:
+def test_no_query_names_more_rules_than_windows_takes(wire: Wire, firewall: f.Firewall) -> None:
+    names = [f"p{number:03}" for number in range(f.MOST_IDS + 1)]
     wire.on("Enumerate", enumerated())
-    assert firewall.rules_for_port(3390, "UDP") == []
+    wire.on("Enumerate", enumerated(*(rule(name, Action=4) for name in names)))
+    first, last = " or ".join(f"InstanceID='{name}'" for name in names[:-1]), f"InstanceID='{names[-1]}'"
+    for class_name in ("MSFT_NetProtocolPortFilter", "MSFT_NetAddressFilter"):
+        for where in (f"({LIKE} or ({first}))", last):
+            wire.on("Enumerate", enumerated()).expect(wql=f"select * from {class_name} where {where}")
+    for class_name in ("MSFT_NetApplicationFilter", "MSFT_NetServiceFilter"):
+        for where in (f"({first})", last):
+            wire.on("Enumerate", enumerated()).expect(wql=f"select * from {class_name} where {where}")
+    assert [one.instance_id for one in firewall.rdp_rules(3390)] == names
 
 
 @pytest.mark.parametrize(

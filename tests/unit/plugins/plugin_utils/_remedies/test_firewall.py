@@ -9,15 +9,21 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults, examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import canonical
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._addresses import is_address, same
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost
-from tests.support.in_process import connect, job
+from tests.simulator.probe_view import probe_view
+from tests.simulator.windows.firewall import BLOCK, DOMAIN, GPO_STORE, Rule
+from tests.simulator.windows.firewall import POLICY as FIREWALL_POLICY
+from tests.simulator.windows.registry import Type
+from tests.support.in_process import connect, job, settings_state
 
 FIREWALL = REMEDIES["firewall"]
 
@@ -137,3 +143,104 @@ def test_a_subnet_that_windows_gives_back_by_its_mask_is_no_difference() -> None
     rule = host.firewall.rule("RemoteDesktop-UserMode-In-TCP", addresses=True)
     host.firewall.set_remote_addresses(rule, ["10.0.0.0/255.0.0.0"])
     assert run(simulated, **wanted)[1].changes == []
+
+
+# --- rules that block
+
+SVCHOST = r"%SystemRoot%\system32\svchost.exe"
+IN_THE_WAY: dict[str, dict[str, t.Any]] = {
+    "by port": {},
+    "for TermService": {"program": SVCHOST, "service": "termservice"},
+    "with the next port": {"local_ports": ("3389", "33890")},
+}
+BLOCKS_MORE: dict[str, dict[str, t.Any]] = {
+    "a range": {"local_ports": ("3380-3400",)},
+    "all of TCP": {"local_ports": ("Any",), "program": SVCHOST},
+    "all of TermService": {"protocol": "Any", "local_ports": ("Any",), "program": SVCHOST, "service": "TermService"},
+}
+BESIDE: dict[str, dict[str, t.Any]] = {
+    "another port": {"local_ports": ("443",)},
+    "another program": {"local_ports": ("Any",), "program": r"C:\Program Files\app\app.exe"},
+    "another service": {"program": SVCHOST, "service": "sharedaccess"},
+    "another protocol": {"protocol": "UDP"},
+    "another network": {"profiles": DOMAIN},
+    "not enabled": {"enabled": False},
+}
+
+
+def blocked(**given: t.Any) -> SimulatedHost:
+    simulated = SimulatedHost.build("2022")
+    fields = {"action": BLOCK, "enabled": True, "protocol": "TCP", "local_ports": ("3389",), **given}
+    simulated.windows.firewall.put(Rule("{B10C}", "Block", **fields))
+    return simulated
+
+
+@pytest.mark.parametrize("how", sorted(IN_THE_WAY))
+def test_a_rule_that_blocks_the_port_is_named_and_disabled_only_on_request(how: str) -> None:
+    simulated = blocked(**IN_THE_WAY[how])
+    before = settings_state(simulated)
+    port = {"port": 33890} if "next port" in how else {}
+    plan, _done = run(simulated, **port)
+    assert [refusal.option for refusal in plan.refused] == ["block_rules"]
+    assert "{B10C} blocks the port" in plan.refused[0].message
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert settings_state(simulated) == before
+
+    _plan, foretold = fix(job(simulated, check=True), FIREWALL, {**defaults(FIREWALL.options), **DISABLE, **port})
+    plan, done = run(simulated, **DISABLE, **port)
+    assert not plan.refused
+    assert foretold.changes == done.changes
+    assert (done.changes[-1].item, done.changes[-1].after) == ("{B10C}", {"enabled": False})
+    assert run(simulated, **DISABLE, **port)[1].changes == []
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("how", sorted(BLOCKS_MORE))
+def test_a_rule_that_blocks_more_than_the_port_is_never_disabled(how: str) -> None:
+    simulated = blocked(**BLOCKS_MORE[how])
+    plan, done = run(simulated, **DISABLE)
+    assert "blocks more than that" in plan.refused[0].message
+    assert all(change.item != "{B10C}" for change in done.changes)
+    assert found_by(simulated) == ["firewall_blocked_by_rule"]
+
+
+@pytest.mark.parametrize("how", sorted(BESIDE))
+def test_a_rule_that_blocks_something_else_is_no_obstacle(how: str) -> None:
+    simulated = blocked(**BESIDE[how])
+    plan, done = run(simulated, **DISABLE)
+    assert plan.refused == ()
+    assert all(change.item != "{B10C}" for change in done.changes)
+    assert found_by(simulated) == []
+
+
+def test_a_rule_that_keeps_some_addresses_away_is_named_and_kept() -> None:
+    simulated = blocked(remote_addresses=("203.0.113.7", "203.0.113.99"))
+    plan, done = run(simulated, **DISABLE)
+    assert plan.refused == ()
+    assert "203.0.113.7, 203.0.113.99" in plan.notes[0]
+    assert all(change.item != "{B10C}" for change in done.changes)
+    assert found_by(simulated) == []
+    simulated.windows.listener.path_blocked = True
+    assert "firewall_blocks_some_addresses" in found_by(simulated)
+
+
+def test_a_rule_that_policy_brought_is_held() -> None:
+    simulated = SimulatedHost.build("2022")
+    rule = Rule("{B10C}", "Block", action=BLOCK, enabled=True, protocol="TCP", local_ports=("3389",), source=GPO_STORE)
+    text = rule.to_string(simulated.windows.edition.firewall_schema)
+    simulated.windows.registry.put(FIREWALL_POLICY + r"\FirewallRules", rule.id, Type.SZ, text)
+    simulated.windows.firewall.load_policy()
+    plan, _done = run(simulated, **DISABLE)
+    assert [(held.setting, held.path.endswith(r"FirewallRules\{B10C}")) for held in plan.held] == [
+        ("firewall_block_rule", True)
+    ]
+
+
+DISABLE = {"block_rules": "disable"}
+
+
+def found_by(simulated: SimulatedHost) -> list[str]:
+    doing = job(simulated)
+    return [finding.id for finding in direct(examine(doing.host, doing.prober, 600).findings)]

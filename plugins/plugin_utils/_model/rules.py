@@ -1,0 +1,62 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which firewall rules meet connections to the listener. PRIVATE to the collection.
+
+A block rule beats every allow rule. Tools against password guessing make block rules for the RDP port that name the
+addresses they shut out, and Windows makes one for each program that a user did not let in: neither keeps users away.
+Source: Windows Firewall rule precedence (Microsoft Learn, "Windows Firewall rules"), MSFT_NetServiceFilter.
+"""
+
+from __future__ import annotations
+
+from .observation import RuleState
+
+BLOCK = 4
+"""MSFT_NetFirewallRule.Action of a rule that blocks."""
+
+LOCAL = 1
+"""MSFT_NetFirewallRule.PolicyStoreSourceType of a rule of the host's own store."""
+
+_ANY = ("any", "*", "")
+_HOST_PROCESS = r"\system32\svchost.exe"
+_SERVICE = "termservice"
+
+
+def matches_port(rule: RuleState, port: int) -> bool:
+    """Whether an inbound rule's protocol and local ports include a TCP port."""
+    return rule.protocol.upper() in ("TCP", "6", "ANY") and any(_includes(entry, port) for entry in rule.local_ports)
+
+
+def blocks(rule: RuleState, port: int) -> bool:
+    """Whether it is an enabled rule that keeps somebody from TermService's TCP port."""
+    return rule.enabled and rule.action == BLOCK and matches_port(rule, port) and _meets_listener(rule)
+
+
+def for_everybody(rule: RuleState) -> bool:
+    """Whether it is about all remote addresses."""
+    return any(address.lower() in _ANY for address in rule.remote_addresses)
+
+
+def for_ports_alone(rule: RuleState, ports: tuple[str, ...]) -> bool:
+    """Whether it is about no other ports than these."""
+    return rule.protocol.upper() in ("TCP", "6") and set(rule.local_ports) <= set(ports)
+
+
+def in_profiles(rule: RuleState, profiles: int) -> bool:
+    """Whether it counts in one of the profiles, as bits; 0 stands for all on either side."""
+    return rule.profiles == 0 or profiles == 0 or bool(rule.profiles & profiles)
+
+
+def _meets_listener(rule: RuleState) -> bool:
+    """Whether its conditions on program and service include TermService, which runs in svchost."""
+    program, service = rule.program.lower(), rule.service.lower()
+    return (program in _ANY or program.endswith(_HOST_PROCESS)) and service in (*_ANY, _SERVICE)
+
+
+def _includes(entry: str, port: int) -> bool:
+    low, dash, high = entry.partition("-")
+    if low.isdigit():
+        return int(low) <= port <= int(high or low) if not dash or high.isdigit() else False
+    return entry.lower() == "any"
