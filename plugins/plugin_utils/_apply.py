@@ -70,8 +70,6 @@ class Run:
             raise Moved(f"{change.item} was {change.before!r} and is {found!r} now: somebody changed it; run again")
         self._entries.append(self.journal.record(self.run_id, change))
         self._write(applier, change)
-        if applier.verified:
-            _verify(applier, self.host, change, change.after)
         self.applied.append(change)
         return True
 
@@ -83,11 +81,9 @@ class Run:
         """
         applier = APPLIERS[change.kind]
         self.writer()
-        back = replace(change, before=change.after, after=change.before)
         if applier.read(self.host, change) == change.before:
             return False
-        applier.write(self.host, back, change.before)
-        _verify(applier, self.host, change, change.before)
+        _make(applier, self.host, change, change.before)
         if change in self.applied:
             self.applied.remove(change)
         self._mark(change)
@@ -96,7 +92,7 @@ class Run:
     def _write(self, applier: Applier, change: Change) -> None:
         """Write, and say what was being written when the host's answer is lost."""
         try:
-            applier.write(self.host, change, change.after)
+            _make(applier, self.host, change, change.after)
         except TransportFailed as error:
             error.message = (
                 f"{error.message.rstrip('. ')}. {change.item} was being changed: it is as before or as wanted, and the "
@@ -118,13 +114,22 @@ class Run:
         self.applied.append(change)
 
 
-def _verify(applier: Applier, host: Host, change: Change, wanted: Plain) -> None:
-    found = applier.read(host, change)
-    if not _is_made(found, wanted, change.before):
-        raise NotKept(
-            f"{change.item} was written but is {found!r} instead of {wanted!r}: look for a policy or a security "
-            "product that sets it back"
-        )
+def _make(applier: Applier, host: Host, change: Change, wanted: Plain) -> None:
+    """Write an item and read it back; by its other way, if it has one, where the first was without effect."""
+    writes = (applier.write, applier.otherwise) if applier.otherwise else (applier.write,)
+    written = change if wanted == change.after else replace(change, before=change.after, after=wanted)
+    found = None
+    for write in writes:
+        write(host, written, wanted)
+        if not applier.verified:
+            return
+        found = applier.read(host, change)
+        if _is_made(found, wanted, change.before):
+            return
+    raise NotKept(
+        f"{change.item} was written but is {found!r} instead of {wanted!r}: look for a policy or a security "
+        "product that sets it back"
+    )
 
 
 def _is_made(found: Plain, wanted: Plain, before: Plain) -> bool:

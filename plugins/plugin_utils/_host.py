@@ -16,7 +16,7 @@ from ._cim import tcp, terminal_services
 from ._cim.client import CimClient, Outcome
 from ._cim.files import Files
 from ._cim.firewall import Firewall
-from ._cim.registry import Registry, RegistryValue
+from ._cim.registry import Reading, Registry, RegistryValue
 from ._cim.services import Service, ServiceError, Services
 from ._cim.tasks import Tasks
 from ._cim.tcp import PortUse
@@ -32,7 +32,8 @@ NO_SERVICE = 1060
 class Host:
     """The typed views of one host over one channel, and the few readings that more than one reader needs.
 
-    What cannot change while a task runs is read once: identity, clock offset and machine id.
+    What cannot change while a task runs is read once: identity, clock offset and machine id. So is the listener's port,
+    which nobody but the task itself is taken to change while it runs.
     """
 
     def __init__(
@@ -116,12 +117,27 @@ class Host:
     @cached_property
     def windows(self) -> str:
         r"""The folder of Windows, such as C:\Windows."""
-        root = self.registry.read(host_view.CURRENT_VERSION, "SystemRoot", "REG_SZ")
-        return str(root.data) if isinstance(root, RegistryValue) else r"C:\Windows"
+        return self.identity.windows or r"C:\Windows"
+
+    def stored(self, setting: Setting) -> Reading:
+        """What is stored locally for a setting, now."""
+        if setting.id == "port":
+            return self._port
+        return self.registry.read(setting.key, setting.name, setting.type)
+
+    @cached_property
+    def _port(self) -> Reading:
+        port = SETTINGS["port"]
+        return self.registry.read(port.key, port.name, port.type)
+
+    def forget_port(self) -> None:
+        """Read the listener's port again when it is next asked for: it was changed."""
+        self.__dict__.pop("_port", None)
 
     def listener_port(self) -> int:
         """The port that the listener is set to."""
-        return self.effective("port") or 3389
+        data = self._port.data if isinstance(self._port, RegistryValue) else None
+        return data if isinstance(data, int) and data else 3389
 
     def port_use(self, port: int | None = None) -> PortUse:
         """Who listens on the listener's port, and how many are connected to it."""
@@ -165,3 +181,6 @@ _SETTERS: Mapping[str, Callable[[Host, int], Outcome | None]] = {
     "encryption": _encryption,
     "nla": _nla,
 }
+
+SET_BY_WMI = frozenset(_SETTERS)
+"""Ids of the settings that have a WMI method."""

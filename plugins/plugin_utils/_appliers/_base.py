@@ -33,9 +33,11 @@ class Applier:
     Attributes:
         read: the item's plain value now; for a firewall rule, of the fields that a change names.
         write: makes it so; None is "absent".
+        otherwise: another way to make it so, for where Windows took the first and does not have the value.
         verified: whether the item is read again after the write, since it stays as it was written.
     """
 
     read: Callable[[Host, Change], Plain]
     write: Callable[[Host, Change, Plain], None]
     verified: bool = True
+    otherwise: Callable[[Host, Change, Plain], None] | None = None

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._cim.registry import Absent, RegistryValue, Unreadable
-from .._host import Host
+from .._host import SET_BY_WMI, Host
 from .._model.change import Change
 from .._model.plain import Plain
 from .._model.settings import SETTINGS
@@ -35,26 +35,42 @@ def _read(host: Host, change: Change) -> Plain:
 
 def _write(host: Host, change: Change, value: Plain) -> None:
     """By the WMI setter where there is one, since a direct write may not reach the running listener; else directly."""
+    if _by_wmi(change, value) and _set_by_wmi(host, change, value):
+        return
+    _write_directly(host, change, value)
+
+
+def _write_directly(host: Host, change: Change, value: Plain) -> None:
     key, name = _split(change.item)
-    if not isinstance(value, dict):
-        host.registry.delete_value(key, name)
-    elif not _set_by_wmi(host, change, value):
+    if isinstance(value, dict):
         host.registry.write(key, name, RegistryValue.from_plain(value))
+    else:
+        host.registry.delete_value(key, name)
+    if change.item == SETTINGS["port"].path:
+        host.forget_port()
+
+
+def _by_wmi(change: Change, value: Plain) -> bool:
+    """Whether a provider is to be asked; values out of range, which a roll-back may have to put back, it refuses."""
+    setting = _BY_PATH.get(change.item.lower())
+    number = value["data"] if isinstance(value, dict) else None
+    return setting is not None and setting.id in SET_BY_WMI and number in setting.choices
 
 
 def _set_by_wmi(host: Host, change: Change, value: Plain) -> bool:
-    """Whether the provider took the value and the registry has it.
+    """Whether there is a provider; Home editions have none.
 
-    The class and the method of SecurityLayer are documented with different numbers, and Home editions have no such
-    namespace: what the registry says afterwards decides, not the provider's answer. Values out of range, which a
-    roll-back may have to put back, the provider refuses.
+    The class and the method of SecurityLayer are documented with different numbers: what the registry says afterwards
+    decides, not the provider's answer.
     """
-    setting = _BY_PATH.get(change.item.lower())
     number = value["data"] if isinstance(value, dict) else None
-    if setting is None or number not in setting.choices or not isinstance(number, int):
-        return False
-    host.set_by_wmi(setting, number)
-    return _read(host, change) == value
+    return isinstance(number, int) and host.set_by_wmi(_BY_PATH[change.item.lower()], number) is not None
 
 
-APPLIER = Applier(_read, _write)
+def _otherwise(host: Host, change: Change, value: Plain) -> None:
+    """Directly, where the provider was asked first and the registry has not what it was asked for."""
+    if _by_wmi(change, value):
+        _write_directly(host, change, value)
+
+
+APPLIER = Applier(_read, _write, otherwise=_otherwise)

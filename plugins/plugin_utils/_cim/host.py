@@ -38,9 +38,9 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Identity:
-    """A host. ``product_type``: 1 workstation, 2 domain controller, 3 server. ``language`` is an LCID.
+    r"""A host. ``product_type``: 1 workstation, 2 domain controller, 3 server. ``language`` is an LCID.
 
-    ``clock_offset`` is the host's clock minus the controller's.
+    ``clock_offset`` is the host's clock minus the controller's, ``windows`` the folder such as ``C:\Windows``.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Identity:
     local_time: datetime
     clock_offset: timedelta
     sku: int = 0
+    windows: str = ""
 
 
 def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identity:
@@ -77,6 +78,7 @@ def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identi
         local_time=local_time,
         clock_offset=local_time - middle,
         sku=system.number("OperatingSystemSKU") or 0,
+        windows=system.text("WindowsDirectory"),
     )
 
 
@@ -86,16 +88,20 @@ def boot_time(client: CimClient) -> datetime:
 
 
 def machine_sid(client: CimClient) -> str | None:
-    """Return the SID of the machine, from a local account's; None on a domain controller, which has none."""
-    accounts = client.query(WIN32_USER_ACCOUNT, wql.compare("LocalAccount", True), ("SID",))
+    """Return the SID of the machine, from its administrator's; None on a domain controller, which has none.
+
+    That account may be renamed and disabled, never deleted; its relative id is 500 everywhere (well-known SIDs), and
+    public scripts find it by such a query. One object is complete in the first answer; all would take a second one.
+    """
+    administrator = wql.all_of(wql.compare("LocalAccount", True), wql.ends_with("SID", "-500"))
+    accounts = client.query(WIN32_USER_ACCOUNT, administrator, ("SID",))
     sids = sorted(account.text("SID") for account in accounts)
     return next((sid.rpartition("-")[0] for sid in sids if sid.startswith("S-1-5-21-")), None)
 
 
 def machine_guid(client: CimClient) -> str | None:
     """Return MachineGuid, which clone tools change; None when it is not readable."""
-    reading = Registry(client).read(CRYPTOGRAPHY, "MachineGuid", "REG_SZ")
-    return str(reading.data) if isinstance(reading, RegistryValue) else None
+    return Registry(client).text(CRYPTOGRAPHY, "MachineGuid") or None
 
 
 def _computer(client: CimClient) -> Instance:

@@ -192,6 +192,12 @@ class Registry:
             return Absent(key_exists=True)
         return self._read_known(path, name, actual, known.get(actual))
 
+    def text(self, path: str, name: str) -> str:
+        """Return a REG_SZ for looking alone, in one operation; empty when there is none."""
+        outcome = self._call("GetStringValue", path, sValueName=name)
+        value = outcome.out.get("sValue")
+        return value if outcome.ok and isinstance(value, str) else ""
+
     def expanded(self, path: str, name: str) -> str | None:
         """Return a REG_SZ or REG_EXPAND_SZ as Windows expands it; None when there is none.
 

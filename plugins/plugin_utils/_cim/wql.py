@@ -54,8 +54,16 @@ def any_of(name: str, values: Iterable[Literal]) -> str:
 
 def starts_with(name: str, prefix: str) -> str:
     """Return a condition that holds for strings that begin with the prefix."""
-    pattern = _LIKE_SPECIAL.sub(lambda match: f"[{match.group()}]", prefix)
-    return f"{checked(name)} like {literal(pattern + '%')}"
+    return f"{checked(name)} like {literal(_plain(prefix) + '%')}"
+
+
+def ends_with(name: str, suffix: str) -> str:
+    """Return a condition that holds for strings that end with the suffix."""
+    return f"{checked(name)} like {literal('%' + _plain(suffix))}"
+
+
+def _plain(text: str) -> str:
+    return _LIKE_SPECIAL.sub(lambda match: f"[{match.group()}]", text)
 
 
 def all_of(*conditions: str) -> str:

@@ -68,10 +68,8 @@ def _name(found: str, names: tuple[str, ...]) -> str:
 
 def _other_owner(host: Host) -> str:
     """The local policy file, or device management, where either has anything to say."""
-    windows = host.registry.read(r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion", "SystemRoot", "REG_SZ")
-    root = getattr(windows, "data", r"C:\Windows")
     with contextlib.suppress(WsmanFault):
-        policy = host.cim.find(CIM_DATA_FILE, Name=rf"{root}\{REGISTRY_POL}")
+        policy = host.cim.find(CIM_DATA_FILE, Name=rf"{host.windows}\{REGISTRY_POL}")
         if policy is not None and (policy.number("FileSize") or 0) > EMPTY_POL:
             return "the local group policy (Registry.pol)"
     if host.registry.values(MDM):

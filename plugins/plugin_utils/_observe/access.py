@@ -76,8 +76,7 @@ def _modes(host: Host) -> Iterator[int | None]:
 
 
 def _servers(host: Host, settings: ServiceSettings | None) -> Iterable[str]:
-    stored = host.registry.read(POLICY, "LicenseServers", "REG_SZ")
-    by_policy = str(stored.data).split(",") if isinstance(stored, RegistryValue) else []
+    by_policy = host.registry.text(POLICY, "LicenseServers").split(",")
     specified = terminal_services.license_servers(host.cim, settings) if settings else ()
     return {name.strip() for name in (*by_policy, *specified) if name.strip()}
 

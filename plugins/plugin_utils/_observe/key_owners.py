@@ -95,7 +95,6 @@ def _winrm(host: Host) -> dict[str, str]:
     """The certificates of WinRM's HTTPS listeners, by thumbprint."""
     found = {}
     for name in host.registry.keys(WSMAN_LISTENERS) or []:
-        value = host.registry.read(rf"{WSMAN_LISTENERS}\{name}", "certThumbprint", "REG_SZ")
-        if isinstance(value, RegistryValue) and value.data:
-            found[str(value.data).replace(" ", "").upper()] = f"WinRM ({name})"
+        if thumbprint := host.registry.text(rf"{WSMAN_LISTENERS}\{name}", "certThumbprint"):
+            found[thumbprint.replace(" ", "").upper()] = f"WinRM ({name})"
     return found

@@ -17,7 +17,7 @@ from .. import _listener_certificate
 from .._cim import certificates
 from .._cim.certificates import CNG, KeyLink, StoredCertificate
 from .._cim.files import Hidden
-from .._cim.registry import RegistryError, RegistryValue
+from .._cim.registry import RegistryError
 from .._host import Host
 from .._model import reading, sddl
 from .._model.keys import CertificateState, KeyFile, KeysState
@@ -100,7 +100,7 @@ def read(request: Request) -> KeysState:
         own=own,
         pinned=pinned,
         pinned_certificate=folders.state(held) if held else None,
-        template=_text(host, POLICY, "CertTemplateName"),
+        template=host.registry.text(POLICY, "CertTemplateName"),
         broker=bool(host.services.list([BROKER])),
         folder=folders.legacy,
         folder_dacl=folders.dacl(folders.legacy),
@@ -136,8 +136,3 @@ def _dacl(text: str | None) -> Reading:
         return reading.value(str(sddl.parse(text)))
     except sddl.InvalidSddl as error:
         return reading.unreadable(str(error))
-
-
-def _text(host: Host, key: str, name: str) -> str:
-    value = host.registry.read(key, name, "REG_SZ")
-    return str(value.data) if isinstance(value, RegistryValue) else ""

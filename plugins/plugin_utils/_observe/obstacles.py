@@ -30,17 +30,12 @@ SECURITY_RULES = (
 def read(request: Request) -> ObstacleState:
     registry = request.host.registry
     return ObstacleState(
-        protocol=_text(registry, LISTENER, "LoadableProtocol_Object"),
+        protocol=registry.text(LISTENER, "LoadableProtocol_Object"),
         library=registry.expanded(SERVICE, "ServiceDll") or "",
         setup=tuple(name for name in ("SystemSetupInProgress", "OOBEInProgress") if _is_set(registry, SETUP, name)),
         port_proxies=tuple(sorted(registry.values(PORT_PROXY) or {})),
         ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(registry, key)),
     )
-
-
-def _text(registry: Registry, key: str, name: str) -> str:
-    reading = registry.read(key, name, "REG_SZ")
-    return str(reading.data) if isinstance(reading, RegistryValue) else ""
 
 
 def _is_set(registry: Registry, key: str, name: str) -> bool:

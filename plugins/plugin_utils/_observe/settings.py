@@ -34,7 +34,7 @@ def read(request: Request) -> dict[str, SettingState]:
 def _state(
     host: Host, setting: Setting, policies: Mapping[str, plain_reading.Reading], owners: Mapping[str, str]
 ) -> SettingState:
-    local = _plain(host.registry.read(setting.key, setting.name, setting.type))
+    local = _plain(host.stored(setting))
     path = setting.policy.path if setting.policy else ""
     if path not in policies:
         return SettingState(local)

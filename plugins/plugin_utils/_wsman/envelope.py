@@ -51,14 +51,16 @@ MAX_ELEMENTS = 32_000
 TIMEOUT = 20
 """Seconds of OperationTimeout; below the read timeout of pywinrm and pypsrp (30)."""
 
-_OPEN = (
-    f'<s:Envelope xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}" xmlns:w="{WSMAN}" xmlns:n="{ENUMERATION}" xmlns:cim="{CIM}"'
-    f' xmlns:b="{BINDING}" xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd" xmlns:rsp="{uri.SHELL}"'
-    f' xmlns:xsi="{xml.XSI}"><s:Header><a:To>http://windows-host:5985/wsman</a:To><a:ReplyTo>'
+_OPEN = f'<s:Envelope xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}" xmlns:w="{WSMAN}"'
+_HEADER = (
+    ' xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd">'
+    "<s:Header><a:To>http://windows-host:5985/wsman</a:To><a:ReplyTo>"
     f'<a:Address s:mustUnderstand="true">{ANONYMOUS}</a:Address></a:ReplyTo>'
     f'<w:MaxEnvelopeSize s:mustUnderstand="true">{MAX_ENVELOPE}</w:MaxEnvelopeSize>'
     '<w:Locale xml:lang="en-US" s:mustUnderstand="false"/><p:DataLocale xml:lang="en-US" s:mustUnderstand="false"/>'
 )
+_OF_BODIES = {"n": ENUMERATION, "cim": CIM, "b": BINDING, "rsp": uri.SHELL, "xsi": xml.XSI}
+"""Prefixes that bodies may use. Declared where they occur: all of them would be a fifth of a small request."""
 
 
 @dataclass(frozen=True)
@@ -278,7 +280,7 @@ def _request(
     if target.namespace:
         selectors = {uri.NAMESPACE_SELECTOR: target.namespace, **selectors}
     message = (
-        f'{_OPEN}<w:ResourceURI s:mustUnderstand="true">{escape(target.uri)}</w:ResourceURI>'
+        f'{_OPEN}{_declared(body)}{_HEADER}<w:ResourceURI s:mustUnderstand="true">{escape(target.uri)}</w:ResourceURI>'
         f'<a:Action s:mustUnderstand="true">{escape(action)}</a:Action><a:MessageID>{message_id}</a:MessageID>'
         f"{_selector_set(selectors)}{_option_set(options)}<w:OperationTimeout>PT{timeout}S</w:OperationTimeout>"
         f"</s:Header><s:Body>{body}</s:Body></s:Envelope>"
@@ -289,6 +291,11 @@ def _request(
             FaultFacts(subcode="EncodingLimit"),
         )
     return Request(message, message_id)
+
+
+def _declared(body: Markup) -> str:
+    """The declarations of the prefixes in a body; one more than it needs does no harm."""
+    return "".join(f' xmlns:{prefix}="{name}"' for prefix, name in _OF_BODIES.items() if f"{prefix}:" in body)
 
 
 def _selector_set(selectors: Mapping[str, Selector]) -> Markup:

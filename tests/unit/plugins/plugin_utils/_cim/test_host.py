@@ -77,9 +77,9 @@ def test_a_host_without_computer_system(wire: Wire, client: CimClient) -> None:
         host.identity(client)
 
 
-def test_the_machines_sid_comes_from_a_local_account(wire: Wire, client: CimClient) -> None:
-    accounts = [fragment(f"<SID>S-1-5-21-1-2-3-{rid}</SID>") for rid in (503, 500)]
-    wire.on("Enumerate", enumerated(*accounts)).expect(wql="select SID from Win32_UserAccount where LocalAccount=TRUE")
+def test_the_machines_sid_comes_from_its_administrators(wire: Wire, client: CimClient) -> None:
+    asked = "select SID from Win32_UserAccount where LocalAccount=TRUE and SID like '%-500'"
+    wire.on("Enumerate", enumerated(fragment("<SID>S-1-5-21-1-2-3-500</SID>"))).expect(wql=asked)
     assert host.machine_sid(client) == "S-1-5-21-1-2-3"
 
 
@@ -90,7 +90,6 @@ def test_a_domain_controller_has_no_local_account(wire: Wire, client: CimClient)
 
 def test_the_machines_guid(wire: Wire, client: CimClient) -> None:
     wire.on("GetStringValue", output("GetStringValue", properties(sValue="0fd5…")))
-    wire.on("EnumValues", output("EnumValues", properties(Types=["1"], sNames=["MachineGuid"])))
     assert host.machine_guid(client) == "0fd5…"
     wire.on("GetStringValue", output("GetStringValue", returned=5))
     assert host.machine_guid(client) is None

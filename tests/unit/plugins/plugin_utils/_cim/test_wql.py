@@ -48,6 +48,14 @@ def test_a_prefix_is_taken_literally(prefix: str, other: str) -> None:
     assert like(pattern, other) == other.startswith(prefix)
 
 
+@given(st.text("ab%_[]\\'-"), st.text("ab%_[]\\'-"))
+def test_a_suffix_is_taken_literally(suffix: str, other: str) -> None:
+    pattern, rest = read_literal(wql.ends_with("InstanceID", suffix).removeprefix("InstanceID like "))
+    assert rest == ""
+    assert like(pattern, other + suffix)
+    assert like(pattern, other) == other.endswith(suffix)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
