@@ -20,7 +20,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes impo
     Kind,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, Check
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, UNSEEN, Check
 
 from scripts.live_view import ROOT
 
@@ -114,6 +114,7 @@ def _sentence(text: str) -> str:
 
 # --- the self-test
 
+STILL_OPEN = "These facts stay open as well. The collection works either way, and its tests run under both."
 SELFTEST_INTRODUCTION = """\
 No public source settles these facts, or much is built upon them. The module
 :ansplugin:`winfleet.rdp.selftest#module` asks a real host. Results are welcome, most of all where something deviates.
@@ -136,6 +137,8 @@ def _selftest_body() -> Iterator[str]:
         yield from ("", *heading(title, "-"), text, "")
         rows = (_check_row(check) for check in CHECKS if check.writes is writes)
         yield from table(("Check", "Question", "Expected", "Findings"), rows)
+    yield from ("", *heading("What it does not settle", "-"), STILL_OPEN, "")
+    yield from table(("Question", "Why it is not asked"), ((fact.asks, fact.why) for fact in UNSEEN.values()))
 
 
 def _check_row(check: Check) -> tuple[str, ...]:

@@ -17,17 +17,19 @@ author:
 description:
   - Checks on a real host the facts that this collection is built upon, and those that public sources leave open. Each
     check tells what was expected, what was found, and what that means for the collection.
-  - The read half, which is the default, changes nothing. It opens a cmd shell and closes it.
+  - The read half, which is the default, changes nothing. It opens two cmd shells, in which C(whoami) and C(ver) run,
+    and closes them.
   - The write half works on objects of its own, which nothing on the host uses, and takes them away again also when a
     check fails. They are a key below C(HKLM\SOFTWARE\winfleet.rdp\Selftest), a firewall rule that is never enabled, a
-    folder below C(%SystemRoot%\Temp), and a scheduled task. No setting of Remote Desktop and no entry of the journal is
+    folder below C(%SystemRoot%\Temp), and scheduled tasks. No setting of Remote Desktop and no entry of the journal is
     touched.
+  - What it does not settle is listed with the reasons in the guide of the self-test.
   - The result names neither the host nor its users, so that it can be sent to the maintainers, which is welcome for
     every version of Windows, and most of all where something deviates.
 options:
   write_half:
     description:
-      - Whether to run the write half as well. It waits for two leases of a minute each to end, so it takes a few
+      - Whether to run the write half as well. It waits for three leases of a minute each to end, so it takes a few
         minutes.
       - In check mode it is left out.
       - Takes V(true) and V(false) and nothing else.

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from .._host import Host
 from . import files, firewall, registry, tasks, windows, wire
 from ._base import Check, Outcome, judge
+from .unseen import UNSEEN, Unseen
 
-__all__ = ["CHECKS", "Check", "Outcome", "run"]
+__all__ = ["CHECKS", "UNSEEN", "Check", "Outcome", "Unseen", "run"]
 
 CHECKS: tuple[Check, ...] = tuple(
     check for area in (wire, windows, registry, firewall, files, tasks) for check in area.CHECKS

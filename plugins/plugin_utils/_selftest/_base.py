@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .._host import Host
+from .._wsman.channel import Channel
 from .._wsman.errors import AccessDenied, AuthenticationFailed, TransportFailed, WsmanError
 
 SERVER_2019 = 17763
@@ -79,6 +80,21 @@ def judge(check: Check, host: Host) -> Outcome:
 
 
 UNKNOWN = "nobody has reported this finding yet; please tell the maintainers"
+
+
+@dataclass
+class Altered:
+    """A channel that sends one thing in place of another, which the collection itself never does."""
+
+    channel: Channel
+    given: bytes
+    instead: bytes
+
+    def __post_init__(self) -> None:
+        self.timeout = self.channel.timeout
+
+    def send(self, body: bytes, *, repeatable: bool) -> bytes:
+        return self.channel.send(body.replace(self.given, self.instead), repeatable=repeatable)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,15 @@ def _mark(host: Host) -> str:
         return "without" if b"\0" in host.shell.run(f'type "{saved}"').stdout else "with"
 
 
+def _held(host: Host) -> str:
+    """The command's own output keeps a file in the folder open while the folder is renamed."""
+    with _folder(host) as path:
+        host.shell.run(f'mkdir "{path}\\before"')
+        host.shell.run(f'(ren "{path}\\before" after) > "{path}\\before\\held"')
+        renamed = host.shell.run(f'dir /ad /b "{path}\\after*"').exit_code == 0
+    return "renamed" if renamed else "refused"
+
+
 def _copy(host: Host) -> str:
     """As administrator, by the privileges to back up and restore; a second pass finds no difference."""
     with _folder(host) as path:
@@ -71,6 +80,17 @@ CHECKS = (
         "with",
         {"with": "read as it is", "without": "read as well"},
         _mark,
+        writes=True,
+    ),
+    Check(
+        "rename_held",
+        "Is a folder renamed while a program has a file in it open?",
+        "refused",
+        {
+            "refused": "the folder of keys is renamed only while no service has one open, else machine_keys fails",
+            "renamed": "a service may keep a key open whose folder machine_keys has renamed, until it starts again",
+        },
+        _held,
         writes=True,
     ),
     Check(

@@ -16,9 +16,13 @@ from .._cim.schema import STD_REG_PROV
 from .._host import Host
 from .._journal import PROTECTED, ROOT
 from .._model import sddl
+from .._wsman.errors import BadAnswer, EncodingLimit
 from ._base import Check, Scratch, Untold
 
 SELFTEST = rf"{ROOT}\Selftest"
+
+LARGE = 16384
+"""Bytes of a value whose answer nearly fills the 512,000 bytes that the collection lets an answer have."""
 
 SAMPLES: Mapping[str, RegistryValue] = {
     "text": RegistryValue("REG_SZ", "Grüße <&> 日本"),
@@ -102,6 +106,18 @@ def _protected(host: Host) -> str:
     return "as set" if found == sddl.dacl_of(PROTECTED) else found
 
 
+def _large(host: Host) -> str:
+    """A number takes 24 bytes of XML (Win32_… arrays of uint8), so the answer has near 400,000."""
+    data = bytes(range(256)) * (LARGE // 256)
+    with scratch_key(host) as key:
+        host.registry.write(key, "large", RegistryValue("REG_BINARY", data))
+        try:
+            found = host.registry.read(key, "large", "REG_BINARY")
+        except (EncodingLimit, BadAnswer):
+            return "refused"
+    return "whole" if found == RegistryValue("REG_BINARY", data) else "cut off"
+
+
 def _call(host: Host, method: str, key: str, **arguments: str) -> int:
     return host.cim.invoke(STD_REG_PROV, method, _arguments(key, **arguments)).return_value or OK
 
@@ -118,6 +134,17 @@ CHECKS = (
         "as written",
         {"as written": "roll-back restores values byte for byte"},
         _round_trip,
+        writes=True,
+    ),
+    Check(
+        "large_reply",
+        "Is a value of 16 KB answered whole, in the 512,000 bytes that are asked for?",
+        "whole",
+        {
+            "whole": "certificates and descriptors of every size are read",
+            "refused": "large values count as unreadable; so may a certificate with a long chain of names",
+        },
+        _large,
         writes=True,
     ),
     Check(

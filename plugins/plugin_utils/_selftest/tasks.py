@@ -9,27 +9,36 @@ The value lies in the scratch key, and both are gone afterwards. A check takes t
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .. import _lease
+from .._cim.client import CimClient
 from .._cim.registry import RegistryValue
 from .._cim.schema import PS_SCHEDULED_TASK
-from .._cim.tasks import FOLDER, Definition, definition_xml
+from .._cim.tasks import FOLDER, Definition, Tasks, definition_xml
 from .._cim.values import Sendable
 from .._host import Host
+from .._model import sddl
 from .._model.lease import Lease, until
 from .._model.settings import Setting
 from .._wsman.errors import NotFound, WsmanFault
-from ._base import Check, Scratch
+from ._base import Altered, Check, Scratch
 from .registry import scratch_key
 
 LASTS, PATIENCE, POLL = 60, 300.0, 5.0
 """Seconds: how long the lease is, how long its end is waited for, and how often it is looked for."""
 
 WEAK, STRONG, STRONGER = 0, 1, 2
+CODE = 7
+LOCKED = "D:P(D;;0x6;;;SY)(A;;KA;;;BA)"
+"""SYSTEM may read the key and set nothing in it; administrators may."""
+
+AT_ONCE = 1.0
+"""Seconds within which a run counts as done at once."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,16 @@ class Trial:
             self.host.sleep(POLL)
             waited += POLL
         return True
+
+    def has_run(self) -> bool:
+        """Whether the task came to an end in time; not where it has gone meanwhile."""
+        waited = 0.0
+        with contextlib.suppress(NotFound):
+            while self.host.tasks.result(self.task) is None and waited < PATIENCE:
+                self.host.sleep(POLL)
+                waited += POLL
+            return waited < PATIENCE
+        return False
 
     def set(self, number: int) -> None:
         self.host.registry.write(self.setting.key, self.setting.name, RegistryValue("REG_DWORD", number))
@@ -98,6 +117,45 @@ def _leaves(host: Host) -> str:
         gone = trial.wait()
         kept = trial.number() == STRONGER
     return f"{'left alone' if kept else 'overwritten'}, task {'gone' if gone else 'still there'}"
+
+
+def _fails(host: Host) -> str:
+    """SYSTEM is kept from restoring, then let."""
+    with _trial(host) as trial:
+        before = sddl.dacl_of(host.registry.security(trial.setting.key))
+        host.registry.set_security(trial.setting.key, LOCKED)
+        try:
+            stays = trial.has_run() and host.tasks.find(trial.task) is not None
+            weak = trial.number() == WEAK
+        finally:
+            host.registry.set_security(trial.setting.key, before)
+        if not (stays and weak):
+            return f"{'not restored' if weak else 'restored'}, task {'still there' if stays else 'gone'}"
+        host.tasks.start(trial.task)
+        gone = trial.wait()
+        return "tried again" if gone and trial.number() == STRONG else "not tried again"
+
+
+def _as_system(host: Host) -> str:
+    began = host.monotonic()
+    code = host.tasks.run_as_system(f"exit {CODE}", "winfleet.rdp self-test")
+    late = "" if host.monotonic() - began < AT_ONCE else ", after a while"
+    return f"{'its own' if code == CODE else code}{late}"
+
+
+def _boolean(host: Host) -> str:
+    """A task that nothing starts, registered with TRUE in place of true."""
+    name = Scratch().name
+    tasks = Tasks(CimClient(Altered(host.channel, b">true</", b">TRUE</").send))
+    try:
+        tasks.register(name, Definition("winfleet.rdp self-test", "exit 0"))
+    except NotFound:
+        raise
+    except WsmanFault:
+        return "refused"
+    finally:
+        host.tasks.delete(name)
+    return "taken"
 
 
 def _export(host: Host) -> str:
@@ -154,6 +212,40 @@ CHECKS = (
             "left alone, task still there": "the next run removes the task; tell the maintainers",
         },
         _leaves,
+        writes=True,
+    ),
+    Check(
+        "lease_fails",
+        "Does the task of a lease stay while it cannot restore, and restore later?",
+        "tried again",
+        {
+            "tried again": "leases work as documented",
+            "not tried again": "leases must not be used here: a restore that fails once is lost",
+            "not restored, task gone": "leases must not be used here: something removes the task",
+        },
+        _fails,
+        writes=True,
+    ),
+    Check(
+        "task_result",
+        "Which exit code does a task give that runs once, as SYSTEM?",
+        "its own",
+        {
+            "its own": "what only SYSTEM may do can be done and is told",
+            "its own, after a while": "what only SYSTEM may do can be done and is told; it is waited for",
+        },
+        _as_system,
+        writes=True,
+    ),
+    Check(
+        "boolean_case",
+        "Does the service take TRUE for true?",
+        "refused",
+        {
+            "refused": "the spelling that is sent is needed",
+            "taken": "the spelling that is sent is not needed",
+        },
+        _boolean,
         writes=True,
     ),
     Check(

@@ -6,18 +6,30 @@
 
 from __future__ import annotations
 
+import re
+
 from .._cim import terminal_services
 from .._cim.files import Hidden
-from .._cim.registry import RegistryValue
+from .._cim.registry import RegistryError, RegistryValue
 from .._cim.schema import WIN32_SERVICE, WIN32_TERMINAL_SERVICE_SETTING
 from .._host import Host
+from .._model import sddl
 from .._model.keys import CONTAINER_FILE
 from .._model.settings import LISTENER, POLICY, TERMINAL_SERVER
-from .._wsman.errors import ShellRefused
-from ._base import Check, Untold
+from .._wsman.errors import AccessRefused, ShellRefused, WsmanFault
+from .._wsman.shell import CmdShell
+from ._base import Altered, Check, Untold
 
 KEY_FOLDER = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys"
 LICENSING_CORE = rf"{TERMINAL_SERVER}\RCM\Licensing Core"
+STORE = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop"
+FOLDER_DACL = "D:PAI(A;;0x12019f;;;S-1-1-0)(A;;0x1f01ff;;;S-1-5-32-544)"
+"""What Windows gives the key folder, measured on six builds (Azure repair-script-library)."""
+
+PRIVILEGES = ("SeBackupPrivilege", "SeRestorePrivilege", "SeSecurityPrivilege", "SeTakeOwnershipPrivilege")
+INTERNAL = "ver"
+"""A command of cmd.exe itself, for which there is no program."""
+
 PER_USER = 4
 """LicensingMode in the registry: 2 per device, 4 per user."""
 
@@ -67,6 +79,52 @@ def _key_permissions(host: Host) -> str:
 def _rule_profiles(host: Host) -> str:
     rule = host.firewall.rule("RemoteDesktop-UserMode-In-TCP")
     return "any" if not rule.profiles else f"bits {int(rule.profiles)}"
+
+
+def _folder_permissions(host: Host) -> str:
+    try:
+        found = host.files.security(KEY_FOLDER)
+    except Hidden:
+        return "hidden"
+    if found is None:
+        raise Untold("the key folder does not exist")
+    aces = sddl.parse(sddl.dacl_of(found)).aces or ()
+    return "as documented" if set(aces) == set(sddl.parse(FOLDER_DACL).aces or ()) else "others"
+
+
+def _store_permissions(host: Host) -> str:
+    try:
+        return "shown" if host.registry.security(STORE) else "none"
+    except (AccessRefused, RegistryError):
+        return "hidden"
+
+
+def _listener_descriptor(host: Host) -> str:
+    if not terminal_services.general(host.cim):
+        raise Untold("this edition lacks the provider")
+    return "told" if terminal_services.permissions(host.cim) else "not told"
+
+
+def _privileges(host: Host) -> str:
+    """Their names are not translated; a session over the network has all of its privileges switched on."""
+    output = host.shell.run("whoami", "/priv", "/fo", "csv", "/nh")
+    if output.exit_code:
+        raise Untold(f"whoami ends with code {output.exit_code}")
+    held = set(re.findall(r"Se[A-Za-z]+Privilege", output.stdout.decode("utf-8", "replace")))
+    lacking = [name for name in PRIVILEGES if name not in held]
+    return f"lacks {', '.join(lacking)}" if lacking else "complete"
+
+
+def _program(host: Host) -> str:
+    option = b'"WINRS_SKIP_CMD_SHELL">%s</'
+    with CmdShell(Altered(host.channel, option % b"FALSE", option % b"TRUE")) as shell:
+        try:
+            shell.run(INTERNAL)
+        except ShellRefused:
+            raise
+        except WsmanFault:
+            return "without it"
+        return "with it"
 
 
 def _shell(host: Host) -> str:
@@ -129,6 +187,51 @@ CHECKS = (
         },
         _key_permissions,
         before_2019="shown",
+    ),
+    Check(
+        "key_folder",
+        "What may be seen of the permissions of the folder of machine keys?",
+        "as documented",
+        {
+            "as documented": "they are those that Windows gives it",
+            "others": "somebody has changed them, or this version has others than machine_keys compares with",
+            "hidden": "machine_keys cannot tell whether they are wrong",
+        },
+        _folder_permissions,
+    ),
+    Check(
+        "certificate_store",
+        "May administrators see who may use the store of the listener's certificate?",
+        "shown",
+        {"shown": "a denial is found", "hidden": "a denial there is not found"},
+        _store_permissions,
+    ),
+    Check(
+        "listener_descriptor",
+        "Does the provider tell the listener's permissions as a whole?",
+        "told",
+        {
+            "told": "they are read in one message",
+            "not told": "they are read account by account, as is done then",
+        },
+        _listener_descriptor,
+    ),
+    Check(
+        "privileges",
+        "Has an administrator's session the privileges to back up, to restore, to take ownership, and over auditing?",
+        "complete",
+        {"complete": "keys can be copied aside with their permissions"},
+        _privileges,
+    ),
+    Check(
+        "shell_program",
+        "Is a command that asks to be started without cmd.exe started with it all the same?",
+        "with it",
+        {
+            "with it": "as Windows 8.1 and later are documented",
+            "without it": "makes no difference: the collection never asks for that",
+        },
+        _program,
     ),
     Check(
         "rule_profiles",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.simulator.windows import regexe
-from tests.simulator.windows.files import FileError
+from tests.simulator.windows.files import FileError, has_privileges
 from tests.simulator.windows.programs import PROGRAMS
 from tests.simulator.windows.programs.base import Context, exists
 from tests.simulator.windows.security import Token
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 CODEPAGE = "utf-8"
 NOT_RECOGNIZED = 1
+PRIVILEGES = (
+    "SeChangeNotifyPrivilege", "SeBackupPrivilege", "SeRestorePrivilege", "SeSecurityPrivilege",
+    "SeTakeOwnershipPrivilege", "SeDebugPrivilege", "SeShutdownPrivilege",
+)  # fmt: skip
+"""Of those that an elevated administrator has; the first is everybody's."""
+
 SC_STATES = {STOPPED: 1, START_PENDING: 2, STOP_PENDING: 3, RUNNING: 4}
 SERVICE_ERRORS = {2: 5, 3: 1051, 5: 1052, 10: 1056, 13: 1068, DISABLED: 1058}
 
@@ -113,11 +119,12 @@ class CommandShell:
         command, targets = _redirected(self._expand(command.strip() if command.startswith("(") else command))
         group = re.fullmatch(r"\((.*)\)\s*", command, re.DOTALL)
         match = re.match(r'"([^"]*)"|([^\s"/(]+)', command)
-        if group is not None:
-            output = self.run(group[1])
-        else:
-            name = "" if match is None else match[1] or match[2]
-            output = self._program(name, command[match.end() if match else 0 :], stdin)
+        with self._windows.files.opened(target for target, _append in targets.values()):
+            if group is not None:
+                output = self.run(group[1])
+            else:
+                name = "" if match is None else match[1] or match[2]
+                output = self._program(name, command[match.end() if match else 0 :], stdin)
         return self._write_streams(output, targets)
 
     def _program(self, name: str, rest: str, stdin: str = "") -> Output:
@@ -176,10 +183,12 @@ class CommandShell:
         return Output(self._windows.machine.computer_name + "\r\n")
 
     def _whoami(self, arguments: list[str], _rest: str) -> Output:
+        words = [argument.lower() for argument in arguments]
+        if "/priv" in words:
+            held = PRIVILEGES if has_privileges(self._token) else PRIVILEGES[:1]
+            return Output("".join(f'"{privilege}","…","…"\r\n' for privilege in held))
         name = f"{self._windows.machine.computer_name}\\{self._user}".lower()
-        return Output(
-            f'"{name}","{self._token.sid}"\r\n' if "/user" in [a.lower() for a in arguments] else name + "\r\n"
-        )
+        return Output(f'"{name}","{self._token.sid}"\r\n' if "/user" in words else name + "\r\n")
 
     def _ver(self, _arguments: list[str], _rest: str) -> Output:
         edition = self._windows.edition

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -80,7 +81,7 @@ class FileSystem:
     """Files by path, without regard to case. Folders exist when they are entries or something lies in them.
 
     ``held``: paths on which some process has a handle open that forbids renaming. ``full``: the disk has no space left.
-    ``moved``: told of each rename.
+    ``moved``: told of each rename. ``renames_refused``: whether a file that a program has open forbids it.
     """
 
     def __init__(self) -> None:
@@ -88,6 +89,7 @@ class FileSystem:
         self.held: set[str] = set()
         self.moved: list[Callable[[str, str], None]] = []
         self.full = False
+        self.renames_refused = True
 
     # What the system itself does
 
@@ -131,6 +133,16 @@ class FileSystem:
         """Whether ``token`` may add a file; a missing folder is made by the system."""
         entry = self.find(folder)
         return not self.full and (entry is None or entry.descriptor.allows(token, ADD_FILE))
+
+    @contextmanager
+    def opened(self, paths: Iterable[str]) -> Iterator[None]:
+        """While a program has these open, for writing or reading."""
+        new = {path.lower() for path in paths} - self.held if self.renames_refused else set()
+        self.held |= new
+        try:
+            yield
+        finally:
+            self.held -= new
 
     # What somebody asks for. All raise FileError.
 

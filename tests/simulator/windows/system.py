@@ -69,6 +69,7 @@ class Windows:
         self.down_until: datetime | None = None
         self.registry = Registry()
         self.files = FileSystem()
+        self.files.renames_refused = switches["rename_while_open"] == "refused"
         self.volume = Volume()
         self.waiting = Waiting(self.registry)
         self.flood = 0

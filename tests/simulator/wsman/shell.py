@@ -23,6 +23,11 @@ from tests.simulator.wsman.faults import fault
 from tests.simulator.wsman.provider import Caller, CommandResult, HostPort
 from tests.simulator.wsman.switches import switch
 
+INTERNAL = frozenset(
+    {"ver", "echo", "dir", "type", "set", "mkdir", "rmdir", "ren", "del", "copy", "move", "rem", "if", "exit"}
+)
+"""Commands of cmd.exe itself, for which there is no program."""
+
 CMD_PLUGIN = ("Shell cmd plugin", r"%systemroot%\system32\winrscmd.dll")
 _SHELL_PROVIDER = ("Shell provider", r"%systemroot%\system32\WsmSvc.dll")
 _NO_COMMAND = (
@@ -108,7 +113,8 @@ class Shells:
         line = command_line(request)
         result = self.host.run_command(line, caller, b"")
         honoured = switch(self.host.switches, "skip_cmd_shell") == "honoured"
-        if result.not_found and honoured and request.raw_options.get("WINRS_SKIP_CMD_SHELL", "").lower() == "true":
+        unknown = result.not_found or line.split()[0].lower() in INTERNAL
+        if unknown and honoured and request.raw_options.get("WINRS_SKIP_CMD_SHELL", "").lower() == "true":
             raise fault(faults.FILE_NOT_FOUND, provider=CMD_PLUGIN)
         command_id = (self._body(request, "CommandLine").get("CommandId") or _new_id()).upper()
         shell.commands[command_id] = Command(line, result, self._end(result))

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Open facts that the self-test does not settle, and why. PRIVATE to the collection; for its documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A fact that stays open: the question, and what keeps the self-test from asking a host."""
+
+    asks: str
+    why: str
+
+
+LISTENER = "It takes a change of the listener that users connect to."
+CERTIFICATE = "It takes a change of the listener's certificate, which cannot be undone."
+ACCOUNT = "It takes another account than the one that the connection has."
+NEVER_SENT = "The collection never sends such a request, so either answer is the same to it."
+
+UNSEEN: Mapping[str, Unseen] = MappingProxyType(
+    {
+        "live_deny": Unseen("When is a change of fDenyTSConnections live?", LISTENER),
+        "live_security": Unseen("When is a change of the security layer or of NLA live?", LISTENER),
+        "live_transport": Unseen("When is a change of the transports live?", LISTENER),
+        "live_logons": Unseen("When is a refusal of new logons live?", LISTENER),
+        "live_sessions": Unseen("When is a limit for disconnected sessions live?", LISTENER),
+        "rdp_layer_credssp": Unseen("Does the layer rdp still let CredSSP through?", LISTENER),
+        "put_thumbprint_checked": Unseen("Is a thumbprint refused that cannot be used?", CERTIFICATE),
+        "pinned_missing": Unseen("What does a listener show whose own certificate is gone?", CERTIFICATE),
+        "new_key_on_renewal": Unseen("Does a renewed certificate get a new key in the same file?", CERTIFICATE),
+        "keys_minted_in_gap": Unseen(
+            "Do services make new keys while the folder of keys has another name?",
+            "It takes a renaming of the folder in which the keys of every service lie.",
+        ),
+        "outstanding_default": Unseen(
+            "How many connections may be in negotiation where nobody has set it?",
+            "It takes a flood of connections.",
+        ),
+        "start_when_available": Unseen(
+            "Is a missed start made up for where a task has no end and no repetition?",
+            "The host has to be off while the task is due; the collection's tasks do not depend on it.",
+        ),
+        "reboot_blocked_by_users": Unseen("Do users who are logged on prevent a reboot?", "It takes a reboot."),
+        "firewall_stealth": Unseen(
+            "Is a closed port silent behind the firewall?",
+            "It shows from outside alone, where every firewall on the way answers as well.",
+        ),
+        "process_create": Unseen(
+            "Is a process that is born from WMI blocked?",
+            "Security products take the attempt for an attack, and the collection makes none.",
+        ),
+        "access_denied": Unseen("How is an account without rights refused?", ACCOUNT),
+        "remote_management_users": Unseen("Do members of Remote Management Users reach WMI?", ACCOUNT),
+        "identify_version": Unseen(
+            "Does the service tell its version before anybody has logged on?",
+            "It takes a request without credentials, and the connection makes none.",
+        ),
+        "firewall_active_store": Unseen("Does the store ActiveStore show the rules of policy?", NEVER_SENT),
+        "embedded_type": Unseen("Is an object within a request taken without its type?", NEVER_SENT),
+    }
+)
+"""By the name of the simulator's switch."""
