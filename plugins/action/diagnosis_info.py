@@ -12,6 +12,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
     CONNECTION,
     GIVEN,
+    LOGON,
     PROBE,
     SINCE,
     RdpAction,
@@ -32,6 +33,7 @@ class ActionModule(RdpAction):
     spec: t.ClassVar[Spec] = {
         "observation": {"type": "dict"},
         "depth": {"type": "str", "choices": ["auto", "full"], "default": "auto"},
+        **LOGON,
         **SINCE,
         **PROBE,
         **GIVEN,
@@ -46,7 +48,9 @@ class ActionModule(RdpAction):
 
     def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
         full = options["depth"] == "full"
-        return _result.diagnosed(examine(host, self.rdp_prober(options), seconds(options["since"]), full))
+        standing = examine(host, self.rdp_prober(options), seconds(options["since"]), full)
+        check = self.rdp_logon(options)
+        return _result.diagnosed(check(standing) if check else standing)
 
 
 def _saved(data: dict[str, t.Any]) -> Observation:

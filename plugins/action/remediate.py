@@ -8,9 +8,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import SHARED, SINCE, ChangingAction, Spec, seconds
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
+    LOGON,
+    SHARED,
+    SINCE,
+    ChangingAction,
+    Spec,
+    seconds,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, logged_on, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 
@@ -22,6 +29,7 @@ class ActionModule(ChangingAction):
         "remedies": {"type": "list", "elements": "str", "choices": list(REMEDIES), "default": list(REMEDIES)},
         "exclude": {"type": "list", "elements": "str", "choices": list(REMEDIES), "default": []},
         "max_risk": {"type": "str", "choices": list(RISKS), "default": "medium"},
+        **LOGON,
         **SINCE,
         **SHARED,
     }
@@ -29,5 +37,5 @@ class ActionModule(ChangingAction):
     def rdp_change(self, job: Job, options: dict[str, t.Any]) -> dict[str, t.Any]:
         standing = examine(job.host, job.prober, seconds(options["since"]))
         limits = Limits(frozenset(options["remedies"]) - frozenset(options["exclude"]), options["max_risk"])
-        course = foresee(standing, limits) if job.check else remediate(job, standing, limits)
+        course = foresee(logged_on(job, standing), limits) if job.check else remediate(job, standing, limits)
         return _result.remediated(course, job.run_id)

@@ -51,6 +51,24 @@ options:
     default: controller
 """
 
+    LOGON = r"""
+options:
+  logon_check:
+    description:
+      - Whether to try, where the handshake passes, if the host takes the credentials of its Ansible connection for
+        Remote Desktop. CredSSP runs up to the host's answer to them and the connection is closed then, so that no
+        session is opened.
+      - Credentials that are wrong on many hosts lock an account. Each host is asked once, the hosts of a run take
+        turns, and once a host has not taken them no other host of the run is asked.
+      - The password goes over TLS, sealed with NTLM, to the host alone, after it has proven that it knows the
+        account and that TLS ends with it. A host without the update for CVE-2018-0886 gets none.
+      - It uses NTLM, so that connections without a password, and hosts that deny NTLM, are not tried, and accounts
+        that may use Kerberos alone are rejected.
+      - Takes V(true) and V(false) and no words in their place.
+    type: bool
+    default: false
+"""
+
     PROBES = r"""
 options:
   probes:

@@ -44,6 +44,7 @@ extends_documentation_fragment:
   - winfleet.rdp._attributes.actiongroup_rdp
   - winfleet.rdp._attributes.info
   - winfleet.rdp._options.since
+  - winfleet.rdp._options.logon
   - winfleet.rdp._options.probe
   - winfleet.rdp._options.probes
   - winfleet.rdp._options.wire
@@ -73,6 +74,10 @@ EXAMPLES = r"""
     probe_from: none
     probes:
       - "{{ from_users.probe }}"
+
+- name: Try as well whether the connection's account could log on, without opening a session
+  winfleet.rdp.diagnosis_info:
+    logon_check: true
 
 - name: Analyse an observation that was saved earlier
   winfleet.rdp.diagnosis_info:
@@ -224,6 +229,34 @@ leases:
       task: winfleet.rdp-lease-security_layer
       standing: running
       effective: true
+logon_check:
+  description:
+    - What came of the attempt to log on, V(null) where O(logon_check) is not set. It holds no secret.
+  returned: success
+  type: dict
+  contains:
+    verdict:
+      description:
+        - V(accepted) where the host takes the credentials.
+        - V(denied) where it knows the account and does not let it log on with Remote Desktop.
+        - V(rejected) where it does not take the credentials, V(intercepted) where something between ends TLS.
+        - V(stopped) where another host of the run has not taken them, V(not_tried) where nothing was sent.
+      type: str
+    reason:
+      description: Why, in words; empty with V(accepted).
+      type: str
+    status:
+      description: The NTSTATUS with which the host rejected them, where it said one.
+      type: int
+    authorised:
+      description:
+        - Whether the host says that the account may log on; V(null) where its protocol has no such answer.
+      type: bool
+  sample:
+    verdict: accepted
+    reason: ""
+    status: null
+    authorised: true
 open_questions:
   description: What could not be read or explained, and what that leaves open.
   returned: success

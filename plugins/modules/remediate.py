@@ -90,6 +90,7 @@ extends_documentation_fragment:
   - winfleet.rdp._options.run
   - winfleet.rdp._options.restart
   - winfleet.rdp._options.since
+  - winfleet.rdp._options.logon
   - winfleet.rdp._options.probe
   - winfleet.rdp._options.probes
   - winfleet.rdp._options.wire
@@ -230,6 +231,34 @@ changes:
       reason: the built-in rule does not let connections to port 3389 in
       risk: medium
       compliance: []
+logon_check:
+  description:
+    - What came of the attempt to log on, V(null) where O(logon_check) is not set. It holds no secret.
+  returned: success
+  type: dict
+  contains:
+    verdict:
+      description:
+        - V(accepted) where the host takes the credentials.
+        - V(denied) where it knows the account and does not let it log on with Remote Desktop.
+        - V(rejected) where it does not take the credentials, V(intercepted) where something between ends TLS.
+        - V(stopped) where another host of the run has not taken them, V(not_tried) where nothing was sent.
+      type: str
+    reason:
+      description: Why, in words; empty with V(accepted).
+      type: str
+    status:
+      description: The NTSTATUS with which the host rejected them, where it said one.
+      type: int
+    authorised:
+      description:
+        - Whether the host says that the account may log on; V(null) where its protocol has no such answer.
+      type: bool
+  sample:
+    verdict: accepted
+    reason: ""
+    status: null
+    authorised: true
 leases:
   description:
     - The leases that were granted on the host, whatever setting they are for, and how they stand after the task.

@@ -16,15 +16,19 @@ import typing as t
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from pathlib import Path
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from . import _result
 from ._apply import ApplyError
+from ._credssp import Account
 from ._fix import Job, fix
 from ._host import Host
 from ._journal import JournalError, new_run_id
+from ._logon import LogonCheck, Turnstile
 from ._loop import Course, climb
 from ._proof import Prober, flaw
 from ._remedies import Remedy
@@ -59,6 +63,9 @@ RUN: Spec = {
 SINCE: Spec = {
     "since": {"type": "str", "default": "10m"},
 }
+LOGON: Spec = {
+    "logon_check": {"type": "bool", "default": False},
+}
 SHARED: Spec = {**RUN, **RESTART, **PROBE, **GIVEN, **CONNECTION}
 """Options of every module that changes something."""
 
@@ -72,9 +79,10 @@ STRICT = frozenset(
         "write_half",
         "accept_internet_exposure",
         "accept_shared_keys",
+        "logon_check",
     }
 )
-"""Options that accept a loss: only a real boolean sets them, never a string that happens to read as one."""
+"""Options that accept a loss or a risk: only a real boolean sets them, never a string that happens to read as one."""
 
 LONGEST_SINCE = 30 * 86400
 """Seconds; older events prove nothing of a failure now."""
@@ -151,6 +159,15 @@ class RdpAction(ActionBase):
         given = tuple(result.get("probe", result) for result in options.get("probes") or ())
         return Prober(str(address), options["rdp_port"], options["probe_from"] == "controller", given)
 
+    def rdp_logon(self, options: Options) -> LogonCheck | None:
+        """The one attempt to log on that the task may make; None where none is asked for."""
+        if not options.get("logon_check"):
+            return None
+        option = self._rdp_connection_option
+        account = Account(str(option("remote_user") or ""), str(option("remote_password") or ""))
+        shared = Turnstile(Path(t.cast(t.Any, constants).DEFAULT_LOCAL_TMP))
+        return LogonCheck(self.rdp_name, account, self.rdp_prober(options), shared)
+
     def rdp_job(self, host: Host, options: Options) -> Job:
         """How to work, from the options that all changing modules share."""
         run_id = options.get("run_id") or new_run_id(datetime.now(timezone.utc))
@@ -163,12 +180,13 @@ class RdpAction(ActionBase):
             bool(self._task.check_mode),
             options["restart"],
             allow_reboot=options["allow_reboot"],
+            logon=self.rdp_logon(options),
         )
 
     def _rdp_options(self) -> Options:
         for name in STRICT & set(self._task.args):
             if not isinstance(self._task.args[name], bool):
-                raise AnsibleActionFail(f"{name} accepts a loss, so it takes true or false and nothing else")
+                raise AnsibleActionFail(f"{name} accepts a loss or a risk, so it takes true or false and nothing else")
         _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec))
         _check(options)
         return t.cast(Options, options)

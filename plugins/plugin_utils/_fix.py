@@ -13,6 +13,7 @@ from ._apply import ApplyError, Run
 from ._diagnosis.facts import Facts
 from ._host import Host
 from ._lease import armed, record
+from ._logon import LogonCheck
 from ._model.change import Change, Plan
 from ._model.lease import LeaseState
 from ._model.observation import Observation
@@ -33,6 +34,7 @@ class Job:
         restart: when TermService may be restarted.
         allow_reboot: whether the host may be rebooted where a change needs that.
         made: the changes that stand, also when the task fails half-way.
+        logon: tries once, in the end, whether the account could log on; only where that was asked for.
     """
 
     host: Host
@@ -42,6 +44,7 @@ class Job:
     restart: Policy = "when_idle"
     made: list[Change] = field(default_factory=list)
     allow_reboot: bool = False
+    logon: LogonCheck | None = None
 
 
 @dataclass

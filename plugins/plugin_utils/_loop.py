@@ -287,6 +287,11 @@ def _note(course: Course, plan: Plan) -> Plan:
 # --- doing
 
 
+def logged_on(job: Job, standing: Standing) -> Standing:
+    """The standing with what came of the logon check, where one was asked for."""
+    return standing if job.logon is None else job.logon(standing)
+
+
 def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     """Cure the direct findings one after the other, proving each step."""
     course = Course(standing, standing)
@@ -301,6 +306,7 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
                 _take(job, run, course, proposal, plan.changes)
             if course.waiting:
                 tried.update(_attempt(proposal.finding, n) for n in range(len(CAUSES[proposal.finding.id].cures)))
+    course.after = logged_on(job, course.after)
     kept = any(change.kind != "restart" for change in course.changes)
     verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
     course.verdict = under_lease(verdict, course.after)

@@ -147,6 +147,11 @@ def standing(state: Standing) -> Result:
     return {"findings": to_plain(state.findings), "probe": state.observation.probe}
 
 
+def logon(state: Standing) -> Result | None:
+    """What came of the attempt to log on; None where none was asked for."""
+    return None if state.observation.logon is None else t.cast(Result, to_plain(state.observation.logon))
+
+
 def diagnosed(state: Standing) -> Result:
     """The result of a diagnosis, with what the loop would do about it."""
     course = foresee(state, Limits())
@@ -155,6 +160,7 @@ def diagnosed(state: Standing) -> Result:
         **standing(state),
         "verdict": course.verdict,
         "leases": leases(state.observation.leases or (), state.observation.probe),
+        "logon_check": logon(state),
         "open_questions": list(open_questions(state.observation, state.findings)),
         "plan": [change(entry) for entry in course.changes],
         "compliance": compliance(course.changes),
@@ -192,6 +198,7 @@ def remediated(course: Course, run_id: str) -> Result:
         "before": standing(course.before),
         "after": standing(course.after),
         "steps": to_plain(course.steps),
+        "logon_check": logon(course.after),
         "leases": leases(course.after.observation.leases or (), course.after.observation.probe),
         "policy_held": to_plain(course.held),
         "refused": to_plain(course.refused),

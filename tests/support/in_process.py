@@ -13,10 +13,14 @@ import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._credssp import Account
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._logon import LogonCheck, Turnstile
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.logon import LogonState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AuthenticationFailed,
@@ -81,6 +85,28 @@ def prober(simulated: SimulatedHost) -> Prober:
         return {**result, "taken_at": taken_at}
 
     return Prober("127.0.0.1", sleep=simulated.clock.advance, handshake=handshake)
+
+
+class Alone(Turnstile):
+    """No other host is there to wait for."""
+
+    def take(self, host: str, account: Account, try_it: Callable[[], LogonState]) -> LogonState:
+        return try_it()
+
+
+def logon_check(simulated: SimulatedHost) -> LogonCheck:
+    """A check of the built-in Administrator that sees what the user rights say."""
+    account = simulated.windows.machine.accounts["administrator"]
+
+    def attempt(_host: str, _port: int, _account: Account) -> LogonState:
+        if simulated.windows.machine.ntlm_restricted:
+            return LogonState("rejected", "the host refuses the credentials", 0xC000006E)
+        if simulated.windows.may_log_on(account):
+            return LogonState("accepted", authorised=True)
+        return LogonState("denied", "the host does not let this account log on", authorised=False)
+
+    ours = Account(account.name, account.password)
+    return LogonCheck(simulated.name, ours, prober(simulated), Alone(Path()), attempt)
 
 
 def job(simulated: SimulatedHost, run_id: str = "run-1", check: bool = False, **options: t.Any) -> Job:

@@ -12,11 +12,11 @@ from itertools import combinations
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course, Limits, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course, Limits, examine, logged_on, remediate
 
 from tests.simulator.breakages import BREAKAGES
 from tests.simulator.host import SimulatedHost
-from tests.support.in_process import connect, job, prober
+from tests.support.in_process import connect, job, logon_check, prober
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 KNOWN = tuple(name for name in BREAKAGES if name in CAUSES and not CAUSES[name].contributes)
@@ -98,9 +98,9 @@ def trial(planted: Iterable[str], version: str) -> Trial:
     """Plant, diagnose, let the loop do what it can, and look at everything again."""
     names = tuple(sorted(planted, key=lambda name: name not in OVERWRITTEN))
     simulated = SimulatedHost.build(version, breakages=names)
-    doing = job(simulated)
-    standing = examine(doing.host, doing.prober, 600)
+    doing = job(simulated, logon=logon_check(simulated))
+    standing = logged_on(doing, examine(doing.host, doing.prober, 600))
     course = remediate(doing, standing, Limits())
-    after = examine(connect(simulated), prober(simulated), 60, full=True)
+    after = logged_on(doing, examine(connect(simulated), prober(simulated), 60, full=True))
     passed = bool(after.observation.probe and after.observation.probe["passed"])
     return Trial(names, version, standing.findings, course, after.findings, passed)

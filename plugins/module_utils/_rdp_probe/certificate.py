@@ -116,6 +116,12 @@ def _facts(data: bytes, now: datetime.datetime) -> dict[str, t.Any]:
     }
 
 
+def public_key(data: bytes) -> bytes:
+    """Return the subjectPublicKey of a certificate (RFC 5280 4.1.2.7), without its algorithm; raises DerError."""
+    key = _exactly(_fields(data)[5], 2)[1].expect(der.BIT_STRING).content
+    return key[1:]
+
+
 def _fields(data: bytes) -> list[Element]:
     """Return the fields of TBSCertificate from the serial number on: at least six; raises DerError."""
     to_be_signed = _exactly(der.parse(data), 3)[0].expect(der.SEQUENCE).children()

@@ -85,7 +85,7 @@ def challenge(channel: TlsChannel) -> NtlmResult:
     """Ask for the CHALLENGE over TLS; raises nothing that the host can cause."""
     try:
         channel.send(negotiate_message())
-        return parse_reply(_read_reply(channel), datetime.datetime.now(datetime.timezone.utc))
+        return parse_reply(read_reply(channel), datetime.datetime.now(datetime.timezone.utc))
     except StreamTimeoutError as error:
         return NtlmResult("timeout", error=str(error))
     except StreamClosedError as error:
@@ -94,9 +94,9 @@ def challenge(channel: TlsChannel) -> NtlmResult:
         return NtlmResult("not_ntlm", error=str(error))
 
 
-def _read_reply(channel: TlsChannel) -> bytes:
-    """Read one DER element; raises ParseError and StreamError."""
-    data = channel.receive(_LONGEST_REPLY)
+def read_reply(channel: TlsChannel, begun: bytes = b"") -> bytes:
+    """Read one DER element, of which `begun` has come already; raises ParseError and StreamError."""
+    data = begun or channel.receive(_LONGEST_REPLY)
     if data[0] != der.SEQUENCE:
         raise ParseError("no CredSSP message", data)
     while True:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from .gateway import GatewayEvent, GatewayState
 from .keys import KeyOwners, KeysState
 from .lease import LeaseState
+from .logon import LogonState
 from .reading import ABSENT, Reading
 
 HOME_EDITIONS = (98, 99, 100, 101)
@@ -238,6 +239,7 @@ class Observation:
         other_probes: the results from other places, which tell of the ways from there.
         gateway_events: what an RD Gateway tells of connections, newest first; none where the host is none.
         permissions: who may use the listener; nobody where the edition does not tell.
+        logon: what came of an attempt to log on, where one was asked for.
         products: services that run of products which filter traffic (see neighbours.py).
         updates: ids of the installed updates.
         machine: MachineGuid and machine SID.
@@ -265,6 +267,7 @@ class Observation:
     other_probes: tuple[Mapping[str, t.Any], ...] = ()
     permissions: tuple[AccountState, ...] | None = None
     licensing: LicensingState | None = None
+    logon: LogonState | None = None
     products: tuple[str, ...] | None = None
     updates: tuple[str, ...] | None = None
     machine: str | None = None

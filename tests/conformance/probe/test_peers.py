@@ -1,7 +1,7 @@
 # Copyright (c) 2026, winfleet.rdp contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Independent RDP servers, seen by the probe and by nmap: both must say the same.
+"""Independent RDP servers, seen by the probe and by nmap: both must say the same; and logons by CredSSP.
 
 The servers are those of the Debian packages xrdp and freerdp2-shadow-x11, nmap's scripts the other observer.
 """
@@ -22,6 +22,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions, probe
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._credssp import Account, attempt
+
+from tests.simulator.host import DEFAULT_CREDENTIAL, SimulatedHost
+from tests.simulator.rdp.ntlm import md4
+from tests.support.listening import listening
 
 if t.TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -259,3 +264,30 @@ def test_freerdp_shadow(
     assert report["x224"]["windows"] is False
     assert report["x224"]["nla_required"] is ("/sec:nla" in options)
     assert report["ntlm"]["verdict"] == ("challenge" if 2 in expected.values() else "not_offered")
+
+
+def test_credentials_are_judged_by_freerdp_shadow(
+    run_server: Callable[..., None], display: str, address: str, tmp_path: Path
+) -> None:
+    """The server checks NTLM, the binding to its certificate and the credentials with code of its own."""
+    program, accounts = tool("freerdp-shadow-cli"), tmp_path / "accounts"
+    accounts.write_text(f"anna:::{md4('Pass-Word1'.encode('utf-16-le')).hex()}:::\n")
+    options = (f"/port:{PORT}", f"/bind-address:{address}", "/sec:nla", "+auth", f"/sam-file:{accounts}")
+    run_server(program, *options, DISPLAY=display, HOME=str(tmp_path))
+    verdicts = [
+        attempt(address, PORT, Account(name, password)).verdict
+        for name, password in (("anna", "Pass-Word1"), ("anna", "wrong"), ("ben", "Pass-Word1"))
+    ]
+    assert verdicts == ["accepted", "rejected", "rejected"]
+
+
+def test_freerdps_client_logs_on_to_the_simulator_as_ours_does(display: str, address: str, tmp_path: Path) -> None:
+    """By CredSSP without the early authorization result, with which FreeRDP 2 cannot connect to anybody."""
+    program, simulated = tool("xfreerdp"), SimulatedHost.build("2022")
+    environment = {**os.environ, "DISPLAY": display, "HOME": str(tmp_path)}
+    with listening(simulated, address, PORT):
+        for password in (DEFAULT_CREDENTIAL, "wrong"):
+            command = [program, f"/v:{address}", "/u:Administrator", f"/p:{password}", "/cert:ignore", "+auth-only"]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+            assert ("LOGON_FAILURE" in done.stdout + done.stderr) is (password == "wrong")
+    assert simulated.windows.logons == ["accepted", "rejected"]

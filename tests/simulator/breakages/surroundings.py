@@ -60,6 +60,14 @@ def _permissions(windows: Windows) -> None:
     windows.listener.set_security(old.__class__(old.owner, old.group, aces, old.control))
 
 
+def _local_accounts_denied(windows: Windows) -> None:
+    windows.machine.local_accounts_denied = True
+
+
+def _ntlm_restricted(windows: Windows) -> None:
+    windows.machine.ntlm_restricted = True
+
+
 def _port_proxy(windows: Windows) -> None:
     port = windows.listener.stored().port
     windows.registry.put(PORT_PROXY, f"0.0.0.0/{port}", Type.SZ, "10.20.0.99/3389")
@@ -133,6 +141,12 @@ SURROUNDINGS: Mapping[str, Breakage] = {
     "session_limit": Breakage("as many sessions as MaxInstanceCount allows", _session_limit),
     "license_grace_over": Breakage("a session host whose licensing grace period is over", _grace_over),
     "listener_permissions": Breakage("the listener's permissions deny Remote Desktop Users", _permissions),
+    "logon_right_missing": Breakage(
+        "the user rights deny local accounts a logon with Remote Desktop; the handshake passes", _local_accounts_denied
+    ),
+    "logon_rejected": Breakage(
+        "accounts may not log on by NTLM, as members of Protected Users; the handshake passes", _ntlm_restricted
+    ),
     "port_proxy": Breakage("a port proxy holds the listener's port", _port_proxy),
     "port_excluded": Breakage("the listener's port lies in an excluded range, so it cannot be bound", _excluded),
     "service_dll_replaced": Breakage("TermService runs another library than Windows' own", _service_dll),

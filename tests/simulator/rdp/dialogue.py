@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One connection to the RDP port: negotiation, TLS, and the first CredSSP round, by the host's live state."""
+"""One connection to the RDP port: negotiation, TLS, and CredSSP, by the host's live state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import ssl
 import struct
 
 from tests.simulator.rdp import credssp, tls, x224
-from tests.simulator.windows.listener import PROTOCOL_HYBRID, PROTOCOL_RDP
+from tests.simulator.rdp.nla import TOKENS, Logon
+from tests.simulator.windows.certificates import StoredCertificate
+from tests.simulator.windows.listener import PROTOCOL_HYBRID, PROTOCOL_HYBRID_EX, PROTOCOL_RDP
 from tests.simulator.windows.system import Windows
 
 PATIENCE = 20.0
@@ -23,10 +25,18 @@ HTTP_BANNER = (
 
 
 async def serve_rdp(windows: Windows, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Talk to one client until the challenge is out or something fails, as Windows' own listener would."""
+    """Talk to one client until its credentials are judged or something fails, as Windows' own listener would."""
     try:
         await asyncio.wait_for(_dialogue(windows, reader, writer), PATIENCE)
-    except (OSError, ssl.SSLError, x224.NotRdp, asyncio.IncompleteReadError, asyncio.TimeoutError):
+    except (
+        OSError,
+        ssl.SSLError,
+        x224.NotRdp,
+        asyncio.IncompleteReadError,
+        asyncio.TimeoutError,
+        ValueError,
+        KeyError,
+    ):
         writer.transport.abort()
     finally:
         writer.close()
@@ -64,12 +74,10 @@ async def _dialogue(windows: Windows, reader: asyncio.StreamReader, writer: asyn
     if reply.kind == "failure" or reply.code == PROTOCOL_RDP:
         await _wait_for_end(reader)
         return
-    await _secured(windows, reader, writer, credssp_next=bool(reply.code >= PROTOCOL_HYBRID))
+    await _secured(windows, reader, writer, reply.code)
 
 
-async def _secured(
-    windows: Windows, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, credssp_next: bool
-) -> None:
+async def _secured(windows: Windows, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: int) -> None:
     hello = await reader.read(16384)
     if not hello:
         return
@@ -84,15 +92,34 @@ async def _secured(
         stream = tls.TlsStream(reader, writer, tls.server_context(certificate, index, windows.listener.protocols))
         stream.feed(hello)
         await stream.handshake()
-        await (_credssp(windows, stream) if credssp_next else _drain(stream))
+        if protocol >= PROTOCOL_HYBRID:
+            await _credssp(windows, stream, certificate, early=protocol == PROTOCOL_HYBRID_EX)
+        else:
+            await _drain(stream)
 
 
-async def _credssp(windows: Windows, stream: tls.TlsStream) -> None:
-    """Answer NTLM NEGOTIATE with the challenge, unless inbound NTLM is denied; nobody gets further than that."""
-    message = await stream.read(8192)
-    if credssp.NTLM_NEGOTIATE in message and not windows.listener.ntlm_denied:
-        await stream.write(credssp.ts_request(credssp.challenge(windows)))
-        await _drain(stream)
+async def _credssp(windows: Windows, stream: tls.TlsStream, certificate: StoredCertificate, *, early: bool) -> None:
+    """Answer NTLM NEGOTIATE with the challenge, unless inbound NTLM is denied, and judge who goes on from there."""
+    message = await _ts_request(stream)
+    if credssp.NTLM_NEGOTIATE not in message or windows.listener.ntlm_denied:
+        return
+    negotiate = credssp.token(credssp.fields(message)[TOKENS], credssp.NTLM_NEGOTIATE)
+    challenge = credssp.challenge(windows, negotiate)
+    await stream.write(credssp.ts_request({TOKENS: credssp.nego_data(challenge)}))
+    logon = Logon(windows, certificate, lambda: _ts_request(stream), stream.write, early)
+    await logon.run(negotiate, challenge)
+    await _drain(stream)
+
+
+async def _ts_request(stream: tls.TlsStream) -> bytes:
+    """One whole message. Raises ConnectionResetError at the end, ValueError for what is none."""
+    message = b""
+    while len(message) < 2 or len(message) < credssp.whole_length(message):
+        more = await stream.read(8192)
+        if not more:
+            raise ConnectionResetError("the client closed")
+        message += more
+    return message
 
 
 async def _drain(stream: tls.TlsStream) -> None:

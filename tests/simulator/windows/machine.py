@@ -25,7 +25,11 @@ class Account:
 
 @dataclass
 class Machine:
-    """Identity of one host. ``address`` is where it is reached, ``own_address`` what its network adapter says."""
+    """Identity of one host. ``address`` is where it is reached, ``own_address`` what its network adapter says.
+
+    ``local_accounts_denied`` is the user right SeDenyRemoteInteractiveLogonRight given to local accounts (S-1-5-113),
+    ``ntlm_restricted`` that accounts may not log on by NTLM, as members of Protected Users.
+    """
 
     name: str
     computer_name: str
@@ -37,6 +41,8 @@ class Machine:
     domain: str = ""
     network_category: int = 1
     certificates: dict[bytes, str] = field(default_factory=dict)
+    local_accounts_denied: bool = False
+    ntlm_restricted: bool = False
 
     @property
     def dns_name(self) -> str:

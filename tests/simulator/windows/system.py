@@ -22,11 +22,11 @@ from tests.simulator.windows.files import FileSystem
 from tests.simulator.windows.firewall import Firewall, Packet
 from tests.simulator.windows.gateway import Gateway
 from tests.simulator.windows.listener import Listener
-from tests.simulator.windows.machine import Machine
+from tests.simulator.windows.machine import Account, Machine
 from tests.simulator.windows.network import Network
 from tests.simulator.windows.policy import GroupPolicy
 from tests.simulator.windows.registry import Registry, Type
-from tests.simulator.windows.security import SYSTEM_TOKEN
+from tests.simulator.windows.security import ADMINISTRATORS, REMOTE_DESKTOP_USERS, SYSTEM_TOKEN
 from tests.simulator.windows.services import RUNNING, Service, ServiceManager
 from tests.simulator.windows.sessions import Sessions
 from tests.simulator.windows.task_xml import Exec
@@ -73,6 +73,7 @@ class Windows:
         self.volume = Volume()
         self.waiting = Waiting(self.registry)
         self.flood = 0
+        self.logons: list[str] = []
         self.gateway: Gateway | None = None
         self.updates: list[str] = [UPDATES[edition.build]]
         self._renewals: list[Timer] = []
@@ -103,6 +104,11 @@ class Windows:
             active=lambda: self.network.profile_bit, running=lambda: self.services.running("MpsSvc"),
         )  # fmt: skip
         self.policy = GroupPolicy(self.registry, self._policy_start_mode, self.firewall.load_policy)
+
+    def may_log_on(self, account: Account) -> bool:
+        """Whether the user rights let an account log on with Remote Desktop; all accounts here are local ones."""
+        allowed = account.groups & {ADMINISTRATORS, REMOTE_DESKTOP_USERS}
+        return bool(allowed) and not self.machine.local_accounts_denied
 
     def install(self) -> None:
         """Set the host up as defaults say, and let it run."""
@@ -293,6 +299,8 @@ class Windows:
             "registry": self.registry.to_state(), "services": self.services.to_state(),
             "firewall": self.firewall.to_state(), "files": self.files.to_state(), "tasks": self.tasks.to_state(),
             **({} if self.gateway is None else {"gateway": self.gateway.to_state()}),
+            **({"local_accounts_denied": True} if self.machine.local_accounts_denied else {}),
+            **({"ntlm_restricted": True} if self.machine.ntlm_restricted else {}),
         }  # fmt: skip
 
     def to_volatile(self) -> dict[str, object]:
@@ -303,5 +311,6 @@ class Windows:
             "tasks": self.tasks.to_volatile(),
             "events": self.events.to_volatile(), "dns_cache": [entry.name for entry in self.network.dns_cache],
             "tcp": [[row.local_address, row.local_port, row.state] for row in self.network.tcp()],
-            "listening": self.listener.is_listening(), "up": self.is_up, **self.sessions.to_volatile(),
+            "listening": self.listener.is_listening(), "up": self.is_up, "logons": list(self.logons),
+            **self.sessions.to_volatile(),
         }  # fmt: skip

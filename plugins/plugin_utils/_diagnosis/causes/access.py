@@ -10,11 +10,20 @@ grace period is never touched, since that would get around licensing.
 
 from __future__ import annotations
 
-from ..._model.access import DEFAULT_GROUPS, EVERYBODY, LOGON
-from ..._model.observation import AccountState, LicensingState
-from ..facts import Evidence, Facts
-from ._base import Cause, Shown
+from collections.abc import Callable
 
+from ..._model.access import DEFAULT_GROUPS, EVERYBODY, LOGON
+from ..._model.logon import LogonVerdict
+from ..._model.observation import AccountState, LicensingState
+from ..codes import look_up
+from ..facts import Evidence, Facts
+from ._base import BCGR, Cause, Shown
+
+DENY_RIGHT = (
+    "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-10/security/threat-protection/"
+    "security-policy-settings/deny-log-on-through-remote-desktop-services"
+)
+CREDSSP = "https://learn.microsoft.com/openspecs/windows_protocols/ms-cssp/6aac4dea-08ef-47a6-8747-22ea7f6d8685"
 ACCOUNTS = "https://learn.microsoft.com/windows/win32/termserv/win32-tsaccount"
 GRACE = (
     "https://learn.microsoft.com/windows/win32/termserv/getgraceperioddays-method-in-class-win32-terminalservicesetting"
@@ -83,7 +92,64 @@ def _mode_missing(facts: Facts) -> Shown:
     return (*lacking, days) if lacking else ()
 
 
+def _told_of_logon(facts: Facts) -> Shown:
+    """What the host said to the credentials, with the meaning of its status where that is known."""
+    logon = facts.observation.logon
+    if logon is None:
+        return ()
+    said = (Evidence("logon check", logon.reason, "CredSSP"),)
+    if logon.status is None:
+        return said
+    code = look_up("status", logon.status)
+    return (*said, Evidence(code.name or f"NTSTATUS 0x{logon.status:08X}", code.meaning, "MS-ERREF 2.3.1"))
+
+
+def _logon(verdict: LogonVerdict) -> Callable[[Facts], Shown]:
+    """Shown when the logon check ended so."""
+
+    def shows(facts: Facts) -> Shown:
+        logon = facts.observation.logon
+        return _told_of_logon(facts) if logon and logon.verdict == verdict else ()
+
+    return shows
+
+
 CAUSES = (
+    Cause(
+        "logon_right_missing",
+        "the host knows the account of the connection and does not let it log on with Remote Desktop",
+        "session",
+        "high",
+        _logon("denied"),
+        "diagnosis_info with logon_check: the verdict of the check is accepted",
+        by_hand="Put the account into Remote Desktop Users, and look at the user rights Allow and Deny log on through "
+        "Remote Desktop Services (SeRemoteInteractiveLogonRight, SeDenyRemoteInteractiveLogonRight) and the "
+        "listener's permissions. Hardened hosts deny local accounts on purpose.",
+        sources=(BCGR, DENY_RIGHT),
+    ),
+    Cause(
+        "logon_rejected",
+        "the host takes the credentials of the connection over WinRM and not over CredSSP",
+        "session",
+        "high",
+        _logon("rejected"),
+        "diagnosis_info with logon_check: the verdict of the check is accepted",
+        certain=False,
+        by_hand="Look up the status with explain_code. The check uses NTLM: accounts in Protected Users and domains "
+        "that deny NTLM are rejected though Kerberos would let them in. Do not repeat it before the reason is known, "
+        "since attempts with a wrong password lock accounts.",
+        sources=(CREDSSP,),
+    ),
+    Cause(
+        "credssp_intercepted",
+        "something between controller and host ends TLS and shows a certificate of its own",
+        "session",
+        "critical",
+        _logon("intercepted"),
+        "diagnosis_info with logon_check: the verdict of the check is accepted",
+        by_hand="Find the proxy or the TLS inspection on the way and exempt Remote Desktop from it.",
+        sources=(CREDSSP,),
+    ),
     Cause(
         "listener_permissions",
         "the listener's permissions keep users from logging on",

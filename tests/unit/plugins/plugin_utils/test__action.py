@@ -66,7 +66,7 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["yes", "true", "True", 1, "1", None, []])
 def test_options_that_accept_a_loss_take_no_words(value: object) -> None:
-    with pytest.raises(AnsibleActionFail, match="force accepts a loss"):
+    with pytest.raises(AnsibleActionFail, match="force accepts a loss or a risk"):
         run(action(force=value))
 
 

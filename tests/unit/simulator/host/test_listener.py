@@ -185,6 +185,7 @@ HARMLESS_OUTSIDE = {
     "folder_acl", "certificate_pinned_expired", "certificate_weak", "certificate_wrong_usage",
     "session_limit", "license_grace_over", "listener_permissions", "time_skew", "trust_broken", "dns_cache_stale",
     "winsock_layered", "disk_full", "tls12_disabled",
+    "logon_rejected", "logon_right_missing",
     *(name for name in BREAKAGES if name.startswith(("gateway_", "client_", "rd_client_"))),
 }  # fmt: skip
 
