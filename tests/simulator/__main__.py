@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--inventory", type=Path, metavar="FILE", help="write an inventory here")
     add("--control", type=int, metavar="PORT", help="control port on 127.0.0.1; 0 for any, which is printed")
     add("--network", default="", metavar="127.X.0.0/16", help="addresses of the hosts; any free one by default")
+    add("--latency", type=float, default=0.0, metavar="MS", help="how much longer each exchange takes")
+    add("--instant-powershell", action="store_true", help="Ansible's PowerShell gets a result; nothing is executed")
     add("--max-seconds", type=float, default=MAX_SECONDS, help="stop after so long (default %(default)s)")
     add("--detached", action="store_true", help="do not stop when the parent process ends")
     for name in ("breakages", "traits", "switches", "faults"):
@@ -95,6 +97,7 @@ def _fleet_options(options: argparse.Namespace) -> FleetOptions:
         network=".".join(options.network.split(".")[:2]) if options.network else "",
         breakages=_lists(options.breakages, BREAKAGES, "breakage"), traits=_lists(options.traits, TRAITS, "trait"),
         versions=_choices(options.versions, tuple(EDITIONS)), languages=_choices(options.languages, LANGUAGES),
+        latency=options.latency / 1000, instant_powershell=options.instant_powershell,
         switches={name: parse(name, value) for name, value in _pairs(options.switches)},
     )  # fmt: skip
 

@@ -5,6 +5,7 @@
 """The control port: what tests and demos see and do behind the hosts' backs. JSON over HTTP, loopback only.
 
 GET  /hosts                        names, addresses, versions, languages, what was planted
+GET  /traffic                      sums over all hosts: HTTP requests, operations, bytes both ways of WinRM and of RDP
 GET  /hosts/NAME/state             persistent state, canonical: equal states are equal byte for byte
 GET  /hosts/NAME/volatile          services' states, sessions, events, endpoints, open shells
 GET  /hosts/NAME/counters          operations by kind, writes, requests, bytes
@@ -45,6 +46,7 @@ def application(fleet: Fleet) -> web.Application:
     """The web application over a running fleet."""
     app = web.Application(middlewares=[_errors])
     app.router.add_get("/hosts", lambda _request: _answer(_hosts(fleet)))
+    app.router.add_get("/traffic", lambda _request: _answer(_traffic(fleet)))
     app.router.add_post("/clock", lambda request: _clock(fleet, request))
     for name, reader in READERS.items():
         app.router.add_get(f"/hosts/{{name}}/{name}", _reading(fleet, reader))
@@ -116,6 +118,16 @@ def _hosts(fleet: Fleet) -> list[dict[str, object]]:
         }
         for member in fleet.members.values()
     ]  # fmt: skip
+
+
+def _traffic(fleet: Fleet) -> dict[str, int]:
+    members = fleet.members.values()
+    return {
+        "requests": sum(member.server.traffic.requests for member in members),
+        "operations": sum(member.host.counters.total for member in members),
+        "bytes": sum(member.server.traffic.bytes for member in members),
+        "rdp_bytes": sum(member.ports.traffic.bytes for member in members),
+    }
 
 
 def _names(value: object) -> list[str]:

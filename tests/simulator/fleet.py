@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from tests.simulator import powershell
 from tests.simulator.host import DEFAULT_CREDENTIAL, Place, SimulatedHost
 from tests.simulator.http.server import Server, serve
 from tests.simulator.rdp.ports import RdpPorts
@@ -50,7 +51,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class FleetOptions:
-    """What the whole fleet shall be. The mappings are by host name; ``network`` is like ``127.42``, empty for any."""
+    """What the whole fleet shall be. The mappings are by host name; ``network`` is like ``127.42``, empty for any.
+
+    ``latency`` is in seconds for each exchange; ``instant_powershell`` is told in `tests.simulator.powershell`.
+    """
 
     hosts: int
     seed: int = 0
@@ -63,6 +67,8 @@ class FleetOptions:
     languages: Mapping[str, str] = field(default_factory=dict)
     switches: Mapping[str, object] = field(default_factory=dict)
     password: str = DEFAULT_CREDENTIAL
+    latency: float = 0.0
+    instant_powershell: bool = False
 
     @property
     def secure(self) -> bool:
@@ -176,6 +182,7 @@ class Fleet:
             plan.version, plan.language, breakages=plan.breakages, traits=plan.traits, switches=self.options.switches,
             seed=self.options.seed, place=Place(plan.name, clock, self.options.password, self.options.winrm()),
         )  # fmt: skip
+        host.powershell = powershell.answer if self.options.instant_powershell else None
         machine = host.windows.machine
         machine.address = machine.own_address = plan.address
         if client_certificate:
@@ -185,7 +192,8 @@ class Fleet:
         server = await serve(
             host, plan.address, None if secure else HTTP_PORT, HTTPS_PORT if secure else None, tls, host.engine
         )
-        ports = RdpPorts(host.windows, plan.address, lambda: self._connected(host))
+        server.latency = self.options.latency
+        ports = RdpPorts(host.windows, plan.address, lambda: self._connected(host), self.options.latency)
         member = Member(plan, host, server, ports)
         host.changed.append(member.changed)
         member.reconcile()

@@ -75,6 +75,7 @@ class SimulatedHost:
         self.counters = Counters()
         self.injector = FaultInjector(self._reboot)
         self.changed: list[Callable[[], None]] = []
+        self.powershell: Callable[[str, bytes], CommandResult | None] | None = None
         self._winrm = dict(winrm)
         self._providers: dict[str, Provider] = {}
         self.engine = Engine(self)
@@ -201,6 +202,9 @@ class SimulatedHost:
         return self.caller_for(user) if user else None
 
     def run_command(self, command_line: str, caller: Caller, stdin: bytes) -> CommandResult:
+        answer = self.powershell(command_line, stdin) if self.powershell else None
+        if answer is not None:
+            return answer
         output = CommandShell(self.windows, caller, caller.name).run(command_line)
         return CommandResult(
             output.stdout.encode(CODEPAGE), output.stderr.encode(CODEPAGE), output.code, not_found=not output.known

@@ -20,6 +20,7 @@ from multidict import CIMultiDict
 from tests.simulator.http.authentication import Credentials, Session, Verdict, authenticate, is_stale
 from tests.simulator.http.encryption import CONTENT_TYPE, EncryptionError, is_encrypted, seal, unseal
 from tests.simulator.http.traffic import CountingProtocol, Traffic
+from tests.simulator.latency import DelayedProtocol
 from tests.simulator.wsman.engine import Answer, Engine
 from tests.simulator.wsman.provider import FaultPlan, HostPort
 
@@ -40,12 +41,13 @@ class Listener(NamedTuple):
 
 @dataclass
 class Server:
-    """A host's WinRM service on its loopback address."""
+    """A host's WinRM service on its loopback address; `latency` in seconds is how far away it is."""
 
     host: HostPort
     engine: Engine
     address: str
     listeners: list[Listener]
+    latency: float = 0.0
     traffic: Traffic = field(default_factory=Traffic)
     _sockets: list[asyncio.Server] = field(default_factory=list)
     _sessions: WeakKeyDictionary[object, Session] = field(default_factory=WeakKeyDictionary)
@@ -95,7 +97,8 @@ class Server:
         await self.stop_listening()
 
     def _protocol(self) -> asyncio.Protocol:
-        return CountingProtocol(self._web(), self.traffic)
+        counting = CountingProtocol(self._web(), self.traffic)
+        return DelayedProtocol(counting, self.latency) if self.latency else counting
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer; a mistake in this host is told on stderr and to the client as 500, and leaves other hosts alone."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Counting what goes over a host's WinRM ports, HTTP headers included, below TLS not."""
+"""Counting what goes over a host's ports, HTTP headers included, below WinRM's TLS not."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ class Traffic:
     requests: int = 0
     received: int = 0
     sent: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """In both directions together."""
+        return self.received + self.sent
 
 
 class CountingProtocol(asyncio.Protocol):

@@ -16,6 +16,8 @@ import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
+from tests.simulator.http.traffic import CountingProtocol, Traffic
+from tests.simulator.latency import DelayedProtocol
 from tests.simulator.probe_view import tcp_outcome
 from tests.simulator.rdp.dialogue import serve_http_banner, serve_nothing, serve_rdp
 from tests.simulator.rdp.udp import UdpPort
@@ -23,6 +25,7 @@ from tests.simulator.windows.network import PORT_PROXY_HOST
 from tests.simulator.windows.system import Windows
 
 DEFAULT_PORT = 3389
+Dialogue = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 BACKLOG = 128
 
 
@@ -50,6 +53,8 @@ class RdpPorts:
     windows: Windows
     address: str
     connected: Callable[[], None]
+    latency: float = 0.0
+    traffic: Traffic = field(default_factory=Traffic)
     _tcp: dict[int, OpenPort] = field(default_factory=dict)
     _udp: dict[int, UdpPort] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -94,9 +99,15 @@ class RdpPorts:
             return
         proxied = self.windows.network.taken_by is PORT_PROXY_HOST
         stranger = serve_nothing if proxied else serve_http_banner
-        opened.server = await asyncio.start_server(self._rdp if opened.mode == "open" else stranger, sock=listening)
+        serve = self._rdp if opened.mode == "open" else stranger
+        loop = asyncio.get_running_loop()
+        opened.server = await loop.create_server(lambda: self._protocol(serve), sock=listening)
         if opened.closed:
             opened.server.close()
+
+    def _protocol(self, serve: Dialogue) -> asyncio.Protocol:
+        stream = CountingProtocol(asyncio.StreamReaderProtocol(asyncio.StreamReader(), serve), self.traffic)
+        return DelayedProtocol(stream, self.latency) if self.latency else stream
 
     async def _rdp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connected()
