@@ -56,8 +56,8 @@ matrix: env-lint ## Sanity, unit and integration tests with each supported ansib
 	@nox --session matrix
 
 .PHONY: benchmark
-benchmark: env ## Requests, bytes and seconds per host, into build/benchmark.json
-	@$(BIN)/python -m tests.benchmark
+benchmark: env ## What a fleet costs beside a peer, into build/benchmark.json and the documentation (20 minutes)
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.benchmark $(ARGS)
 
 .PHONY: cost
 cost: env ## Operations and bytes of a whole remediation, for each breakage alone
