@@ -18,8 +18,9 @@ description:
   - Sets how many connections may be in negotiation at a time (C(MaxOutstandingConnections)) and how many sessions the
     listener takes (C(MaxInstanceCount)). What is not given is left as it is.
   - A listener with too many connections that never finish negotiating stops taking new ones and writes event 1006. That
-    is a flood or a scan nearly always. A higher limit only gains time; RV(notes) names where the connections come from,
-    and keeping those away is the cure.
+    is a flood or a scan nearly always. A higher limit only gains time; RV(notes) names where the connections came from,
+    by the events 131 and 140 of the listener, and keeping those away is the cure. Reading these events takes a shell on
+    the host; where there is none, the connections that are open are counted.
 options:
   pending:
     description:

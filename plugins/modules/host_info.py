@@ -27,7 +27,8 @@ options:
       - V(identity) is name, domain, version and clock; V(settings) are the values of C(Terminal Server) and
         C(RDP-Tcp) with their policies; V(services) are C(TermService) and those about it; V(firewall) are the rules
         and profiles that touch Remote Desktop; V(listener) is who listens on the port; V(events) are the events of
-        Schannel, C(TermService), Netlogon, the LSA and TCP in the time of O(since).
+        Schannel, C(TermService), Netlogon, the LSA and TCP in the time of O(since); V(attempts) is who connected in
+        that time, where the listener complained of too many connections that do not finish negotiating.
       - V(obstacles) is what stands in a listener's way though it is set up right; V(client) are the machine's own
         clients; V(dns) is what is remembered of names; V(winsock) are the providers above Windows' own; V(products) are
         known products that filter traffic; V(updates) are the installed updates; V(machine) is what tells clones of a
@@ -48,6 +49,7 @@ options:
       - permissions
       - licensing
       - events
+      - attempts
       - obstacles
       - client
       - dns
@@ -69,6 +71,7 @@ options:
       - permissions
       - licensing
       - events
+      - attempts
       - obstacles
       - client
       - dns
@@ -158,6 +161,9 @@ observation:
         localised.
       type: list
       elements: dict
+    attempts:
+      description: How many connections each address made, the busiest first. Empty where the listener did not complain.
+      type: dict
     probe:
       description: Always none here; M(winfleet.rdp.diagnosis_info) adds it.
       type: dict

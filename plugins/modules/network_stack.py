@@ -42,7 +42,9 @@ options:
     default: []
   winsock:
     description:
-      - V(reset) runs C(netsh winsock reset) where the catalog holds layered providers.
+      - V(reset) runs C(netsh winsock reset) where the catalog holds layered providers, once between two starts of the
+        host. When a provider is there again before the host has started, a further reset is refused, since its own
+        program puts it back.
       - V(keep) leaves it.
     type: str
     choices:

@@ -10,6 +10,7 @@ HKLM\SOFTWARE are readable by every user, so the descriptor is set before any co
     Runs\<n>~<run id>  REG_MULTI_SZ "0001", …        one entry each, base64 of JSON with its SHA-256
                        REG_SZ "0001.undone"         when it was undone
     Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
+    (root)             REG_SZ "WinsockReset"         when the Winsock catalog was last reset
     Writers\<uuid>     REG_QWORD "until"            until when it may write, seconds since 1970 by the host's clock
                        REG_SZ "by"                  who it is
 
@@ -38,6 +39,9 @@ from ._model.plain import NotPlain, from_plain, to_plain
 from ._wsman.errors import WsmanError
 
 ROOT = r"HKLM\SOFTWARE\winfleet.rdp"
+WINSOCK_RESET = "WinsockReset"
+"""Value under ROOT: when a run last reset the Winsock catalog, ISO 8601 by the host's clock."""
+
 RUNS, ITEMS, WRITERS = (rf"{ROOT}\{name}" for name in ("Runs", "Items", "Writers"))
 
 PROTECTED = "O:BAG:SYD:PAI(A;CI;KA;;;SY)(A;CI;KA;;;BA)"

@@ -164,7 +164,8 @@ def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
 
 
 _ONLY_IN_FULL = (
-    "obstacles", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway", "gateway_events",
+    "obstacles", "attempts", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway",
+    "gateway_events",
 )  # fmt: skip
 """What explains no stage of the handshake."""
 

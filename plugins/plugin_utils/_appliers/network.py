@@ -10,7 +10,9 @@ Both are emptied as a whole, which Windows has no way back from; a busy host fil
 from __future__ import annotations
 
 from .._cim.network import cached_names, clear_cache, layered_providers
+from .._cim.registry import RegistryValue
 from .._host import Host
+from .._journal import ROOT, WINSOCK_RESET
 from .._model.change import Change
 from .._model.plain import Plain, to_plain
 from .._wsman.errors import InvalidClass, InvalidNamespace
@@ -40,6 +42,12 @@ def _read_winsock(host: Host) -> Plain:
     return to_plain([provider.to_plain() for provider in layered_providers(host.registry)]) or None
 
 
+def _reset_winsock(host: Host) -> None:
+    """Reset the catalog and note when, so that no run does it again before the host has started."""
+    _run(host, "netsh winsock reset")
+    host.registry.write(ROOT, WINSOCK_RESET, RegistryValue("REG_SZ", host.now().isoformat()))
+
+
 def _run(host: Host, command: str) -> None:
     """Run a command of Windows by its exit code: what it prints is localised."""
     output = host.shell.run(command)
@@ -50,4 +58,4 @@ def _run(host: Host, command: str) -> None:
 
 
 DNS_CACHE = Applier(_read_cache, lambda host, *_flush: _clear_cache(host), verified=False)
-WINSOCK = Applier(lambda host, _reset: _read_winsock(host), lambda host, *_reset: _run(host, "netsh winsock reset"))
+WINSOCK = Applier(lambda host, _reset: _read_winsock(host), lambda host, *_reset: _reset_winsock(host))

@@ -170,6 +170,14 @@ class ProviderState:
 
 
 @dataclass(frozen=True)
+class WinsockState:
+    """The layered providers, and when this collection last reset the catalog since Windows started; empty if not."""
+
+    providers: tuple[ProviderState, ...]
+    reset_at: str = ""
+
+
+@dataclass(frozen=True)
 class ObstacleState:
     r"""What can stand in the listener's way though its own settings are right.
 
@@ -238,6 +246,7 @@ class Observation:
         probe: the result of the probe, as probe_info returns it; of several the one that got furthest.
         other_probes: the results from other places, which tell of the ways from there.
         gateway_events: what an RD Gateway tells of connections, newest first; none where the host is none.
+        attempts: how many connections each address made of late, where the listener complained of too many.
         permissions: who may use the listener; nobody where the edition does not tell.
         logon: what came of an attempt to log on, where one was asked for.
         products: services that run of products which filter traffic (see neighbours.py).
@@ -257,10 +266,11 @@ class Observation:
     firewall: FirewallState | None = None
     listener: ListenerState | None = None
     events: tuple[EventRecord, ...] | None = None
+    attempts: Mapping[str, int] | None = None
     obstacles: ObstacleState | None = None
     client: ClientState | None = None
     dns: DnsState | None = None
-    winsock: tuple[ProviderState, ...] | None = None
+    winsock: WinsockState | None = None
     gateway: GatewayState | None = None
     gateway_events: tuple[GatewayEvent, ...] | None = None
     probe: Mapping[str, t.Any] | None = None

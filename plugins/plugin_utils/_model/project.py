@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from .change import Change, Kind
 from .lease import RECORDS, Lease, LeaseState, mark
-from .observation import Observation, RuleState, ServiceState, SettingState
+from .observation import Observation, RuleState, ServiceState, SettingState, WinsockState
 from .plain import Plain, from_plain
 from .project_gateway import GATEWAY_PROJECTIONS, with_service
 from .project_keys import KEY_PROJECTIONS, pinned
@@ -120,6 +120,12 @@ def _dns_cache(observation: Observation, *_flush: Change) -> Observation:
     return observation if dns is None else replace(observation, dns=replace(dns, cached={}))
 
 
+def _winsock(observation: Observation, *_reset: Change) -> Observation:
+    """The catalog as after a reset, which is live once the host has started again."""
+    at = observation.identity.local_time if observation.identity else observation.taken_at
+    return replace(observation, winsock=WinsockState((), at))
+
+
 _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = MappingProxyType(
     {
         "registry": _registry,
@@ -130,7 +136,7 @@ _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = Mapp
         "restart": lambda observation, *_restart: observation,
         "reboot": lambda observation, *_reboot: observation,
         "dns_cache": _dns_cache,
-        "winsock": lambda observation, *_reset: replace(observation, winsock=()),
+        "winsock": _winsock,
         **KEY_PROJECTIONS,
         **GATEWAY_PROJECTIONS,
     }

@@ -27,6 +27,7 @@ from .._model.observation import Observation
 from .._wsman.errors import ShellRefused, WsmanError, WsmanFault
 from . import (
     access,
+    attempts,
     client,
     events,
     firewall,
@@ -57,6 +58,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "permissions": access.read_permissions,
         "licensing": access.read_licensing,
         "events": events.read,
+        "attempts": attempts.read,
         "obstacles": obstacles.read,
         "client": client.read,
         "dns": network.read_dns,

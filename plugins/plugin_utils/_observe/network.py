@@ -10,9 +10,14 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import socket
+from datetime import datetime
 
+from .._cim.host import boot_time
 from .._cim.network import cached_names, layered_providers
-from .._model.observation import DnsState, ProviderState
+from .._cim.registry import RegistryValue
+from .._host import Host
+from .._journal import ROOT, WINSOCK_RESET
+from .._model.observation import DnsState, ProviderState, WinsockState
 from ._request import Request
 
 
@@ -32,5 +37,13 @@ def resolve(name: str) -> tuple[str, ...]:
     return tuple(sorted({str(address[4][0]) for address in found}))
 
 
-def read_winsock(request: Request) -> tuple[ProviderState, ...]:
-    return tuple(ProviderState(**provider.to_plain()) for provider in layered_providers(request.host.registry))
+def read_winsock(request: Request) -> WinsockState:
+    providers = (ProviderState(**provider.to_plain()) for provider in layered_providers(request.host.registry))
+    return WinsockState(tuple(providers), _reset_at(request.host))
+
+
+def _reset_at(host: Host) -> str:
+    """When the catalog was reset, if Windows has not started since; empty where it was not."""
+    noted = host.registry.read(ROOT, WINSOCK_RESET, "REG_SZ")
+    at = str(noted.data) if isinstance(noted, RegistryValue) else ""
+    return at if at and datetime.fromisoformat(at) >= boot_time(host.cim) else ""

@@ -13,7 +13,7 @@ documented. Sources: Microsoft KB954398 (MaxOutstandingConnections), TerminalSer
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .._model.change import Plan, Refusal
 from .._model.observation import Observation
@@ -21,6 +21,8 @@ from .._model.settings import SETTINGS, UNLIMITED, effective
 from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
 
 NAME = "connection_limit"
+
+AREAS = ("identity", "settings", "listener", "attempts")
 
 MOST_PENDING = 65536
 """The most that anybody has reported to use."""
@@ -62,11 +64,25 @@ def _pending(observation: Observation, number: int, options: Options) -> Plan:
 
 
 def _flood(observation: Observation) -> Iterator[str]:
-    peers = observation.listener.peers if observation.listener else {}
-    if peers:
-        busiest = sorted(peers.items(), key=lambda item: (-item[1], item[0]))[:5]
-        named = ", ".join(f"{address} ({count})" for address, count in busiest)
-        yield f"connections to the listener's port come from {named}: keep away those that are not your users'"
+    """Who is to be kept away: by events where the listener complained of too many, else by connections open now."""
+    listener, reason = observation.listener, observation.unread.get("attempts")
+    if observation.attempts:
+        yield _busiest("the connections that flooded the listener", observation.attempts)
+    elif listener and listener.peers:
+        yield _busiest("connections to the listener's port", listener.peers)
+    if reason:
+        yield f"who flooded the listener is not known beyond that, since its events could not be read: {reason}"
+
+
+def _busiest(what: str, peers: Mapping[str, int]) -> str:
+    busiest = sorted(peers.items(), key=lambda item: (-item[1], item[0]))[:5]
+    named = ", ".join(f"{address} ({count})" for address, count in busiest)
+    return f"{what} come from {named}: keep away those that are not your users'"
+
+
+def needs(options: Options) -> tuple[str, ...]:
+    """Who floods the listener matters only to the limit of pending connections."""
+    return AREAS if options["pending"] is not None else tuple(area for area in AREAS if area != "attempts")
 
 
 def _sessions(observation: Observation, number: int, options: Options) -> Plan:
@@ -81,8 +97,9 @@ def _sessions(observation: Observation, number: int, options: Options) -> Plan:
 
 REMEDY = Remedy(
     name=NAME,
-    areas=("identity", "settings", "listener"),
+    areas=AREAS,
     settings=("pending_connections", "session_limit"),
     options=OPTIONS,
     plan=plan,
+    needs=needs,
 )

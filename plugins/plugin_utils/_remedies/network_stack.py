@@ -6,8 +6,9 @@
 
 A remembered address that the name no longer has sends clients to another machine, which answers as 0x904 does. A cache
 is emptied as a whole; Windows fills it again. A Winsock reset takes away what others put into the network stack, and
-only their own setup puts it back: it is never planned by itself, only where there is such a provider, and it needs a
-reboot. Sources: MSFT_DNSClientCache.Clear ("equivalent to ipconfig /flushdns"), Microsoft's reference of netsh winsock.
+only their own setup puts it back: it is never planned by itself, only where there is such a provider, and once between
+two starts of the host, since only a start makes it live. Sources: MSFT_DNSClientCache.Clear ("equivalent to ipconfig
+/flushdns"), Microsoft's reference of netsh winsock.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Mapping
 
-from .._model.change import Change, Plan
-from .._model.observation import DnsState, Observation
+from .._model.change import Change, Plan, Refusal
+from .._model.observation import DnsState, Observation, WinsockState
 from .._model.plain import to_plain
 from ._base import Options, Remedy, missing_area
 
@@ -87,20 +88,39 @@ def _winsock(observation: Observation, options: Options) -> Plan:
         return Plan()
     if observation.winsock is None:
         return missing_area("winsock", observation)
-    if not observation.winsock:
+    winsock = observation.winsock
+    if winsock.reset_at:
+        return _reset_before(winsock)
+    if not winsock.providers:
         return Plan(notes=("the Winsock catalog holds Windows' own providers alone, so a reset would change nothing",))
     change = Change(
         remedy=NAME,
         kind="winsock",
         item="the Winsock catalog",
-        before=to_plain(observation.winsock),
+        before=to_plain(winsock.providers),
         after=None,
-        reason=f"layered providers are to be taken away: {', '.join(p.name for p in observation.winsock)}",
+        reason=f"layered providers are to be taken away: {_named(winsock)}",
         undo="none",
         risk="high",
         reboot=True,
     )
     return Plan(changes=(change,), notes=("only the setup of their own programs puts layered providers back",))
+
+
+def _reset_before(winsock: WinsockState) -> Plan:
+    """A reset is live once the host has started again: a second one before that repeats what did not help."""
+    since = f"the Winsock catalog was reset at {winsock.reset_at} and the host has not started since"
+    if not winsock.providers:
+        return Plan(notes=(f"{since}: the reset is live once it has",))
+    message = (
+        f"{since}, yet {_named(winsock)} is there again: its own program puts it back, so remove that, or start the "
+        "host before the next reset"
+    )
+    return Plan(refused=(Refusal(message, "winsock"),))
+
+
+def _named(winsock: WinsockState) -> str:
+    return ", ".join(provider.name for provider in winsock.providers)
 
 
 REMEDY = Remedy(

@@ -48,7 +48,14 @@ def _flood(facts: Facts) -> Shown:
     return (
         Evidence(f"{MANAGER} 1006", len(events), "Win32_NTLogEvent"),
         Evidence(f"TCP port {facts.port}", "no listener while TermService runs", "MSFT_NetTCPConnection"),
+        *_sources(facts),
     )
+
+
+def _sources(facts: Facts) -> Shown:
+    """Who made the most of the connections."""
+    busiest = list((facts.observation.attempts or {}).items())[:5]
+    return tuple(Evidence(f"connections from {address}", count, "RdpCoreTS 131, 140") for address, count in busiest)
 
 
 CAUSES = (

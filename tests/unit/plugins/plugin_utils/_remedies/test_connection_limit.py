@@ -7,14 +7,18 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.channels import ChannelEvent
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ListenerState, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import UNLIMITED
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.attempts import counted
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.connection_limit import REMEDY
 
+from tests.simulator.breakages.surroundings import ATTACKERS
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows import events
 from tests.simulator.windows.certificates import POLICY
 from tests.simulator.windows.listener import LISTENER, TERMINAL_SERVER
 from tests.support.in_process import job, settings_state
@@ -53,6 +57,45 @@ def test_the_busiest_sources_are_named() -> None:
     listener = ListenerState(3389, (), 9, {"198.51.100.7": 8, "192.0.2.10": 1})
     plan = REMEDY.plan(Observation("2026-06-01T00:00:00+00:00", listener=listener), options(pending=5000))
     assert "198.51.100.7 (8), 192.0.2.10 (1)" in plan.notes[0]
+
+
+def test_who_flooded_the_listener_is_told_from_its_own_events() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood"])
+    doing = job(simulated, check=True)
+    standing = examine(doing.host, doing.prober, 600)
+    (flood,) = direct(standing.findings)
+    sources = {item.what: item.value for item in flood.evidence if item.source == "RdpCoreTS 131, 140"}
+    assert sources == {f"connections from {address}": 4 for address in ATTACKERS}
+    plan, _done = fix(job(simulated, check=True), REMEDY, options(pending=5000))
+    assert all(f"{address} (4)" in plan.notes[0] for address in ATTACKERS)
+
+
+def test_a_host_that_opens_no_shell_leaves_its_sources_open_and_says_so() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood"], traits=["no_shell"])
+    plan, _done = fix(job(simulated, check=True), REMEDY, options(pending=5000))
+    assert [change.kind for change in plan.changes] == ["registry"]
+    assert "opens no cmd shell" in plan.notes[0]
+
+
+def test_without_event_1006_nobody_is_suspected_and_no_shell_is_opened() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.events.write(events.RDP_CORE, 131, events.INFORMATION, "TCP", "192.0.2.9:50000",
+                                   log=events.RDP_CORE_LOG)  # fmt: skip
+    plan, _done = fix(job(simulated, check=True), REMEDY, options(pending=5000))
+    assert plan.notes == ()
+    assert simulated.counters.shells_opened == 0
+
+
+def test_addresses_are_counted_in_each_form_that_events_have() -> None:
+    seen = [
+        ChannelEvent(131, ("TCP", "192.0.2.7:50000")),
+        ChannelEvent(131, ("UDP", "[2001:db8::7]:50001")),
+        ChannelEvent(131, ("TCP", "[fe80::1%4]:50002")),
+        ChannelEvent(140, ("192.0.2.7",)),
+        ChannelEvent(140, ("192.0.2.7",)),
+        ChannelEvent(131, ("TCP", "")),
+    ]
+    assert counted(seen) == {"192.0.2.7": 2, "2001:db8::7": 1, "fe80::1": 1}
 
 
 @pytest.mark.parametrize(("given", "stored"), [(0, UNLIMITED), (999999, UNLIMITED), (25, 25)])

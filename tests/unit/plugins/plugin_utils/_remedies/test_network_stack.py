@@ -118,6 +118,25 @@ def test_layered_providers_are_named_journaled_and_taken_away() -> None:
     assert "would change nothing" in again.notes[0]
 
 
+def test_the_catalog_is_reset_once_between_two_starts_of_the_host() -> None:
+    simulated = SimulatedHost.build("11")
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+    wanted = options(dns="keep", winsock="reset")
+    assert "reboot" in fix(job(simulated), REMEDY, wanted)[1].waiting
+    waiting, _done = fix(job(simulated, "run-2"), REMEDY, wanted)
+    assert "has not started since" in waiting.notes[0]
+
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+    again, done = fix(job(simulated, "run-3"), REMEDY, wanted)
+    assert (again.changes, done.changes) == ((), [])
+    assert "SecureTunnel LSP" in again.refused[0].message
+    assert again.refused[0].option == "winsock"
+
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
+    assert [change.kind for change in fix(job(simulated, "run-4"), REMEDY, wanted)[1].changes] == ["winsock"]
+
+
 def test_without_a_shell_nothing_is_reset() -> None:
     simulated = SimulatedHost.build("11", traits=["no_shell"])
     fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
