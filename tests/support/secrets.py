@@ -55,7 +55,7 @@ def _in_base64(data: bytes) -> Iterator[bytes]:
         yield encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6]
 
 
-def leaks(content: bytes, secrets: Mapping[str, str], tokens: Iterable[str] = TOKENS) -> list[str]:
+def leaks(content: bytes, secrets: Mapping[str, str], tokens: Iterable[str] = tuple(TOKENS)) -> list[str]:
     """Which secrets are in the content, and in what form; hexadecimal and URLs in either case."""
     lower = content.lower()
     found = [

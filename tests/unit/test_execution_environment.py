@@ -25,7 +25,8 @@ def builder(*arguments: str) -> str:
     """What ansible-builder prints; its own complaint where it fails."""
     program = Path(sys.executable).parent / "ansible-builder"
     environment = {**os.environ, "PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, env=environment, timeout=120)
+    command = [program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
