@@ -11,8 +11,8 @@ HKLM\SOFTWARE are readable by every user, so the descriptor is set before any co
                        REG_SZ "0001.undone"         when it was undone
     Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
     (root)             REG_SZ "WinsockReset"         when the Winsock catalog was last reset
-    Writers\<uuid>     REG_QWORD "until"            until when it may write, seconds since 1970 by the host's clock
-                       REG_SZ "by"                  who it is
+    Writers\<uuid>     REG_MULTI_SZ "writer"        until when it may write, seconds since 1970 by the host's clock;
+                                                    who it is
 
 An entry is one registry value, so it is there whole or not at all. It names the machine that it was made on, so that a
 journal which came with a cloned image is never played back on the clone. CreateKey answers success for a key that
@@ -33,7 +33,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
 
-from ._cim.registry import Reading, Registry, RegistryValue
+from ._cim.registry import Registry, RegistryValue
 from ._model.change import Change
 from ._model.plain import NotPlain, from_plain, to_plain
 from ._wsman.errors import WsmanError
@@ -43,9 +43,6 @@ WINSOCK_RESET = "WinsockReset"
 """Value under ROOT: when a run last reset the Winsock catalog, ISO 8601 by the host's clock."""
 
 RUNS, ITEMS, WRITERS = (rf"{ROOT}\{name}" for name in ("Runs", "Items", "Writers"))
-
-PROTECTED = "O:BAG:SYD:PAI(A;CI;KA;;;SY)(A;CI;KA;;;BA)"
-"""Full control for SYSTEM and Administrators, inherited by subkeys, nothing inherited from above."""
 
 CHUNK = 4000
 """Characters of base64 in one string of an entry."""
@@ -288,7 +285,7 @@ class Writer:
         Raises:
             HeldByAnother: our announcement is gone, so another run took us for dead.
         """
-        if _number(self._registry.read(self._key, "until", "REG_QWORD")) is None:
+        if self._announced(self._key) is None:
             raise HeldByAnother("this run's right to write on the host is gone; run again, it goes on where it stood")
         if self._until is None or self._until - self._now() < TENURE / 2:
             self._renew()
@@ -298,17 +295,25 @@ class Writer:
         if self._registry.keys(WRITERS) is not None:
             return
         self._registry.create_key(ROOT)
-        self._registry.set_security(ROOT, PROTECTED)
-        self._registry.create_key(WRITERS)
+        self._registry.protect(ROOT)
 
     def _announce(self) -> None:
+        """The key, and those above it that are missing, which inherit the root's descriptor; then its content."""
         self._registry.create_key(self._key)
         self._renew()
-        self._registry.write(self._key, "by", RegistryValue("REG_SZ", self._by))
 
     def _renew(self) -> None:
         self._until = self._now() + TENURE
-        self._registry.write(self._key, "until", RegistryValue("REG_QWORD", int(self._until.timestamp())))
+        written = (str(int(self._until.timestamp())), self._by)
+        self._registry.write(self._key, "writer", RegistryValue("REG_MULTI_SZ", written))
+
+    def _announced(self, key: str) -> tuple[int, str] | None:
+        """Until when a writer may write, and who it is; None where it has not said so."""
+        reading = self._registry.read(key, "writer", "REG_MULTI_SZ")
+        data = reading.data if isinstance(reading, RegistryValue) else None
+        if not isinstance(data, tuple) or len(data) != 2 or not data[0].isdecimal():
+            return None
+        return int(data[0]), data[1]
 
     def _withdraw(self) -> None:
         self._registry.delete_key(self._key)
@@ -319,12 +324,14 @@ class Writer:
             key = rf"{WRITERS}\{name}"
             if key.lower() == self._key.lower():
                 continue
-            until = _number(self._registry.read(key, "until", "REG_QWORD"))
-            if self._is_dead(name, until):
+            found = self._announced(key)
+            if self._is_dead(name, found[0] if found else None):
                 self._registry.delete_key(key)
+            elif found:
+                until, by = found
+                yield f"{by}, until {datetime.fromtimestamp(until, timezone.utc):%H:%M:%S} UTC"
             else:
-                by = _text(self._registry.read(key, "by", "REG_SZ")) or name
-                yield f"{by}, until {datetime.fromtimestamp(until, timezone.utc):%H:%M:%S} UTC" if until else by
+                yield name
 
     def _is_dead(self, name: str, until: int | None) -> bool:
         """Past its time; or, without one, still not there at the third look, so cut off while it was announced."""
@@ -332,11 +339,3 @@ class Writer:
             self._unborn[name] += 1
             return self._unborn[name] >= 3
         return until < self._now().timestamp()
-
-
-def _number(reading: Reading) -> int | None:
-    return reading.data if isinstance(reading, RegistryValue) and isinstance(reading.data, int) else None
-
-
-def _text(reading: Reading) -> str:
-    return str(reading.data) if isinstance(reading, RegistryValue) else ""

@@ -22,22 +22,22 @@ BROKEN = Amount(60, 100_000, 100_000)
 VERSION = "2022"
 
 BEYOND = {
-    "listener_disabled": (72, 217773),
-    "termservice_disabled": (65, 202290),
-    "firewall_rule_disabled": (64, 206036),
-    "tls_server_disabled": (68, 202753),
-    "key_unreadable": (96, 308484),
-    "key_missing": (97, 420659),
-    "certificate_expired": (79, 376676),
-    "certificate_pinned_missing": (72, 237514),
-    "certificate_missing": (87, 310550),
-    "certificate_pinned_expired": (65, 264645),
-    "certificate_wrong_usage": (65, 264733),
-    "key_in_cng": (94, 392227),
-    "machine_guid_changed": (98, 423460),
-    "store_acl": (97, 360067),
-    "folder_acl": (87, 411787),
-    "connection_flood": (79, 247466),
+    "listener_disabled": (69, 207514),
+    "termservice_disabled": (62, 192031),
+    "firewall_rule_disabled": (61, 195777),
+    "tls_server_disabled": (64, 187629),
+    "key_unreadable": (91, 288408),
+    "key_missing": (90, 389169),
+    "certificate_expired": (72, 345186),
+    "certificate_pinned_missing": (67, 217438),
+    "certificate_missing": (80, 279060),
+    "certificate_pinned_expired": (60, 244569),
+    "certificate_wrong_usage": (60, 244657),
+    "key_in_cng": (84, 346335),
+    "machine_guid_changed": (91, 391970),
+    "store_acl": (87, 312245),
+    "folder_acl": (78, 370588),
+    "connection_flood": (76, 237207),
 }
 """What is not within the budget yet, with its operations and bytes, which may only fall."""
 

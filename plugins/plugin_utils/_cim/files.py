@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import descriptors, wql
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
     CIM_DATA_FILE,
@@ -96,7 +96,7 @@ class Files:
         return self._client.find(WIN32_DIRECTORY, Name=folder) is not None
 
     def security(self, path: str) -> str | None:
-        """Return the permissions of a file or folder as SDDL (two operations), None when it does not exist.
+        """Return the permissions of a file or folder as SDDL, None when it does not exist.
 
         Raise Hidden when this account may not see them.
         """
@@ -134,7 +134,7 @@ class Files:
     def _sddl(self, descriptor: object, path: str) -> str:
         if not isinstance(descriptor, Instance):
             raise BadAnswer(f"The host gives no security descriptor for {path}")
-        helped = self._client.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "Win32SDToSDDL", {"Descriptor": descriptor})
+        helped = descriptors.as_sddl(self._client, descriptor)
         _require(helped, "express in SDDL the permissions of", path)
         return str(helped.out["SDDL"])
 

@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import descriptors
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
     STD_REG_PROV,
@@ -49,6 +50,11 @@ TYPE_NAMES: Mapping[int, str] = {
     10: "REG_RESOURCE_REQUIREMENTS_LIST",
     11: "REG_QWORD",
 }
+
+SYSTEM, ADMINISTRATORS = "S-1-5-18", "S-1-5-32-544"
+KEY_ALL_ACCESS = 0xF003F
+PROTECTED = "O:BAG:SYD:PAI(A;CI;KA;;;SY)(A;CI;KA;;;BA)"
+"""What protect sets, as SDDL: nothing is inherited from above."""
 
 OK, VALUE_MISSING, KEY_MISSING, DENIED, WRONG_TYPE = 0, 1, 2, 5, 0x80041005
 
@@ -270,12 +276,10 @@ class Registry:
     # --- security ---
 
     def security(self, path: str) -> str:
-        """Return a key's security descriptor as SDDL (two operations)."""
+        """Return a key's security descriptor as SDDL."""
         outcome = self._call("GetSecurityDescriptor", path)
         self._require(outcome, "read the security of", path)
-        helped = self._client.invoke(
-            WIN32_SECURITY_DESCRIPTOR_HELPER, "Win32SDToSDDL", {"Descriptor": _descriptor(outcome, path)}
-        )
+        helped = descriptors.as_sddl(self._client, _descriptor(outcome, path))
         self._require(helped, "express in SDDL the security of", path)
         return str(helped.out["SDDL"])
 
@@ -285,6 +289,11 @@ class Registry:
         self._require(helped, "understand the SDDL for", path)
         outcome = self._call("SetSecurityDescriptor", path, Descriptor=_descriptor(helped, path))
         self._require(outcome, "set the security of", path)
+
+    def protect(self, path: str) -> None:
+        """Let SYSTEM and Administrators alone into a key and what will be below it."""
+        descriptor = descriptors.full_control(ADMINISTRATORS, SYSTEM, (SYSTEM, ADMINISTRATORS), KEY_ALL_ACCESS)
+        self._require(self._call("SetSecurityDescriptor", path, Descriptor=descriptor), "set the security of", path)
 
     # --- the wire ---
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from .._cim.client import CimClient
-from .._cim.registry import OK, WRONG_TYPE, Registry, RegistryValue, split_path
+from .._cim.registry import OK, PROTECTED, WRONG_TYPE, Registry, RegistryValue, split_path
 from .._cim.schema import STD_REG_PROV
 from .._host import Host
-from .._journal import PROTECTED, ROOT
+from .._journal import ROOT
 from .._model import sddl
 from .._wsman.errors import BadAnswer, EncodingLimit
 from ._base import Check, Scratch, Untold
@@ -101,7 +101,7 @@ def _empty_list(host: Host) -> str:
 
 def _protected(host: Host) -> str:
     with scratch_key(host) as key:
-        host.registry.set_security(key, PROTECTED)
+        host.registry.protect(key)
         found = sddl.dacl_of(host.registry.security(key))
     return "as set" if found == sddl.dacl_of(PROTECTED) else found
 

@@ -94,11 +94,12 @@ def test_anything_else_is_refused(chunks: list[str]) -> None:
 def test_nobody_but_administrators_and_system_can_read_the_journal() -> None:
     simulated = SimulatedHost.build("2022")
     fix(job(simulated), REMEDIES["remote_desktop"], OPTIONS)
-    sddl = connect(simulated).registry.security(_journal.ROOT)
-    assert "D:P" in sddl
-    assert sddl.count("(A;") == 2
-    assert ";;;SY)" in sddl
-    assert ";;;BA)" in sddl
+    for key in (_journal.ROOT, _journal.WRITERS):
+        sddl = simulated.windows.registry.descriptor(key).to_sddl()
+        assert sddl.count("(A;") == 2
+        assert ";;;SY)" in sddl
+        assert ";;;BA)" in sddl
+    assert "D:P" in simulated.windows.registry.descriptor(_journal.ROOT).to_sddl()
 
 
 def test_a_run_that_changes_nothing_leaves_no_trace() -> None:
