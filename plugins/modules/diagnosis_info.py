@@ -147,6 +147,23 @@ findings:
     hides:
       description: Whether more may be wrong behind it, since the probe cannot see past its stage.
       type: bool
+    compliance:
+      description:
+        - The items of the CIS benchmarks and DISA STIGs that what was found is about, so that a cure is weighed before
+          it is made.
+      type: list
+      elements: dict
+      contains:
+        benchmark:
+          description: The benchmark and its level.
+          type: str
+        item:
+          description: The item.
+          type: str
+        effect:
+          description:
+            - V(breaks) or V(meets), as the host stands now; V(touches) where what was read does not tell.
+          type: str
     sources:
       description: Where the cause is documented.
       type: list
@@ -172,6 +189,7 @@ findings:
       verify: "probe_info: the TCP stage opens"
       ruled_out_by: a handshake that gets past the stage tcp
       hides: true
+      compliance: []
       sources:
         -
           https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/rules

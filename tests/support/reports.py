@@ -39,6 +39,7 @@ def finding(cause: str, title: str, stage: str, *evidence: tuple[str, str, str],
         "by_hand": "",
         "verify": f"probe_info: the stage {stage} passes",
         "hides": stage == "tcp",
+        "compliance": [],
         "sources": ["https://learn.microsoft.com/troubleshoot/windows-server/remote/rdp-error-general-troubleshooting"],
         **fields,
     }
@@ -92,6 +93,7 @@ LAYER = finding(
     ("asked for TLS", "SSL_NOT_ALLOWED_BY_SERVER", "MS-RDPBCGR 2.2.1.2.2"),
     remedies=["security_layer"],
     severity="high",
+    compliance=[{"benchmark": BENCHMARK, "item": "18.10.57.3.9.3", "effect": "breaks"}],
 )
 CERTIFICATE = finding(
     "certificate_expired",

@@ -123,6 +123,12 @@ class Facts:
     def _tls(self) -> t.Mapping[str, t.Any]:
         return (self.observation.probe or {}).get("tls") or {}
 
+    @property
+    def client(self) -> bool:
+        """Whether this is a client edition (ProductType 1); an unread identity counts as one, to report more."""
+        identity = self.observation.identity
+        return identity is None or identity.product_type == 1
+
     # --- settings and services
 
     def state(self, setting: str) -> SettingState | None:

@@ -15,6 +15,7 @@ import typing as t
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from .._model.change import Compliance
 from .._model.observation import Observation
 from .causes import CAUSES, Cause, Severity
 from .facts import STAGES, Evidence, Facts
@@ -34,6 +35,7 @@ class Finding:
         relation: C(direct) explains a failure that users have, C(unrelated) is wrong but demonstrably not the reason.
         confidence: C(high) where evidence and probe agree or the evidence alone is proof.
         remedies: modules that cure it, smallest first; empty when only a person can.
+        compliance: the benchmark items that what was found meets or breaks.
         hides: more may be wrong behind it, since the probe cannot see past its stage.
     """
 
@@ -50,6 +52,7 @@ class Finding:
     verify: str
     ruled_out_by: str
     hides: bool
+    compliance: tuple[Compliance, ...]
     sources: tuple[str, ...]
 
 
@@ -100,6 +103,7 @@ def _finding(cause: Cause, facts: Facts, evidence: tuple[Evidence, ...]) -> Find
         verify=cause.verify,
         ruled_out_by=cause.ruled_out_by,
         hides=cause.hides,
+        compliance=cause.touches(facts),
         sources=cause.sources,
     )
 

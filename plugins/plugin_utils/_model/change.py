@@ -49,11 +49,16 @@ RISKS: tuple[Risk, ...] = t.get_args(Risk)
 
 @dataclass(frozen=True)
 class Compliance:
-    """An item of a benchmark that a change touches; effect is C(breaks) or C(restores)."""
+    """An item of a benchmark.
+
+    Attributes:
+        effect: a change C(breaks) or C(restores) it; a state that was found C(breaks) or C(meets) it, or C(touches) it
+            where what was read does not tell.
+    """
 
     benchmark: str
     item: str
-    effect: t.Literal["breaks", "restores"]
+    effect: t.Literal["breaks", "restores", "meets", "touches"]
 
 
 @dataclass(frozen=True)

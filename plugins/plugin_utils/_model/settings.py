@@ -113,8 +113,8 @@ class Setting:
         return f"{number} ({meaning})" if meaning else str(number)
 
 
-_CIS_L1 = "CIS Microsoft Windows Benchmarks, L1"
-_CIS_L2 = "CIS Microsoft Windows Benchmarks, L2"
+CIS_L1 = "CIS Microsoft Windows Benchmarks, L1"
+CIS_L2 = "CIS Microsoft Windows Benchmarks, L2"
 _STIG = "DISA STIG (Windows Server 2022: V-254369; 2025: V-278116; 2019: V-205637; 11: V-253406; 10: V-220852)"
 
 _STIG_FIPS = "DISA STIG (Windows Server 2022: V-254480; 2025: V-278230; 2019: V-205842; 11: V-253466; 10: V-220942)"
@@ -145,7 +145,7 @@ _CATALOGUE = (
             "Allow users to connect remotely by using Remote Desktop Services",
             "Connections",
         ),
-        rules=(Rule(_CIS_L2, "18.10.57.3.2.1", exactly=1, clients_only=True),),
+        rules=(Rule(CIS_L2, "18.10.57.3.2.1", exactly=1, clients_only=True),),
     ),
     Setting(
         "listener_enabled",
@@ -221,7 +221,7 @@ _CATALOGUE = (
             "Require use of specific security layer for remote (RDP) connections",
             "Security",
         ),
-        rules=(Rule(_CIS_L1, "18.10.57.3.9.3", exactly=2),),
+        rules=(Rule(CIS_L1, "18.10.57.3.9.3", exactly=2),),
     ),
     Setting(
         "nla",
@@ -236,7 +236,7 @@ _CATALOGUE = (
             "Require user authentication for remote connections by using Network Level Authentication",
             "Security",
         ),
-        rules=(Rule(_CIS_L1, "18.10.57.3.9.4", exactly=1),),
+        rules=(Rule(CIS_L1, "18.10.57.3.9.4", exactly=1),),
     ),
     Setting(
         "encryption",
@@ -248,7 +248,7 @@ _CATALOGUE = (
         "unsettled",
         {1: "low", 2: "client_compatible", 3: "high", 4: "fips"},
         Policy("MinEncryptionLevel", "Set client connection encryption level", "Security"),
-        rules=(Rule(_CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
+        rules=(Rule(CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
     ),
     Setting(
         "transport",
@@ -387,4 +387,16 @@ def compliance(setting: Setting, before: int | None, after: int | None, client: 
         Compliance(rule.benchmark, rule.item, "restores" if rule.met(new) else "breaks")
         for rule in setting.rules
         if rule.met(old) != rule.met(new) and (client or not rule.clients_only)
+    )
+
+
+def standing(setting: Setting, number: int | None, client: bool) -> tuple[Compliance, ...]:
+    """The benchmark items that a setting with this number meets or breaks."""
+    found = setting.default if number is None else number
+    if found is None:
+        return ()
+    return tuple(
+        Compliance(rule.benchmark, rule.item, "meets" if rule.met(found) else "breaks")
+        for rule in setting.rules
+        if client or not rule.clients_only
     )

@@ -10,11 +10,12 @@ import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..._model.change import Risk
-from ..._model.settings import SETTINGS
+from ..._model.change import Compliance, Risk
+from ..._model.settings import SETTINGS, standing
 from ..facts import Evidence, Facts
 
 Shown = tuple[Evidence, ...]
+Touched = tuple[Compliance, ...]
 Severity = t.Literal["critical", "high", "medium", "low"]
 
 
@@ -24,6 +25,10 @@ class Cure:
 
     remedy: str
     options: Mapping[str, t.Any] = field(default_factory=dict)
+
+
+def _untouched(_facts: Facts) -> Touched:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Cause:
         contributes: whether its evidence is a hint that never explains a failure alone.
         always: whether no probe rules it out, since it keeps others than the prober away.
         hides: whether it keeps the probe from seeing later stages, so that more may be wrong behind it.
+        touches: the benchmark items that the state found meets or breaks, which its cure may turn round.
         by_hand: what to do where no remedy exists or policy holds it.
     """
 
@@ -51,6 +57,7 @@ class Cause:
     certain: bool = True
     contributes: bool = False
     always: bool = False
+    touches: Callable[[Facts], Touched] = _untouched
     by_hand: str = ""
     sources: tuple[str, ...] = ()
 
@@ -107,6 +114,22 @@ def out_of_range(setting: str) -> Callable[[Facts], Shown]:
         return () if number is None or number in SETTINGS[setting].choices else (facts.stored(setting),)
 
     return shows
+
+
+def of_settings(*settings: str) -> Callable[[Facts], Touched]:
+    """The benchmark items about these settings; of one that was not read, none."""
+
+    def touches(facts: Facts) -> Touched:
+        read = (name for name in settings if facts.state(name) is not None)
+        found = (standing(SETTINGS[name], facts.number(name), facts.client) for name in read)
+        return tuple(item for items in found for item in items)
+
+    return touches
+
+
+def on_clients(item: Compliance) -> Callable[[Facts], Touched]:
+    """One item of the benchmarks of client editions."""
+    return lambda facts: (item,) if facts.client else ()
 
 
 def disabled_service(service: str) -> Callable[[Facts], Shown]:

@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..._model.access import DEFAULT_GROUPS, EVERYBODY, LOGON
+from ..._model.change import Compliance
 from ..._model.logon import LogonVerdict
 from ..._model.observation import AccountState, LicensingState
+from ..._model.settings import CIS_L1
 from ..codes import look_up
 from ..facts import Evidence, Facts
 from ._base import BCGR, Cause, Shown
@@ -33,6 +35,17 @@ RESTORE = (
     "Win32_TSPermissionsSetting.RestoreDefaults for RDP-Tcp (root/cimv2/TerminalServices) puts Windows' own rights "
     "back once nobody claims these; or take the entry away with Win32_TSAccount"
 )
+
+
+DENIED_LOGON = (
+    Compliance(CIS_L1, "2.2 (Deny log on through Remote Desktop Services)", "touches"),
+    Compliance(
+        "DISA STIG (Windows Server 2022: V-254439; 2025: V-278188; 2019: V-205733; 11: V-253495; 10: V-220972)",
+        "SeDenyRemoteInteractiveLogonRight",
+        "touches",
+    ),
+)
+"""Both want that right denied to guests, and to local accounts on members of a domain."""
 
 
 def _may(account: AccountState) -> bool:
@@ -125,6 +138,7 @@ CAUSES = (
         by_hand="Put the account into Remote Desktop Users, and look at the user rights Allow and Deny log on through "
         "Remote Desktop Services (SeRemoteInteractiveLogonRight, SeDenyRemoteInteractiveLogonRight) and the "
         "listener's permissions. Hardened hosts deny local accounts on purpose.",
+        touches=lambda _facts: DENIED_LOGON,
         sources=(BCGR, DENY_RIGHT),
     ),
     Cause(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ..._model.settings import SETTINGS
 from ..facts import Evidence, Facts
-from ._base import Cause, Cure, Shown
+from ._base import Cause, Cure, Shown, of_settings
 
 TASKS = "https://learn.microsoft.com/openspecs/windows_protocols/ms-tsch/0d6383e4-de92-43e7-b0bb-a60cfa36379f"
 
@@ -44,6 +44,7 @@ def _cause(setting: str, cure: Cure) -> Cause:
         _unended(setting),
         "probe_info: the negotiation shows the stronger value",
         (cure,),
+        touches=of_settings(setting),
         sources=(TASKS,),
     )
 

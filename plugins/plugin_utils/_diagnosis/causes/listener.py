@@ -8,8 +8,25 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._model.change import Compliance
+from ..._model.settings import CIS_L2
 from ..facts import Evidence, Facts
-from ._base import ENABLE, LISTENS, REPAIR, SUPPORT, Cause, Cure, Shown, by_policy, disabled_service, local
+from ._base import (
+    ENABLE,
+    LISTENS,
+    REPAIR,
+    SUPPORT,
+    Cause,
+    Cure,
+    Shown,
+    by_policy,
+    disabled_service,
+    local,
+    of_settings,
+    on_clients,
+)
+
+TERMSERVICE_OFF = Compliance(CIS_L2, "5.21, in older ones 5.22 (TermService disabled)", "meets")
 
 
 def _deny_missing(facts: Facts) -> Shown:
@@ -67,6 +84,7 @@ CAUSES = (
         local("deny_connections", 1),
         LISTENS,
         (ENABLE,),
+        touches=of_settings("deny_connections"),
         sources=(SUPPORT,),
     ),
     Cause(
@@ -77,6 +95,7 @@ CAUSES = (
         _deny_missing,
         LISTENS,
         (ENABLE,),
+        touches=of_settings("deny_connections"),
         sources=(REPAIR,),
     ),
     Cause(
@@ -88,6 +107,7 @@ CAUSES = (
         LISTENS,
         (ENABLE,),
         by_hand="Change the policy that the evidence names; a local write would be without effect.",
+        touches=of_settings("deny_connections"),
         sources=(SUPPORT,),
     ),
     Cause(
@@ -100,6 +120,7 @@ CAUSES = (
         (ENABLE,),
         "medium",
         by_hand="Remove the orphaned value: remote_desktop with remove_orphaned_policy, once nobody claims it.",
+        touches=of_settings("deny_connections"),
         sources=(REPAIR,),
     ),
     Cause(
@@ -131,6 +152,7 @@ CAUSES = (
         LISTENS,
         (ENABLE,),
         "medium",
+        touches=on_clients(TERMSERVICE_OFF),
         sources=(SUPPORT,),
     ),
     Cause(

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
 from ..._model.rules import for_everybody, matches_port
+from ..._model.settings import CIS_L1
 from ..facts import TCP_RULE, Evidence, Facts
-from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown
+from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown, Touched
 
 OPEN = Cure("firewall", {"state": "enabled", "transports": ["tcp"]})
 
@@ -75,6 +77,11 @@ def _profile_flag(flag: str, what: str) -> Callable[[Facts], Shown]:
         return tuple(Evidence(what, name, "MSFT_NetFirewallProfile") for name in facts.profiles_with(flag))
 
     return shows
+
+
+def _local_rules_items(facts: Facts) -> Touched:
+    public = "public" in facts.profiles_with("local_rules")
+    return (Compliance(CIS_L1, "9.3.4 (public profile: no local rules)", "meets"),) if public else ()
 
 
 def _path_blocked(facts: Facts) -> Shown:
@@ -223,6 +230,7 @@ CAUSES = (
         LISTENS,
         (OPEN,),
         by_hand="Add the Remote Desktop rule to that policy, or allow local rules in it.",
+        touches=_local_rules_items,
         sources=(FIREWALL,),
     ),
     Cause(

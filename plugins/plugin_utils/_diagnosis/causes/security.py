@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ._base import BCGR, NEGOTIATES, REPAIR, TERMSERV, Cause, Cure, by_policy, local, out_of_range
+from ._base import BCGR, NEGOTIATES, REPAIR, TERMSERV, Cause, Cure, by_policy, local, of_settings, out_of_range
 
 TLS_LAYER = Cure("security_layer", {"layer": "tls"})
 
@@ -30,6 +30,7 @@ CAUSES = (
         NEGOTIATES,
         (TLS_LAYER,),
         "medium",
+        touches=of_settings("security_layer"),
         sources=(BCGR, TERMSERV),
     ),
     Cause(
@@ -43,6 +44,7 @@ CAUSES = (
         NEGOTIATES,
         (TLS_LAYER,),
         by_hand="Change the policy that the evidence names; a local write would be without effect.",
+        touches=of_settings("security_layer"),
         sources=(BCGR, TERMSERV),
     ),
     Cause(
@@ -53,6 +55,7 @@ CAUSES = (
         out_of_range("security_layer"),
         NEGOTIATES,
         (TLS_LAYER,),
+        touches=of_settings("security_layer"),
         sources=(REPAIR,),
     ),
     Cause(
@@ -63,6 +66,7 @@ CAUSES = (
         out_of_range("encryption"),
         NEGOTIATES,
         (Cure("security_layer", {"layer": "keep", "encryption": "high"}),),
+        touches=of_settings("encryption"),
         sources=(REPAIR,),
     ),
     Cause(
@@ -73,6 +77,7 @@ CAUSES = (
         out_of_range("nla"),
         NEGOTIATES,
         (Cure("nla", {"state": "required"}),),
+        touches=of_settings("nla"),
         sources=(REPAIR,),
     ),
 )

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from ..._model.change import Compliance
 from ..._model.neighbours import BAD_UPDATES, PRODUCTS
+from ..._model.settings import CIS_L1
 from ..facts import Evidence, Facts
 from ._base import Cause, Shown
 
@@ -29,6 +31,10 @@ SKEW = (
 )
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
 MSRD = "https://learn.microsoft.com/troubleshoot/windows-client/windows-tss/introduction-to-troubleshootingscript-toolset-tss"
+
+
+ORACLE = Compliance(CIS_L1, "18.9.4.1, in older ones 18.8.4.1 (AllowEncryptionOracle 0)", "touches")
+"""Met by clients that refuse such a host; what they would have to weaken to connect to it."""
 
 
 def _events(facts: Facts, sources: tuple[str, ...], *ids: int) -> Shown:
@@ -99,6 +105,7 @@ CAUSES = (
         _unpatched,
         "probe_info: ntlm.credssp_version is 5 or more",
         by_hand="Install the host's updates; do not set AllowEncryptionOracle to 2 on the clients.",
+        touches=lambda _facts: (ORACLE,),
         sources=(CREDSSP,),
     ),
     Cause(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..._model.ciphers import suites, usable
 from ..facts import Evidence, Facts
-from ._base import REPAIR, Cause, Cure, Shown
+from ._base import REPAIR, Cause, Cure, Shown, of_settings
 
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
 SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-schannel"
@@ -114,6 +114,7 @@ CAUSES = (
         (Cure("schannel"),),
         "medium",
         by_hand="Add suites with AES to the list that the evidence names; FIPS mode is never switched off.",
+        touches=of_settings("fips"),
         sources=(SUITES,),
     ),
     Cause(

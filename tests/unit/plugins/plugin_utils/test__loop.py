@@ -66,6 +66,15 @@ def test_a_healthy_host_has_no_finding(trait: str | None, version: str) -> None:
     assert standing.healthy
 
 
+@pytest.mark.parametrize("breakage", CURED)
+def test_a_benchmark_item_that_a_cure_touches_is_told_with_the_finding(breakage: str) -> None:
+    simulated = SimulatedHost.build("11", breakages=[breakage])
+    course = foresee(examine(connect(simulated), prober(simulated), 600), Limits())
+    told = {(item.benchmark, item.item): item.effect for found in course.before.findings for item in found.compliance}
+    for item in (item for change in course.changes for item in change.compliance):
+        assert told[item.benchmark, item.item] == {"restores": "breaks", "breaks": "meets"}[item.effect]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("breakage", CURED)
 def test_the_loop_cures_as_foreseen_and_can_be_undone(breakage: str, version: str) -> None:

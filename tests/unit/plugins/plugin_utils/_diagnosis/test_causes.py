@@ -13,8 +13,15 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import diagnose, open_questions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing, before_repair
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import EventRecord, Identity, Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
+    EventRecord,
+    Identity,
+    Observation,
+    ServiceState,
+    SettingState,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.events import SOURCES
 
 HEALTHY: t.Mapping[str, t.Any] = {
@@ -124,6 +131,30 @@ def test_schannel_counts_only_around_the_probe_by_the_hosts_clock() -> None:
 def test_events_count_where_the_time_of_the_probe_is_not_known() -> None:
     old = {name: data for name, data in DROPPED.items() if name != "taken_at"}
     assert "key_unreadable" in {f.id for f in diagnose(seen(old, events=(event("Schannel", 36870, ""),)))}
+
+
+CLIENT, SERVER = replace(IDENTITY, product_type=1), IDENTITY
+RDP_OFF = {"settings": {"deny_connections": SettingState(value(1, "REG_DWORD"))}}
+RDP_LAYER = {"settings": {"security_layer": SettingState(value(0, "REG_DWORD"))}}
+OFF = {"services": {name: ServiceState(name, "Stopped", "Disabled") for name in ("TermService", "SessionEnv")}}
+
+
+@pytest.mark.parametrize(
+    ("cause", "identity", "areas", "expected"),
+    [
+        ("rdp_denied", CLIENT, RDP_OFF, {("18.10.57.3.2.1", "meets")}),
+        ("rdp_denied", SERVER, RDP_OFF, set()),
+        ("security_layer_rdp", SERVER, RDP_LAYER, {("18.10.57.3.9.3", "breaks")}),
+        ("termservice_disabled", CLIENT, OFF, {("5.21, in older ones 5.22 (TermService disabled)", "meets")}),
+        ("sessionenv_disabled", CLIENT, OFF, {("5.20, in older ones 5.21 (SessionEnv disabled)", "meets")}),
+        ("termservice_disabled", SERVER, OFF, set()),
+    ],
+)
+def test_a_finding_tells_the_benchmark_items_that_it_is_about(
+    cause: str, identity: Identity, areas: dict[str, t.Any], expected: set[tuple[str, str]]
+) -> None:
+    (found,) = (f for f in diagnose(seen(None, identity=identity, **areas)) if f.id == cause)
+    assert {(item.item, item.effect) for item in found.compliance} == expected
 
 
 def test_saved_observations_keep_every_probe() -> None:
