@@ -109,8 +109,14 @@ class Played:
     output: str
 
 
-def play(playbook: str, inventory: Path, *options: str, environment: Mapping[str, str] | None = None) -> Played:
-    """Run a playbook with the collection as it stands in the working tree."""
+def play(
+    playbook: str,
+    inventory: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    directory: Path = ROOT,
+) -> Played:
+    """Run a playbook with the collection as it stands in the working tree, from a directory."""
     command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", str(inventory), *options]
     settings = {
         "ANSIBLE_COLLECTIONS_PATH": str(BUILD / "collections"),
@@ -119,7 +125,7 @@ def play(playbook: str, inventory: Path, *options: str, environment: Mapping[str
     }
     done = subprocess.run(
         command,
-        cwd=ROOT,
+        cwd=directory,
         env={**os.environ, **settings, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

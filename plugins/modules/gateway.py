@@ -93,7 +93,7 @@ seealso:
 EXAMPLES = r"""
 - name: Keep the gateway serving under its name
   winfleet.rdp.gateway:
-    name: gateway.example.com
+    name: gateway.corp.example
 
 - name: Let a group reach a session host under each of its names
   winfleet.rdp.gateway:

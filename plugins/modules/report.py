@@ -100,7 +100,7 @@ EXAMPLES = r"""
   winfleet.rdp.report:
     path: reports/2026-06-01
     formats: [html]
-    merge: "{{ query('ansible.builtin.fileglob', 'slices/*/report.json') }}"
+    merge: "{{ query('ansible.builtin.fileglob', 'slices/*.json') }}"
   run_once: true
 """
 
