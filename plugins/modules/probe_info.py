@@ -336,6 +336,12 @@ probe:
             signature_algorithm:
               description: Such as V(sha256WithRSAEncryption).
               type: str
+            key_algorithm:
+              description: V(RSA), V(EC), or the dotted identifier of another algorithm.
+              type: str
+            key_bits:
+              description: Length of an RSA key; V(null) for others.
+              type: int
             self_signed:
               description: Whether subject and issuer are the same. The signature is not verified.
               type: bool

@@ -9,7 +9,8 @@ Shape::
     {"tcp": "open" | "refused" | "timeout" | "not_rdp", "port": 3389,
      "asked": {"0": ["failure", 5], "1": ["failure", 5], "3": ["selected", 2], "11": ["selected", 8]},  # or ["closed"]
      "tls": "ok" | "reset" | "alert_40" | "alert_80" | None,           # None: no answer selected TLS
-     "certificate": {"thumbprint", "subject", "not_before", "not_after", "server_auth"} | None,
+     "certificate": {"thumbprint", "subject", "not_before", "not_after", "server_auth",
+                     "hash", "key_bits"} | None,
      "ntlm": {"netbios_name", "dns_name", "build", "time"} | "closed" | None,
      "udp": True | False}
 
@@ -19,6 +20,7 @@ Like every attempt it leaves its events: Schannel 36870 twice when the key canno
 from __future__ import annotations
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tests.simulator.windows.certificates import StoredCertificate
@@ -72,7 +74,15 @@ def _certificate(stored: StoredCertificate) -> dict[str, object]:
         "thumbprint": stored.thumbprint, "subject": certificate.subject.rfc4514_string(),
         "not_before": certificate.not_valid_before_utc.isoformat(),
         "not_after": certificate.not_valid_after_utc.isoformat(), "server_auth": _serves(certificate),
+        "hash": certificate.signature_hash_algorithm.name if certificate.signature_hash_algorithm else "",
+        "key_bits": _length(certificate),
     }  # fmt: skip
+
+
+def _length(certificate: x509.Certificate) -> int | None:
+    """Bits of an RSA key; None for others."""
+    key = certificate.public_key()
+    return key.key_size if isinstance(key, RSAPublicKey) else None
 
 
 def _serves(certificate: x509.Certificate) -> bool | None:

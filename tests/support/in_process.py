@@ -167,6 +167,9 @@ def _certificate(seen: Mapping[str, t.Any] | None, now: datetime | None) -> dict
         "not_after": seen["not_after"],
         "expired": expired,
         "key_usage_server_auth": seen["server_auth"],
+        "signature_algorithm": f"{seen['hash']}WithRSAEncryption",
+        "key_algorithm": "RSA" if seen["key_bits"] else "EC",
+        "key_bits": seen["key_bits"],
     }
 
 

@@ -22,9 +22,6 @@ VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 KNOWN = tuple(name for name in BREAKAGES if name in CAUSES and not CAUSES[name].contributes)
 PAIR_VERSION = "2022"
 WELL = ("healthy", "repaired", "leased")
-DEEP = frozenset({"certificate_weak"})
-"""What users hardly notice and the handshake does not show: found with depth=full alone."""
-
 OVERWRITTEN = ("folder_acl", "certificate_expired")
 """Breakages that make a new certificate with a new key; planted first, they leave what the other one breaks."""
 
@@ -66,7 +63,7 @@ class Trial:
         """Planted causes that are in effect and not listed, although no finding says that it hides more."""
         listed = {finding.id for finding in self.findings}
         hiding = any(finding.hides for finding in direct(self.findings))
-        return () if hiding else tuple(sorted(self._in_effect - listed - DEEP))
+        return () if hiding else tuple(sorted(self._in_effect - listed))
 
     @property
     def _in_effect(self) -> set[str]:
@@ -85,7 +82,7 @@ class Trial:
         """Whether the verdict says what is: well only where nothing is left, and else with something to show for it."""
         course = self.course
         if course.verdict in WELL:
-            return self.passes and not {finding.id for finding in direct(self.left)} - DEEP
+            return self.passes and not {finding.id for finding in direct(self.left)}
         return bool(direct(self.left) or course.held or course.refused or course.waiting) or not self.passes
 
 

@@ -32,6 +32,7 @@ BEYOND = {
     "certificate_pinned_missing": (67, 217438),
     "certificate_missing": (80, 279060),
     "certificate_pinned_expired": (60, 244569),
+    "certificate_weak": (60, 232329),
     "certificate_wrong_usage": (60, 244657),
     "key_in_cng": (84, 346335),
     "machine_guid_changed": (91, 391970),

@@ -39,6 +39,7 @@ _SIGNATURES: dict[str, str] = {
     "1.2.840.10045.4.3.3": "ecdsa-with-SHA384",
     "1.2.840.10045.4.3.4": "ecdsa-with-SHA512",
 }
+_KEYS: dict[str, str] = {"1.2.840.113549.1.1.1": "RSA", "1.2.840.10045.2.1": "EC"}
 _SUBJECT_ALT_NAME, _EXTENDED_KEY_USAGE = "2.5.29.17", "2.5.29.37"
 _SERVER_AUTH, _ANY_USAGE = "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"
 _TEXT_ENCODINGS: dict[int, str] = {0x0C: "utf-8", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
@@ -58,6 +59,8 @@ class Certificate:
         not_before: ISO 8601, UTC; `not_after` alike.
         serial: Hexadecimal.
         signature_algorithm: Its name, or the dotted identifier of one that is not in the table.
+        key_algorithm: `RSA` or `EC`, or the dotted identifier of another one.
+        key_bits: Length of an RSA key; None for others.
         self_signed: Subject and issuer are the same; the signature is not verified.
         expired: By this machine's clock; `not_yet_valid` alike.
         key_usage_server_auth: Whether the extended key usage allows server authentication; None without that extension.
@@ -74,6 +77,8 @@ class Certificate:
     not_after: str | None = None
     serial: str | None = None
     signature_algorithm: str | None = None
+    key_algorithm: str | None = None
+    key_bits: int | None = None
     self_signed: bool | None = None
     expired: bool | None = None
     not_yet_valid: bool | None = None
@@ -109,6 +114,7 @@ def _facts(data: bytes, now: datetime.datetime) -> dict[str, t.Any]:
         "not_after": iso_time(not_after),
         "serial": f"{der.integer(serial):x}",
         "signature_algorithm": _signature_name(signature),
+        **_key_facts(fields[5]),
         "self_signed": subject.encoded == issuer.encoded,
         "expired": now > not_after,
         "not_yet_valid": now < not_before,
@@ -118,8 +124,22 @@ def _facts(data: bytes, now: datetime.datetime) -> dict[str, t.Any]:
 
 def public_key(data: bytes) -> bytes:
     """Return the subjectPublicKey of a certificate (RFC 5280 4.1.2.7), without its algorithm; raises DerError."""
-    key = _exactly(_fields(data)[5], 2)[1].expect(der.BIT_STRING).content
-    return key[1:]
+    return _key_of(_fields(data)[5])
+
+
+def _key_of(information: Element) -> bytes:
+    """Return the key itself of a SubjectPublicKeyInfo; raises DerError."""
+    return _exactly(information, 2)[1].expect(der.BIT_STRING).content[1:]
+
+
+def _key_facts(information: Element) -> dict[str, t.Any]:
+    """Name the algorithm of a key, and measure one of RSA (RFC 8017 A.1.1); raises DerError."""
+    identifier = der.object_identifier(_first(_exactly(information, 2)[0].expect(der.SEQUENCE)))
+    algorithm = _KEYS.get(identifier, identifier)
+    if algorithm != "RSA":
+        return {"key_algorithm": algorithm}
+    modulus = der.integer(_first(der.parse(_key_of(information)).expect(der.SEQUENCE)))
+    return {"key_algorithm": algorithm, "key_bits": modulus.bit_length()}
 
 
 def _fields(data: bytes) -> list[Element]:

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from .._model.keys import LEAST_RSA_BITS, WEAK_HASHES
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
 from .._model.rules import blocks, for_everybody, matches_port
@@ -113,10 +114,20 @@ class Facts:
         return bool((self._tls.get("certificate") or {}).get("expired"))
 
     @property
+    def shown_certificate_faults(self) -> tuple[str, ...]:
+        """What is weak about the certificate that the handshake showed, in the words of CertificateState.faults."""
+        shown = self._tls.get("certificate") or {}
+        signed = next((name for name in WEAK_HASHES if str(shown.get("signature_algorithm")).startswith(name)), "")
+        bits = shown.get("key_bits")
+        short = shown.get("key_algorithm") == "RSA" and bits is not None and bits < LEAST_RSA_BITS
+        told = ((short, f"its RSA key has {bits} bits"), (bool(signed), f"it is signed with {signed.upper()}"))
+        return tuple(text for true, text in told if true)
+
+    @property
     def certificate_doubtful(self) -> bool:
-        """Whether certificate or key may be at fault, as far as the probe tells; it does not tell a key's length."""
+        """Whether certificate or key may be at fault, as far as the probe tells."""
         usage = (self._tls.get("certificate") or {}).get("key_usage_server_auth")
-        shown = self.expired_certificate_shown or usage is False
+        shown = self.expired_certificate_shown or usage is False or bool(self.shown_certificate_faults)
         return self.failed_stage == "tls" or self.no_certificate or shown
 
     @property

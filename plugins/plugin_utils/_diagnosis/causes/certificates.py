@@ -127,6 +127,14 @@ def _expired(facts: Facts) -> Shown:
     return _about(f"certificate {active.thumbprint}", f"expired on {active.not_after}", "its store") if over else ()
 
 
+def _weak(facts: Facts) -> Shown:
+    """By the store, or by the handshake where the store was not read."""
+    keys = facts.observation.keys
+    if keys is not None and keys.active is not None:
+        return _of_keys(_fault("signed with", "RSA key"))(facts)
+    return tuple(Evidence("certificate in the handshake", fault, "probe") for fault in facts.shown_certificate_faults)
+
+
 def _fault(*words: str) -> OfKeys:
     """Shown when the certificate in use has a fault that is told in one of these words."""
 
@@ -252,7 +260,7 @@ CAUSES = (
         "the listener's certificate has a short key or an outdated signature",
         "session",
         "low",
-        _of_keys(_fault("signed with", "RSA key")),
+        _weak,
         SHOWN,
         (VALID,),
         "medium",

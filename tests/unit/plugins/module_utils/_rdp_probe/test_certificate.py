@@ -13,13 +13,15 @@ import ipaddress
 import pytest
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.certificate import (
     Certificate,
+    public_key,
     read_certificate,
 )
 from ansible_collections.winfleet.rdp.tests.unit.plugins.module_utils._rdp_probe.messages import tlv
 from ansible_collections.winfleet.rdp.tests.unit.plugins.module_utils._rdp_probe.scripted import make_certificate
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,11 +67,28 @@ def test_self_signed() -> None:
         not_after="2026-07-01T12:30:15Z",
         serial="1a2b3c",
         signature_algorithm="sha256WithRSAEncryption",
+        key_algorithm="RSA",
+        key_bits=2048,
         self_signed=True,
         expired=False,
         not_yet_valid=False,
         key_usage_server_auth=True,
     )
+
+
+def rsa_signed(key: rsa.RSAPrivateKey) -> bytes:
+    subject = name((NameOID.COMMON_NAME, "weak"))
+    return encode(x509.CertificateBuilder(subject, subject, key.public_key(), 7, START, END).sign(key, hashes.SHA256()))
+
+
+@pytest.mark.parametrize("bits", [1024, 2048, 3072])
+def test_the_key_and_its_length(bits: int) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    data = rsa_signed(key)
+    read = read_certificate(data, NOW)
+    assert (read.key_algorithm, read.key_bits) == ("RSA", bits)
+    pkcs1 = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
+    assert public_key(data) == pkcs1
 
 
 def test_validity_follows_the_clock() -> None:
@@ -96,6 +115,7 @@ def test_issued_by_an_authority() -> None:
     assert read.self_signed is False
     assert read.names == ("192.0.2.7", "w.example.org", "2001:db8::7")
     assert read.signature_algorithm == "ecdsa-with-SHA384"
+    assert (read.key_algorithm, read.key_bits) == ("EC", None)
     assert read.key_usage_server_auth is None
 
 

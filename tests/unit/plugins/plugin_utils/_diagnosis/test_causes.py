@@ -157,6 +157,33 @@ def test_a_finding_tells_the_benchmark_items_that_it_is_about(
     assert {(item.item, item.effect) for item in found.compliance} == expected
 
 
+@pytest.mark.parametrize(
+    ("certificate", "said"),
+    [
+        ({"key_algorithm": "RSA", "key_bits": 1024}, "its RSA key has 1024 bits"),
+        ({"signature_algorithm": "sha1WithRSAEncryption"}, "it is signed with SHA1"),
+        ({"signature_algorithm": "md5WithRSAEncryption"}, "it is signed with MD5"),
+    ],
+)
+def test_a_weak_certificate_is_told_by_the_handshake_where_the_store_was_not_read(
+    certificate: dict[str, t.Any], said: str
+) -> None:
+    (found,) = diagnose(seen(probe(tls={"verdict": "ok", "certificate": {"sha1": "AA", **certificate}})))
+    assert (found.id, [evidence.value for evidence in found.evidence]) == ("certificate_weak", [said])
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [
+        {"key_algorithm": "RSA", "key_bits": 2048, "signature_algorithm": "sha256WithRSAEncryption"},
+        {"key_algorithm": "EC", "key_bits": None, "signature_algorithm": "ecdsa-with-SHA256"},
+        {"key_algorithm": None, "key_bits": None, "signature_algorithm": None},
+    ],
+)
+def test_a_certificate_that_is_not_weak_is_no_finding(certificate: dict[str, t.Any]) -> None:
+    assert diagnose(seen(probe(tls={"verdict": "ok", "certificate": {"sha1": "AA", **certificate}}))) == ()
+
+
 def test_saved_observations_keep_every_probe() -> None:
     observation = seen(HEALTHY, BLOCKED, updates=("KB5051987",), products=())
     assert from_plain(Observation, to_plain(observation)) == observation
