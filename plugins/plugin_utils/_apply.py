@@ -47,6 +47,7 @@ class Run:
     def writer(self) -> Writer:
         """The right to write, taken at the first use and checked at every other."""
         if self._writer is None:
+            self.host.ensure_private()
             self._writer = self._stack.enter_context(
                 Writer(self.host.registry, self.host.now, f"run {self.run_id}", self.host.sleep)
             )

@@ -20,6 +20,7 @@ from ._cim.registry import Reading, Registry, RegistryValue
 from ._cim.services import Service, ServiceError, Services
 from ._cim.tasks import Tasks
 from ._cim.tcp import PortUse
+from ._guard import ensure_private
 from ._model.settings import SETTINGS, Setting
 from ._wsman.channel import Channel
 from ._wsman.errors import InvalidNamespace
@@ -58,6 +59,7 @@ class Host:
         self.files = Files(self.cim)
         self.tasks = Tasks(self.cim, monotonic, sleep, self.now)
         self.shell = CmdShell(channel)
+        self._private = False
 
     def close(self) -> None:
         """Give back what the host holds for us."""
@@ -87,6 +89,16 @@ class Host:
     @cached_property
     def _machine_id(self) -> str:
         return f"{self.machine_guid or '-'}|{host_view.machine_sid(self.cim) or '-'}"
+
+    def ensure_private(self) -> None:
+        """See to it, once, that nobody else reaches what is kept on the host.
+
+        Raises:
+            Exposed: others could write there already.
+        """
+        if not self._private:
+            ensure_private(self.registry)
+            self._private = True
 
     def service(self, name: str) -> Service:
         """One service as it is now.

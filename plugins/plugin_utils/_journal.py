@@ -4,10 +4,9 @@
 
 r"""The journal: the changes of a run, on the host before each is made. PRIVATE to the collection.
 
-It lives in the host's registry under ROOT, readable and writable by Administrators and SYSTEM alone (new keys under
-HKLM\SOFTWARE are readable by every user, so the descriptor is set before any content):
+It lives in the host's registry under ROOT, readable and writable by Administrators and SYSTEM alone:
 
-    Runs\<n>~<run id>  REG_MULTI_SZ "0001", …        one entry each, base64 of JSON with its SHA-256
+    Runs\<n>~<run id>  REG_MULTI_SZ "0001", …        one entry each, base64 of sealed JSON
                        REG_SZ "0001.undone"         when it was undone
     Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
     (root)             REG_SZ "WinsockReset"         when the Winsock catalog was last reset
@@ -15,30 +14,32 @@ HKLM\SOFTWARE are readable by every user, so the descriptor is set before any co
                                                     who it is
 
 An entry is one registry value, so it is there whole or not at all. It names the machine that it was made on, so that a
-journal which came with a cloned image is never played back on the clone. CreateKey answers success for a key that
-exists, so no lock can be built on it; writers announce themselves and proceed only when alone.
+journal which came with a cloned image is never played back on the clone. What is read back has to be unaltered, where
+it was put, under keys that nobody else may write to, and a change that this collection makes. CreateKey answers success
+for a key that exists, so no lock can be built on it; writers announce themselves and proceed only when alone.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import secrets
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
 
+from . import _undoable
 from ._cim.registry import Registry, RegistryValue
+from ._guard import ROOT, require_private
 from ._model.change import Change
 from ._model.plain import NotPlain, from_plain, to_plain
+from ._sealed import Tampered, seal, unseal
 from ._wsman.errors import WsmanError
 
-ROOT = r"HKLM\SOFTWARE\winfleet.rdp"
 WINSOCK_RESET = "WinsockReset"
 """Value under ROOT: when a run last reset the Winsock catalog, ISO 8601 by the host's clock."""
 
@@ -65,7 +66,13 @@ class HeldByAnother(JournalError):
 
 
 class Altered(JournalError):
-    """An entry is not what was written."""
+    """An entry is not what was written, or not where it was written."""
+
+    def __init__(self, where: str, differs: str) -> None:
+        super().__init__(
+            f"the journal entry {where} was altered: {differs}. Nothing is undone; find out who did that, and delete "
+            "the value to go on without it"
+        )
 
 
 @dataclass(frozen=True)
@@ -110,11 +117,14 @@ class Recorded:
         return f"{self.entry.number:04}"
 
 
+_DEFAULTS = {field.name: to_plain(field.default) for field in fields(Change) if field.default is not MISSING}
+
+
 def encode(entry: Entry) -> RegistryValue:
-    """The registry value that carries an entry."""
-    body = json.dumps(to_plain(entry), sort_keys=True, separators=(",", ":"))
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    text = base64.b64encode(f"{digest}{body}".encode()).decode("ascii")
+    """The registry value that carries an entry; fields of the change that have their default are left out."""
+    data = to_plain(entry)
+    data["change"] = {name: value for name, value in data["change"].items() if value != _DEFAULTS.get(name, MISSING)}
+    text = base64.b64encode(seal(data).encode()).decode("ascii")
     return RegistryValue("REG_MULTI_SZ", tuple(text[i : i + CHUNK] for i in range(0, len(text), CHUNK)))
 
 
@@ -125,15 +135,15 @@ def decode(chunks: Iterable[str], where: str) -> Entry:
         Altered: it is not what encode made.
     """
     try:
-        text = base64.b64decode("".join(chunks), validate=True).decode()
-        digest, body = text[:64], text[64:]
-        entry = from_plain(Entry, json.loads(body))
+        data = unseal(base64.b64decode("".join(chunks), validate=True).decode())
+        entry = from_plain(Entry, data)
+        datetime.fromisoformat(entry.at)
+    except Tampered as error:
+        raise Altered(where, str(error)) from error
     except (ValueError, NotPlain) as error:
-        raise Altered(f"the journal entry {where} is damaged ({error}); nothing is undone from it") from error
-    if hashlib.sha256(body.encode()).hexdigest() != digest:
-        raise Altered(f"the journal entry {where} was altered: its digest does not match; nothing is undone from it")
+        raise Altered(where, f"it is damaged: {error}") from error
     if entry.version != ENTRY_VERSION:
-        raise Altered(f"the journal entry {where} has version {entry.version}; use a newer collection to undo it")
+        raise Altered(where, f"it has version {entry.version}; use a newer collection to undo it")
     return entry
 
 
@@ -150,6 +160,7 @@ class Journal:
         self._machine = machine
         self._now = now
         self._open: tuple[Stretch, int] | None = None
+        self._private: set[str] = set()
 
     def record(self, run: str, change: Change) -> Recorded:
         """Put an entry on the host. Only who has the right to write may call it, so no stretch is cut in two."""
@@ -168,12 +179,12 @@ class Journal:
         """The entries of a stretch, in the order in which they were made."""
         values = self._registry.values(stretch.key) or {}
         names = sorted(name for name in values if name.isdigit())
-        return [Recorded(self._read(stretch.key, name), f"{name}.undone" in values, stretch) for name in names]
+        return [Recorded(self._entry(stretch, name), f"{name}.undone" in values, stretch) for name in names]
 
     def trimmed(self) -> list[Entry]:
         """What is left of runs whose history was trimmed: one entry for each item."""
         keys = self._registry.keys(ITEMS) or []
-        return [self._read(rf"{ITEMS}\{key}", "entry") for key in sorted(keys)]
+        return [self._item(key) for key in sorted(keys)]
 
     def mark_undone(self, recorded: Recorded) -> None:
         """Note that an entry was undone, by a roll-back or by its own run."""
@@ -206,11 +217,37 @@ class Journal:
                 self._fold(recorded)
             self._registry.delete_key(stretch.key)
 
+    def _entry(self, stretch: Stretch, name: str) -> Entry:
+        entry = self._read(stretch.key, name)
+        if (entry.run, entry.number) != (stretch.run, int(name)):
+            raise Altered(rf"{stretch.key}\{name}", f"it is number {entry.number} of run {entry.run}, moved here")
+        return entry
+
+    def _item(self, key: str) -> Entry:
+        entry = self._read(rf"{ITEMS}\{key}", "entry")
+        if _item_key(entry.change) != key.lower():
+            raise Altered(rf"{ITEMS}\{key}", f"it is about {entry.change.target}, moved here")
+        return entry
+
     def _read(self, key: str, name: str) -> Entry:
+        """An entry that this collection made, from keys that nobody else may write to."""
+        self._require_private(key)
+        where = rf"{key}\{name}"
         reading = self._registry.read(key, name, "REG_MULTI_SZ")
         if not isinstance(reading, RegistryValue) or not isinstance(reading.data, tuple):
-            raise Altered(f"the journal entry {key}\\{name} cannot be read as one; nothing is undone from it")
-        return decode(reading.data, f"{key}\\{name}")
+            raise Altered(where, "it cannot be read as one")
+        entry = decode(reading.data, where)
+        objection = _undoable.objection(entry.change)
+        if objection:
+            raise Altered(where, objection)
+        return entry
+
+    def _require_private(self, key: str) -> None:
+        """Each key, and those above it up to the root, once."""
+        for path in (ROOT, key.rpartition("\\")[0], key):
+            if path not in self._private:
+                require_private(self._registry, path)
+                self._private.add(path)
 
     def _fold(self, recorded: Recorded) -> None:
         entry = recorded.entry
@@ -218,7 +255,7 @@ class Journal:
             return
         key = rf"{ITEMS}\{_item_key(entry.change)}"
         if self._registry.values(key) is not None:
-            first = self._read(key, "entry")
+            first = self._item(_item_key(entry.change))
             entry = replace(entry, change=replace(entry.change, before=first.change.before))
         self._registry.create_key(key)
         self._registry.write(key, "entry", encode(entry))
@@ -229,7 +266,7 @@ def _item_key(change: Change) -> str:
 
 
 class Writer:
-    """The right to write on a host, held by one run at a time. Use as a context manager.
+    """The right to write on a host, held by one run at a time. Use as a context manager, when the root is private.
 
     Raises:
         HeldByAnother: another writer stayed alive for all attempts.
@@ -255,7 +292,6 @@ class Writer:
         self._unborn: Counter[str] = Counter()
 
     def __enter__(self) -> Writer:
-        self._ensure_root()
         others: list[str] = []
         for attempt in range(self.ATTEMPTS):
             self._announce()
@@ -289,13 +325,6 @@ class Writer:
             raise HeldByAnother("this run's right to write on the host is gone; run again, it goes on where it stood")
         if self._until is None or self._until - self._now() < TENURE / 2:
             self._renew()
-
-    def _ensure_root(self) -> None:
-        """The root with its descriptor first, so that what comes below is never readable by all."""
-        if self._registry.keys(WRITERS) is not None:
-            return
-        self._registry.create_key(ROOT)
-        self._registry.protect(ROOT)
 
     def _announce(self) -> None:
         """The key, and those above it that are missing, which inherit the root's descriptor; then its content."""

@@ -17,21 +17,31 @@ reg's line for the value; several strings of equal length are alternatives. Sour
 
 The record is a value under the journal's root. It tells the next run that a lease was granted, also when somebody has
 deleted the task, and after the end that a new one would be a renewal. The mark beside it tells that the lease has
-ended, so that what somebody sets later is not taken for what the lease left.
+ended, so that what somebody sets later is not taken for what the lease left. Records are sealed and bound to the
+machine as journal entries are: one that came with a cloned image counts for nothing, and the task that came with it
+ends what there is to end.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 
 from ._cim.registry import Absent, RegistryValue, Unreadable
 from ._cim.tasks import COMMAND, SYSTEM, Definition, Registered
+from ._guard import require_private
 from ._host import Host
-from ._model.lease import RECORDS, Lease, LeaseState, mark
+from ._model.lease import LONGEST, RECORDS, Lease, LeaseState, mark
 from ._model.plain import NotPlain, from_plain, to_plain
 from ._model.settings import SETTINGS, Setting
+from ._sealed import Tampered, seal, unseal
 from ._wsman.errors import WsmanError
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+CLOCK_STEPS = timedelta(hours=1)
+"""By so much a host's clock may have been set back since a lease was granted."""
 
 
 class LeaseError(WsmanError):
@@ -82,38 +92,74 @@ def _strings(numbers: Iterable[int]) -> str:
     return '"' + " ".join(f"0x{number:x}" for number in numbers) + '"'
 
 
+@dataclass(frozen=True)
+class Record:
+    """A lease as it is noted on a host: machine is MachineGuid and machine SID of the host that it was granted on."""
+
+    machine: str
+    lease: Lease
+
+
 def records(host: Host) -> list[Lease]:
     """The leases that were granted on a host, whatever has become of them; one operation where there are none.
 
     Raises:
-        LeaseError: a record is damaged.
+        LeaseError: a record was altered.
+        Exposed: others than Administrators and SYSTEM may write records.
     """
     names = host.registry.values(RECORDS) or {}
-    return [_record(host, name) for name in sorted(names) if not name.endswith(mark(""))]
+    if names:
+        require_private(host.registry, RECORDS)
+    found = (_record(host, name) for name in sorted(names) if not name.endswith(mark("")))
+    return [lease for lease in found if lease is not None]
 
 
 def record(host: Host, setting: str) -> Lease | None:
-    """The last lease that was granted for a setting."""
+    """The last lease that was granted for a setting on this machine."""
     found = host.registry.read(RECORDS, setting, "REG_SZ")
     return None if isinstance(found, Absent) else _record(host, setting)
 
 
-def _record(host: Host, name: str) -> Lease:
+def _record(host: Host, name: str) -> Lease | None:
+    """A record as it was made; None where it was made on another machine."""
     found = host.registry.read(RECORDS, name, "REG_SZ")
     if not isinstance(found, RegistryValue):
         raise LeaseError(f"the record of the lease {name} cannot be read")
     try:
-        lease = from_plain(Lease, json.loads(str(found.data)))
-        if lease.setting != name or name not in SETTINGS or lease.ends.tzinfo is None:
-            raise NotPlain("it names another setting or no moment")
-    except (ValueError, NotPlain) as error:
-        raise LeaseError(f"the record of the lease {name} is damaged ({error})") from error
-    return lease
+        noted = from_plain(Record, unseal(str(found.data)))
+    except (Tampered, NotPlain) as error:
+        raise LeaseError(f"the record of the lease {name} is damaged or was altered ({error})") from error
+    wrong = flaw(noted.lease, name)
+    if wrong:
+        raise LeaseError(f"the record of the lease {name} was altered: {wrong}")
+    return noted.lease if noted.machine == host.machine_id() else None
+
+
+def flaw(lease: Lease, setting: str) -> str:
+    """What no lease of a setting has, and a forged one may; empty when it has nothing of the kind.
+
+    The end of a lease can only strengthen, and comes within the longest time for which one is granted.
+    """
+    if lease.setting != setting or setting not in SETTINGS:
+        return f"it is of {lease.setting}"
+    shown = (
+        (not lease.weakened or not set(lease.weakened) <= set(SETTINGS[setting].choices), "weakened"),
+        (lease.restores is not None and lease.restores <= max(lease.weakened, default=0), "restores"),
+        (not 0 < lease.lasts <= LONGEST, "lasts"),
+        (MOMENT.fullmatch(lease.until) is None, "until"),
+    )
+    return ", ".join(f"{name} cannot be {getattr(lease, name)!r}" for true, name in shown if true)
 
 
 def observe(host: Host, lease: Lease) -> LeaseState:
-    """How a lease stands now: the value that it weakened, the mark of its end, its task (four operations)."""
+    """How a lease stands now: the value that it weakened, the mark of its end, its task (four operations).
+
+    Raises:
+        LeaseError: its value cannot be read, or it ends later than any lease may.
+    """
     setting = SETTINGS[lease.setting]
+    if lease.ends - host.now() > timedelta(seconds=lease.lasts) + CLOCK_STEPS:
+        raise LeaseError(f"the record of the lease {lease.setting} was altered: until cannot be {lease.until!r} yet")
     value = host.registry.read(setting.key, setting.name, setting.type)
     if isinstance(value, Unreadable):
         raise LeaseError(f"{setting.path} cannot be read ({value.reason}), so how its lease stands is not known")
@@ -143,7 +189,8 @@ def _as_registered(found: Registered, wanted: Definition) -> bool:
 def grant(host: Host, lease: Lease) -> None:
     """Record a lease and register the task that ends it, in place of an earlier one of the same setting."""
     host.registry.create_key(RECORDS)
-    host.registry.write(RECORDS, lease.setting, RegistryValue("REG_SZ", json.dumps(to_plain(lease), sort_keys=True)))
+    noted = seal(to_plain(Record(host.machine_id(), lease)))
+    host.registry.write(RECORDS, lease.setting, RegistryValue("REG_SZ", noted))
     host.registry.delete_value(RECORDS, mark(lease.setting))
     host.tasks.register(task_name(lease.setting), definition(lease))
 

@@ -2,18 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Applier: fields of built-in firewall rules. PRIVATE to the collection."""
+"""Applier: fields of built-in firewall rules, and whether a rule that blocks is enabled. PRIVATE to the collection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from .._cim.firewall import Profiles, Rule
+from .._cim.firewall import RDP_PREFIX, Profiles, Rule
 from .._host import Host
 from .._model.addresses import canonical
 from .._model.change import Change
 from .._model.plain import Plain
+from .._model.rules import BLOCK
 from ._base import Applier, ApplyError
 
 _READERS: Mapping[str, Callable[[Rule], Plain]] = MappingProxyType(
@@ -44,6 +45,10 @@ def _write(host: Host, change: Change, value: Plain) -> None:
 
 
 def _write_field(host: Host, rule: Rule, name: str, value: Plain) -> None:
+    if name == "enabled" and value is True and not (rule.instance_id.startswith(RDP_PREFIX) or rule.action == BLOCK):
+        raise ApplyError(
+            f"{rule.instance_id}: it is no rule of Remote Desktop and lets somebody in, so it stays disabled"
+        )
     if name == "enabled" and isinstance(value, bool):
         host.firewall.set_enabled(rule, value)
     elif name == "profiles" and isinstance(value, int):

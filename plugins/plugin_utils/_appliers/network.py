@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from .._cim.network import cached_names, clear_cache, layered_providers
 from .._cim.registry import RegistryValue
+from .._guard import ROOT
 from .._host import Host
-from .._journal import ROOT, WINSOCK_RESET
+from .._journal import WINSOCK_RESET
 from .._model.change import Change
 from .._model.plain import Plain, to_plain
 from .._wsman.errors import InvalidClass, InvalidNamespace

@@ -13,6 +13,9 @@ from datetime import datetime, timedelta, timezone
 RECORDS = r"HKLM\SOFTWARE\winfleet.rdp\Leases"
 """The key, under the journal's root, with a value for the last lease of each setting."""
 
+SHORTEST, LONGEST = 60, 24 * 3600
+"""Seconds for which a lease may be granted."""
+
 Standing = t.Literal["running", "lost", "overdue", "superseded", "ended"]
 
 

@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 SYSTEM, NETWORK_SERVICE, ADMINISTRATORS = "S-1-5-18", "S-1-5-20", "S-1-5-32-544"
 EVERYONE, AUTHENTICATED_USERS, USERS = "S-1-1-0", "S-1-5-11", "S-1-5-32-545"
+CREATOR_OWNER = "S-1-3-0"
 
 AS_SYSTEM = frozenset({SYSTEM, ADMINISTRATORS, EVERYONE, AUTHENTICATED_USERS})
 """SIDs in the token of LocalSystem, under which SessionEnv makes certificates."""
@@ -35,7 +36,7 @@ INHERIT_ONLY, INHERITED = 0x08, 0x10
 _ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "AN": "S-1-5-7", "AU": AUTHENTICATED_USERS, "BA": ADMINISTRATORS, "BG": "S-1-5-32-546", "BO": "S-1-5-32-551",
-        "BU": USERS, "CG": "S-1-3-1", "CO": "S-1-3-0", "IU": "S-1-5-4", "LS": "S-1-5-19", "NO": "S-1-5-32-556",
+        "BU": USERS, "CG": "S-1-3-1", "CO": CREATOR_OWNER, "IU": "S-1-5-4", "LS": "S-1-5-19", "NO": "S-1-5-32-556",
         "NS": NETWORK_SERVICE, "NU": "S-1-5-2", "OW": "S-1-3-4", "PO": "S-1-5-32-550", "PU": "S-1-5-32-547",
         "RC": "S-1-5-12", "RD": "S-1-5-32-555", "RM": "S-1-5-32-580", "SO": "S-1-5-32-549", "SU": "S-1-5-6",
         "SY": SYSTEM, "WD": EVERYONE, "AC": "S-1-15-2-1",
@@ -117,6 +118,13 @@ class Descriptor:
             if ace.kind == "A":
                 missing &= ~_specific(ace.mask)
         return not missing
+
+    def granted_beyond(self, trusted: frozenset[str], mask: int) -> tuple[str, ...]:
+        """Who else is allowed any of a mask, here or, by inheritance, below; what is denied to them does not count."""
+        if self.aces is None:
+            return (EVERYONE,)
+        granting = (ace for ace in self.aces if ace.kind == "A" and _specific(ace.mask) & mask)
+        return tuple(dict.fromkeys(ace.sid for ace in granting if ace.sid not in trusted))
 
     def of(self, sid: str) -> str:
         """The explicit entries of one SID, as SDDL; empty when it has none."""

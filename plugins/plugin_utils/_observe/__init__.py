@@ -21,6 +21,7 @@ from .._cim.channels import ChannelError
 from .._cim.files import FileError
 from .._cim.registry import RegistryError
 from .._cim.services import ServiceError
+from .._guard import Exposed
 from .._host import Host
 from .._lease import LeaseError
 from .._model.observation import Observation
@@ -82,6 +83,7 @@ REFUSALS = (
     FileError,
     DamagedCertificate,
     LeaseError,
+    Exposed,
     ChannelError,
     ShellRefused,
 )

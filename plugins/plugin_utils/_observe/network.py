@@ -15,8 +15,9 @@ from datetime import datetime
 from .._cim.host import boot_time
 from .._cim.network import cached_names, layered_providers
 from .._cim.registry import RegistryValue
+from .._guard import ROOT
 from .._host import Host
-from .._journal import ROOT, WINSOCK_RESET
+from .._journal import WINSOCK_RESET
 from .._model.observation import DnsState, ProviderState, WinsockState
 from ._request import Request
 

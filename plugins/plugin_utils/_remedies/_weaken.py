@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._model.change import Change, Plan, Refusal
-from .._model.lease import RECORDS, Lease, LeaseState, mark, until
+from .._model.lease import LONGEST, RECORDS, SHORTEST, Lease, LeaseState, mark, until
 from .._model.observation import Observation, SettingState
 from .._model.plain import Plain, to_plain
 from .._model.project import project
@@ -49,7 +49,6 @@ LEASE_OPTIONS: Mapping[str, t.Any] = {
 }
 """Options of every module that can weaken a host."""
 
-SHORTEST, LONGEST = 60, 24 * 3600
 """Seconds that a lease may last; the Task Scheduler's clock strikes by the minute."""
 
 REST = timedelta(days=1)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from .._cim.client import CimClient
 from .._cim.registry import OK, PROTECTED, WRONG_TYPE, Registry, RegistryValue, split_path
 from .._cim.schema import STD_REG_PROV
+from .._guard import ROOT
 from .._host import Host
-from .._journal import ROOT
 from .._model import sddl
 from .._wsman.errors import BadAnswer, EncodingLimit
 from ._base import Check, Scratch, Untold

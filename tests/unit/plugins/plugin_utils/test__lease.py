@@ -17,7 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _resul
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import definition_xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, LeaseLost, ProofMissing, fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import ROOT
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, foresee, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import RECORDS, Lease
