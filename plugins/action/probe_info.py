@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe import tls
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.errors import ProbeOptionError
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.options import (
     ARGUMENT_SPEC,
@@ -16,6 +17,9 @@ from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.options im
     from_arguments,
 )
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import probe
+
+tls.prepare()
+"""Ansible loads an action before it forks for each host."""
 
 
 class ActionModule(ActionBase):

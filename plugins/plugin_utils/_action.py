@@ -22,6 +22,7 @@ from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._rdp_probe import tls
 from . import _result
 from ._apply import ApplyError
 from ._credssp import Account
@@ -41,6 +42,9 @@ from ._wsman.errors import AccessDenied, AuthenticationFailed, TransportFailed, 
 Spec = Mapping[str, Mapping[str, t.Any]]
 Options = dict[str, t.Any]
 Result = dict[str, t.Any]
+
+tls.prepare()
+"""Ansible loads an action before it forks for each host."""
 
 CONNECTION: Spec = {
     "uri_style": {"type": "str", "choices": ["wmi", "dmtf"], "default": "wmi"},

@@ -208,9 +208,14 @@ def _time(element: Element) -> datetime.datetime:
     if len(text) != 15 or not text[:14].isdigit() or text[14] != "Z":
         raise DerError("a time is malformed")
     try:
-        return datetime.datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=datetime.timezone.utc)
+        return datetime.datetime.fromisoformat(_separated(text)).replace(tzinfo=datetime.timezone.utc)
     except ValueError as error:
         raise DerError("a time is malformed") from error
+
+
+def _separated(text: str) -> str:
+    """Put `yyyymmddHHMMSS` into ISO 8601; strptime takes longer to get ready in each process than all else here."""
+    return f"{text[:4]}-{text[4:6]}-{text[6:8]}T{text[8:10]}:{text[10:12]}:{text[12:14]}"
 
 
 def iso_time(moment: datetime.datetime) -> str:

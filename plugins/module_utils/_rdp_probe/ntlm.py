@@ -9,6 +9,7 @@ No credentials are sent. FOR INTERNAL COLLECTION USE ONLY. Layouts: MS-CSSP 2.2.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import datetime
 import struct
@@ -26,6 +27,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.tls import TlsChannel
 
 _CREDSSP_VERSION = 6
+_UTF_16 = codecs.lookup("utf-16-le")
 _SIGNATURE = b"NTLMSSP\x00"
 _NEGOTIATE, _CHALLENGE = 1, 2
 # 56, KEY_EXCH, 128, VERSION, EXTENDED_SESSIONSECURITY, ALWAYS_SIGN, NTLM, LM_KEY, SEAL, SIGN, TARGET, OEM, UNICODE
@@ -152,7 +154,7 @@ def _target_info(data: bytes, now: datetime.datetime) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {}
     for kind, value in _av_pairs(data):
         if kind in _AV_NAMES:
-            found[_AV_NAMES[kind]] = value.decode("utf-16-le", errors="replace")
+            found[_AV_NAMES[kind]] = _UTF_16.decode(value, "replace")[0]
         elif kind == _AV_TIMESTAMP:
             found.update(_clock(value, now))
     return found

@@ -98,6 +98,12 @@ def _context() -> ssl.SSLContext:
     return context
 
 
+def prepare() -> None:
+    """Make the context now: processes that fork from this one then have it. Raises nothing."""
+    with contextlib.suppress(ssl.SSLError, ValueError):
+        _context()
+
+
 class TlsChannel:
     """TLS over a Stream through memory buffers, so that the stream's deadline holds for every byte."""
 

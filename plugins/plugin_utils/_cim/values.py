@@ -199,7 +199,8 @@ def _read_duration(text: str) -> timedelta:
 def _read_dmtf(text: str) -> datetime:
     """Read ``yyyymmddHHMMSS.mmmmmm±UUU`` where UUU are minutes (DSP0004 5.2.4)."""
     zone = timezone(timedelta(minutes=int(text[21:])))
-    return datetime.strptime(text[:21], "%Y%m%d%H%M%S.%f").replace(tzinfo=zone)
+    day, clock = (text[:4], text[4:6], text[6:8]), (text[8:10], text[10:12], text[12:21])
+    return datetime.fromisoformat(f"{'-'.join(day)}T{':'.join(clock)}").replace(tzinfo=zone)
 
 
 def _checked(reader: Callable[[Element, CimType], Scalar]) -> Callable[[Element, CimType], Scalar]:
@@ -294,15 +295,18 @@ def plain(value: Scalar, kind: CimType) -> str:
     if kind.kind is Kind.REAL and isinstance(value, (int, float)):
         return repr(float(value))
     if kind.kind in _INTEGERS and isinstance(value, int) and not isinstance(value, bool):
-        low, high = _range(kind.kind)
+        low, high = _RANGES[kind.kind]
         if low <= value <= high:
             return str(value)
     raise ValueError(f"{value!r} is no {kind.kind.value}")
 
 
 def _range(kind: Kind) -> tuple[int, int]:
-    bits = int(re.sub(r"\D", "", kind.value))
+    bits = int(kind.value.lstrip("usint"))
     return (0, 2**bits - 1) if kind.value.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+_RANGES = {kind: _range(kind) for kind in _INTEGERS}
 
 
 def _write_time(value: datetime | timedelta) -> Markup:

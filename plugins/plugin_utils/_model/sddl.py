@@ -58,6 +58,8 @@ _GENERIC: Mapping[int, int] = MappingProxyType(
 )
 _FLAGS: Mapping[str, int] = MappingProxyType({"OI": 1, "CI": 2, "NP": 4, "IO": 8, "ID": 16, "SA": 64, "FA": 128})
 
+_ACES = re.compile(r"\(([^()]*)\)")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|\d{1,10}")
 _ALIAS_OR_SID = re.compile(r"[A-Z]{2}|S-1-\d+(?:-\d+){0,15}")
 _PARTS = re.compile(r"(?:O:(?P<owner>[A-Z]{2}|S-[\d-]+))?(?:G:(?P<group>[A-Z]{2}|S-[\d-]+))?(?:D:(?P<dacl>[^:]*))?"
                     r"(?:S:.*)?", re.DOTALL)  # fmt: skip
@@ -168,7 +170,7 @@ def parse(text: str) -> Descriptor:
     dacl = _DACL.fullmatch(match["dacl"])
     if dacl is None:
         raise InvalidSddl(f"no DACL: {match['dacl'][:80]!r}")
-    aces = tuple(_ace(body) for body in re.findall(r"\(([^()]*)\)", dacl["aces"]))
+    aces = tuple(_ace(body) for body in _ACES.findall(dacl["aces"]))
     return Descriptor(owner, group, "P" in dacl["flags"], aces)
 
 
@@ -190,7 +192,7 @@ def _ace(body: str) -> Ace:
 
 
 def _mask(text: str) -> int:
-    if re.fullmatch(r"0[xX][0-9a-fA-F]{1,8}|\d{1,10}", text):
+    if _NUMBER.fullmatch(text):
         return int(text, 16 if text[:2] in ("0x", "0X") else 10)
     mask = 0
     for name in _pairs(text, _RIGHTS):

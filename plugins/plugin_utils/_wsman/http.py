@@ -68,8 +68,13 @@ class BoundedAdapter:
 
 
 def bounded(session: t.Any) -> t.Any:
-    """Return the requests session, with bounded bodies and without redirects."""
+    """Return the requests session, with bounded bodies and without redirects.
+
+    The libraries have taken over proxies from the environment when they built it; looking for them again with every
+    message would take longer than to write one.
+    """
     session.max_redirects = 0
+    session.trust_env = False
     for prefix, adapter in list(session.adapters.items()):
         if not isinstance(adapter, BoundedAdapter):
             session.mount(prefix, BoundedAdapter(adapter))

@@ -134,6 +134,32 @@ def test_what_the_channel_knows_about_its_connection(opened: Channel) -> None:
     assert (opened.host, opened.timeout, opened.uri_style) == ("127.0.0.1", 20, "wmi")
 
 
+def test_a_proxy_of_the_environment_is_used(server: Server, plugin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    used = open_channel(connection(plugin, 5985, ansible_host="host.invalid"))
+    assert [used.send(body, repeatable=False) for body in (b"<a/>", b"<b/>")] == [ANSWER, ANSWER]
+    assert server.bodies == [b"<a/>", b"<b/>"]
+
+
+def test_a_host_that_the_environment_exempts_is_reached_without_proxy(
+    server: Server, plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    used = open_channel(connection(plugin, server.server_port))
+    assert [used.send(body, repeatable=False) for body in (b"<a/>", b"<b/>")] == [ANSWER, ANSWER]
+
+
+def test_the_environment_is_not_searched_with_every_message(
+    opened: Channel, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.send(b"<a/>", repeatable=True)
+    monkeypatch.setattr("requests.utils.getproxies", lambda: pytest.fail("the environment was searched again"))
+    monkeypatch.setattr("requests.utils.get_environ_proxies", lambda *_a, **_b: pytest.fail("searched again"))
+    assert opened.send(b"<b/>", repeatable=True) == ANSWER
+
+
 def test_nothing_is_sent_before_the_first_message(opened: Channel, server: Server) -> None:
     assert server.seen == []
 
