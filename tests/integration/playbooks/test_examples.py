@@ -35,6 +35,9 @@ BREAKAGES = {
     "security_layer": "security_layer_rdp",
 }
 TRAITS = {"certificate": "pinned_certificate", "gateway": "gateway_role", "nla": "nla_off_by_intent"}
+VERSIONS, LANGUAGES = ("2019", "2022", "11", "2025", "10", "2016"), ("en", "de", "ja")
+"""Of the hosts, in turns."""
+
 PASSING = ("schannel", "selftest", "network_stack")
 """Hosts on which time passes faster: they reboot, or wait for leases to end."""
 
@@ -85,7 +88,8 @@ def planted(option, what):
 def fleet(tmp_path_factory):
     options = [
         f"--hosts={len(MODULES)}",
-        *planted("version", dict.fromkeys(MODULES, "2022")),
+        *planted("version", {module: VERSIONS[place % len(VERSIONS)] for place, module in enumerate(MODULES)}),
+        *planted("language", {module: LANGUAGES[place * 7 // 6 % 3] for place, module in enumerate(MODULES)}),
         *planted("break", BREAKAGES),
         *planted("trait", TRAITS),
     ]
