@@ -35,7 +35,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.envelope impor
     Request,
     Selector,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound, WsmanFault
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.uri import Resource
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import Markup, element
 
@@ -45,6 +45,9 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 MODIFIED = "wmiarray:__MIInstanceModifiedPropertiesList"
 """The option in which Windows' own client names the properties that a Put changes."""
+
+INCOMPLETE = "InvalidRepresentation"
+"""The subcode with which a Put is refused, before anything is changed, for what it lacks (WS-Transfer 3.2)."""
 
 
 class Send(t.Protocol):
@@ -173,14 +176,23 @@ class CimClient:
         """Change properties of an instance; return it as the host answers, or None when it answers without.
 
         Where the class takes it, only the changes are sent; otherwise the whole instance is read, changed and sent with
-        the names of the changed properties, as Windows' own client does (recorded).
+        the names of the changed properties, as Windows' own client does (recorded). UNSURE: whether every version takes
+        part of an instance; one that complains of what is missing has changed nothing, and is sent the whole.
         """
-        target = schema.resource_of(cls, self._style)
         written = write_properties(changes, cls.properties, "m", self._style)
-        options: tuple[Option, ...] = ()
-        if not cls.partial_put:
-            written = Markup(_unchanged(self._get_element(cls, keys), changes) + written)
-            options = tuple(Option(MODIFIED, name, "xs:string") for name in changes)
+        if cls.partial_put:
+            try:
+                return self._put(cls, keys, written)
+            except WsmanFault as fault:
+                if fault.subcode != INCOMPLETE:
+                    raise
+        whole = Markup(_unchanged(self._get_element(cls, keys), changes) + written)
+        return self._put(cls, keys, whole, tuple(Option(MODIFIED, name, "xs:string") for name in changes))
+
+    def _put(
+        self, cls: CimClass, keys: Mapping[str, Scalar], written: Markup, options: Sequence[Option] = ()
+    ) -> Instance | None:
+        target = schema.resource_of(cls, self._style)
         body = element(f"m:{cls.name}", written, {"xmlns:m": target.uri})
         request = envelope.build_put(target, _selectors(cls, keys), body, options, timeout=self._timeout)
         first = self._exchange(request, repeatable=False).first

@@ -16,9 +16,14 @@ from dataclasses import dataclass
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import WIN32_DEPENDENT_SERVICE, WIN32_SERVICE
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
+    WIN32_DEPENDENT_SERVICE,
+    WIN32_SERVICE,
+    WIN32_TERMINAL_SERVICE,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.types import CimClass
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import NotFound, WsmanError
 
 MEANINGS: Mapping[int, str] = {
     1: "the request is not supported",
@@ -48,6 +53,8 @@ MEANINGS: Mapping[int, str] = {
 }
 CANNOT_ACCEPT, NOT_ACTIVE, TIMED_OUT, ALREADY_RUNNING = 5, 6, 7, 10
 
+TERM_SERVICE = "TermService"
+T = t.TypeVar("T")
 StartMode = t.Literal["Boot", "System", "Automatic", "Manual", "Disabled"]
 
 
@@ -150,15 +157,28 @@ class Services:
         arguments: Mapping[str, str] | None = None,
         accepted: tuple[int, ...] = (),
     ) -> None:
-        outcome = self._client.invoke(WIN32_SERVICE, method, arguments, {"Name": name})
+        outcome = self._addressed(name, lambda cls: self._client.invoke(cls, method, arguments, {"Name": name}))
         if not outcome.ok and outcome.return_value not in accepted:
             raise ServiceError(name, action, outcome.return_value or 0)
+
+    def _addressed(self, name: str, ask: Callable[[CimClass], T]) -> T:
+        """Ask a service by the base of all services, or by its own class where only that has it.
+
+        UNSURE: whether the base has TermService, which is an instance of Win32_TerminalService. A service that was not
+        found was not touched, so a second request is no repetition.
+        """
+        try:
+            return ask(WIN32_SERVICE)
+        except NotFound:
+            if name.casefold() != TERM_SERVICE.casefold():
+                raise
+            return ask(WIN32_TERMINAL_SERVICE)
 
     def _wait(self, name: str, state: str, action: str, timeout: float, poll: float) -> Service:
         """Poll until the service is in the state; raise ServiceError with code 7 after ``timeout`` seconds."""
         end = self._clock() + timeout
         while True:
-            service = _service(self._client.get(WIN32_SERVICE, Name=name))
+            service = _service(self._addressed(name, lambda cls: self._client.get(cls, Name=name)))
             if service.state == state:
                 return service
             if self._clock() >= end:

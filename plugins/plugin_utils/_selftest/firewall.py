@@ -18,7 +18,7 @@ from .._cim.types import CimClass
 from .._cim.values import Instance, Sendable
 from .._host import Host
 from .._wsman.envelope import Option, Selector
-from .._wsman.errors import BadAnswer, NotFound, WsmanFault
+from .._wsman.errors import BadAnswer, NotFound
 from ._base import Check, Scratch
 
 PORT = "65530"
@@ -87,16 +87,18 @@ def _context(host: Host) -> str:
 
 
 def _partial(host: Host) -> str:
-    """A Put of one property alone, of a filter."""
+    """A Put of one property alone, of a filter; where that is refused, the whole is read and put instead."""
     cls = replace(MSFT_NET_PROTOCOL_PORT_FILTER, partial_put=True)
     with _rule(host) as name:
         keys = _keys(_part(host, cls, name))
-        try:
-            host.cim.put(cls, keys, {"Protocol": "TCP", "LocalPort": ("65529",)})
-            host.cim.put(cls, keys, {"LocalPort": (PORT,)})
-        except WsmanFault:
-            return "refused"
-        return "taken" if _part(host, cls, name).texts("LocalPort") == (PORT,) else "without effect"
+        host.cim.put(cls, keys, {"Protocol": "TCP", "LocalPort": ("65529",)})
+        before = host.cim.operations
+        host.cim.put(cls, keys, {"LocalPort": (PORT,)})
+        taken = host.cim.operations - before == 1
+        ports = _part(host, cls, name).texts("LocalPort")
+    if ports != (PORT,):
+        return "without effect"
+    return "taken" if taken else "refused"
 
 
 CHECKS = (
@@ -125,7 +127,8 @@ CHECKS = (
         "taken",
         {
             "taken": "a change of a rule is one message",
-            "refused": "the port of a rule cannot be changed as it is now: tell the maintainers",
+            "refused": "a change of a rule is three messages: it is read whole, and put whole",
+            "without effect": "ports and addresses of rules cannot be changed here: tell the maintainers",
         },
         _partial,
         writes=True,

@@ -152,7 +152,7 @@ CHECKS = (
         "reached",
         {
             "reached": "services are read by one class",
-            "not found": "TermService has to be asked by Win32_TerminalService, which the readers do",
+            "not found": "TermService is asked by Win32_TerminalService instead, at the cost of one message",
         },
         _by_base,
     ),

@@ -15,6 +15,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     InvalidClass,
     InvalidQuery,
     NotFound,
+    WsmanFault,
 )
 from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scripted_wire import (
     ENUMERATION,
@@ -239,6 +240,23 @@ class TestPut:
         )
         found = client.put(schema.MSFT_NET_PROTOCOL_PORT_FILTER, {"InstanceID": "R"}, {"LocalPort": ("3390",)})
         assert found.texts("LocalPort") == ("3390",)
+
+    def test_the_whole_where_a_part_is_refused_as_incomplete(self, wire: Wire, client: CimClient) -> None:
+        stored = instance(
+            "MSFT_NetProtocolPortFilter", properties(LocalPort=["3389"], Protocol="TCP"), "root/StandardCimv2"
+        )
+        wire.on("Put", wmi_fault(0x80338057, "x:InvalidRepresentation")).expect(arguments=[("LocalPort", "3390")])
+        wire.on("Get", stored).expect(selectors={"InstanceID": "R"})
+        wire.on("Put", "").expect(
+            arguments=[("Protocol", "TCP"), ("LocalPort", "3390")],
+            options=[("wmiarray:__MIInstanceModifiedPropertiesList", "LocalPort")],
+        )
+        client.put(schema.MSFT_NET_PROTOCOL_PORT_FILTER, {"InstanceID": "R"}, {"LocalPort": ("3390",)})
+
+    def test_another_refusal_of_a_part_is_not_repeated(self, wire: Wire, client: CimClient) -> None:
+        wire.on("Put", wmi_fault(0x80041008))
+        with pytest.raises(WsmanFault):
+            client.put(schema.MSFT_NET_PROTOCOL_PORT_FILTER, {"InstanceID": "R"}, {"LocalPort": ("3390",)})
 
     def test_the_whole_instance_otherwise(self, wire: Wire, client: CimClient) -> None:
         wire.on("Get", self.FULL).expect(selectors=EPR_KEYS)

@@ -7,12 +7,14 @@ from __future__ import annotations
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import services as s
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import NotFound
 from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scripted_wire import (
     Wire,
     enumerated,
     instance,
     output,
     properties,
+    wmi_fault,
 )
 
 
@@ -144,3 +146,20 @@ def test_the_start_mode(wire: Wire, services: s.Services) -> None:
     wire.on("ChangeStartMode", output("ChangeStartMode", returned=2))
     with pytest.raises(s.ServiceError, match="access is denied"):
         services.set_start_mode("A", "Disabled")
+
+
+def test_term_service_is_asked_by_its_own_class_where_the_base_of_all_has_it_not(
+    wire: Wire, services: s.Services
+) -> None:
+    own = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/Win32_TerminalService"
+    wire.on("StartService", wmi_fault(0x80041002))
+    wire.on("StartService", output("StartService")).expect(uri=own, repeatable=False)
+    wire.on("Get", wmi_fault(0x80041002))
+    wire.on("Get", service("TermService", class_name="Win32_TerminalService")).expect(uri=own)
+    assert services.start("TermService").running
+
+
+def test_another_service_that_is_not_there_is_not_looked_for_elsewhere(wire: Wire, services: s.Services) -> None:
+    wire.on("StartService", wmi_fault(0x80041002))
+    with pytest.raises(NotFound):
+        services.start("Spooler")
