@@ -26,23 +26,11 @@ from ._model.change import RISKS, Change, GatewayKind, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
-from ._model.settings import CLIENT_SETTINGS, PIN, SETTINGS, TLS_SETTINGS
-from ._observe import AREAS, observe
+from ._model.settings import PIN, SETTINGS
+from ._observe import observe
 from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options
-
-UNSEEN_SETTINGS = ("drain_mode", "logons_disabled")
-"""What the probe cannot see: read also where the handshake passes."""
-
-UNSEEN_AREAS = ("identity", "services", "settings", "leases", "permissions", "licensing")
-"""Areas that are read also where the handshake passes, for the same reason."""
-
-_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
-"""What cannot keep the probe's handshake from passing."""
-
-_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENT_SETTINGS}
-SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _ELSEWHERE)
-
+from ._scope import Scope, scope
 
 RECENT_EVENTS = 600.0
 """Seconds back that events are read where nothing else is asked for."""
@@ -105,13 +93,8 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
         full: read every area whatever the probe says.
     """
     probe, others = telling(prober, prober.look(host.listener_port))
-    facts = Facts(Observation("", probe=probe))
-    if facts.passed and not full:
-        doubtful = ("keys",) if facts.certificate_doubtful else ()
-        observation = observe(host, (*UNSEEN_AREAS, *doubtful), _unseen(facts), probe, since)
-    else:
-        observation = observe(host, _areas(facts, full), _settings(facts, full), probe, since)
-    observation = replace(observation, other_probes=others)
+    wanted = scope(Facts(Observation("", probe=probe)), full)
+    observation = replace(observe(host, wanted.areas, wanted.settings, probe, since), other_probes=others)
     if Facts(observation).sessions:
         observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
     return _prepared(host, _deeper(host, Standing(observation, diagnose(observation))))
@@ -132,42 +115,14 @@ def _deeper(host: Host, standing: Standing) -> Standing:
 def _prepared(host: Host, standing: Standing) -> Standing:
     """With all that the cures of the direct findings decide on; read only now, since most hosts need none of it."""
     seen = standing.observation
-    remedies = [REMEDIES[cure.remedy] for found in direct(standing.findings) for cure in CAUSES[found.id].cures]
-    settings = {name for remedy in remedies for name in remedy.settings} - set(seen.settings)
-    areas = {area for remedy in remedies for area in remedy.areas if getattr(seen, area) is None} - set(seen.unread)
-    if not settings and not areas:
+    cures = [cure for found in direct(standing.findings) for cure in CAUSES[found.id].cures]
+    settings = {name for cure in cures for name in REMEDIES[cure.remedy].settings}
+    areas = {area for cure in cures for area in REMEDIES[cure.remedy].areas_for(_options(cure.remedy, cure.options))}
+    wanted = Scope(tuple(areas), tuple(sorted(settings))).beyond(seen)
+    if not wanted.areas:
         return standing
-    wanted = areas | ({"settings"} if settings else set())
-    observation = observe(host, wanted, tuple(sorted(settings)), seen.probe, base=seen)
+    observation = observe(host, wanted.areas, wanted.settings, seen.probe, base=seen)
     return Standing(observation, diagnose(observation))
-
-
-def _unseen(facts: Facts) -> tuple[str, ...]:
-    """What the probe cannot see; how UDP is set only where a packet sent over it stayed without answer."""
-    return (*UNSEEN_SETTINGS, "transport") if facts.udp_silent else UNSEEN_SETTINGS
-
-
-def _settings(facts: Facts, full: bool) -> tuple[str, ...]:
-    """What can keep the handshake from passing; what Schannel may serve only where TLS failed or nothing is known."""
-    if full or not facts.probed:
-        return tuple(name for name in SETTINGS if name not in CLIENT_SETTINGS)
-    return (*SEEN_SETTINGS, *TLS_SETTINGS) if facts.failed_stage == "tls" else SEEN_SETTINGS
-
-
-def _areas(facts: Facts, full: bool) -> tuple[str, ...]:
-    """All that can explain the stage that failed: no firewall once TCP opened, no keys before TLS was tried."""
-    opened = facts.probed and facts.failed_stage not in ("name", "tcp")
-    skipped = set() if full else {*_ONLY_IN_FULL, *(("firewall",) if opened else ())}
-    if facts.probed and not full and not facts.certificate_doubtful:
-        skipped.add("keys")
-    return tuple(area for area in AREAS if area not in skipped)
-
-
-_ONLY_IN_FULL = (
-    "obstacles", "attempts", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway",
-    "gateway_events",
-)  # fmt: skip
-"""What explains no stage of the handshake."""
 
 
 def _evidence_again(standing: Standing, probe: Probe | None) -> set[str]:
@@ -177,7 +132,9 @@ def _evidence_again(standing: Standing, probe: Probe | None) -> set[str]:
 
 
 def look_again(job: Job, standing: Standing, done: Done) -> Standing:
-    """Observe what was changed and take in the proof; a probe that was brought from before tells nothing now.
+    """Observe what was changed, and what the stage calls for that fails now, and take in the proof.
+
+    A probe that was brought from before tells nothing now.
 
     Rules of the firewall were read back when they were written, and reading all that touch the port again is the
     largest answer of all: what was read back is taken over.
@@ -191,7 +148,9 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     before = standing.observation.probe if job.prober.enabled else None
     rules = [change for change in done.changes if change.kind == "firewall_rule"]
     probe, base = done.proof or before, replace(project(standing.observation, rules), other_probes=())
-    fresh = observe(job.host, {*areas, *_evidence_again(standing, probe)}, touched, probe, RECENT, base)
+    newly = scope(Facts(Observation("", probe=probe))).beyond(base)
+    wanted = {*areas, *newly.areas, *_evidence_again(standing, probe)}
+    fresh = observe(job.host, wanted, (*touched, *newly.settings), probe, RECENT, base)
     return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
 
 
@@ -237,8 +196,11 @@ def _attempt(finding: Finding, number: int) -> str:
 
 
 def _planned(observation: Observation, remedy: str, options: Options) -> Plan:
-    entry = REMEDIES[remedy]
-    return entry.plan(observation, {**defaults(entry.options), **options})
+    return REMEDIES[remedy].plan(observation, _options(remedy, options))
+
+
+def _options(remedy: str, options: Options) -> Options:
+    return {**defaults(REMEDIES[remedy].options), **options}
 
 
 def _sparing(observation: Observation, plan: Plan) -> Plan:

@@ -22,23 +22,18 @@ BROKEN = Amount(60, 100_000, 100_000)
 VERSION = "2022"
 
 BEYOND = {
-    "listener_disabled": (69, 207514),
-    "termservice_disabled": (62, 192031),
-    "firewall_rule_disabled": (61, 195777),
-    "tls_server_disabled": (64, 187629),
-    "key_unreadable": (91, 288408),
-    "key_missing": (90, 389169),
-    "certificate_expired": (72, 345186),
-    "certificate_pinned_missing": (67, 217438),
-    "certificate_missing": (80, 279060),
-    "certificate_pinned_expired": (60, 244569),
-    "certificate_weak": (60, 232329),
-    "certificate_wrong_usage": (60, 244657),
-    "key_in_cng": (84, 346335),
-    "machine_guid_changed": (91, 391970),
-    "store_acl": (87, 312245),
-    "folder_acl": (78, 370588),
-    "connection_flood": (76, 237207),
+    "listener_disabled": (67, 203289),
+    "key_unreadable": (73, 245852),
+    "key_missing": (72, 346862),
+    "certificate_expired": (67, 333539),
+    "certificate_missing": (63, 238940),
+    "certificate_pinned_expired": (52, 203580),
+    "certificate_wrong_usage": (52, 203631),
+    "key_in_cng": (63, 271595),
+    "machine_guid_changed": (73, 349414),
+    "store_acl": (70, 272125),
+    "folder_acl": (73, 358941),
+    "connection_flood": (74, 232982),
 }
 """What is not within the budget yet, with its operations and bytes, which may only fall."""
 

@@ -109,6 +109,11 @@ class Facts:
         return any(self.negotiation_failure(asked) == 3 for asked in (1, 3, 11))
 
     @property
+    def negotiated(self) -> bool:
+        """Whether the probe shows that RDP itself answers: TLS was agreed on, or refused for want of a certificate."""
+        return self.got_past("x224") or self.no_certificate
+
+    @property
     def expired_certificate_shown(self) -> bool:
         """Whether the handshake showed a certificate that has expired."""
         return bool((self._tls.get("certificate") or {}).get("expired"))

@@ -24,6 +24,7 @@ from .._cim.services import ServiceError
 from .._guard import Exposed
 from .._host import Host
 from .._lease import LeaseError
+from .._model.gateway import SERVICE as GATEWAY
 from .._model.observation import Observation
 from .._wsman.errors import ShellRefused, WsmanError, WsmanFault
 from . import (
@@ -76,6 +77,18 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
 
 AREAS = tuple(_READERS)
 
+_WATCHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "services": services.SERVICES,
+        "firewall": (firewall.SERVICE,),
+        "products": neighbours.SERVICES,
+        "keys": (keys.BROKER,),
+        "gateway": (GATEWAY,),
+        "gateway_events": (GATEWAY,),
+    }
+)
+"""Services that readers look at, by area."""
+
 REFUSALS = (
     WsmanFault,
     ServiceError,
@@ -113,8 +126,9 @@ def observe(
         names: host names whose remembered addresses are read; none means all.
         wanted_port: the port that the listener is to have, which its area is then about.
     """
-    request = Request(host, tuple(settings_wanted), since, tuple(names), wanted_port)
     wanted = set(areas)
+    watched = frozenset(name for area in wanted for name in _WATCHED.get(area, ()))
+    request = Request(host, tuple(settings_wanted), since, tuple(names), wanted_port, watched)
     read: dict[str, t.Any] = {}
     unread = dict(base.unread) if base else {}
     for area in (name for name in AREAS if name in wanted):

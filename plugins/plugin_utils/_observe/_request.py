@@ -6,17 +6,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from .._cim.registry import Absent, Reading
 from .._cim.services import Service
 from .._host import Host
-from .._model.gateway import SERVICE
+from .._model.settings import Setting
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to read.
+    """What to read, and what more than one reader needs, which is read once.
 
     Attributes:
         host: the host to ask.
@@ -24,6 +26,7 @@ class Request:
         since: how many seconds back events are read.
         names: host names whose remembered addresses are read; none means all.
         wanted_port: the port that the listener is to have, whose use is read instead of that of its own port.
+        watched: names of the services that any of the readers looks at.
     """
 
     host: Host
@@ -31,13 +34,32 @@ class Request:
     since: float
     names: tuple[str, ...] = ()
     wanted_port: int | None = None
+    watched: frozenset[str] = frozenset()
+    _names: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _missing: set[str] = field(default_factory=set)
 
     @cached_property
     def port(self) -> int:
-        """The listener's port, read once for all readers."""
+        """The listener's port."""
         return self.host.listener_port()
 
     @cached_property
-    def gateway_service(self) -> Service | None:
-        """The RD Gateway's service, read once for all readers; None on a host without the role."""
-        return self.host.services.list([SERVICE]).get(SERVICE)
+    def services(self) -> Mapping[str, Service]:
+        """Those of the watched services that exist, by name; one query, whose objects mostly take a second answer."""
+        return self.host.services.list(sorted(self.watched))
+
+    def stored(self, setting: Setting) -> Reading:
+        """What is stored locally for a setting; a key that does not exist is not asked for another value."""
+        if setting.key in self._missing:
+            return Absent(key_exists=False)
+        found = self.host.stored(setting)
+        if isinstance(found, Absent) and found.key_exists is False:
+            self._missing.add(setting.key)
+        return found
+
+    def value_names(self, key: str) -> Mapping[str, str]:
+        """The names of a registry key's values, in lower case, with their types; none where there is no such key."""
+        if key not in self._names:
+            found = self.host.registry.values(key) or {}
+            self._names[key] = {name.lower(): kind for name, kind in found.items()}
+        return self._names[key]

@@ -16,6 +16,7 @@ from .._model.addresses import canonical
 from .._model.observation import FirewallState, ProfileState, RuleState
 from ._request import Request
 
+SERVICE = "MpsSvc"
 _ACTIVE = {Category.DOMAIN: "domain", Category.PRIVATE: "private", Category.PUBLIC: "public"}
 _INBOUND = {int(Action.ALLOW): "allow", int(Action.BLOCK): "block"}
 
@@ -26,12 +27,12 @@ def read(request: Request) -> FirewallState:
     policy = PolicyFirewall(request.host.registry)
     rules_by_policy = policy.rules()
     active = {_ACTIVE[Category(number)] for number in request.host.firewall.active_categories().values()}
-    running = request.host.services.list(["MpsSvc"])
+    service = request.services.get(SERVICE)
     return FirewallState(
         rules=(*(_rule(rule) for rule in rules), *rules_by_policy),
         profiles={name: policy.over(profile) if name in active else profile for name, profile in profiles.items()},
         active=tuple(sorted(active)),
-        running=all(service.running for service in running.values()),
+        running=service is None or service.running,
     )
 
 

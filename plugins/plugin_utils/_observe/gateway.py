@@ -18,7 +18,7 @@ from dataclasses import replace
 from .._cim import channels, gateway
 from .._cim.types import CimClass
 from .._host import Host
-from .._model.gateway import GatewayEvent, GatewayItem, GatewayState
+from .._model.gateway import SERVICE, GatewayEvent, GatewayItem, GatewayState
 from .._wsman.errors import WsmanFault
 from ._request import Request
 from .key_owners import personal
@@ -31,7 +31,7 @@ connected; the host is not reached; restart after an exception."""
 
 
 def read_events(request: Request) -> tuple[GatewayEvent, ...]:
-    if request.gateway_service is None:
+    if SERVICE not in request.services:
         return ()
     found = channels.recent(request.host.shell, CHANNEL, EVENTS, request.since)
     return tuple(
@@ -40,7 +40,7 @@ def read_events(request: Request) -> tuple[GatewayEvent, ...]:
 
 
 def read(request: Request) -> GatewayState:
-    service = request.gateway_service
+    service = request.services.get(SERVICE)
     if service is None:
         return GatewayState()
     found = GatewayState(service.state, service.start_mode)

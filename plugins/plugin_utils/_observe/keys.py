@@ -30,6 +30,7 @@ REBOOT_PENDING = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Base
 MY = "MY"
 STORE = rf"{certificates.STORES}\{_listener_certificate.REMOTE_DESKTOP}"
 STORE_KEYS = (STORE, rf"{STORE}\Certificates")
+TEMPLATE = "CertTemplateName"
 BROKER = "Tssdis"
 """The service of a Remote Desktop connection broker."""
 
@@ -100,8 +101,8 @@ def read(request: Request) -> KeysState:
         own=own,
         pinned=pinned,
         pinned_certificate=folders.state(held) if held else None,
-        template=host.registry.text(POLICY, "CertTemplateName"),
-        broker=bool(host.services.list([BROKER])),
+        template=host.registry.text(POLICY, TEMPLATE) if TEMPLATE.lower() in request.value_names(POLICY) else "",
+        broker=BROKER in request.services,
         folder=folders.legacy,
         folder_dacl=folders.dacl(folders.legacy),
         files=folders.names(folders.legacy),

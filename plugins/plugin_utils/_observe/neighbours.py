@@ -10,11 +10,12 @@ from .._cim.schema import WIN32_QUICK_FIX_ENGINEERING
 from .._model.neighbours import AZURE_AGENT, PRODUCTS
 from ._request import Request
 
+SERVICES = (AZURE_AGENT, *PRODUCTS)
+
 
 def read_products(request: Request) -> tuple[str, ...]:
-    """Services of known products that run, in one operation."""
-    found = request.host.services.list((AZURE_AGENT, *PRODUCTS))
-    return tuple(sorted(name for name, service in found.items() if service.running))
+    """Services of known products that run."""
+    return tuple(sorted(name for name, service in request.services.items() if name in SERVICES and service.running))
 
 
 def read_updates(request: Request) -> tuple[str, ...]:

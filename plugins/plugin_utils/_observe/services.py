@@ -14,7 +14,7 @@ SERVICES = ("TermService", "SessionEnv", "UmRdpService")
 
 
 def read(request: Request) -> dict[str, ServiceState]:
-    return {name: _state(service) for name, service in request.host.services.list(SERVICES).items()}
+    return {name: _state(service) for name, service in request.services.items() if name in SERVICES}
 
 
 def _state(service: Service) -> ServiceState:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .._cim.registry import Absent, Reading, RegistryValue
-from .._host import Host
 from .._model import reading as plain_reading
 from .._model.observation import SettingState
 from .._model.settings import SETTINGS, Setting
@@ -24,30 +23,29 @@ def read(request: Request) -> dict[str, SettingState]:
     policies: dict[str, plain_reading.Reading] = {}
     owners: dict[str, str] = {}
     for key in keys:
-        found = _policies(request.host, key, wanted)
+        found = _policies(request, key, wanted)
         policies.update({f"{key}\\{name}": reading for name, reading in found.items()})
         named = _owners.find(request.host, key, tuple(found)) if found else {}
         owners.update({f"{key}\\{name}": owner for name, owner in named.items()})
-    return {setting.id: _state(request.host, setting, policies, owners) for setting in wanted}
+    return {setting.id: _state(request, setting, policies, owners) for setting in wanted}
 
 
 def _state(
-    host: Host, setting: Setting, policies: Mapping[str, plain_reading.Reading], owners: Mapping[str, str]
+    request: Request, setting: Setting, policies: Mapping[str, plain_reading.Reading], owners: Mapping[str, str]
 ) -> SettingState:
-    local = _plain(host.stored(setting))
+    local = _plain(request.stored(setting))
     path = setting.policy.path if setting.policy else ""
     if path not in policies:
         return SettingState(local)
     return SettingState(local, policies[path], owners.get(path, ""))
 
 
-def _policies(host: Host, key: str, wanted: list[Setting]) -> dict[str, plain_reading.Reading]:
+def _policies(request: Request, key: str, wanted: list[Setting]) -> dict[str, plain_reading.Reading]:
     """The values of a policy key among those that override a wanted setting, by name."""
     policies = [setting.policy for setting in wanted if setting.policy and setting.policy.key == key]
     names = {policy.name.lower(): policy.name for policy in policies}
-    stored = host.registry.values(key) or {}
-    present = [names[name.lower()] for name in stored if name.lower() in names]
-    return {name: _plain(host.registry.read(key, name)) for name in present}
+    present = [names[name] for name in request.value_names(key) if name in names]
+    return {name: _plain(request.host.registry.read(key, name)) for name in present}
 
 
 def _plain(reading: Reading) -> plain_reading.Reading:

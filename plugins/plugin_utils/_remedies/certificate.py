@@ -123,9 +123,17 @@ def _refused(message: str) -> Plan:
     return Plan(refused=(Refusal(message, "thumbprint"),))
 
 
+def needs(options: Options) -> tuple[str, ...]:
+    """The machine's personal store is looked at for a certificate to bind to."""
+    return (*_AREAS, "key_owners") if options["state"] == "bound" else _AREAS
+
+
+_AREAS = ("identity", "services", "keys")
+
 REMEDY = Remedy(
     name=NAME,
-    areas=("identity", "services", "keys", "key_owners"),
+    areas=(*_AREAS, "key_owners"),
+    needs=needs,
     settings=(),
     options=OPTIONS,
     plan=plan,

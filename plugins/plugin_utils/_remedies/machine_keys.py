@@ -253,12 +253,21 @@ _RUNGS: Mapping[str, Rung] = MappingProxyType(
     }
 )
 
+
+def needs(options: Options) -> tuple[str, ...]:
+    """Whose keys the others are decides about the rename alone, which is never taken unasked."""
+    return (*_AREAS, "key_owners") if options["method"] == "rename" else _AREAS
+
+
+_AREAS = ("identity", "services", "keys")
+
 REMEDY = Remedy(
     name=NAME,
-    areas=("identity", "services", "keys", "key_owners"),
+    areas=(*_AREAS, "key_owners"),
     settings=(),
     options=OPTIONS,
     plan=plan,
     probed=True,
+    needs=needs,
     climbs=MappingProxyType({"state": "usable", "method": "auto"}),
 )

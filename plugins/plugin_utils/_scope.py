@@ -1,0 +1,86 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How much of a host is read, by how far the probe came. PRIVATE to the collection.
+
+What the handshake got past is not what keeps users out: a cause of an earlier stage would be told as unrelated. So only
+what can explain the stage that failed is read, and what no probe can see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ._diagnosis.facts import Facts
+from ._model.observation import Observation
+from ._model.settings import CLIENT_SETTINGS, SETTINGS, TLS_SETTINGS
+from ._observe import AREAS
+
+UNSEEN_SETTINGS = ("drain_mode", "logons_disabled")
+"""What the probe cannot see: read also where the handshake passes."""
+
+UNSEEN_AREAS = ("identity", "services", "settings", "leases", "permissions", "licensing")
+"""Areas that are read also where the handshake passes, for the same reason."""
+
+_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
+"""What cannot keep the probe's handshake from passing."""
+
+_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENT_SETTINGS}
+_SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _ELSEWHERE)
+
+_ONLY_IN_FULL = (
+    "obstacles", "attempts", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway",
+    "gateway_events",
+)  # fmt: skip
+"""What explains no stage of the handshake."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What to read: areas, and ids of settings."""
+
+    areas: tuple[str, ...]
+    settings: tuple[str, ...]
+
+    def beyond(self, seen: Observation) -> Scope:
+        """What of it an observation has not, nor was refused."""
+        areas = (area for area in self.areas if getattr(seen, area) is None and area not in seen.unread)
+        settings = () if "settings" in seen.unread else (name for name in self.settings if name not in seen.settings)
+        missing = tuple(settings)
+        return Scope((*areas, *(("settings",) if missing else ())), missing)
+
+
+def scope(facts: Facts, full: bool = False) -> Scope:
+    """What the probe calls for; everything where C(full) is asked for or there was no probe."""
+    if full or not facts.probed:
+        skipped = () if full else _ONLY_IN_FULL
+        known = tuple(name for name in SETTINGS if name not in CLIENT_SETTINGS)
+        return Scope(tuple(area for area in AREAS if area not in skipped), known)
+    if facts.passed:
+        return Scope((*UNSEEN_AREAS, *_keys(facts)), _unseen(facts))
+    return Scope((*_around(facts), *_keys(facts)), _settings(facts))
+
+
+def _keys(facts: Facts) -> tuple[str, ...]:
+    """No keys before TLS was tried, nor where it showed nothing wrong."""
+    return ("keys",) if facts.certificate_doubtful else ()
+
+
+def _unseen(facts: Facts) -> tuple[str, ...]:
+    """What the probe cannot see; how UDP is set only where a packet sent over it stayed without answer."""
+    return (*UNSEEN_SETTINGS, "transport") if facts.udp_silent else UNSEEN_SETTINGS
+
+
+def _settings(facts: Facts) -> tuple[str, ...]:
+    """What can keep the handshake from passing; once the listener negotiates, only what Schannel may serve."""
+    if not facts.negotiated:
+        return _SEEN_SETTINGS
+    return (*UNSEEN_SETTINGS, "port", *(TLS_SETTINGS if facts.failed_stage == "tls" else ()))
+
+
+def _around(facts: Facts) -> tuple[str, ...]:
+    """All that can explain the stage that failed: no firewall once TCP opened, no owner of a port that speaks RDP."""
+    opened = facts.failed_stage not in ("name", "tcp")
+    skipped = {*_ONLY_IN_FULL, "keys", *(("firewall",) if opened else ()), *(("listener",) if facts.negotiated else ())}
+    return tuple(area for area in AREAS if area not in skipped)
