@@ -138,8 +138,14 @@ def _read_boolean(node: Element, _kind: CimType) -> bool:
     return {"true": True, "1": True, "false": False, "0": False}[xml.text(node).lower()]
 
 
-def _read_integer(node: Element, _kind: CimType) -> int:
-    return int(xml.text(node))
+def _read_integer(node: Element, kind: CimType) -> int:
+    """Read a number of as many bits as its type has, with or without sign: int() alone would read much more."""
+    text = xml.text(node)
+    number = int(text) if _INTEGER.fullmatch(text) else None
+    high = _RANGES[kind.kind][1] if kind.kind.value.startswith("u") else 2 * _RANGES[kind.kind][1] + 1
+    if number is None or not -(high // 2) - 1 <= number <= high:
+        raise ValueError(text[:80])
+    return number
 
 
 def _read_real(node: Element, _kind: CimType) -> float:
@@ -164,6 +170,7 @@ def _read_referenced(node: Element, _kind: CimType) -> EndpointReference:
     return read_reference(node if nested is None else nested)
 
 
+_INTEGER = re.compile("[+-]?[0-9]{1,20}")
 _DATETIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?")
 _DURATION = re.compile(r"(-)?P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,9}))?S)?)?")
 _DMTF = re.compile(r"(\d{14})\.(\d{6})([+-]\d{3})")

@@ -198,8 +198,7 @@ class PsrpLine:
     def send(self, body: bytes) -> bytes:
         """POST a message; the session is bounded before anything is received over it."""
         transport = self._transport
-        if transport.session is None:
-            transport.session = bounded(transport._build_session())
+        transport.session = bounded(transport.session or transport._build_session())
         answer: bytes = transport.send(body)
         return answer
 

@@ -102,6 +102,8 @@ class FaultFacts:
 class WsmanFault(WsmanError):
     """The host answered with a SOAP fault; the attributes are those of FaultFacts."""
 
+    default_hint = "Look at the event logs of Windows Remote Management and WMI-Activity on the host."
+
     def __init__(self, message: str, facts: FaultFacts | None = None, *, hint: str = "", host: str = "") -> None:
         super().__init__(message, hint=hint, host=host)
         facts = facts or FaultFacts()

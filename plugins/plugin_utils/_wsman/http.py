@@ -11,12 +11,12 @@ post a write again.
 from __future__ import annotations
 
 import builtins
-import time
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import _libs
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.bounds import Allowance, bound_pool
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AccessDenied,
     AuthenticationFailed,
@@ -27,58 +27,83 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     TransportFailed,
     WsmanError,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import MAX_BYTES
 
-BODY_SECONDS = 120.0
-"""The longest that an answer's body may take to arrive."""
+BOUNDARY = 'boundary="Encrypted Boundary"'
+"""The only boundary between parts (MS-WSMV 2.2.9.1). pypsrp puts the host's into a regular expression as it is."""
+
+AUTHENTICATING = (401, 407)
 
 
 class BoundedAdapter:
-    """Passes requests on to another adapter of a requests session, and bounds the bodies of the answers.
+    """Passes requests on to another adapter of a requests session, and looks at the answers before the libraries do."""
 
-    It bounds when the body is read, not before: authentication needs the untouched socket for channel bindings.
-    """
-
-    def __init__(self, inner: t.Any, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, inner: t.Any) -> None:
         self.inner = inner
-        self._clock = clock
+        self.allowance = Allowance()
+        # The second name is that of requests before 2.32.
+        for name in ("get_connection_with_tls_context", "get_connection"):
+            if original := getattr(inner, name, None):
+                setattr(inner, name, self._bounding(original))
+        if hasattr(inner.max_retries, "new"):
+            # A host may not say how long we sleep.
+            inner.max_retries = inner.max_retries.new(respect_retry_after_header=False)
 
     def send(self, request: t.Any, **arguments: t.Any) -> t.Any:
         """Send as the inner adapter does; what follows on this connection comes through here too."""
+        self.allowance.answer()
         response = self.inner.send(request, **arguments)
         response.connection = self
-        response.raw.stream = lambda *_amount, **_options: self._chunks(response.raw)
+        _refuse_compressed(response)
+        if _is_encrypted(request):
+            _refuse_plain(response)
         return response
 
     def close(self) -> None:
         """Close the inner adapter's connections."""
         self.inner.close()
 
-    def _chunks(self, raw: t.Any) -> Iterator[bytes]:
-        """Yield the body as it arrives; raise BadAnswer when it is too large, TransportFailed when it is too slow."""
-        read = getattr(raw, "read1", raw.read)
-        end, size = self._clock() + BODY_SECONDS, 0
-        while chunk := read(65536, decode_content=True):
-            size += len(chunk)
-            if size > MAX_BYTES:
-                raise BadAnswer(f"The answer is larger than {MAX_BYTES} bytes")
-            if self._clock() > end:
-                raise TransportFailed(f"The answer takes longer than {BODY_SECONDS:g} seconds to arrive", sent=True)
-            yield chunk
+    def _bounding(self, original: Callable[..., t.Any]) -> Callable[..., t.Any]:
+        return lambda *arguments, **options: bound_pool(original(*arguments, **options), self.allowance)
 
 
 def bounded(session: t.Any) -> t.Any:
-    """Return the requests session, with bounded bodies and without redirects.
+    """Return the requests session for one message: bounded answers as they are, no redirects.
 
     The libraries have taken over proxies from the environment when they built it; looking for them again with every
     message would take longer than to write one.
     """
     session.max_redirects = 0
     session.trust_env = False
+    session.headers["Accept-Encoding"] = "identity"
     for prefix, adapter in list(session.adapters.items()):
-        if not isinstance(adapter, BoundedAdapter):
+        if isinstance(adapter, BoundedAdapter):
+            adapter.allowance.renew()
+        else:
             session.mount(prefix, BoundedAdapter(adapter))
     return session
+
+
+def _refuse_compressed(response: t.Any) -> None:
+    """Raise BadAnswer for an answer that nobody asked to compress: a few bytes of it may stand for gigabytes."""
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        response.close()
+        raise BadAnswer("The answer is compressed, which WinRM does not do")
+
+
+def _is_encrypted(message: t.Any) -> bool:
+    return "encrypted" in (message.headers.get("Content-Type") or "").lower()
+
+
+def _refuse_plain(response: t.Any) -> None:
+    """Raise the error of its status for an answer in the clear to an encrypted message: anybody may have written it."""
+    kind = response.headers.get("Content-Type") or ""
+    if response.status_code in AUTHENTICATING or (_is_encrypted(response) and BOUNDARY in kind):
+        return
+    response.close()
+    if response.status_code < 400:
+        raise BadAnswer("The host answers in the clear to an encrypted message")
+    raise by_status(response.status_code)
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
@@ -138,7 +163,11 @@ def _unauthenticated(error: Exception) -> WsmanError:
 
 def _status(error: Exception) -> WsmanError:
     """Return the error for an HTTP status whose body is no SOAP message."""
-    code = int(getattr(error, "code", 0))
+    return by_status(int(getattr(error, "code", 0)))
+
+
+def by_status(code: int) -> WsmanError:
+    """Return the error that an HTTP status stands for where there is no SOAP fault to tell more."""
     known = _STATUSES.get(code)
     return known() if known else BadAnswer(f"The host answers with HTTP status {code}")
 

@@ -10,8 +10,8 @@ PRIVATE to the collection. Source: MS-WSMV 3.1.4.5, recordings of pypsrp against
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
+import re
 import time
 import types
 import typing as t
@@ -35,8 +35,12 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import chi
 if t.TYPE_CHECKING:  # pragma: no cover
     from xml.etree.ElementTree import Element
 
-MAX_OUTPUT = 4 * 1024 * 1024
+MAX_RECEIVED = 6 * 1024 * 1024
+"""Bytes of the answers that bring a command's output, which is at most 4 MB, as base64 takes a third more."""
+
 DONE = "CommandState/Done"
+
+_EXIT_CODE = re.compile("-?[0-9]{1,10}")
 
 
 class Sender(t.Protocol):
@@ -129,10 +133,15 @@ class CmdShell:
     def _collect(self, shell_id: str, command_id: str, end: float) -> CommandOutput:
         """Receive until the command is done; a time-out of Receive only says that there is no output yet."""
         streams = {"stdout": bytearray(), "stderr": bytearray()}
+        received = 0
         while self._clock() < end:
             with contextlib.suppress(Timeout):
                 request = envelope.build_shell_receive(shell_id, command_id, timeout=self._channel.timeout)
-                response = child(self._exchange(request).body, "ReceiveResponse")
+                reply = self._exchange(request)
+                received += reply.size
+                if received > MAX_RECEIVED:
+                    raise BadAnswer(f"The output of a command comes in more than {MAX_RECEIVED} bytes")
+                response = child(reply.body, "ReceiveResponse")
                 _append(response, streams)
                 state = child(response, "CommandState")
                 if state is not None and state.get("State", "").endswith(DONE):
@@ -150,18 +159,19 @@ class CmdShell:
 
 
 def _append(response: Element | None, streams: dict[str, bytearray]) -> None:
+    """Add the output in an answer; a host has no other streams than those two (MS-WSMV 3.1.4.14)."""
     for stream in children(response, "Stream"):
         try:
             data = base64.b64decode(text(stream), validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
+            # binascii.Error for what is no base64, ValueError itself for what is not ASCII.
             raise BadAnswer("The output of a command is no base64") from error
-        streams.setdefault(stream.get("Name", ""), bytearray()).extend(data)
-        if sum(map(len, streams.values())) > MAX_OUTPUT:
-            raise BadAnswer(f"The output of a command is larger than {MAX_OUTPUT} bytes")
+        if stream.get("Name") in streams:
+            streams[stream.get("Name", "")].extend(data)
 
 
 def _exit_code(state: Element) -> int:
     code = text(child(state, "ExitCode"))
-    if not code.lstrip("-").isdecimal():
+    if not _EXIT_CODE.fullmatch(code):
         raise BadAnswer(f"The exit code of a command is no number: {code[:80]!r}")
     return int(code) & 0xFFFFFFFF

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Iterator, Mapping
+from xml.etree.ElementTree import TreeBuilder
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import _libs
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, Unsendable
@@ -23,6 +24,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
 MAX_BYTES = 8 * 1024 * 1024
 MAX_ELEMENTS = 100_000
 MAX_DEPTH = 64
+MAX_NAMESPACE = 256
+"""Characters. The longest of Windows are resource URIs, of about 120."""
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -56,28 +59,53 @@ def join(parts: t.Iterable[Markup]) -> Markup:
 
 
 def parse(document: bytes) -> Element:
-    """Return the root of a host's XML; raise BadAnswer when it is malformed, too large, too deep or has a DTD."""
+    """Return the root of a host's XML; raise BadAnswer when it is malformed, has a DTD, or exceeds one of the limits.
+
+    What can be counted before parsing is: expat hands over all attributes of an element at once.
+    """
     library = _libs.need(_libs.DEFUSEDXML, "defusedxml")
-    if len(document) > MAX_BYTES:
-        raise BadAnswer(f"The answer is larger than {MAX_BYTES} bytes")
-    if document.count(b"<") > 2 * MAX_ELEMENTS:
-        raise BadAnswer(f"The answer has more than {MAX_ELEMENTS} elements")
+    _limit(len(document), MAX_BYTES, "bytes")
+    _limit(document.count(b"<"), 2 * MAX_ELEMENTS, "marks of elements")
+    _limit(document.count(b"="), MAX_ELEMENTS, "attributes")
+    parser = library.DefusedXMLParser(target=_Limited(), forbid_dtd=True)
+    parser.parser.StartNamespaceDeclHandler = _limit_namespace
     try:
-        root: Element = library.fromstring(document, forbid_dtd=True)
+        parser.feed(document)
+        root: Element = parser.close()
     except (library.ParseError, ValueError, LookupError) as error:
         # defusedxml's refusals are ValueErrors; an unknown encoding is a LookupError.
         raise BadAnswer(f"The answer is no acceptable XML: {type(error).__name__}: {str(error)[:200]}") from error
-    _limit_depth(root)
     return root
 
 
-def _limit_depth(root: Element) -> None:
-    level = [root]
-    for _depth in range(MAX_DEPTH):
-        level = [child for parent in level for child in parent]
-        if not level:
-            return
-    raise BadAnswer(f"The answer is nested deeper than {MAX_DEPTH} elements")
+def _limit(size: int, most: int, what: str) -> None:
+    if size > most:
+        raise BadAnswer(f"The answer has more than {most} {what}")
+
+
+def _limit_namespace(_prefix: str | None, uri: str | None) -> None:
+    """Expat repeats the namespace's name in that of every element: a long one makes gigabytes of a small document."""
+    _limit(len(uri or ""), MAX_NAMESPACE, "characters in the name of a namespace")
+
+
+class _Limited(TreeBuilder):
+    """Builds the tree, and stops where it becomes too large or too deep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = self._elements = 0
+
+    def start(self, tag: t.Any, attrs: t.Any, /) -> Element:
+        self._depth += 1
+        self._elements += 1
+        _limit(self._elements, MAX_ELEMENTS, "elements")
+        if self._depth > MAX_DEPTH:
+            raise BadAnswer(f"The answer is nested deeper than {MAX_DEPTH} elements")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self._depth -= 1
+        return super().end(tag)
 
 
 def local(node: Element) -> str:

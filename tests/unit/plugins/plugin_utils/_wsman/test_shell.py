@@ -14,7 +14,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     ShellRefused,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.shell import (
-    MAX_OUTPUT,
+    MAX_RECEIVED,
     CmdShell,
     CommandOutput,
     CommandTimedOut,
@@ -206,7 +206,7 @@ def test_an_argument_that_cannot_be_quoted_sends_nothing() -> None:
         ("Create", CREATED.replace('Name="ShellId"', 'Name="Other"')),
         ("Command", "<rsp:CommandResponse/>"),
         ("Receive", received('<rsp:Stream Name="stdout">%%%</rsp:Stream>')),
-        ("Receive", received(output("stdout", b"x" * (MAX_OUTPUT + 1)))),
+        ("Receive", received(output("stdout", b"x" * MAX_RECEIVED))),
         ("Receive", received(exit_code="none")),
     ],
     ids=["no reference", "no shell id", "no command id", "no base64", "too much", "no exit code"],

@@ -29,6 +29,8 @@ HOSTILE = {
     "external entity": b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>",
     "too deep": b"<a>" * 65 + b"</a>" * 65,
     "too many elements": b"<a>" + b"<b/>" * 200_001 + b"</a>",
+    "too many attributes": b"<a " + b" ".join(b"b%d=''" % number for number in range(100_001)) + b"/>",
+    "long namespace": b"<x:a xmlns:x='" + b"u" * 257 + b"'/>",
     "too large": b"<a>" + b" " * xml.MAX_BYTES + b"</a>",
     "NUL": b"<a>\x00</a>",
     "control character": b"<a>\x01</a>",
@@ -52,6 +54,7 @@ def test_hostile_xml_is_refused_in_one_way(document: bytes) -> None:
 
 
 def test_what_just_fits_is_read() -> None:
+    assert xml.namespace(xml.parse(b"<x:a xmlns:x='" + b"u" * 256 + b"'/>")) == "u" * 256
     assert xml.local(xml.parse(b"<a>" * 64 + b"</a>" * 64)) == "a"
     assert len(xml.parse(b"<a>" + b"<b/>" * 10_000 + b"</a>")) == 10_000
 
