@@ -114,7 +114,7 @@ _BUILDERS: t.Mapping[t.Any, t.Callable[[tuple[t.Any, ...], object, str], object]
 
 
 def _scalar(hint: t.Any, data: object, where: str) -> object:
-    if hint is type(None) and data is None:
+    if hint is types.NoneType and data is None:
         return None
     simple = isinstance(hint, type) and t.get_origin(hint) is None
     if simple and isinstance(data, hint) and not (hint is int and isinstance(data, bool)):
