@@ -63,6 +63,10 @@ benchmark: env ## What a fleet costs beside a peer, into build/benchmark.json an
 cost: env ## Operations and bytes of a whole remediation, for each breakage alone
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.cost
 
+.PHONY: faults
+faults: env ## A fault of every kind at every operation of every task, with the table of what passed
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.faults --jobs $(JOBS)
+
 .PHONY: pages
 pages: env ## The pages of the documentation that are made from tables
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m scripts.reference_pages

@@ -73,12 +73,19 @@ class UnknownFault(ValueError):
 
 
 def find(name: str) -> Named:
-    """The fault of a name; ``wmi_80041003`` is that status from the provider. Raises UnknownFault."""
-    match = re.fullmatch(r"wmi_([0-9a-fA-F]{1,8})", name)
-    if match is not None:
-        return Named(f"provider status {match[1]}", _provider(int(match[1], 16)))
+    """The fault of a name; ``wmi_80041003`` is that status from the provider, ``wsman_5`` that code of the service.
+
+    Raises UnknownFault.
+    """
+    match = re.fullmatch(r"(wmi|wsman)_([0-9a-fA-F]{1,8})", name)
+    code = int(match[2], 16) if match else 0
+    if match and match[1] == "wmi":
+        return Named(f"provider status {match[2]}", _provider(code))
+    if match and code in wsman_faults.KINDS:
+        return Named(f"code {match[2]} of the service", _wsman(code))
     if name not in NAMED:
-        raise UnknownFault(f"unknown fault {name!r}; known: {', '.join(NAMED)}, wmi_<hexadecimal status>")
+        known = f"{', '.join(NAMED)}, wmi_<hexadecimal status>, wsman_<hexadecimal code>"
+        raise UnknownFault(f"unknown fault {name!r}; known: {known}")
     return NAMED[name]
 
 

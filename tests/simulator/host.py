@@ -79,6 +79,7 @@ class SimulatedHost:
         self._winrm = dict(winrm)
         self._providers: dict[str, Provider] = {}
         self.engine = Engine(self)
+        windows.going_down.append(self.engine.restart)
 
     @classmethod
     def build(

@@ -35,7 +35,12 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.envelope impor
     Request,
     Selector,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound, WsmanFault
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    BadAnswer,
+    NotFound,
+    WsmanFault,
+    during,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.uri import Resource
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import Markup, element
 
@@ -120,7 +125,8 @@ class CimClient:
         """
         target = uri.resource(cls.namespace, "*", self._style)
         filter_ = envelope.wql_filter(wql.select(cls.name, where, select))
-        items = self._enumerate(target, filter_, with_epr=with_epr, limit=limit)
+        wanted = Enumeration(target, filter_, with_epr, limit, self._timeout)
+        items = self._enumerate(wanted, f"reading {cls.name}")
         return [read_instance(_object(item), cls, selected=select, epr=item.reference) for item in items]
 
     def associated(
@@ -136,11 +142,13 @@ class CimClient:
         reference = EndpointReference(origin.uri, selectors)
         filter_ = envelope.association_filter(reference, association.name, role, result_role)
         target = uri.resource(source.namespace, "*", self._style)
-        return [read_instance(_object(item), result) for item in self._enumerate(target, filter_)]
+        wanted = Enumeration(target, filter_, timeout=self._timeout)
+        items = self._enumerate(wanted, f"reading {association.name}")
+        return [read_instance(_object(item), result) for item in items]
 
     def identify(self) -> ServiceIdentity:
         """Return what the WS-Management service says about itself."""
-        first = self._exchange(envelope.build_identify(), repeatable=True).first
+        first = self._exchange(envelope.build_identify(), "asking WinRM for its version", repeatable=True).first
         if first is None or xml.local(first) != "IdentifyResponse":
             raise BadAnswer("The service does not answer Identify as WS-Management demands")
         vendor, version = (xml.text(xml.child(first, name)) for name in ("ProductVendor", "ProductVersion"))
@@ -156,8 +164,11 @@ class CimClient:
         keys: Mapping[str, Scalar] | None = None,
         *,
         read_only: bool = False,
+        about: str = "",
     ) -> Outcome:
         """Call a method: static without keys, of an instance with all of them, of a singleton without.
+
+        ``about`` is what errors name besides the method, such as a path.
 
         A non-zero return value is a result, not an error. The call is never sent twice, unless it only reads.
         """
@@ -165,7 +176,8 @@ class CimClient:
         target = schema.resource_of(cls, self._style)
         parameters = write_properties(args or {}, described.params, "m", self._style)
         request = envelope.build_invoke(target, method, _selectors(cls, keys or {}), parameters, timeout=self._timeout)
-        output = self._exchange(request, repeatable=read_only or described.read_only).first
+        step = f"calling {cls.name}.{method}" + (f" for {about}" if about else "")
+        output = self._exchange(request, step, repeatable=read_only or described.read_only).first
         if output is None:
             return Outcome(None)
         values = read_properties(output, {**described.out, "ReturnValue": UINT32})
@@ -195,7 +207,7 @@ class CimClient:
         target = schema.resource_of(cls, self._style)
         body = element(f"m:{cls.name}", written, {"xmlns:m": target.uri})
         request = envelope.build_put(target, _selectors(cls, keys), body, options, timeout=self._timeout)
-        first = self._exchange(request, repeatable=False).first
+        first = self._exchange(request, f"changing {cls.name}", repeatable=False).first
         return None if first is None else read_instance(first, cls)
 
     def create(
@@ -207,34 +219,32 @@ class CimClient:
             f"m:{cls.name}", write_properties(values, cls.properties, "m", self._style), {"xmlns:m": target.uri}
         )
         request = envelope.build_create(target, body, options, timeout=self._timeout)
-        created = envelope.read_created(self._exchange(request, repeatable=False))
+        created = envelope.read_created(self._exchange(request, f"creating {cls.name}", repeatable=False))
         return keys_of(created)
 
     def delete(self, cls: CimClass, **keys: Scalar) -> None:
         """Delete the instance with these keys; raise NotFound when there is none."""
         target = schema.resource_of(cls, self._style)
         request = envelope.build_delete(target, _selectors(cls, keys), timeout=self._timeout)
-        self._exchange(request, repeatable=False)
+        self._exchange(request, f"deleting {cls.name}", repeatable=False)
 
     # --- the wire ---
 
-    def _exchange(self, request: Request, *, repeatable: bool) -> Reply:
+    def _exchange(self, request: Request, step: str, *, repeatable: bool) -> Reply:
         self.operations += 1
-        return envelope.parse(self._send(request.body, repeatable=repeatable), request)
+        with during(step):
+            return envelope.parse(self._send(request.body, repeatable=repeatable), request)
 
     def _get_element(self, cls: CimClass, keys: Mapping[str, Scalar]) -> Element:
         target = schema.resource_of(cls, self._style)
         request = envelope.build_get(target, _selectors(cls, keys), timeout=self._timeout)
-        first = self._exchange(request, repeatable=True).first
+        first = self._exchange(request, f"reading {cls.name}", repeatable=True).first
         if first is None:
             raise BadAnswer(f"The answer to Get of {cls.name} holds no object")
         return first
 
-    def _enumerate(
-        self, target: Resource, filter_: Markup, *, with_epr: bool = False, limit: int | None = None
-    ) -> list[Item]:
-        wanted = Enumeration(target, filter_, with_epr, limit, self._timeout)
-        return drain(self._exchange, wanted)
+    def _enumerate(self, wanted: Enumeration, step: str) -> list[Item]:
+        return drain(lambda request, *, repeatable: self._exchange(request, step, repeatable=repeatable), wanted)
 
 
 def keys_of(reference: EndpointReference) -> dict[str, Selector]:

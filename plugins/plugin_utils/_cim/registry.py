@@ -299,7 +299,9 @@ class Registry:
 
     def _call(self, method: str, path: str, **arguments: Sendable) -> Outcome:
         hive, subkey = split_path(path)
-        return self._client.invoke(STD_REG_PROV, method, {"hDefKey": hive, "sSubKeyName": subkey, **arguments})
+        about = _join(path, str(arguments["sValueName"])) if "sValueName" in arguments else path
+        sent = {"hDefKey": hive, "sSubKeyName": subkey, **arguments}
+        return self._client.invoke(STD_REG_PROV, method, sent, about=about)
 
     @staticmethod
     def _require(outcome: Outcome, action: str, path: str, *accepted: int) -> None:

@@ -26,7 +26,7 @@ from .._host import Host
 from .._lease import LeaseError
 from .._model.gateway import SERVICE as GATEWAY
 from .._model.observation import Observation
-from .._wsman.errors import ShellRefused, WsmanError, WsmanFault
+from .._wsman.errors import ShellRefused, WsmanFault
 from . import (
     access,
     attempts,
@@ -136,13 +136,8 @@ def observe(
             read[area] = _READERS[area](request)
             unread.pop(area, None)
         except REFUSALS as error:
-            unread[area] = _reason(error)
+            unread[area] = error.told
     if base and "settings" in read:
         read["settings"] = {**base.settings, **read["settings"]}
     taken_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return replace(base or Observation(taken_at), taken_at=taken_at, probe=probe, unread=unread, **read)
-
-
-def _reason(error: WsmanError) -> str:
-    """What happened and what to do, without the host, which the result names."""
-    return f"{error.message.rstrip('. ')}. {error.hint}".strip()

@@ -28,6 +28,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     BadAnswer,
     Timeout,
     TransportFailed,
+    WsmanError,
     WsmanFault,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.uri import Resource
@@ -96,7 +97,7 @@ def _finish(exchange: Exchange, wanted: Enumeration, reply: Reply) -> list[Item]
         if pulls == MAX_PULLS or size > MAX_TOTAL_BYTES:
             _release(exchange, wanted, context)
             raise BadAnswer(f"An enumeration does not end: {len(items)} objects, {size} bytes, {pulls} pulls so far")
-        reply = _pull(exchange, wanted, context)
+        reply = _pull_or_release(exchange, wanted, context)
         batch, size, pulls = read_batch(reply), size + reply.size, pulls + 1
         items += batch.items
         context = batch.context or context
@@ -116,6 +117,18 @@ def _pull(exchange: Exchange, wanted: Enumeration, context: str) -> Reply:
         with contextlib.suppress(Timeout):
             return exchange(request, repeatable=False)
     return exchange(request, repeatable=False)
+
+
+def _pull_or_release(exchange: Exchange, wanted: Enumeration, context: str) -> Reply:
+    """Pull; after a failure that leaves the connection, give the enumeration back: open ones count against a quota."""
+    try:
+        return _pull(exchange, wanted, context)
+    except TransportFailed:
+        raise
+    except WsmanError:
+        with contextlib.suppress(WsmanError):
+            _release(exchange, wanted, context)
+        raise
 
 
 def _release(exchange: Exchange, wanted: Enumeration, context: str) -> None:

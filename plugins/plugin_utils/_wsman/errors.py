@@ -11,14 +11,16 @@ Codes: MS-WSMV 2.2.4.43, WinRM and WMI error constants as documented by Microsof
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
 class WsmanError(Exception):
     """Anything that keeps a WS-Management operation from succeeding.
 
-    ``host`` is empty until the edge, which knows the inventory name, fills it in.
+    ``host`` is empty until the edge, which knows the inventory name, fills it in. ``step`` is what was being done,
+    such as ``reading Win32_Service``.
     """
 
     default_hint: t.ClassVar[str] = ""
@@ -28,10 +30,26 @@ class WsmanError(Exception):
         self.message = message
         self.hint = hint or self.default_hint
         self.host = host
+        self.step = ""
 
     def __str__(self) -> str:
-        text = f"{self.host}: {self.message}" if self.host else self.message
+        return f"{self.host}: {self.told}" if self.host else self.told
+
+    @property
+    def told(self) -> str:
+        """What happened, at which step, and what to do next; without the host."""
+        text = f"while {self.step}: {self.message}" if self.step else self.message
         return f"{text.rstrip('. ')}. {self.hint}".rstrip() if self.hint else text
+
+
+@contextmanager
+def during(step: str) -> Iterator[None]:
+    """Name the step in whatever goes wrong meanwhile; the innermost name is kept."""
+    try:
+        yield
+    except WsmanError as error:
+        error.step = error.step or step
+        raise
 
 
 class ChannelUnavailable(WsmanError):

@@ -28,6 +28,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     TransportFailed,
     WsmanError,
     WsmanFault,
+    during,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.quote import quote
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import child, children, text
@@ -155,7 +156,8 @@ class CmdShell:
             self._exchange(request)
 
     def _exchange(self, request: Request) -> Reply:
-        return envelope.parse(self._channel.send(request.body, repeatable=False), request)
+        with during("using the host's cmd shell"):
+            return envelope.parse(self._channel.send(request.body, repeatable=False), request)
 
 
 def _append(response: Element | None, streams: dict[str, bytearray]) -> None:

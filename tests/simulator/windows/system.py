@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -76,6 +76,7 @@ class Windows:
         self.logons: list[str] = []
         self.gateway: Gateway | None = None
         self.updates: list[str] = [UPDATES[edition.build]]
+        self.going_down: list[Callable[[], None]] = []
         self._renewals: list[Timer] = []
         self.zone = timedelta()
         self.on_battery = False
@@ -160,6 +161,8 @@ class Windows:
 
     def reboot(self) -> None:
         """Go down, stay away for BOOT_SECONDS of the host's time, come back."""
+        for forget in self.going_down:
+            forget()
         self.sessions.log_off_all()
         self.network.dns_cache.clear()
         self.down_until = self.clock.now() + timedelta(seconds=BOOT_SECONDS)

@@ -118,6 +118,11 @@ class Engine:
         """How many shells are open."""
         return self._shells.total
 
+    def restart(self) -> None:
+        """Start anew: shells and enumerations are forgotten."""
+        self._enumerations.forget()
+        self._shells.forget()
+
     def handle(
         self, body: bytes, caller: Caller | None, *, encrypted: bool = True, identify_header: bool = False
     ) -> Answer:

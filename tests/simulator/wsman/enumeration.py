@@ -85,6 +85,10 @@ class Enumerations:
             raise fault(faults.INVALID_CONTEXT)
         return self._open.pop(context)
 
+    def forget(self) -> None:
+        """End all of them."""
+        self._open.clear()
+
     def _collect(self) -> None:
         horizon = self.now() - self.idle
         for context in [name for name, item in self._open.items() if item.last_used < horizon]:

@@ -67,6 +67,7 @@ TOO_MANY_SHELLS = 0x803381A5
 TOO_MANY_OPERATIONS = 0x803381A6
 ACCESS_DENIED = 5
 NOT_SUPPORTED = 50
+BUSY = 170
 BROKEN_PIPE = 109
 FILE_NOT_FOUND = 0x80070002
 
@@ -254,6 +255,7 @@ KINDS: dict[int, FaultKind] = {
     ),
     ACCESS_DENIED: FaultKind("w:AccessDenied", "Access is denied. "),
     NOT_SUPPORTED: FaultKind("w:InternalError", "The request is not supported. ", sender=False),
+    BUSY: FaultKind("w:InternalError", "The requested resource is in use. ", sender=False),
     BROKEN_PIPE: FaultKind("w:InternalError", "The pipe has been ended. ", sender=False),
     FILE_NOT_FOUND: FaultKind("w:InternalError", "The system cannot find the file specified. ", sender=False),
 }

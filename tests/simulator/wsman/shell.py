@@ -86,6 +86,10 @@ class Shells:
         self._collect()
         return len(self._open)
 
+    def forget(self) -> None:
+        """End all of them."""
+        self._open.clear()
+
     def create(self, request: Request, caller: Caller) -> Reply:
         """Open a shell, unless policy forbids it or the caller has too many."""
         self._collect()

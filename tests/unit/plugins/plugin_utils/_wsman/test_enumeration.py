@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import typing as t
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import enumeration as en
@@ -13,6 +14,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     BadAnswer,
     ConnectionLost,
     InvalidQuery,
+    ProviderFailed,
     Timeout,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.uri import resource
@@ -98,7 +100,18 @@ def test_patience_ends() -> None:
     wire.on("Enumerate", enumerated(context="uuid:1", ended=False))
     for _attempt in range(en.PATIENCE):
         wire.on("Pull", wmi_fault(0x80338029, "w:TimedOut"))
+    wire.on("Release", "")
     with pytest.raises(Timeout):
+        drain(wire)
+
+
+@pytest.mark.parametrize("release", [wmi_fault(0x8033801B, "n:InvalidEnumerationContext"), BadAnswer("no XML")])
+def test_a_pull_that_fails_gives_the_enumeration_back_and_its_own_error_is_told(release: t.Any) -> None:
+    wire = Wire()
+    wire.on("Enumerate", enumerated(context="uuid:1", ended=False))
+    wire.on("Pull", wmi_fault(0x80041004, ""))
+    wire.on("Release", release)
+    with pytest.raises(ProviderFailed):
         drain(wire)
 
 

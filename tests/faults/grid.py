@@ -1,0 +1,328 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fault at the n-th operation, for every n: a task is run once, and forked at each operation for each kind of fault.
+
+A fork is the cheapest copy of a run in the middle: of both sides, with all that they have in memory. What is held
+against each case is in ``Verdicts``; most of it depends only on the state in which the host was left, so a state that
+has passed once is not tried again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pickle
+import random
+import re
+import traceback
+import typing as t
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from unittest import mock
+
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError
+
+from tests.faults.edge import Result, perform
+from tests.faults.kinds import KINDS, Killed, Line
+from tests.faults.scenarios import Scenario
+from tests.simulator.host import SimulatedHost
+from tests.simulator.probe_view import probe_view
+from tests.support.in_process import settings_state
+
+TENURE = 660
+"""Seconds after which the right to write of a run that was cut off has expired."""
+
+THUMBPRINT = re.compile(r"[0-9A-F]{40}")
+
+Paths = Mapping[tuple[str, ...], t.Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault of a kind at an operation of a scenario, and what was found wrong afterwards."""
+
+    scenario: str
+    kind: str
+    at: int
+    problems: tuple[str, ...] = ()
+
+
+@contextmanager
+def same_every_time(seed: str) -> Iterator[None]:
+    """Message, writer and shell ids are drawn in the same order in each run, and waits last as long."""
+    rng = random.Random(seed)  # the same order each time, no secret
+
+    def drawn() -> uuid.UUID:
+        return uuid.UUID(int=rng.getrandbits(128), version=4)
+
+    with (
+        mock.patch("uuid.uuid4", drawn),
+        mock.patch("secrets.randbelow", rng.randrange),
+    ):
+        yield
+
+
+def prepared(scenario: Scenario) -> tuple[SimulatedHost, Paths]:
+    """A host as the scenario finds it, and what it was before anybody touched it."""
+    simulated = SimulatedHost.build("2022", breakages=scenario.breakages, traits=scenario.traits)
+    original = flat(settings_state(simulated))
+    for number, task in enumerate(scenario.first):
+        run(task, simulated, Line(simulated), f"first-{number}")
+    return simulated, original
+
+
+def run(scenario: Scenario, simulated: SimulatedHost, line: Line, run_id: str) -> Result:
+    """Run the scenario's task."""
+    with same_every_time(run_id):
+        return perform(scenario.module, scenario.options, simulated, line, run_id, check=scenario.check)
+
+
+def roll_back(simulated: SimulatedHost) -> Result:
+    """Roll back all that any run did."""
+    with same_every_time("back"):
+        options = {"run": "all", "restart": "always"}
+        return perform("rollback", options, simulated, Line(simulated), "back")
+
+
+def flat(state: t.Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], t.Any]:
+    """A nested state as one mapping from paths to values; a certificate counts as one whichever it is."""
+    if not isinstance(state, Mapping) or not state:
+        return {path: state}
+    named = ((THUMBPRINT.sub("<thumbprint>", str(name)), inner) for name, inner in state.items())
+    return {key: leaf for name, inner in named for key, leaf in flat(inner, (*path, name)).items()}
+
+
+def differing(one: Paths, other: Paths) -> set[tuple[str, ...]]:
+    """The paths at which two states differ."""
+    return {path for path in {*one, *other} if one.get(path, "(absent)") != other.get(path, "(absent)")}
+
+
+def digest(simulated: SimulatedHost) -> str:
+    """What a host is now, except for the time and what only tells the past."""
+    volatile = {name: data for name, data in simulated.volatile().items() if name not in ("events", "now", "booted")}
+    text = simulated.state_json() + json.dumps(volatile, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Clean:
+    """A run without any fault, which the others are measured by.
+
+    Attributes:
+        operations: the messages that it sent.
+        start: what the host was when it began.
+        original: what it was before anybody touched it.
+        end: what it was afterwards.
+        seen: what a probe from outside sees then.
+        lasting: paths that a roll-back of everything leaves different, since their changes have no undo.
+    """
+
+    operations: tuple[bytes, ...]
+    start: str
+    original: Paths
+    end: Paths
+    seen: t.Any
+    lasting: frozenset[tuple[str, ...]]
+    result: Result
+
+
+@cache
+def clean(scenario: Scenario) -> Clean:
+    """Run a scenario without fault, and roll everything back."""
+    simulated, original = prepared(scenario)
+    start, line = simulated.state_json(), Line(simulated)
+    result = run(scenario, simulated, line, "run-1")
+    end, seen = flat(settings_state(simulated)), live(simulated)
+    roll_back(simulated)
+    lasting = frozenset(differing(original, flat(settings_state(simulated))))
+    return Clean(tuple(line.bodies), start, original, end, seen, lasting, result)
+
+
+def live(simulated: SimulatedHost) -> t.Any:
+    """What the listener acts on and a probe sees, without the time and the certificate, which is always a new one."""
+    simulated.clock.run_due()
+    seen = {name: data for name, data in probe_view(simulated.windows).items() if name not in ("certificate", "ntlm")}
+    return seen, dataclasses.asdict(simulated.windows.listener.live())
+
+
+@dataclass
+class Verdicts:
+    """What must hold after a fault. ``passed`` are states from which all that is to come went well before."""
+
+    scenario: Scenario
+    clean: Clean
+    passed: set[str] = field(default_factory=set)
+
+    def of(self, simulated: SimulatedHost, line: Line, result: Result | None) -> tuple[list[str], str]:
+        """What is wrong after a run that met a fault, and the state in which it left the host."""
+        problems = [*self._said(simulated, result), *self._left_over(simulated, line)]
+        left = digest(simulated)
+        if self.scenario.reads:
+            return problems + self._wrote_nothing(simulated), left
+        if left not in self.passed:
+            problems += branch(lambda: self._undone(simulated))
+            problems += self._goes_on(simulated)
+        return problems, left
+
+    def _said(self, simulated: SimulatedHost, result: Result | None) -> Iterator[str]:
+        """An error names the host, the step and what to do; nothing ends in what nobody foresaw."""
+        if result is None or "error" not in result:
+            return
+        error, message = result["error"], result["msg"]
+        if "This is a bug" in message:
+            yield f"not foreseen: {message}\n{result.get('exception', '')}"
+        if not message.startswith(f"{simulated.name}: "):
+            yield f"the host is not named: {message}"
+        if isinstance(error, WsmanError) and not (error.hint and error.hint in message):
+            yield f"what to do is not said: {message}"
+        if isinstance(error, WsmanError) and not (error.step and error.step in message):
+            yield f"the step is not named: {message}"
+
+    def _left_over(self, simulated: SimulatedHost, line: Line) -> Iterator[str]:
+        """Where the host can be reached and has told what it opened, nothing is left open there."""
+        kind = t.cast(t.Any, line.kind)
+        volatile = simulated.volatile()
+        for what in ("open_shells", "open_enumerations"):
+            if volatile[what] and not (kind.cuts or kind.breaks):
+                yield f"{what}: {volatile[what]}"
+
+    def _wrote_nothing(self, simulated: SimulatedHost) -> list[str]:
+        written = simulated.counters.last_writes
+        changed = simulated.state_json() != self.clean.start
+        return [f"a run that only reads wrote: {written}"] if written or changed else []
+
+    def _undone(self, simulated: SimulatedHost) -> list[str]:
+        """Each change is absent or journaled: a roll-back finds the way back to what was before."""
+        simulated.clock.advance(TENURE)
+        result = roll_back(simulated)
+        return [*_refusals("roll-back", result), *self._is_original(simulated, "after the roll-back")]
+
+    def _goes_on(self, simulated: SimulatedHost) -> list[str]:
+        """The next run ends where a run without fault ends, and can be rolled back like it."""
+        simulated.clock.advance(TENURE)
+        result = run(self.scenario, simulated, Line(simulated), "run-2")
+        problems = list(_refusals("next run", result)) if "failed" not in self.clean.result else []
+        state, also = flat(settings_state(simulated)), self.scenario.also
+        away = differing(self.clean.end, state) - self.clean.lasting
+        away = {path for path in away if path[-1] not in also or state[path] != also[path[-1]]}
+        problems += [f"the next run ends elsewhere: {_shown(away, self.clean.end, state)}"] if away else []
+        seen = live(simulated)
+        problems += [f"live after the next run: {seen} instead of {self.clean.seen}"] if seen != self.clean.seen else []
+        result = roll_back(simulated)
+        problems += _refusals("roll-back of both runs", result)
+        return problems + self._is_original(simulated, "after the roll-back of both runs")
+
+    def _is_original(self, simulated: SimulatedHost, when: str) -> list[str]:
+        state = flat(settings_state(simulated))
+        away = differing(self.clean.original, state) - self.clean.lasting
+        return [f"{when}: {_shown(away, self.clean.original, state)}"] if away else []
+
+
+def _refusals(what: str, result: Result) -> Iterator[str]:
+    if "failed" in result or "unreachable" in result:
+        yield f"{what} failed: {result['msg']}"
+    for name in ("left", "drifted", "foreign"):
+        if result.get(name):
+            yield f"{what} {name}: {result[name]}"
+
+
+def _shown(paths: Collection[tuple[str, ...]], wanted: Paths, found: Paths) -> str:
+    return "; ".join(
+        f"{'/'.join(path)} is {found.get(path, '(absent)')!r} instead of {wanted.get(path, '(absent)')!r}"
+        for path in sorted(paths)[:5]
+    )
+
+
+# --- forking
+
+
+def branch(work: Callable[[], t.Any]) -> t.Any:
+    """What the work gives, done in a copy of this process, which is as it was afterwards."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        _report(writing, work)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        data = stream.read()
+    os.waitpid(child, 0)
+    return pickle.loads(data)
+
+
+def _report(writing: int, work: Callable[[], t.Any]) -> t.NoReturn:
+    """Do the work in the copy, pass on what it gives, and end without anything that the original does at its end."""
+    try:
+        found = work()
+    except BaseException:  # noqa: BLE001  # the copy must not go on as if it were the original
+        found = [f"the harness failed: {traceback.format_exc()}"]
+    with os.fdopen(writing, "wb") as stream:
+        pickle.dump(found, stream)
+    os._exit(0)
+
+
+class Forking(Line):
+    """A line on which the run is forked at each operation, once for each kind of fault that is wanted there."""
+
+    def __init__(self, simulated: SimulatedHost, wanted: Callable[[int], Collection[str]], end: End) -> None:
+        super().__init__(simulated)
+        self._wanted = wanted
+        self._end = end
+        self.writing: int | None = None
+
+    def send(self, body: bytes) -> bytes:
+        number = self.sent + 1
+        for name in self._wanted(number):
+            if self.kind is None and KINDS[name].concerns(body):
+                self._fork(name, number)
+        return super().send(body)
+
+    def _fork(self, name: str, number: int) -> None:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            self.kind, self.at, self.writing = KINDS[name], number, writing
+            return
+        os.close(writing)
+        with os.fdopen(reading, "rb") as stream:
+            data = stream.read()
+        os.waitpid(child, 0)
+        self._end(name, number, pickle.loads(data))
+
+
+End = Callable[[str, int, tuple[list[str], str]], None]
+
+
+def cases(scenario: Scenario, wanted: Callable[[int], Collection[str]]) -> list[Case]:
+    """Try a scenario with a fault of each kind that is wanted at an operation, for each operation."""
+    verdicts = Verdicts(scenario, clean(scenario))
+    done: list[Case] = []
+
+    def end(name: str, number: int, found: tuple[list[str], str]) -> None:
+        problems, left = found
+        done.append(Case(scenario.name, name, number, tuple(problems)))
+        if not problems:
+            verdicts.passed.add(left)
+
+    simulated, _original = prepared(scenario)
+    simulated.counters.reset()
+    line = Forking(simulated, wanted, end)
+    try:
+        result: Result | None = run(scenario, simulated, line, "run-1")
+    except Killed:
+        result = None
+    except BaseException:
+        if line.writing is None:
+            raise
+        _report(line.writing, lambda: ([f"raised: {traceback.format_exc()}"], ""))
+    if line.writing is not None:
+        found = result
+        _report(line.writing, lambda: verdicts.of(simulated, line, found))
+    return done

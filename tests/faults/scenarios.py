@@ -1,0 +1,107 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What faults are tried on: each remedy, the loop, roll-backs, and all that only reads."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+Options = Mapping[str, t.Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """One task on one broken host.
+
+    Attributes:
+        name: as the table prints it.
+        breakages: what is planted on the host.
+        check: whether the task runs in check mode.
+        reads: whether it may write nothing.
+        first: tasks that have run on the host before.
+        also: values at which a run after a fault may end as well, by the names of the values.
+    """
+
+    name: str
+    module: str
+    options: Options = field(default_factory=dict)
+    breakages: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
+    check: bool = False
+    first: tuple[Scenario, ...] = ()
+    also: Mapping[str, t.Any] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> bool:
+        return self.check or self.module in READERS
+
+
+READERS = ("diagnosis_info", "host_info")
+
+
+def _fix(module: str, breakages: str = "", *, name: str = "", traits: str = "", **options: t.Any) -> Scenario:
+    return Scenario(name or module, module, options, tuple(breakages.split()), tuple(traits.split()))
+
+
+def _loop(breakages: str) -> Scenario:
+    return Scenario(f"remediate {breakages or 'healthy'}", "remediate", {}, tuple(breakages.split()), also=BETWEEN)
+
+
+BETWEEN = {"SecurityLayer": ["REG_DWORD", 1]}
+"""The loop lets TLS be negotiated, proves it, and then requires it. Cut off in between, it leaves a healthy host."""
+
+
+FIXES = (
+    _fix("remote_desktop", "rdp_denied termservice_disabled drain_mode", drain="off"),
+    _fix("firewall", "firewall_rule_disabled firewall_port_mismatch", remote_addresses=["10.0.0.0/8"]),
+    _fix("transport", mode="tcp_only"),
+    _fix("certificate", "certificate_expired"),
+    _fix("machine_keys", "key_unreadable"),
+    _fix("machine_keys", "key_missing", name="machine_keys key"),
+    _fix("schannel", "tls_server_disabled cipher_suites_empty", remove_orphaned_policy=True),
+    _fix("network_stack", "dns_cache_stale winsock_layered", dns="flush", winsock="reset"),
+    _fix("client_settings", "client_tls12_disabled", udp="off", tls="usable"),
+    _fix("gateway", "gateway_rap_disabled gateway_cap_disabled gateway_service_disabled"),
+    _fix("security_layer", name="security_layer encryption", encryption="fips"),
+    _fix("nla", name="nla permanent", state="off", accept_permanent_weakening=True),
+)
+LOOPS = tuple(
+    _loop(breakages)
+    for breakages in (
+        "",
+        "rdp_denied",
+        "termservice_disabled",
+        "firewall_rule_disabled",
+        "firewall_port_mismatch",
+        "security_layer_rdp",
+        "key_unreadable",
+        "certificate_expired",
+        "tls_server_disabled",
+        "rdp_denied firewall_rule_disabled key_unreadable",
+    )
+)
+
+
+def _undone(done: Scenario) -> Scenario:
+    options = {"run": "all"}
+    return Scenario(
+        f"rollback of {done.name}", "rollback", options, done.breakages, done.traits, first=(*done.first, done)
+    )
+
+
+def _checked(done: Scenario) -> Scenario:
+    return replace(done, name=f"check of {done.name}", check=True)
+
+
+ROLLBACKS = tuple(_undone(done) for done in (*FIXES, LOOPS[-1]))
+READINGS = (
+    *(_checked(done) for done in (*FIXES, *LOOPS[1:])),
+    Scenario("diagnose", "diagnosis_info", {}, ("key_unreadable",)),
+    Scenario("diagnose in full", "diagnosis_info", {"depth": "full"}, ("rdp_denied",)),
+    Scenario("host_info", "host_info"),
+)
+SCENARIOS = {scenario.name: scenario for scenario in (*FIXES, *LOOPS, *ROLLBACKS, *READINGS)}

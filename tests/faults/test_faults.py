@@ -1,0 +1,30 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A sample of the grid that ``make faults`` tries as a whole: every kind of fault, at operations drawn from a seed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.kinds import KINDS
+
+ROOT = Path(__file__).parents[2]
+SEED = os.environ.get("WINFLEET_FAULTS_SEED", "20261128")
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_sample_of_every_kind_of_fault_passes(half: int) -> None:
+    kinds = [argument for kind in list(KINDS)[half::2] for argument in ("--kind", kind)]
+    command = [sys.executable, "-m", "tests.faults", "--sample", "2", "--seed", SEED, "--jobs", "1", *kinds]
+    paths = os.pathsep.join((str(ROOT / "build/collections"), str(ROOT)))
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
