@@ -15,8 +15,8 @@ import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.bounds import BODY_SECONDS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.http import BODY_SECONDS
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError

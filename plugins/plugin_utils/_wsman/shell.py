@@ -22,6 +22,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import envelop
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.envelope import Reply, Request
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     BadAnswer,
+    EncodingLimit,
     QuotaExceeded,
     ShellRefused,
     Timeout,
@@ -40,6 +41,7 @@ MAX_RECEIVED = 6 * 1024 * 1024
 """Bytes of the answers that bring a command's output, which is at most 4 MB, as base64 takes a third more."""
 
 DONE = "CommandState/Done"
+STEP = "using the host's cmd shell"
 
 _EXIT_CODE = re.compile("-?[0-9]{1,10}")
 
@@ -87,6 +89,7 @@ class CmdShell:
     ) -> None:
         self.close()
 
+    @during(STEP)
     def run(self, command: str, *arguments: str, timeout: float = 300.0) -> CommandOutput:
         """Run a command line and return its output.
 
@@ -105,6 +108,7 @@ class CmdShell:
         finally:
             self._end(shell_id, command_id)
 
+    @during(STEP)
     def open(self) -> None:
         """Open the shell now instead of with the first command. Raise ShellRefused when the host opens none."""
         self._open()
@@ -119,17 +123,20 @@ class CmdShell:
 
     def _open(self) -> str:
         if not self._shell_id:
-            try:
-                created = self._exchange(envelope.build_shell_create(timeout=self._channel.timeout))
-            except (QuotaExceeded, Timeout):
-                raise
-            except WsmanFault as fault:
-                raise ShellRefused(f"The host opens no cmd shell: {fault.message}") from fault
+            created = self._create()
             shell_id = envelope.read_created(created).selectors.get("ShellId", "")
             if not shell_id or not isinstance(shell_id, str):
                 raise BadAnswer("The answer to the request for a shell names no shell")
             self._shell_id = shell_id
         return self._shell_id
+
+    def _create(self) -> Reply:
+        try:
+            return self._exchange(envelope.build_shell_create(timeout=self._channel.timeout))
+        except (EncodingLimit, QuotaExceeded, Timeout):
+            raise
+        except WsmanFault as fault:
+            raise ShellRefused(f"The host opens no cmd shell: {fault.message}") from fault
 
     def _collect(self, shell_id: str, command_id: str, end: float) -> CommandOutput:
         """Receive until the command is done; a time-out of Receive only says that there is no output yet."""
@@ -156,8 +163,7 @@ class CmdShell:
             self._exchange(request)
 
     def _exchange(self, request: Request) -> Reply:
-        with during("using the host's cmd shell"):
-            return envelope.parse(self._channel.send(request.body, repeatable=False), request)
+        return envelope.parse(self._channel.send(request.body, repeatable=False), request)
 
 
 def _append(response: Element | None, streams: dict[str, bytearray]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     BadAnswer,
     ConnectionLost,
+    EncodingLimit,
     QuotaExceeded,
     ShellRefused,
 )
@@ -86,6 +87,13 @@ def test_the_shell_is_opened_once_and_only_when_needed() -> None:
         shell.run("ver")
         shell.run("hostname")
     wire.done()
+
+
+def test_a_request_that_is_too_large_is_no_refusal_of_shells() -> None:
+    wire = Wire()
+    wire.on("Create", EncodingLimit("The request is too large for the host (HTTP 413)"))
+    with pytest.raises(EncodingLimit, match="while using the host's cmd shell: "):
+        CmdShell(wire).run("ver")
 
 
 def test_the_shell_can_be_opened_before_it_is_needed() -> None:
