@@ -26,7 +26,6 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     QuotaExceeded,
     ShellRefused,
     Timeout,
-    TransportFailed,
     WsmanError,
     WsmanFault,
     during,
@@ -114,11 +113,11 @@ class CmdShell:
         self._open()
 
     def close(self) -> None:
-        """Close the shell if one is open; one that the host has forgotten is as good as closed."""
+        """Close the shell if one is open. That this fails spoils nothing that was done: the host ends it when idle."""
         if not self._shell_id:
             return
         shell_id, self._shell_id = self._shell_id, ""
-        with contextlib.suppress(WsmanFault, TransportFailed):
+        with contextlib.suppress(WsmanError):
             self._exchange(envelope.build_shell_delete(shell_id, timeout=self._channel.timeout))
 
     def _open(self) -> str:
@@ -157,8 +156,8 @@ class CmdShell:
         raise CommandTimedOut("A command did not end in time and was terminated")
 
     def _end(self, shell_id: str, command_id: str) -> None:
-        """Release the command's slot; a fault means that the host has released it already."""
-        with contextlib.suppress(WsmanFault):
+        """Release the command's slot, which closing the shell would do as well: the command has done its work."""
+        with contextlib.suppress(WsmanError):
             request = envelope.build_shell_signal(shell_id, command_id, timeout=self._channel.timeout)
             self._exchange(request)
 

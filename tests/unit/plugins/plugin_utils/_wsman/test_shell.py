@@ -8,11 +8,13 @@ import base64
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AccessDenied,
     BadAnswer,
     ConnectionLost,
     EncodingLimit,
     QuotaExceeded,
     ShellRefused,
+    WsmanError,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.shell import (
     MAX_RECEIVED,
@@ -189,6 +191,18 @@ def test_a_shell_that_the_host_has_forgotten_closes_quietly() -> None:
         shell.close()
         shell.close()
         wire.done()
+
+
+@pytest.mark.parametrize("spoilt", [BadAnswer("no XML"), ConnectionLost("reset"), AccessDenied("HTTP 403")])
+def test_tidying_up_that_fails_spoils_nothing_that_was_done(spoilt: WsmanError) -> None:
+    wire = Wire()
+    started(wire)
+    wire.on("Receive", received(output("stdout", b"done"), exit_code="0"))
+    wire.on("Signal", spoilt)
+    wire.on("Delete", spoilt)
+    with CmdShell(wire) as shell:
+        assert shell.run("ver").stdout == b"done"
+    wire.done()
 
 
 def test_a_lost_connection_is_not_hidden() -> None:
