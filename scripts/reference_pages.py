@@ -14,11 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes import (
     CODES,
-    FAMILIES,
     Code,
-    Family,
     Kind,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.families import FAMILIES, Family
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, UNSEEN, Check
 

@@ -55,7 +55,7 @@ def scope(facts: Facts, full: bool = False) -> Scope:
     """What the probe calls for; everything where C(full) is asked for or there was no probe."""
     if full or not facts.probed:
         skipped = () if full else _ONLY_IN_FULL
-        known = tuple(name for name in SETTINGS if name not in CLIENT_SETTINGS)
+        known = tuple(name for name in SETTINGS if full or name not in CLIENT_SETTINGS)
         return Scope(tuple(area for area in AREAS if area not in skipped), known)
     if facts.passed:
         return Scope((*UNSEEN_AREAS, *_keys(facts)), _unseen(facts))

@@ -33,7 +33,7 @@ class Code:
 
     Attributes:
         name: as the documentation names it; empty where nothing does.
-        family: what kind of trouble it tells of, a key of FAMILIES.
+        family: what kind of trouble it tells of, a key of families.FAMILIES.
     """
 
     number: int
@@ -45,123 +45,6 @@ class Code:
     @property
     def documented(self) -> bool:
         return self.source != REPORTS
-
-
-@dataclass(frozen=True)
-class Family:
-    """Codes that are looked into in the same way.
-
-    Attributes:
-        causes: ids of the table of causes, the likeliest first.
-        gather: the evidence that tells them apart.
-    """
-
-    title: str
-    causes: tuple[str, ...] = ()
-    gather: tuple[str, ...] = ()
-
-
-_PROBE = "probe_info from the controller and from the user's network: which stage fails"
-_HOST = "diagnosis_info: listener, services, settings and firewall as the host sees them"
-_SCHANNEL = "the System log around an attempt: Schannel 36870, 36871, 36874"
-_CLIENT_LOG = "on the client, TerminalServices-RDPClient/Operational, event 1026: the reason in decimal"
-_SECURITY_LOG = "the Security log of the host: event 4625 with its status, where logons are audited"
-_NAME = "Resolve-DnsName on the client; nslookup passes by the hosts file and split DNS"
-
-FAMILIES: Mapping[str, Family] = MappingProxyType(
-    {
-        "dropped": Family(
-            "the connection was made, then the host or something between dropped it in negotiation, TLS or CredSSP",
-            (
-                "key_unreadable",
-                "key_missing",
-                "certificate_missing",
-                "certificate_pinned_missing",
-                "key_in_cng",
-                "machine_guid_changed",
-                "tls_server_disabled",
-                "cipher_suites_empty",
-                "cipher_suites_mismatch",
-                "fips_mismatch",
-                "security_layer_rdp",
-                "security_layer_rdp_by_policy",
-                "security_layer_invalid",
-                "encryption_level_invalid",
-                "nla_value_invalid",
-                "port_taken",
-                "path_mtu",
-                "handshake_broken_elsewhere",
-                "security_product",
-                "wrong_host",
-                "udp_path_silent",
-            ),
-            (_PROBE, _SCHANNEL, _HOST, _CLIENT_LOG),
-        ),
-        "unreached": Family(
-            "the host's port could not be reached",
-            (
-                "firewall_rule_disabled",
-                "firewall_wrong_profile",
-                "firewall_port_mismatch",
-                "firewall_blocked_by_rule",
-                "rdp_denied",
-                "rdp_denied_by_policy",
-                "termservice_stopped",
-                "termservice_disabled",
-                "listener_disabled",
-                "connection_flood",
-                "path_blocked",
-                "path_blocked_elsewhere",
-            ),
-            (_PROBE, _HOST),
-        ),
-        "name": Family(
-            "the client could not find the host by its name",
-            ("name_unresolved", "name_unresolved_elsewhere", "wrong_host"),
-            (_NAME, _PROBE),
-        ),
-        "security": Family(
-            "the two sides did not agree on security, or what came could not be decrypted",
-            ("security_layer_rdp", "encryption_level_invalid", "port_taken", "tls_server_disabled"),
-            (_PROBE, _SCHANNEL, _HOST),
-        ),
-        "certificate": Family(
-            "the host's certificate was not accepted or could not be read",
-            ("certificate_missing", "certificate_expired", "certificate_wrong_usage", "key_unreadable", "store_acl"),
-            (_PROBE, _SCHANNEL),
-        ),
-        "credentials": Family(
-            "the logon was refused",
-            ("logon_rejected", "duplicate_machine_sid", "trust_broken", "time_skew"),
-            (_SECURITY_LOG, _CLIENT_LOG),
-        ),
-        "policy": Family(
-            "a policy of client or host forbids the way of authentication",
-            ("credssp_unpatched", "logon_right_missing"),
-            (_SECURITY_LOG, _HOST),
-        ),
-        "refused_session": Family(
-            "the host took the connection and refused the session",
-            ("logons_disabled", "drain_mode", "session_limit"),
-            (_HOST,),
-        ),
-        "licence": Family("no licence was given for the session", (), (_HOST, "RemoteConnectionManager 1068, 1069")),
-        "gateway": Family(
-            "the RD Gateway ended or refused the connection",
-            (),
-            ("TerminalServices-Gateway/Operational on the gateway: 201, 301, 304", _CLIENT_LOG),
-        ),
-        "broker": Family("the connection broker could not place the session", (), ("the broker's event logs",)),
-        "host_fault": Family("a component of the host crashed or the host went down", (), ("the host's System log",)),
-        "protocol": Family(
-            "a message did not have the form that the protocol demands: a filter on the way, or a faulty program",
-            ("port_taken",),
-            (_PROBE, "the System log of the host: TermDD 50 and 56"),
-        ),
-        "client": Family("the client itself failed", (), (_CLIENT_LOG,)),
-        "ended": Family("the session was ended, which is no fault by itself"),
-    }
-)
 
 
 def _reasons(source: str, *rows: tuple[int, str, str, str]) -> tuple[Code, ...]:

@@ -11,7 +11,8 @@ import typing as t
 from collections.abc import Iterable
 
 from .causes import CAUSES
-from .codes import CODES, FAMILIES, Code, Kind, look_up
+from .codes import CODES, Code, Kind, look_up
+from .families import FAMILIES
 
 _HEX = re.compile(r"0x([0-9a-f]{1,8})\b", re.IGNORECASE)
 _DECIMAL = re.compile(r"(?<![0-9a-zA-Z.])-?\d{1,10}\b(?!\.\d)")

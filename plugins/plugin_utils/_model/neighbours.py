@@ -43,20 +43,24 @@ class BadUpdate:
 
     Attributes:
         mended_by: the update that ends it, or a later one.
+        gateway: whether only hosts with the role RD Gateway suffer from it.
     """
 
     effect: str
     mended_by: str
+    gateway: bool = False
 
+
+_RPC = "RD Gateway with RPC over HTTP restarts again and again"
 
 BAD_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
     {
         "KB5051987": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
         "KB5053598": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
-        "KB5040430": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
-        "KB5040434": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
-        "KB5041578": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
-        "KB5043050": BadUpdate("RD Gateway with RPC over HTTP restarts again and again", "a later cumulative update"),
+        "KB5040430": BadUpdate(_RPC, "a later cumulative update", gateway=True),
+        "KB5040434": BadUpdate(_RPC, "a later cumulative update", gateway=True),
+        "KB5041578": BadUpdate(_RPC, "a later cumulative update", gateway=True),
+        "KB5043050": BadUpdate(_RPC, "a later cumulative update", gateway=True),
     }
 )
 """By the id of Win32_QuickFixEngineering; the release notes of the updates name the regressions."""

@@ -7,7 +7,7 @@
 36870: the private key of a server credential cannot be accessed; 36871: a credential cannot be created; 36874: no
 cipher suite in common. Any TLS server on the host writes them, so they count only around a probe of ours whose TLS
 failed. RemoteConnectionManager's 1006 tells of too many incomplete connections, after which the listener takes no new
-ones.
+ones, its 1036 that the listener could not be created, as where its port cannot be bound.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ._request import Request
 
 SOURCES = {
     "Schannel": (36870, 36871, 36874),
-    "Microsoft-Windows-TerminalServices-RemoteConnectionManager": (1006,),
+    "Microsoft-Windows-TerminalServices-RemoteConnectionManager": (1006, 1036),
     "NETLOGON": (5719,),
     "LsaSrv": (6167,),
     "Microsoft-Windows-LSA": (6167,),

@@ -18,7 +18,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from . import access, certificates, gateway, leases, listener, obstacles, path, security, session, surroundings, tls
+from . import (
+    access,
+    certificates,
+    client,
+    gateway,
+    leases,
+    listener,
+    obstacles,
+    path,
+    security,
+    session,
+    surroundings,
+    tls,
+)
 from ._base import Cause, Cure, Severity
 
 __all__ = ["CAUSES", "Cause", "Cure", "Severity"]
@@ -35,6 +48,7 @@ _TABLES = (
     leases.CAUSES,
     surroundings.CAUSES,
     gateway.CAUSES,
+    client.CAUSES,
 )
 
 CAUSES: Mapping[str, Cause] = MappingProxyType({cause.id: cause for table in _TABLES for cause in table})

@@ -81,6 +81,8 @@ FIREWALL = (
     "https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/rules"
 )
 
+MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
+
 LISTENS = "probe_info: the TCP stage opens"
 NEGOTIATES = "probe_info: asking for CredSSP (0xB) is answered with a selected protocol"
 

@@ -14,6 +14,7 @@ from ..facts import Evidence, Facts
 from ._base import (
     ENABLE,
     LISTENS,
+    MANAGER,
     REPAIR,
     SUPPORT,
     Cause,
@@ -52,9 +53,6 @@ def _port_taken(facts: Facts) -> Shown:
         owners = list(facts.observation.listener.process_ids)
         return (Evidence(f"owner of TCP port {facts.port}", t.cast(t.Any, owners), "MSFT_NetTCPConnection"),)
     return ()
-
-
-MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
 
 
 def _flood(facts: Facts) -> Shown:

@@ -10,13 +10,15 @@ All are somebody's decision, or a program's, so they are named with what to do a
 from __future__ import annotations
 
 from ..facts import Evidence, Facts
-from ._base import LISTENS, SUPPORT, Cause, Shown
+from ._base import LISTENS, MANAGER, SUPPORT, Cause, Shown
 
 PROTOCOL = "{5828227c-20cf-4408-b73f-73ab70b8849f}"
 """LoadableProtocol_Object of Windows' own listener."""
 
 LIBRARY = r"\system32\termsrv.dll"
 PORT_PROXY = "https://learn.microsoft.com/windows-server/networking/technologies/netsh/netsh-interface-portproxy"
+EXCLUDED = "https://learn.microsoft.com/troubleshoot/windows-server/networking/reserve-a-range-of-ephemeral-ports"
+DEFAULT_PORT = 3389
 EDITIONS = "https://learn.microsoft.com/windows/win32/api/sysinfoapi/nf-sysinfoapi-getproductinfo"
 
 
@@ -58,6 +60,21 @@ def _ipsec_rules(facts: Facts) -> Shown:
     if found is None or facts.probe_verdict("tcp") not in ("timeout", "skipped"):
         return ()
     return tuple(Evidence("connection security rule", rule, "ConSecRules") for rule in found.ipsec)
+
+
+def _unbound(facts: Facts) -> Shown:
+    """Nobody listens though the listener is on and Windows' own code drives it; the port itself may be the reason."""
+    found, service = facts.observation.obstacles, facts.service("TermService")
+    ours = found is not None and not _foreign_protocol(facts) and not _service_dll_replaced(facts)
+    on = facts.number("deny_connections") == 0 and facts.number("listener_enabled") == 1
+    runs = service is not None and service.state == "Running" and facts.number("network_adapter") == 0
+    if not (ours and on and runs) or facts.listening is not False or facts.events(MANAGER, 1006):
+        return ()
+    failed = facts.events(MANAGER, 1036)
+    told = (Evidence(f"{MANAGER} 1036", len(failed), "Win32_NTLogEvent"),) if failed else ()
+    if not told and facts.port == DEFAULT_PORT:
+        return ()
+    return (Evidence(f"TCP port {facts.port}", "no listener while TermService runs", "MSFT_NetTCPConnection"), *told)
 
 
 CAUSES = (
@@ -114,6 +131,18 @@ CAUSES = (
         certain=False,
         by_hand="Exempt the clients from the rule that the evidence names, or protect them by IPsec too.",
         sources=("https://github.com/Azure/repair-script-library",),
+    ),
+    Cause(
+        "port_excluded",
+        "TermService runs and could not bind its port, as happens in ranges that Windows or other products reserve",
+        "tcp",
+        "high",
+        _unbound,
+        LISTENS,
+        certain=False,
+        by_hand="Look for the port in: netsh interface ipv4 show excludedportrange tcp. If it is there, move the "
+        "listener with remote_desktop and the option port, or free the range, then restart TermService.",
+        sources=(SUPPORT, EXCLUDED),
     ),
     Cause(
         "port_proxy",

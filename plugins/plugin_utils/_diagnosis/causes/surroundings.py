@@ -29,6 +29,10 @@ SKEW = (
     "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-10/security/threat-protection/"
     "security-policy-settings/maximum-tolerance-for-computer-clock-synchronization"
 )
+NTLM = (
+    "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-10/security/threat-protection/"
+    "security-policy-settings/network-security-restrict-ntlm-incoming-ntlm-traffic"
+)
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
 MSRD = "https://learn.microsoft.com/troubleshoot/windows-client/windows-tss/introduction-to-troubleshootingscript-toolset-tss"
 
@@ -72,7 +76,14 @@ def _silent(facts: Facts) -> Shown:
     return (facts.seen("ntlm"),) if facts.probe_verdict("ntlm") in ("timeout", "not_ntlm") else ()
 
 
+def _ntlm_refused(facts: Facts) -> Shown:
+    """Healthy where users have Kerberos (real hosts deny NTLM on purpose), so it never explains a failure alone."""
+    return (facts.seen("ntlm"),) if facts.probe_verdict("ntlm") in ("closed", "refused") else ()
+
+
 def _bad_updates(facts: Facts) -> Shown:
+    gateway = facts.observation.gateway
+    role = gateway is not None and gateway.present
     installed = facts.observation.updates or ()
     return tuple(
         Evidence(
@@ -81,7 +92,7 @@ def _bad_updates(facts: Facts) -> Shown:
             "Win32_QuickFixEngineering",
         )
         for name in installed
-        if name in BAD_UPDATES
+        if name in BAD_UPDATES and (role or not BAD_UPDATES[name].gateway)
     )
 
 
@@ -96,6 +107,18 @@ CAUSES = (
         certain=False,
         by_hand="Look at LSA protection, credential providers and security products, then restart the host.",
         sources=(EVENTS,),
+    ),
+    Cause(
+        "ntlm_refused",
+        "the host answers no NTLM, so those who connect by address, or from outside the domain, cannot log on",
+        "session",
+        "low",
+        _ntlm_refused,
+        "connecting by the host's full name, with Kerberos, succeeds",
+        certain=False,
+        contributes=True,
+        by_hand="Connect by the full name that the domain knows, not by address. NTLM is denied on purpose.",
+        sources=(NTLM,),
     ),
     Cause(
         "credssp_unpatched",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Causes that no simulated host has, on observations made by hand; and the table against a second one."""
+"""Causes that no simulated host has, on observations made by hand; and what holds for the whole table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import diagnose, open_questions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing, before_repair
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
+    ClientState,
     EventRecord,
     Identity,
     Observation,
@@ -22,7 +24,6 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import value
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.events import SOURCES
 
 HEALTHY: t.Mapping[str, t.Any] = {
     "host": "win01.example.org",
@@ -76,6 +77,10 @@ HINTS: t.Mapping[str, Observation] = {
     "path_poor": seen(probe(quality={"loss_percent": 10.0, "rtt_median_ms": 20.0})),
     "trust_broken": seen(events=(event("NETLOGON", 5719),)),
     "time_skew": seen(identity=replace(IDENTITY, clock_offset_s=-400.0)),
+    "ntlm_refused": seen(probe(ntlm={"verdict": "closed"})),
+    "client_known_bad_update": seen(updates=("KB5074109",)),
+    "client_too_old": seen(client=ClientState({"mstsc.exe": "10.0.20348.1"})),
+    "client_tls12_disabled": seen(settings={"tls12_client_enabled": SettingState(value(0, "REG_DWORD"))}),
     "ports_exhausted": seen(events=(event("Tcpip", 4231),)),
     "security_product": seen(DROPPED, products=("CSFalconService",)),
     "known_bad_update": seen(updates=("KB5051987",)),
@@ -184,26 +189,18 @@ def test_a_certificate_that_is_not_weak_is_no_finding(certificate: dict[str, t.A
     assert diagnose(seen(probe(tls={"verdict": "ok", "certificate": {"sha1": "AA", **certificate}}))) == ()
 
 
+def test_an_update_that_harms_gateways_is_named_on_gateways_alone() -> None:
+    plain, gateway = seen(updates=("KB5040434",)), seen(updates=("KB5040434",), gateway=GatewayState("Running", "Auto"))
+    assert "known_bad_update" not in {f.id for f in diagnose(plain)}
+    assert "known_bad_update" in {f.id for f in diagnose(gateway)}
+
+
 def test_saved_observations_keep_every_probe() -> None:
     observation = seen(HEALTHY, BLOCKED, updates=("KB5051987",), products=())
     assert from_plain(Observation, to_plain(observation)) == observation
 
 
 # --- the whole table
-
-EVENTS = {
-    "Schannel": {36870, 36871, 36874},
-    "Microsoft-Windows-TerminalServices-RemoteConnectionManager": {1006},
-    "NETLOGON": {5719},
-    "LsaSrv": {6167},
-    "Microsoft-Windows-LSA": {6167},
-    "Tcpip": {4227, 4231},
-}
-"""What Microsoft's articles name: event-id-troubleshoot-vm-rdp-connecton, KB954398 (1006), KB5065426 (6167)."""
-
-
-def test_the_events_are_those_that_the_articles_name() -> None:
-    assert EVENTS.items() <= {source: set(ids) for source, ids in SOURCES.items()}.items()
 
 
 @pytest.mark.parametrize("cause", CAUSES.values(), ids=lambda cause: cause.id)

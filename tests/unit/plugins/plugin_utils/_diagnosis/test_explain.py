@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes import CODES, FAMILIES, look_up
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes import CODES, look_up
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.explain import NotACode, explain
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.families import FAMILIES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +84,14 @@ def test_extended_reasons_are_those_of_the_documentation():
 
 def test_negotiation_failures_are_those_of_the_specification():
     assert {number: code.name for number, code in CODES["negotiation"].items()} == NEGOTIATION
+
+
+SILENT = {"nla_lease_unended", "security_layer_lease_unended", "sessionenv_disabled", "umrdpservice_disabled"}
+"""What keeps nobody out, so that no client shows a code for it."""
+
+
+def test_every_cause_is_one_that_some_code_leads_to():
+    assert {cause for family in FAMILIES.values() for cause in family.causes} == set(CAUSES) - SILENT
 
 
 def test_every_family_is_used_and_names_causes_that_exist():
