@@ -182,3 +182,5 @@ def test_every_verdict_can_be_accepted():
     role = next(role for role in ROLES if role.name == "rdp_remediate")
     options = role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
     assert set(options["rdp_remediate_accept_verdicts"]["choices"]) == set(VERDICTS)
+    # The role looks for a verdict in a list or in a string of them.
+    assert [(one, other) for one in VERDICTS for other in VERDICTS if one != other and one in other] == []
