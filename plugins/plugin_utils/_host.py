@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from ._cim import certificates, tcp, terminal_services
 from ._cim import host as host_view
-from ._cim import tcp, terminal_services
+from ._cim.certificates import StoredCertificate
 from ._cim.client import CimClient, Outcome
 from ._cim.files import Files
 from ._cim.firewall import Firewall
@@ -51,6 +52,7 @@ class Host:
         self.sleep = sleep
         self.monotonic = monotonic
         self._now = now
+        self._certificates: dict[tuple[str, str], StoredCertificate] = {}
         self.channel = channel
         self.cim = CimClient(channel.send, uri_style)
         self.registry = Registry(self.cim)
@@ -125,6 +127,17 @@ class Host:
     def machine_guid(self) -> str:
         """MachineGuid, the second half of the names of legacy key files; empty when it is not readable."""
         return host_view.machine_guid(self.cim) or ""
+
+    def certificate(self, store: str, thumbprint: str) -> StoredCertificate | None:
+        """A certificate of a store of the machine, None when it is not there.
+
+        The thumbprint is the digest of what it names, so nothing else is ever found under it, and it is read once: its
+        bytes are the largest answer of a repair.
+        """
+        found = self._certificates.get((store, thumbprint)) or certificates.read(self.registry, store, thumbprint)
+        if found is not None:
+            self._certificates[store, thumbprint] = found
+        return found
 
     @cached_property
     def windows(self) -> str:

@@ -10,6 +10,8 @@ key container is taken (UNSURE: no public source says what TermService does then
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ._cim import certificates
 from ._cim.certificates import StoredCertificate
 from ._cim.registry import RegistryValue
@@ -23,11 +25,22 @@ REMOTE_DESKTOP = "Remote Desktop"
 
 def find(host: Host) -> StoredCertificate | None:
     """The listener's own certificate; None while it has none."""
+    found = thumbprint(host)
+    return host.certificate(REMOTE_DESKTOP, found) if found else None
+
+
+def thumbprint(host: Host) -> str | None:
+    """Which certificate is the listener's own; two operations where Windows names it."""
     present = certificates.thumbprints(host.registry, REMOTE_DESKTOP)
     named = hexadecimal(host, WINSTATIONS, "SelfSignedCertificate")
     if named in present:
-        return certificates.read(host.registry, REMOTE_DESKTOP, named)
-    found = (certificates.read(host.registry, REMOTE_DESKTOP, thumbprint) for thumbprint in present)
+        return named
+    newest = _newest(host, present)
+    return newest.thumbprint if newest else None
+
+
+def _newest(host: Host, present: Iterable[str]) -> StoredCertificate | None:
+    found = (host.certificate(REMOTE_DESKTOP, thumbprint) for thumbprint in present)
     ours = [item for item in found if item is not None and item.key is not None and item.key.container == CONTAINER]
     return max(ours, key=lambda item: item.not_before, default=None)
 

@@ -136,23 +136,37 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
 
     A probe that was brought from before tells nothing now.
 
-    Rules of the firewall were read back when they were written, and reading all that touch the port again is the
-    largest answer of all: what was read back is taken over.
+    What was read back when it was written is taken over: reading all rules of the firewall that touch the port, or all
+    that the keys stand on, once more would be the largest answers of all.
     """
     touched = tuple(name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes))
     areas = {_AREA_OF[change.kind] for change in done.changes if change.kind in _AREA_OF}
-    if any(change.item == PIN for change in done.changes):
-        areas.add("keys")
     if any(state.lease.setting in touched for state in standing.observation.leases or ()):
         areas.add("leases")
     before = standing.observation.probe if job.prober.enabled else None
-    rules = [change for change in done.changes if change.kind == "firewall_rule"]
-    probe, base = done.proof or before, replace(project(standing.observation, rules), other_probes=())
+    probe, base = done.proof or before, replace(_taken_over(standing.observation, done.changes), other_probes=())
     newly = scope(Facts(Observation("", probe=probe))).beyond(base)
     wanted = {*areas, *newly.areas, *_evidence_again(standing, probe)}
     fresh = observe(job.host, wanted, (*touched, *newly.settings), probe, RECENT, base)
     return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
 
+
+def _taken_over(observation: Observation, changes: Sequence[Change]) -> Observation:
+    """With what was read back; permissions that SYSTEM alone sees stay unseen, and moved folders are read anew."""
+    seen = [c for c in changes if c.kind in _READ_BACK or c.item == PIN]
+    moved = any(change.kind in ("key_copy", "key_folder") for change in changes)
+    projected = project(observation, [c for c in seen if not (c.kind == "file_access" and _hidden(observation, c))])
+    return replace(projected, keys=None) if moved else projected
+
+
+def _hidden(observation: Observation, change: Change) -> bool:
+    keys = observation.keys
+    held = (keys.own, keys.pinned_certificate) if keys else ()
+    files = [certificate.key_file for certificate in held if certificate and certificate.key_file]
+    return any(file.path == change.item and file.dacl.state == "unreadable" for file in files)
+
+
+_READ_BACK = ("firewall_rule", "file_access", "folder_dacl", "key_dacl")
 
 _AREA_OF = {
     "registry": "settings",
@@ -164,7 +178,7 @@ _AREA_OF = {
     "dns_cache": "dns",
     "winsock": "winsock",
     **dict.fromkeys(t.get_args(GatewayKind), "gateway"),
-    **dict.fromkeys(KEY_KINDS, "keys"),
+    **dict.fromkeys(KEY_KINDS.difference(_READ_BACK), "keys"),
 }
 
 

@@ -34,7 +34,8 @@ class Applier:
         read: the item's plain value now; for a firewall rule, of the fields that a change names.
         write: makes it so; None is "absent".
         otherwise: another way to make it so, for where Windows took the first and does not have the value.
-        verified: whether the item is read again after the write, since it stays as it was written.
+        verified: whether the item is read again after the write; not where it does not stay as it was written, nor
+            where the write itself waits until it is so.
     """
 
     read: Callable[[Host, Change], Plain]

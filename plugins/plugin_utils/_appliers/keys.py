@@ -28,8 +28,8 @@ from .._wsman.errors import ShellRefused
 from ._base import Applier, ApplyError
 
 PRESENT = "present"
-PATIENCE, POLL = 60.0, 1.0
-"""Seconds in which SessionEnv makes a certificate; it took a few where that was measured."""
+PATIENCE, POLL = 60.0, 2.0
+"""Seconds in which SessionEnv makes a certificate, and between two looks; it took a few where that was measured."""
 
 COPYING = "/B /COPY:DATSO /R:0 /W:0 /NP"
 """By the privileges to back up and restore, with permissions and owners, without trying again."""
@@ -162,27 +162,27 @@ def _move_key_file(host: Host, change: Change, _value: Plain) -> None:
 
 
 def _read_made(host: Host, _change: Change) -> Plain:
-    found = _listener_certificate.find(host)
-    return found.thumbprint if found else None
+    return _listener_certificate.thumbprint(host)
 
 
 def _renew(host: Host, change: Change, _value: Plain) -> None:
-    """Restart SessionEnv by one command, since it would stay stopped if the controller were gone in between."""
+    """Restart SessionEnv by one command, since it would stay stopped if the controller were gone in between.
+
+    Then wait for the certificate, which comes after the service runs.
+    """
     line = "net stop SessionEnv /y & net start SessionEnv"
     try:
         host.shell.run(line)
     except ShellRefused:
         _as_system(host, line, "restart SessionEnv")
-    waited = 0.0
-    while _read_made(host, change) in (None, change.before):
-        if waited >= PATIENCE:
-            raise ApplyError(
-                "SessionEnv was restarted and has made no certificate: look for the events 1057 and 1058 of "
-                "TerminalServices-RemoteConnectionManager, and at the permissions of MachineKeys and of the "
-                "certificate's store"
-            )
+    for _look in range(int(PATIENCE / POLL)):
         host.sleep(POLL)
-        waited += POLL
+        if _read_made(host, change) not in (None, change.before):
+            return
+    raise ApplyError(
+        "SessionEnv was restarted and has made no certificate: look for the events 1057 and 1058 of "
+        "TerminalServices-RemoteConnectionManager, and at the permissions of MachineKeys and of the certificate's store"
+    )
 
 
 # --- copies of the key folder
@@ -258,6 +258,6 @@ FOLDER_DACL = Applier(_read_folder, _write_folder)
 KEY_DACL = Applier(_read_key, _write_key)
 CERTIFICATE = Applier(_read_certificate, _delete_certificate)
 KEY_FILE = Applier(_read_key_file, _move_key_file)
-RENEWAL = Applier(_read_made, _renew)
+RENEWAL = Applier(_read_made, _renew, verified=False)
 KEY_COPY = Applier(_read_copy, _write_copy)
 KEY_FOLDER = Applier(_read_renamed, _write_renamed)

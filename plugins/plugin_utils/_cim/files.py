@@ -81,6 +81,7 @@ class Files:
 
     def __init__(self, client: CimClient) -> None:
         self._client = client
+        self._hidden: dict[str, Hidden] = {}
 
     def files(self, folder: str) -> list[File]:
         """Return the files in a folder; none for a folder that does not exist."""
@@ -98,8 +99,17 @@ class Files:
     def security(self, path: str) -> str | None:
         """Return the permissions of a file or folder as SDDL, None when it does not exist.
 
-        Raise Hidden when this account may not see them.
+        Raise Hidden when this account may not see them, which is asked once: nobody lets it see more meanwhile.
         """
+        if (hidden := self._hidden.get(path.lower())) is not None:
+            raise hidden
+        try:
+            return self._security(path)
+        except Hidden as found:
+            self._hidden[path.lower()] = found
+            raise
+
+    def _security(self, path: str) -> str | None:
         try:
             outcome = self._client.invoke(
                 WIN32_LOGICAL_FILE_SECURITY_SETTING, "GetSecurityDescriptor", keys={"Path": path}

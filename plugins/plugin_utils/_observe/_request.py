@@ -13,6 +13,7 @@ from functools import cached_property
 from .._cim.registry import Absent, Reading
 from .._cim.services import Service
 from .._host import Host
+from .._model.keys import KeysState
 from .._model.settings import Setting
 
 
@@ -26,6 +27,7 @@ class Request:
         since: how many seconds back events are read.
         names: host names whose remembered addresses are read; none means all.
         wanted_port: the port that the listener is to have, whose use is read instead of that of its own port.
+        keys: what was read of the keys before, and still holds of what a renewal does not move.
         watched: names of the services that any of the readers looks at.
     """
 
@@ -35,6 +37,7 @@ class Request:
     names: tuple[str, ...] = ()
     wanted_port: int | None = None
     watched: frozenset[str] = frozenset()
+    keys: KeysState | None = None
     _names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _missing: set[str] = field(default_factory=set)
 

@@ -56,7 +56,7 @@ def personal(host: Host, folders: KeyFolders) -> tuple[CertificateState, ...]:
 def _readable(host: Host, thumbprint: str) -> StoredCertificate | None:
     """A certificate of the personal store; of a damaged one nobody knows the key, so the key's owner stays unknown."""
     try:
-        return certificates.read(host.registry, MY, thumbprint)
+        return host.certificate(MY, thumbprint)
     except DamagedCertificate:
         return None
 

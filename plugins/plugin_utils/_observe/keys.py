@@ -12,6 +12,7 @@ the permissions of the listener's own key file) is unreadable, which is no fault
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from .. import _listener_certificate
 from .._cim import certificates
@@ -91,23 +92,32 @@ class KeyFolders:
 
 
 def read(request: Request) -> KeysState:
-    host, folders = request.host, KeyFolders(request.host)
-    pinned = _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
-    found = _listener_certificate.find(host)
+    """All of it, or after a step only what Windows makes anew: its own certificate, and the files of keys."""
+    folders = KeyFolders(request.host)
+    around = request.keys or _around(request, folders)
+    found = _listener_certificate.find(request.host)
     own = folders.state(found) if found else None
-    making = not pinned and (own is None or own.lacks(host.now()))
-    held = certificates.read(host.registry, MY, pinned) if pinned else None
+    making = not around.pinned and (own is None or own.lacks(request.host.now()))
+    stores = around.stores or (_stores(request.host) if making else {})
+    return replace(around, own=own, files=folders.names(folders.legacy), stores=stores)
+
+
+def _around(request: Request, folders: KeyFolders) -> KeysState:
+    """What stands around the listener's own certificate."""
+    host = request.host
+    pinned = _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
+    held = host.certificate(MY, pinned) if pinned else None
     return KeysState(
-        own=own,
+        own=None,
         pinned=pinned,
         pinned_certificate=folders.state(held) if held else None,
         template=host.registry.text(POLICY, TEMPLATE) if TEMPLATE.lower() in request.value_names(POLICY) else "",
         broker=BROKER in request.services,
         folder=folders.legacy,
         folder_dacl=folders.dacl(folders.legacy),
-        files=folders.names(folders.legacy),
+        files=(),
         copies=tuple(path for path in host.files.folders(folders.parent) if _is_copy(path, folders.legacy)),
-        stores=_stores(host) if making else {},
+        stores={},
         machine_guid=folders.machine_guid,
         pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
         free_bytes=host.files.free_bytes(folders.drive),

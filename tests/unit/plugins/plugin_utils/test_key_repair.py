@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
@@ -21,7 +22,9 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
     foresee,
     remediate,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model import sddl
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import GENERATED, Change, Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
@@ -29,7 +32,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.certificates import Request
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
-from tests.support.in_process import job, settings_state
+from tests.support.in_process import connect, job, settings_state
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 TENANTS = ("iis_keys", "sql_server", "federation", "azure_agent")
@@ -114,6 +117,21 @@ def test_the_smallest_rung_is_taken_and_proved_and_nobody_elses_key_is_touched(
     assert len(back.not_undoable) == sum(change.undo == "none" for change in course.changes)
     if all(change.undo == "exact" for change in course.changes):
         assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("version", ["2016", "2022"])
+@pytest.mark.parametrize("breakage", sorted(SMALLEST))
+def test_what_is_known_after_a_repair_is_what_a_new_look_at_everything_would_show(breakage: str, version: str) -> None:
+    """Of the store's permissions the new look reads none, since nothing has to be made there any more."""
+    simulated = built(version, breakage, {})
+    known = cure(simulated).after.observation.keys
+    seen = observe(connect(simulated), ("identity", "keys")).keys
+    assert known is not None
+    assert seen is not None
+    assert replace(known, stores={}, free_bytes=None) == replace(seen, stores={}, free_bytes=None)
+    for path, dacl in known.stores.items():
+        stored = simulated.windows.registry.descriptor(path).to_sddl()
+        assert sddl.parse(str(dacl.data)).dacl == sddl.parse(stored).dacl
 
 
 METHODS = {
