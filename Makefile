@@ -35,6 +35,10 @@ env: ## .venv/ with pinned requirements, and the live view of the collection in 
 env-lint: env
 	@$(BIN)/python scripts/env.py lint
 
+.PHONY: env-kerberos
+env-kerberos: env ## Kerberos for the tests, compiled against libkrb5-dev: some minutes, once
+	@$(BIN)/python scripts/env.py kerberos
+
 .PHONY: demo
 demo: env ## A simulated fleet of broken hosts: diagnose, remediate, report
 	@$(BIN)/python -m tests.demo

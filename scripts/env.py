@@ -4,7 +4,7 @@
 
 """Make a virtual environment of pinned requirements and the live view of the collection.
 
-    python3 scripts/env.py [--python PYTHON] [--venv DIRECTORY] dev|lint|galaxy|benchmark
+    python3 scripts/env.py [--python PYTHON] [--venv DIRECTORY] dev|lint|galaxy|benchmark|kerberos
 
 Does nothing when the environment is there already, of the same Python and the same pins. Without ``--python`` an
 existing environment keeps its Python. Needs the standard library alone, and speaks up where Debian has split it.
@@ -108,7 +108,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--python", metavar="PYTHON")
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
-    parser.add_argument("requirements", choices=["dev", "lint", "galaxy", "benchmark"])
+    parser.add_argument("requirements", choices=["dev", "lint", "galaxy", "benchmark", "kerberos"])
     options = parser.parse_args()
     try:
         python = wanted_python(options.venv, options.python)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.simulator.authority import Files, winrm_context, write_certificates
+from tests.simulator.authority import FLAWS, Files, winrm_context, write_certificates
 from tests.simulator.breakages import BREAKAGES
 from tests.simulator.control import application
 from tests.simulator.faults import NAMED
@@ -30,7 +30,7 @@ from tests.simulator.switches import SWITCHES, parse
 from tests.simulator.traits import TRAITS
 from tests.simulator.windows.editions import EDITIONS, LANGUAGES
 
-AUTHS = ("ntlm", "basic", "negotiate", "certificate")
+AUTHS = ("ntlm", "basic", "negotiate", "certificate", "credssp", "every")
 MAX_SECONDS = 3600
 
 
@@ -60,8 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--version", dest="versions", action="append", default=[], metavar="HOST=VERSION", help=", ".join(EDITIONS))
     add("--language", dest="languages", action="append", default=[], metavar="HOST=LANG", help=", ".join(LANGUAGES))
     add("--switch", dest="switches", action="append", default=[], metavar="NAME=VALUE", help="see --list-switches")
-    add("--auth", choices=AUTHS, default="ntlm")
+    add("--auth", choices=AUTHS, default="ntlm", help="of the inventory; every: all at once, over HTTP and HTTPS")
+    add("--channel-binding", choices=("None", "Relaxed", "Strict"), default="Relaxed", help="CbtHardeningLevel")
     add("--password", default=DEFAULT_CREDENTIAL, help="of every account on every host")
+    add("--certificate-flaw", choices=FLAWS, default="none", help="what is wrong with the certificate of WinRM")
     add("--https", action="store_true", help="WinRM over HTTPS (always with --auth certificate)")
     add("--connection", choices=("winrm", "psrp"), default="winrm", help="connection plugin of the inventory")
     add("--inventory", type=Path, metavar="FILE", help="write an inventory here")
@@ -94,6 +96,7 @@ def _listed(options: argparse.Namespace) -> bool:
 def _fleet_options(options: argparse.Namespace) -> FleetOptions:
     return FleetOptions(
         hosts=options.hosts, seed=options.seed, auth=options.auth, https=options.https, password=options.password,
+        channel_binding=options.channel_binding,
         network=".".join(options.network.split(".")[:2]) if options.network else "",
         breakages=_lists(options.breakages, BREAKAGES, "breakage"), traits=_lists(options.traits, TRAITS, "trait"),
         versions=_choices(options.versions, tuple(EDITIONS)), languages=_choices(options.languages, LANGUAGES),
@@ -134,9 +137,9 @@ async def _serve(fleet: Fleet, options: argparse.Namespace, folder: Path) -> int
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    files = _certificates(fleet, folder)
-    tls = winrm_context(files, client_certificates=fleet.options.auth == "certificate") if files else None
-    await fleet.start(tls, files.client_der if files else b"")
+    files = _certificates(fleet, folder, options.certificate_flaw)
+    tls = winrm_context(files, client_certificates=fleet.options.auth in ("certificate", "every")) if files else None
+    await fleet.start(tls, files.client_der if files else b"", files.channel if files else b"")
     runner = await _control(fleet, options.control)
     if options.inventory is not None:
         write_inventory(options.inventory, fleet, options.connection, files)
@@ -151,11 +154,11 @@ async def _serve(fleet: Fleet, options: argparse.Namespace, folder: Path) -> int
     return 0
 
 
-def _certificates(fleet: Fleet, folder: Path) -> Files | None:
+def _certificates(fleet: Fleet, folder: Path, flaw: str) -> Files | None:
     if not fleet.options.secure:
         return None
     addresses, names = [plan.address for plan in fleet.plans], [plan.name for plan in fleet.plans]
-    return write_certificates(folder, addresses, names, USER)
+    return write_certificates(folder, addresses, names, USER, flaw)
 
 
 async def _control(fleet: Fleet, port: int | None) -> web.AppRunner | None:

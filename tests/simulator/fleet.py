@@ -67,19 +67,26 @@ class FleetOptions:
     languages: Mapping[str, str] = field(default_factory=dict)
     switches: Mapping[str, object] = field(default_factory=dict)
     password: str = DEFAULT_CREDENTIAL
+    channel_binding: str = "Relaxed"
     latency: float = 0.0
     instant_powershell: bool = False
 
     @property
     def secure(self) -> bool:
         """Whether WinRM is reached over HTTPS."""
-        return self.https or self.auth == "certificate"
+        return self.https or self.auth in ("certificate", "every")
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """WinRM's ports: one, or both where every way of authentication is open."""
+        return (HTTP_PORT, HTTPS_PORT) if self.auth == "every" else (HTTPS_PORT if self.secure else HTTP_PORT,)
 
     def winrm(self) -> dict[str, object]:
         """WinRM's own settings that this way of authentication needs."""
+        unencrypted = self.auth == "basic" and not self.secure
         return {
-            "Basic": self.auth == "basic", "AllowUnencrypted": self.auth == "basic" and not self.secure,
-            "Negotiate": True, "Certificate": self.auth == "certificate",
+            **{name: self.auth in (name.lower(), "every") for name in ("Basic", "Certificate", "CredSSP")},
+            "Negotiate": True, "AllowUnencrypted": unencrypted, "CbtHardeningLevel": self.channel_binding,
         }  # fmt: skip
 
 
@@ -157,7 +164,8 @@ class Member:
         traffic = self.server.traffic
         return {
             **self.host.counters.to_json(), "requests": traffic.requests, "connections": traffic.connections,
-            "wire_bytes_in": traffic.received, "wire_bytes_out": traffic.sent,
+            "wire_bytes_in": traffic.received, "wire_bytes_out": traffic.sent, "sealed_messages": traffic.sealed,
+            "unsealed_messages": traffic.unsealed, "logons": dict(traffic.logons),
         }  # fmt: skip
 
 
@@ -170,13 +178,15 @@ class Fleet:
         self.network, self._guard = claim_network(options.network)
         self.plans = plan_fleet(options, self.network)
 
-    async def start(self, tls: ssl.SSLContext | None = None, client_certificate: bytes = b"") -> None:
-        """Build every host and open its ports; ``tls`` and the client's DER are for HTTPS."""
+    async def start(
+        self, tls: ssl.SSLContext | None = None, client_certificate: bytes = b"", channel: bytes = b""
+    ) -> None:
+        """Build every host and open its ports; ``tls``, the client's DER and the channel's name are for HTTPS."""
         raise_file_limit(SOCKETS_PER_HOST * len(self.plans) + 200)
         for plan in self.plans:
-            self.members[plan.name] = await self._start(plan, tls, client_certificate)
+            self.members[plan.name] = await self._start(plan, tls, client_certificate, channel)
 
-    async def _start(self, plan: Plan, tls: ssl.SSLContext | None, client_certificate: bytes) -> Member:
+    async def _start(self, plan: Plan, tls: ssl.SSLContext | None, client_certificate: bytes, channel: bytes) -> Member:
         clock = Clock(datetime.now(timezone.utc), ticking=True)
         host = SimulatedHost.build(
             plan.version, plan.language, breakages=plan.breakages, traits=plan.traits, switches=self.options.switches,
@@ -187,11 +197,9 @@ class Fleet:
         machine.address = machine.own_address = plan.address
         if client_certificate:
             machine.certificates[client_certificate] = "Administrator"
-        secure = self.options.secure
-        host.windows.network.winrm_ports = (HTTPS_PORT,) if secure else (HTTP_PORT,)
-        server = await serve(
-            host, plan.address, None if secure else HTTP_PORT, HTTPS_PORT if secure else None, tls, host.engine
-        )
+        host.windows.network.winrm_ports = self.options.ports
+        http, https = (port if port in self.options.ports else None for port in (HTTP_PORT, HTTPS_PORT))
+        server = await serve(host, plan.address, http, https, tls, engine=host.engine, channel=channel)
         server.latency = self.options.latency
         ports = RdpPorts(host.windows, plan.address, lambda: self._connected(host), self.options.latency)
         member = Member(plan, host, server, ports)

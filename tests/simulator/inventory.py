@@ -37,11 +37,11 @@ def _winrm(fleet: Fleet, files: Files | None) -> dict[str, object]:
     options = fleet.options
     variables: dict[str, object] = {
         "ansible_connection": "winrm", "ansible_winrm_scheme": "https" if options.secure else "http",
-        "ansible_winrm_transport": "ntlm" if options.auth == "negotiate" else options.auth,
+        "ansible_winrm_transport": "ntlm" if options.auth in ("negotiate", "every") else options.auth,
     }  # fmt: skip
     if files is not None:
         variables["ansible_winrm_ca_trust_path"] = str(files.authority)
-    if options.auth == "certificate" and files is not None:
+    if options.auth in ("certificate", "every") and files is not None:
         variables["ansible_winrm_cert_pem"] = str(files.client)
         variables["ansible_winrm_cert_key_pem"] = str(files.client_key)
     return variables
@@ -51,13 +51,13 @@ def _psrp(fleet: Fleet, files: Files | None) -> dict[str, object]:
     options = fleet.options
     variables: dict[str, object] = {
         "ansible_connection": "psrp", "ansible_psrp_protocol": "https" if options.secure else "http",
-        "ansible_psrp_auth": options.auth,
+        "ansible_psrp_auth": "ntlm" if options.auth == "every" else options.auth,
     }  # fmt: skip
     if options.auth == "basic" and not options.secure:
         variables["ansible_psrp_message_encryption"] = "never"
     if files is not None:
         variables["ansible_psrp_ca_cert"] = str(files.authority)
-    if options.auth == "certificate" and files is not None:
+    if options.auth in ("certificate", "every") and files is not None:
         variables["ansible_psrp_certificate_pem"] = str(files.client)
         variables["ansible_psrp_certificate_key_pem"] = str(files.client_key)
     return variables

@@ -20,6 +20,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import _libs
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     ChannelUnavailable,
     ConnectionLost,
+    NoTicket,
     TransportFailed,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.http import bounded, fault_body, translate
@@ -30,6 +31,10 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 IDLE_SECONDS = 60.0
 """After this, a new connection is made: HTTP.sys closes idle ones after 120 s, and a write must not find out."""
+
+
+KINIT_FAILED = "Kerberos auth failure"
+"""How the winrm plugin's message begins when kinit has failed (ansible-core 2.16 to 2.21)."""
 
 
 class Line(t.Protocol):
@@ -168,6 +173,8 @@ def _connect_winrm(connection: t.Any) -> None:
     try:
         connection._connect()
     except AnsibleConnectionFailure as error:
+        if error.message.startswith(KINIT_FAILED):
+            raise NoTicket(f"Kerberos gave no ticket: {error.message.partition(': ')[2]}") from error
         raise TransportFailed(f"The winrm connection failed: {error.message}", sent=False) from error
     except AnsibleError as error:
         raise ChannelUnavailable(

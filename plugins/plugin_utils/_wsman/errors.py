@@ -81,6 +81,15 @@ class AuthenticationFailed(WsmanError):
     )
 
 
+class NoTicket(AuthenticationFailed):
+    """Kerberos gave no ticket for the host, or the host's answer does not prove that it is the host."""
+
+    default_hint = (
+        "Check user@REALM and the password, that the KDC is reachable and the clocks agree, and that the name in the"
+        " host's service principal is used: by ansible_host, or by the connection's option for another host name."
+    )
+
+
 class AccessDenied(WsmanError):
     """The HTTP layer refused an authenticated request."""
 

@@ -24,6 +24,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     ConnectionLost,
     EncodingLimit,
     FaultFacts,
+    NoTicket,
     TransportFailed,
     WsmanError,
 )
@@ -161,6 +162,18 @@ def _unauthenticated(error: Exception) -> WsmanError:
     return AuthenticationFailed(f"No authentication succeeded that both sides know ({type(error).__name__})")
 
 
+def _spnego(error: Exception) -> WsmanError:
+    """GSSAPI speaks only for Kerberos here; what it says names principals and no secrets."""
+    base = getattr(error, "base_error", None)
+    if isinstance(base, Exception) and type(base).__module__.startswith("gssapi"):
+        return _no_ticket(base)
+    return _unauthenticated(error)
+
+
+def _no_ticket(error: Exception) -> WsmanError:
+    return NoTicket(f"Kerberos gave no ticket: {error}")
+
+
 def _status(error: Exception) -> WsmanError:
     """Return the error for an HTTP status whose body is no SOAP message."""
     return by_status(int(getattr(error, "code", 0)))
@@ -201,7 +214,12 @@ _TRANSLATIONS = (
     _Translation(_libs.WINRM_EXCEPTIONS, "WinRMTransportError", _status),
     _Translation(_libs.PYPSRP_EXCEPTIONS, "AuthenticationError", _rejected),
     _Translation(_libs.PYPSRP_EXCEPTIONS, "WinRMTransportError", _status),
-    _Translation(_libs.SPNEGO_EXCEPTIONS, "SpnegoError", _unauthenticated),
+    _Translation(_libs.CREDSSP_EXCEPTIONS, "NTStatusException", _rejected),
+    _Translation(_libs.CREDSSP_EXCEPTIONS, "AuthenticationException", _unauthenticated),
+    _Translation(_libs.KERBEROS_EXCEPTIONS, "KerberosExchangeError", _no_ticket),
+    _Translation(_libs.KERBEROS_EXCEPTIONS, "MutualAuthenticationError", _no_ticket),
+    _Translation(_libs.KRB5, "Krb5Error", _no_ticket),
+    _Translation(_libs.SPNEGO_EXCEPTIONS, "SpnegoError", _spnego),
     _Translation(_libs.REQUESTS_EXCEPTIONS, "SSLError", _tls),
     _Translation(_libs.REQUESTS_EXCEPTIONS, "TooManyRedirects", _redirect),
     _Translation(_libs.REQUESTS_EXCEPTIONS, "ConnectTimeout", _connect_timeout),

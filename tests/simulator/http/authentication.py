@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who sends a request: Basic, Negotiate, NTLM or a client certificate, as the service's configuration allows."""
+"""Who sends a request: Basic, Negotiate, NTLM, Kerberos, CredSSP or a client certificate, as the service allows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tests.simulator.http.acceptor import Acceptor, RejectedError, Scheme
+from tests.simulator.http.acceptor import Acceptor, Binding, Hardening, RejectedError, Scheme, has_kerberos
 from tests.simulator.wsman import management
 from tests.simulator.wsman.provider import Caller, HostPort
 
 CERTIFICATE_PROFILE = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 IDLE_LIMIT = timedelta(minutes=5)
+HARDENINGS: dict[object, Hardening] = {"Relaxed": "Relaxed", "Strict": "Strict"}
+SCHEMES: dict[str, tuple[Scheme, str]] = {
+    "negotiate": ("Negotiate", "Negotiate"), "ntlm": ("NTLM", "Negotiate"), "kerberos": ("Kerberos", "Kerberos"),
+    "credssp": ("CredSSP", "CredSSP"),
+}  # fmt: skip
+"""By the word in the header: the handshake, and the setting that allows it."""
 
 
 @dataclass
@@ -31,20 +37,28 @@ class Session:
 
 @dataclass(frozen=True)
 class Credentials:
-    """What of a request matters: the Authorization header, and the client's certificate where TLS has one."""
+    """What of a request matters: the Authorization header, the client's certificate where TLS has one, and TLS itself.
+
+    `channel` is what names the TLS channel (RFC 5929: tls-server-end-point), empty without TLS.
+    """
 
     authorization: str = ""
     certificate: Callable[[], bytes | None] = field(default=lambda: None)
     secure: bool = False
+    channel: bytes = b""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The caller, or None with the values of WWW-Authenticate; `token` is the last one for a client that is in."""
+    """The caller, or None with the values of WWW-Authenticate; `token` is the last one for a client that is in.
+
+    `method` is what proved the client with this very request.
+    """
 
     caller: Caller | None
     challenges: tuple[str, ...] = ()
     token: str = ""
+    method: str = ""
 
 
 def authenticate(host: HostPort, session: Session, credentials: Credentials) -> Verdict:
@@ -53,14 +67,14 @@ def authenticate(host: HostPort, session: Session, credentials: Credentials) -> 
     if not word:
         return Verdict(session.caller) if session.caller else _rejected(host)
     if word.lower() == "basic" and management.setting(host, "Basic"):
-        return _verdict(host, _basic(host, value))
+        return _verdict(host, _basic(host, value), "basic")
     if word == CERTIFICATE_PROFILE and management.setting(host, "Certificate"):
         der = credentials.certificate() if credentials.secure else None
-        return _verdict(host, host.caller_for_certificate(der) if der else None)
-    schemes: dict[str, Scheme] = {"negotiate": "Negotiate", "ntlm": "NTLM"}
-    scheme = schemes.get(word.lower())
-    if scheme is not None and management.setting(host, "Negotiate"):
-        return _handshake(host, session, scheme, value)
+        return _verdict(host, host.caller_for_certificate(der) if der else None, "certificate")
+    scheme, allowed = SCHEMES.get(word.lower(), ("Negotiate", ""))
+    if allowed and management.setting(host, allowed) and (scheme != "Kerberos" or has_kerberos()):
+        binding = Binding(HARDENINGS.get(management.setting(host, "CbtHardeningLevel"), "None"), credentials.channel)
+        return _handshake(host, session, scheme, value, binding)
     return _rejected(host)
 
 
@@ -70,13 +84,14 @@ def is_stale(host: HostPort, session: Session) -> bool:
     return before is not None and session.last_used - before > IDLE_LIMIT
 
 
-def _verdict(host: HostPort, caller: Caller | None) -> Verdict:
-    return Verdict(caller) if caller else _rejected(host)
+def _verdict(host: HostPort, caller: Caller | None, method: str) -> Verdict:
+    return Verdict(caller, method=method) if caller else _rejected(host)
 
 
 def _rejected(host: HostPort) -> Verdict:
-    names = [("Negotiate", "Negotiate"), ("Basic", 'Basic realm="WSMAN"')]
-    return Verdict(None, tuple(text for name, text in names if management.setting(host, name)))
+    words = {name: name for name in ("Negotiate", "Kerberos", "CredSSP")} | {"Basic": 'Basic realm="WSMAN"'}
+    offered = [name for name in words if management.setting(host, name)]
+    return Verdict(None, tuple(words[name] for name in offered if name != "Kerberos" or has_kerberos()))
 
 
 def _basic(host: HostPort, value: str) -> Caller | None:
@@ -87,10 +102,10 @@ def _basic(host: HostPort, value: str) -> Caller | None:
     return host.authenticate_basic(user, password) if colon else None
 
 
-def _handshake(host: HostPort, session: Session, scheme: Scheme, value: str) -> Verdict:
+def _handshake(host: HostPort, session: Session, scheme: Scheme, value: str, binding: Binding) -> Verdict:
     """One step; a first token on a connection that is authenticated begins anew."""
     if session.acceptor is None or session.acceptor.complete:
-        session.acceptor, session.caller = Acceptor(scheme, host.password_of), None
+        session.acceptor, session.caller = Acceptor(scheme, host.password_of, binding), None
     try:
         token = session.acceptor.step(base64.b64decode(value, validate=True))
     except (RejectedError, binascii.Error):
@@ -100,4 +115,6 @@ def _handshake(host: HostPort, session: Session, scheme: Scheme, value: str) -> 
     if not session.acceptor.complete:
         return Verdict(None, (answer,))
     session.caller, session.last_used = host.caller_for(session.acceptor.account), None
-    return Verdict(session.caller, token=answer) if session.caller else _rejected(host)
+    if session.caller is None:
+        return _rejected(host)
+    return Verdict(session.caller, token=answer, method=session.acceptor.method)

@@ -18,7 +18,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from tests.simulator.http.authentication import Credentials, Session, Verdict, authenticate, is_stale
-from tests.simulator.http.encryption import CONTENT_TYPE, EncryptionError, is_encrypted, seal, unseal
+from tests.simulator.http.encryption import EncryptionError, content_type, is_encrypted, seal, unseal
 from tests.simulator.http.traffic import CountingProtocol, Traffic
 from tests.simulator.latency import DelayedProtocol
 from tests.simulator.wsman.engine import Answer, Engine
@@ -49,6 +49,7 @@ class Server:
     listeners: list[Listener]
     latency: float = 0.0
     traffic: Traffic = field(default_factory=Traffic)
+    channel: bytes = b""
     _sockets: list[asyncio.Server] = field(default_factory=list)
     _sessions: WeakKeyDictionary[object, Session] = field(default_factory=WeakKeyDictionary)
     _web: web.Server = field(init=False)
@@ -120,7 +121,7 @@ class Server:
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
         session = self._sessions.setdefault(request.transport, Session())
-        verdict = authenticate(self.host, session, _credentials(request))
+        verdict = authenticate(self.host, session, _credentials(request, self.channel))
         if verdict.caller is None:
             return self._unauthenticated(request, body, verdict)
         return await self._authenticated(request, body, session, verdict)
@@ -136,6 +137,8 @@ class Server:
         self, request: web.BaseRequest, body: bytes, session: Session, verdict: Verdict
     ) -> web.StreamResponse:
         headers = {"WWW-Authenticate": verdict.token} if verdict.token else {}
+        if verdict.method:
+            self.traffic.logons[verdict.method] += 1
         if not body:
             return web.Response(status=200, headers=headers)
         sealed = is_encrypted(request.headers.get("Content-Type", ""))
@@ -144,12 +147,16 @@ class Server:
                 body = self._unsealed(session, body)
             except EncryptionError:
                 return web.Response(status=400)
+        self.traffic.sealed += sealed
+        self.traffic.unsealed += not sealed
         answer = self.engine.handle(body, verdict.caller, encrypted=sealed or request.secure)
         await asyncio.sleep(answer.delay)
         plan = answer.disturbance
         soap = b"\x00garbled" * (len(answer.body) // 8 + 1) if plan and plan.effect == "garble" else answer.body
         if soap and sealed and session.acceptor is not None:
-            soap, headers["Content-Type"] = seal(session.acceptor, soap), CONTENT_TYPE
+            protocol = session.acceptor.protocol
+            headers["Content-Type"] = content_type(protocol, soap)
+            soap = seal(session.acceptor, soap, protocol)
         elif soap:
             headers["Content-Type"] = SOAP_TYPE
         response = web.Response(status=answer.status, body=soap, headers=headers)
@@ -190,19 +197,22 @@ async def serve(
     http_port: int | None,
     https_port: int | None,
     tls_context: ssl.SSLContext | None,
+    *,
     engine: Engine | None = None,
+    channel: bytes = b"",
 ) -> Server:
     """Start a host's service.
 
     A port of None is not opened; 0 takes any. For client certificates `tls_context` must ask for them and trust their
     issuer. `engine` is given when the host is also used without sockets: both then share shells and enumerations.
+    `channel` names the TLS channel for channel binding (RFC 5929).
     """
     if not address.startswith("127."):
         raise ValueError(f"{address} is no loopback address")
     listeners = [
         Listener(port, tls) for port, tls in ((http_port, None), (https_port, tls_context)) if port is not None
     ]
-    server = Server(host, engine or Engine(host), address, listeners)
+    server = Server(host, engine or Engine(host), address, listeners, channel=channel)
     await server.start_listening()
     return server
 
@@ -218,7 +228,7 @@ def _plain(answer: Answer) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers={"Content-Type": SOAP_TYPE})
 
 
-def _credentials(request: web.BaseRequest) -> Credentials:
+def _credentials(request: web.BaseRequest, channel: bytes) -> Credentials:
     transport = request.transport
     tls = transport.get_extra_info("ssl_object") if transport is not None else None
 
@@ -226,7 +236,7 @@ def _credentials(request: web.BaseRequest) -> Credentials:
         der: bytes | None = tls.getpeercert(binary_form=True) if tls is not None else None
         return der
 
-    return Credentials(request.headers.get("Authorization", ""), certificate, secure=tls is not None)
+    return Credentials(request.headers.get("Authorization", ""), certificate, tls is not None, channel if tls else b"")
 
 
 def _pieces(response: web.Response, count: int) -> list[bytes]:

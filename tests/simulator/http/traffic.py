@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Union
 
 Data = Union[bytes, bytearray, "memoryview[Any]"]
@@ -16,12 +17,19 @@ Data = Union[bytes, bytearray, "memoryview[Any]"]
 
 @dataclass
 class Traffic:
-    """Sums since the server started: connections, HTTP requests, bytes."""
+    """Sums since the server started: connections, HTTP requests, bytes, messages by whether they were sealed, logons.
+
+    ``logons`` counts by what proved the client: basic, certificate, ntlm, kerberos or credssp. Basic and certificates
+    prove each request.
+    """
 
     connections: int = 0
     requests: int = 0
     received: int = 0
     sent: int = 0
+    sealed: int = 0
+    unsealed: int = 0
+    logons: Counter[str] = field(default_factory=Counter)
 
     @property
     def bytes(self) -> int:
