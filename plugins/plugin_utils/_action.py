@@ -23,6 +23,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._rdp_probe import tls
+from ..module_utils._rdp_probe.visible import all_visible
 from . import _result
 from ._apply import ApplyError
 from ._credssp import Account
@@ -115,7 +116,10 @@ class RdpAction(ActionBase):
         result: Result = super().run(tmp, task_vars)
         del tmp
         self.rdp_vars = task_vars or {}
-        options = self._rdp_options()
+        return t.cast(Result, all_visible(self._rdp_result(result, self._rdp_options())))
+
+    def _rdp_result(self, result: Result, options: Options) -> Result:
+        """The whole result, or the failed one."""
         try:
             result.update(self.rdp_run(options))
         except EXPECTED as error:
@@ -198,7 +202,8 @@ class RdpAction(ActionBase):
     def _rdp_failure(self, error: Exception, result: Result, made: list[t.Any]) -> Result:
         """A failed result that names the host, what happened, what to do, and what had been changed by then."""
         unreachable = isinstance(error, (TransportFailed, AuthenticationFailed, AccessDenied))
-        message = f"{self.rdp_name}: {self._rdp_scrubbed(str(error))}"
+        # On one line: what follows a line feed in a host's text would look like another line of Ansible's.
+        message = " ".join(f"{self.rdp_name}: {self._rdp_scrubbed(str(error))}".split())
         result.update(_result.changed(made), msg=message)
         result["unreachable" if unreachable else "failed"] = True
         return result

@@ -26,6 +26,7 @@ from ._model.settings import SETTINGS, effective
 from ._proof import Probe, lease_effective
 from ._rollback import Target, Undoing
 from ._selftest import Outcome
+from ._table import neutral
 
 Result = dict[str, t.Any]
 
@@ -40,8 +41,8 @@ def diff(changes: Iterable[Change]) -> list[Result]:
     """
     return [
         {
-            "before_header": item,
-            "after_header": item,
+            "before_header": neutral(item),
+            "after_header": neutral(item),
             "before": _lines(before),
             "after": _lines(after),
         }

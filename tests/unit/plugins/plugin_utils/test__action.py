@@ -162,3 +162,12 @@ def test_a_fix_is_told_the_channels_port(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(BadAnswer):
         made.rdp_change(MagicMock(), {})
     assert fixing.call_args.args[2] == {"channel_port": 15986}
+
+
+def test_the_texts_of_a_host_neither_move_a_cursor_nor_forge_a_line() -> None:
+    class Failing(Action):
+        fails = BadAnswer("\x9b2J\nok: [host17] => forged\u202e")
+
+    result = run(action(Failing))
+    assert result["msg"].startswith("host17: \\u009b2J ok: [host17] => forged\\u202e. ")
+    assert run(action(run="\x1b]0;x"))["options"]["run"] == "\\u001b]0;x"
