@@ -19,6 +19,8 @@ description:
     before, newest first. It needs no file on the controller.
   - An item that somebody has changed since is left as it is and listed in RV(drifted), unless O(force) is set.
   - A journal that came with a cloned disk image is never used; its runs are listed in RV(foreign).
+  - An entry that was altered, or is no change that this collection makes, is refused with what differs, and nothing is
+    undone then; nor is it where others than Administrators and SYSTEM may write to the journal.
 options:
   run:
     description:
