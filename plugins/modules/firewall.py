@@ -72,7 +72,8 @@ options:
   port:
     description:
       - A port to let in besides the one that the listener is set to, such as the one that it is to have next.
-      - Without it the rules are for the listener's port alone.
+      - Without it the rules are for the listener's port alone. A port on which the listener still is until its next
+        start stays open too, and RV(notes) say so.
       - See O(winfleet.rdp.remote_desktop#module:port) for how to change the listener's port.
     type: int
   block_rules:

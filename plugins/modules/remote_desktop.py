@@ -109,9 +109,8 @@ EXAMPLES = r"""
     port: 33890
   register: listener
 
-- name: Close the port that it had
+- name: Close the port that it had, unless it still is on it
   winfleet.rdp.firewall:
-  when: not listener.needs.restart
 
 - name: Say what is left to do
   ansible.builtin.debug:

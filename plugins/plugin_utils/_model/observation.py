@@ -127,12 +127,17 @@ class ProfileState:
 
 @dataclass(frozen=True)
 class FirewallState:
-    """The rules that touch RDP, the profiles, and the profiles that are active on the host's networks now."""
+    """The rules that touch RDP, the profiles, and the profiles that are active on the host's networks now.
+
+    Attributes:
+        listening: other ports of the built-in rules than the listener's, on which it still is until its next start.
+    """
 
     rules: tuple[RuleState, ...]
     profiles: Mapping[str, ProfileState]
     active: tuple[str, ...]
     running: bool
+    listening: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

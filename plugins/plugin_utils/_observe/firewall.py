@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import typing as t
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from .._cim import tcp
 from .._cim.firewall import Action, Category, Profile, Rule
 from .._cim.registry import Registry, RegistryValue
+from .._cim.services import TERM_SERVICE
 from .._model.addresses import canonical
 from .._model.observation import FirewallState, ProfileState, RuleState
 from ._request import Request
 
 SERVICE = "MpsSvc"
+BUILT_IN = "RemoteDesktop-UserMode"
 _ACTIVE = {Category.DOMAIN: "domain", Category.PRIVATE: "private", Category.PUBLIC: "public"}
 _INBOUND = {int(Action.ALLOW): "allow", int(Action.BLOCK): "block"}
 
@@ -33,7 +36,21 @@ def read(request: Request) -> FirewallState:
         profiles={name: policy.over(profile) if name in active else profile for name, profile in profiles.items()},
         active=tuple(sorted(active)),
         running=service is None or service.running,
+        listening=tuple(_listening(request, rules)),
     )
+
+
+def _listening(request: Request, rules: Iterable[Rule]) -> Iterator[int]:
+    """Where a rule has another port than the listener is set to, TermService may be on it until it starts again."""
+    ports = {
+        int(port) for rule in rules if rule.instance_id.startswith(BUILT_IN) for port in rule.ports if port.isdecimal()
+    }
+    others = sorted(ports - {request.port})
+    service = request.host.services.list([TERM_SERVICE]).get(TERM_SERVICE) if others else None
+    if service is not None and service.running:
+        for port in others:
+            if any(socket.process_id == service.process_id for socket in tcp.listeners(request.host.cim, port)):
+                yield port
 
 
 def _rule(rule: Rule) -> RuleState:

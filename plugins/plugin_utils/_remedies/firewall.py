@@ -64,10 +64,12 @@ def plan(observation: Observation, options: Options) -> Plan:
         return missing_area("settings", observation)
     if options["port"] is not None and not 0 < options["port"] < 65536:
         return Plan(refused=(Refusal(f"port {options['port']} is none: use one from 1 to 65535", "port"),))
-    ports = tuple(str(port) for port in sorted({listener_port(observation), options["port"] or 0} - {0}))
+    numbers = {listener_port(observation), options["port"] or 0, *firewall.listening} - {0}
+    ports = tuple(map(str, sorted(numbers)))
     changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
     profiles = wanted_profiles(firewall, options)
-    opened = Plan(changes, _held(firewall, profiles), (*missing, *_closed_locally(firewall, profiles)))
+    refused = (*missing, *_closed_locally(firewall, profiles))
+    opened = Plan(changes, _held(firewall, profiles), refused, _still_open(firewall, options))
     return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles)), opened)
 
 
@@ -165,6 +167,13 @@ def _block_held(rule: RuleState) -> Held:
     )
     path = f"{FIREWALL_POLICY}\\FirewallRules\\{rule.id}"
     return Held("policy_held", "firewall_block_rule", "block", "allow", path, f"{folder}\\Inbound Rules")
+
+
+def _still_open(firewall: FirewallState, options: Options) -> tuple[str, ...]:
+    """Closing a port on which the listener still is would cut users off before it has moved."""
+    kept = [str(port) for port in firewall.listening if port != options["port"]]
+    listed = " and ".join(kept)
+    return (f"port {listed} stays open, since the listener is on it until TermService starts again",) if kept else ()
 
 
 def _missing(name: str) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import pytest
@@ -19,6 +20,8 @@ FLEET = shlex.split("""
 """)
 JOURNAL = r"HKLM\SOFTWARE\winfleet.rdp".lower()
 LISTENER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp"
+
+RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
 
 
 def without_journal(states):
@@ -39,6 +42,10 @@ def verdicts(directory):
 
 def stored(state, name):
     return state["registry"][LISTENER]["values"][name][1]
+
+
+def rule_of(state):
+    return state["registry"][RULES]["values"]["RemoteDesktop-UserMode-In-TCP"][1]
 
 
 @pytest.fixture
@@ -144,3 +151,23 @@ def test_what_is_held_fails_or_is_not_reached_is_in_the_report(start_fleet, run,
     assert [fleet.ask(f"/hosts/{name}/probe")["tcp"] for name in ("host001", "host002")] == ["open", "open"]
     recap = {line.split()[0]: line for line in played.output.splitlines() if "failed=" in line}
     assert [name for name, line in recap.items() if "failed=0" not in line] == ["host002", "nobody"]
+
+
+def test_the_listener_moves_to_another_port_behind_a_rule_that_lets_it_in(start_fleet, run):
+    """One host has users, who keep its listener where it is: there both ports are open."""
+    fleet = start_fleet("--hosts", "2", "--trait", "host002=many_sessions")
+    found = without_journal(fleet.states())
+    moved = run("baseline", fleet.inventory, "-e", "rdp_baseline_port=33890")
+    assert moved.code == 0, moved.output
+    states = fleet.states()
+    assert [stored(state, "PortNumber") for state in states.values()] == [33890, 33890]
+    assert [fleet.ask(f"/hosts/{name}/probe")["port"] for name in states] == [33890, 33890]
+    ports = {name: re.findall(r"LPort=(\d+)", rule_of(state)) for name, state in states.items()}
+    assert ports == {"host001": ["33890"], "host002": ["3389", "33890"]}
+    writes = fleet.count("writes")
+    again = run("baseline", fleet.inventory, "-e", "rdp_baseline_port=33890")
+    assert again.code == 0, again.output
+    assert fleet.count("writes") == writes
+    undone = run("rollback", fleet.inventory)
+    assert undone.code == 0, undone.output
+    assert without_journal(fleet.states()) == found

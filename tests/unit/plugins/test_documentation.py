@@ -184,3 +184,42 @@ def test_every_verdict_can_be_accepted():
     assert set(options["rdp_remediate_accept_verdicts"]["choices"]) == set(VERDICTS)
     # The role looks for a verdict in a list or in a string of them.
     assert [(one, other) for one in VERDICTS for other in VERDICTS if one != other and one in other] == []
+
+
+LEFT_TO_MODULES = {
+    ("remote_desktop", "state"): "a baseline has Remote Desktop on",
+    ("firewall", "state"): "a baseline has Remote Desktop on",
+    ("security_layer", "lease"): "weakens for a while",
+    ("security_layer", "renew_lease"): "weakens for a while",
+    ("security_layer", "accept_permanent_weakening"): "weakens",
+    ("nla", "lease"): "weakens for a while",
+    ("nla", "renew_lease"): "weakens for a while",
+    ("nla", "accept_permanent_weakening"): "weakens",
+    ("machine_keys", "method"): "a repair of one host",
+    ("machine_keys", "accept_shared_keys"): "a repair of one host",
+    ("network_stack", "dns"): "a repair of one host, but for stale names",
+    ("network_stack", "winsock"): "a repair of one host",
+}
+"""Decisions that no wanted state of a fleet has."""
+
+
+def tasks_of(node):
+    """Every task of a role, however it is nested."""
+    for task in node if isinstance(node, list) else ():
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from tasks_of(task.get(part, []))
+
+
+def decided():
+    """The options of fixes that a role's variable decides."""
+    for role in (role for role in ROLES if role.name in ("rdp_baseline", "rdp_client", "rdp_gateway")):
+        for task in tasks_of(role_file(role, "tasks/main.yml")):
+            for name in REMEDIES:
+                arguments = task.get(HERE + name, {}).items()
+                yield from ((name, option) for option, value in arguments if f"{role.name}_" in str(value))
+
+
+def test_every_decision_of_a_fix_has_a_variable():
+    options = {(name, option) for name, remedy in REMEDIES.items() for option in remedy.options}
+    assert options - set(decided()) == set(LEFT_TO_MODULES)

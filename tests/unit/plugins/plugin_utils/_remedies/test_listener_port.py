@@ -105,3 +105,18 @@ def test_without_a_probe_the_move_stands() -> None:
     _plan, done = run(simulated, port=PORT, how={"prober": blind})
     assert done.proof is None
     assert connect(simulated).port_use(PORT).listeners
+
+
+def test_the_port_that_the_listener_is_still_on_stays_open_until_it_has_moved() -> None:
+    simulated = SimulatedHost.build("2022", traits=["many_sessions"])
+    run(simulated, "firewall", port=PORT)
+    _plan, moved = run(simulated, port=PORT)
+    assert "restart" in moved.waiting
+    plan, done = run(simulated, "firewall")
+    assert done.changes == []
+    assert any("port 3389 stays open" in note for note in plan.notes)
+    connect(simulated).shell.run("net stop TermService /y & net start SessionEnv & net start TermService")
+    simulated.clock.advance(60)
+    plan, done = run(simulated, "firewall")
+    assert {str(change.after) for change in done.changes} == {"{'local_ports': ['33890']}"}
+    assert plan.notes == ()
