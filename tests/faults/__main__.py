@@ -117,7 +117,16 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     began = time.monotonic()
-    found = [case for some in _all(options) for case in some]
+    found: list[Case] = []
+    for some in _all(options):
+        found += some
+        print(
+            *_problems(some),
+            f"{some[0].scenario}: {_passed(some)}" if some else "",
+            sep="\n",
+            file=sys.stderr,
+            flush=True,
+        )
     print(*_table(found), "", *_by_kind(found), "", *_problems(found), sep="\n", flush=True)
     failed = sum(bool(case.problems) for case in found)
     print(f"{len(found) - failed} of {len(found)} passed in {time.monotonic() - began:.0f} s")
