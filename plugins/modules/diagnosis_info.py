@@ -229,6 +229,7 @@ leases:
         - V(lost) weakens the host although nothing on it ends that any more. The next run that has to do with the
           setting arms the lease again until its old end, or ends it when that is past.
         - V(superseded) weakens nothing, since somebody has set another value meanwhile, which the end will leave.
+        - V(unbegun) weakens nothing, since the run that granted it was cut off before; another run may grant it again.
         - V(ended) weakens nothing any more.
         - V(lease_not_effective) has ended, but the handshake shows that the listener still acts on the weaker value
           until C(TermService) restarts. No restart is made for that, since it would drop the users.

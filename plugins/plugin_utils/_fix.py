@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ._apply import ApplyError, Run
 from ._diagnosis.facts import Facts
 from ._host import Host
-from ._lease import armed, record
+from ._lease import armed, begin, record
 from ._logon import LogonCheck
 from ._model.change import Change, Plan
 from ._model.lease import LeaseState
@@ -160,6 +160,7 @@ def _ends(host: Host, run: Run, change: Change) -> None:
     """
     lease = record(host, change.leased)
     if lease is not None and armed(host, lease):
+        begin(host, change.leased)
         return
     run.undo(change)
     raise LeaseLost(

@@ -33,7 +33,7 @@ from ._cim.registry import Absent, RegistryValue, Unreadable
 from ._cim.tasks import COMMAND, SYSTEM, Definition, Registered
 from ._guard import require_private
 from ._host import Host
-from ._model.lease import LONGEST, RECORDS, Lease, LeaseState, mark
+from ._model.lease import LONGEST, RECORDS, Lease, LeaseState, mark, pending
 from ._model.plain import NotPlain, from_plain, to_plain
 from ._model.settings import SETTINGS, Setting
 from ._sealed import Tampered, seal, unseal
@@ -110,7 +110,7 @@ def records(host: Host) -> list[Lease]:
     names = host.registry.values(RECORDS) or {}
     if names:
         require_private(host.registry, RECORDS)
-    found = (_record(host, name) for name in sorted(names) if not name.endswith(mark("")))
+    found = (_record(host, name) for name in sorted(names) if not name.endswith((mark(""), pending(""))))
     return [lease for lease in found if lease is not None]
 
 
@@ -152,20 +152,25 @@ def flaw(lease: Lease, setting: str) -> str:
 
 
 def observe(host: Host, lease: Lease) -> LeaseState:
-    """How a lease stands now: the value that it weakened, the mark of its end, its task (four operations).
+    """How a lease stands now: the value that it weakened, what was noted of it, its task (five operations).
 
     Raises:
         LeaseError: its value cannot be read, or it ends later than any lease may.
     """
-    setting = SETTINGS[lease.setting]
     if lease.ends - host.now() > timedelta(seconds=lease.lasts) + CLOCK_STEPS:
         raise LeaseError(f"the record of the lease {lease.setting} was altered: until cannot be {lease.until!r} yet")
+    number = _number(host, SETTINGS[lease.setting])
+    ended, unbegun = (
+        isinstance(host.registry.read(RECORDS, name(lease.setting)), RegistryValue) for name in (mark, pending)
+    )
+    return LeaseState(lease, armed(host, lease), number, host.now().isoformat(), ended, unbegun)
+
+
+def _number(host: Host, setting: Setting) -> int | None:
     value = host.registry.read(setting.key, setting.name, setting.type)
     if isinstance(value, Unreadable):
         raise LeaseError(f"{setting.path} cannot be read ({value.reason}), so how its lease stands is not known")
-    number = value.data if isinstance(value, RegistryValue) and isinstance(value.data, int) else None
-    ended = isinstance(host.registry.read(RECORDS, mark(lease.setting)), RegistryValue)
-    return LeaseState(lease, armed(host, lease), number, host.now().isoformat(), ended)
+    return value.data if isinstance(value, RegistryValue) and isinstance(value.data, int) else None
 
 
 def armed(host: Host, lease: Lease) -> bool:
@@ -187,16 +192,26 @@ def _as_registered(found: Registered, wanted: Definition) -> bool:
 
 
 def grant(host: Host, lease: Lease) -> None:
-    """Record a lease and register the task that ends it, in place of an earlier one of the same setting."""
+    """Record a lease and register the task that ends it, in place of an earlier one of the same setting.
+
+    Where nothing is weakened yet it is noted as pending, so that one whose run is cut off now can be granted again.
+    """
     host.registry.create_key(RECORDS)
+    if _number(host, SETTINGS[lease.setting]) not in lease.weakened:
+        host.registry.write(RECORDS, pending(lease.setting), RegistryValue("REG_DWORD", 1))
     noted = seal(to_plain(Record(host.machine_id(), lease)))
     host.registry.write(RECORDS, lease.setting, RegistryValue("REG_SZ", noted))
     host.registry.delete_value(RECORDS, mark(lease.setting))
     host.tasks.register(task_name(lease.setting), definition(lease))
 
 
+def begin(host: Host, setting: str) -> None:
+    """Note that the weakening was made, so that another value from now on is somebody else's."""
+    host.registry.delete_value(RECORDS, pending(setting))
+
+
 def end(host: Host, setting: str) -> None:
     """Delete the task of a lease, then its record. The value is put back before."""
     host.tasks.delete(task_name(setting))
-    for name in (setting, mark(setting)):
+    for name in (setting, mark(setting), pending(setting)):
         host.registry.delete_value(RECORDS, name)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 
 from ._appliers import APPLIERS
 from ._apply import ApplyError, Run
+from ._cim.registry import RegistryError
+from ._cim.services import ServiceError
 from ._fix import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._model.change import Change
@@ -23,6 +25,9 @@ from ._model.plain import Plain
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
 from ._restart import SessionsInTheWay, hindrance, restart
+
+IN_THE_WAY = (ApplyError, SessionsInTheWay, ServiceError, RegistryError)
+"""What keeps one item from being put back and says nothing of the others."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +148,17 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
 
 
 def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> None:
+    """Undo one after the other. An item that cannot be put back is left, and what was done to it before as well."""
+    stuck: set[str] = set()
     for target in movements:
         change = target.entry.change
+        if change.target in stuck:
+            continue
         try:
             run.undo(change)
-        except (ApplyError, SessionsInTheWay) as error:
+        except IN_THE_WAY as error:
             result.left[change.item] = str(error)
+            stuck.add(change.target)
             continue
         result.undone.append(target)
         _close(run, target)

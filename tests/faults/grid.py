@@ -41,6 +41,9 @@ TENURE = 660
 
 THUMBPRINT = re.compile(r"[0-9A-F]{40}")
 
+ENDINGS = (b"enumeration/Release<", b"transfer/Delete<")
+"""Actions of messages that give back what is open; whom they do not reach ends it by itself."""
+
 Paths = Mapping[tuple[str, ...], t.Any]
 
 
@@ -187,10 +190,12 @@ class Verdicts:
 
     def _left_over(self, simulated: SimulatedHost, line: Line) -> Iterator[str]:
         """Where the host can be reached and has told what it opened, nothing is left open there."""
-        kind = t.cast(t.Any, line.kind)
+        kind, struck = t.cast(t.Any, line.kind), line.bodies[line.at - 1]
+        if kind.cuts or kind.breaks or any(ending in struck for ending in ENDINGS):
+            return
         volatile = simulated.volatile()
         for what in ("open_shells", "open_enumerations"):
-            if volatile[what] and not (kind.cuts or kind.breaks):
+            if volatile[what]:
                 yield f"{what}: {volatile[what]}"
 
     def _wrote_nothing(self, simulated: SimulatedHost) -> list[str]:
@@ -222,7 +227,8 @@ class Verdicts:
     def _is_original(self, simulated: SimulatedHost, when: str) -> list[str]:
         state = flat(settings_state(simulated))
         away = differing(self.clean.original, state) - self.clean.lasting
-        return [f"{when}: {_shown(away, self.clean.original, state)}"] if away else []
+        left = [f"{when} tasks are left: {simulated.state()['tasks']}"] if simulated.state()["tasks"] else []
+        return left + ([f"{when}: {_shown(away, self.clean.original, state)}"] if away else [])
 
 
 def _refusals(what: str, result: Result) -> Iterator[str]:

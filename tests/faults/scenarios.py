@@ -66,7 +66,9 @@ FIXES = (
     _fix("network_stack", "dns_cache_stale winsock_layered", dns="flush", winsock="reset"),
     _fix("client_settings", "client_tls12_disabled", udp="off", tls="usable"),
     _fix("gateway", "gateway_rap_disabled gateway_cap_disabled gateway_service_disabled"),
+    _fix("security_layer", layer="rdp", lease="2h"),
     _fix("security_layer", name="security_layer encryption", encryption="fips"),
+    _fix("nla", state="off", lease="2h"),
     _fix("nla", name="nla permanent", state="off", accept_permanent_weakening=True),
 )
 LOOPS = tuple(

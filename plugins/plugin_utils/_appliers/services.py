@@ -36,11 +36,12 @@ def _read_state(host: Host, change: Change) -> Plain:
 
 
 def _write_state(host: Host, change: Change, value: Plain) -> None:
+    """Start, or stop with what depends on it: nothing of that can have run while the service did not."""
     if value == "Running":
         host.services.start(change.item)
     else:
         ensure_idle(host, f"stopping {change.item}")
-        host.services.stop(change.item)
+        host.services.stop_all(change.item)
 
 
 START_MODE = Applier(_read_start_mode, _write_start_mode)

@@ -51,7 +51,7 @@ MEANINGS: Mapping[int, str] = {
     23: "the service exists already",
     24: "the service is paused",
 }
-CANNOT_ACCEPT, NOT_ACTIVE, TIMED_OUT, ALREADY_RUNNING = 5, 6, 7, 10
+DEPENDENTS_RUN, CANNOT_ACCEPT, NOT_ACTIVE, TIMED_OUT, ALREADY_RUNNING = 3, 5, 6, 7, 10
 
 TERM_SERVICE = "TermService"
 T = t.TypeVar("T")
@@ -140,6 +140,18 @@ class Services:
         """
         self._control(name, "stop", "StopService", accepted=(CANNOT_ACCEPT, NOT_ACTIVE))
         return self._wait(name, "Stopped", "stop", timeout, poll)
+
+    def stop_all(self, name: str) -> None:
+        """Stop a service, and before it what depends on it where that runs. Raise ServiceError."""
+        try:
+            self.stop(name)
+        except ServiceError as error:
+            if error.code != DEPENDENTS_RUN:
+                raise
+            for dependent in self.dependents(name):
+                if dependent.running:
+                    self.stop_all(dependent.name)
+            self.stop(name)
 
     def set_start_mode(self, name: str, mode: StartMode) -> None:
         """Set the start mode; Automatic is what reads as Auto. Raise ServiceError."""

@@ -16,7 +16,7 @@ RECORDS = r"HKLM\SOFTWARE\winfleet.rdp\Leases"
 SHORTEST, LONGEST = 60, 24 * 3600
 """Seconds for which a lease may be granted."""
 
-Standing = t.Literal["running", "lost", "overdue", "superseded", "ended"]
+Standing = t.Literal["running", "lost", "overdue", "superseded", "unbegun", "ended"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ def mark(setting: str) -> str:
     return f"{setting}.ended"
 
 
+def pending(setting: str) -> str:
+    """The value under RECORDS that says that a lease was granted and nothing is weakened yet."""
+    return f"{setting}.pending"
+
+
 def until(now: str, lasts: int) -> str:
     """When a lease ends that is granted now; the Task Scheduler knows no fractions of a second."""
     ends = datetime.fromisoformat(now).astimezone(timezone.utc) + timedelta(seconds=lasts)
@@ -62,6 +67,7 @@ class LeaseState:
         number: what the setting has locally now; None when it is absent or no number.
         now: the host's clock then, ISO 8601 with offset.
         ended: whether its end was noted, so that a value which is set later is none of its business.
+        pending: whether the weakening was still to come when this was noted last.
     """
 
     lease: Lease
@@ -69,6 +75,7 @@ class LeaseState:
     number: int | None
     now: str
     ended: bool = False
+    pending: bool = False
 
     @property
     def weak(self) -> bool:
@@ -84,8 +91,11 @@ class LeaseState:
         """How it stands.
 
         C(running); C(overdue): weak, and its task should have ended it; C(lost): weak, and no task ends it;
-        C(superseded): somebody has set another value, which the task will leave; C(ended).
+        C(superseded): somebody has set another value, which the task will leave; C(unbegun): the run that granted it
+        was cut off before it weakened anything; C(ended).
         """
+        if not self.weak and self.pending and not self.ended:
+            return "unbegun"
         if not self.weak:
             return "superseded" if self.armed else "ended"
         if not self.armed:

@@ -234,7 +234,7 @@ def _weaken(case: _Case) -> Plan:
         return _permanent(case)
     renewed = case.options["renew_lease"] and case.options["lease"] is not None
     state = case.state
-    if state is not None and state.standing != "ended" and not renewed and not _rested(state):
+    if state is not None and state.standing not in ("ended", "unbegun") and not renewed and not _rested(state):
         return _under_lease(case, state)
     return _granted(case)
 

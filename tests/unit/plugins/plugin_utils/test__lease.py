@@ -30,6 +30,7 @@ from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.security import SYSTEM_TOKEN
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
+from tests.support.meter import kind
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 NLA, LAYER, ENCRYPTION = "UserAuthentication", "SecurityLayer", "MinEncryptionLevel"
@@ -67,6 +68,29 @@ def standing(simulated: SimulatedHost, name: str = "nla", **given: t.Any) -> lis
 
 
 # --- granting
+
+
+def test_a_lease_whose_run_was_cut_off_before_it_weakened_anything_can_be_granted_again() -> None:
+    register = next(
+        number for number, name in enumerate(messages("nla", **OFF), 1) if name == "PS_ScheduledTask.RegisterByXml"
+    )
+    simulated = SimulatedHost.build("2022")
+    with pytest.raises(Cut):
+        do(simulated, "nla", before=cut_before(register + 1), **OFF)
+    assert standing(simulated) == [("nla", "unbegun", True)]
+    simulated.clock.advance(700)
+    do(simulated, "nla", "run-2", **OFF)
+    assert standing(simulated) == [("nla", "running", True)]
+    assert stored(simulated) == 0
+    connect(simulated).registry.write(LISTENER, NLA, RegistryValue("REG_DWORD", 1))
+    assert standing(simulated)[0][1] == "superseded"
+
+
+def messages(name: str, **given: t.Any) -> list[str]:
+    """Class and method of what a run sends."""
+    sent: list[str] = []
+    do(SimulatedHost.build("2022"), name, before=lambda number, body: sent.append(kind(body)), **given)
+    return sent
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Roll-backs that meet what has happened since."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import job, settings_state
+
+
+def enabled() -> tuple[SimulatedHost, object]:
+    """A host whose TermService was disabled and now runs, and what it was before."""
+    simulated = SimulatedHost.build("2022", breakages=["termservice_disabled", "rdp_denied"])
+    before = settings_state(simulated)
+    fix(job(simulated), REMEDIES["remote_desktop"], defaults(REMEDIES["remote_desktop"].options))
+    return simulated, before
+
+
+def test_a_service_is_stopped_with_what_depends_on_it_after_a_reboot_has_started_both() -> None:
+    simulated, before = enabled()
+    simulated.windows.reboot()
+    simulated.clock.advance(300)
+    assert simulated.windows.services.running("UmRdpService")
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert undoing.left == {}
+    assert settings_state(simulated) == before
+    assert not simulated.windows.services.running("TermService")
+
+
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated, before = enabled()
+    undo = Run.undo
+
+    def refusing(self: Run, change: Change) -> bool:
+        if change.kind == "service_state":
+            raise ServiceError(change.item, "stop", 5)
+        return undo(self, change)
+
+    monkeypatch.setattr(Run, "undo", refusing)
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert list(undoing.left) == ["TermService"]
+    assert "cannot accept the control now" in undoing.left["TermService"]
+    assert settings_state(simulated) == before
+
+
+def test_an_earlier_change_of_what_cannot_be_put_back_is_left_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = SimulatedHost.build("2022")
+    for number in (25, 30):
+        options = {**defaults(REMEDIES["connection_limit"].options), "sessions": number}
+        fix(job(simulated, f"run-{number}"), REMEDIES["connection_limit"], options)
+    asked: list[object] = []
+
+    def refusing(_self: Run, change: Change) -> bool:
+        asked.append(change.after)
+        raise ServiceError(change.item, "stop", 5)
+
+    monkeypatch.setattr(Run, "undo", refusing)
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert len(undoing.left) == 1
+    assert asked == [{"type": "REG_DWORD", "data": 30}]
