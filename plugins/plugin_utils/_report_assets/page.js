@@ -206,13 +206,15 @@
       rows.length ? make("table", {}, headed(["What was seen", "Value", "Where"]), make("tbody", {}, rows)) : "",
       finding.by_hand && !cured ? make("p", {}, "By hand: ", said(finding.by_hand)) : "",
       finding.hides && !cured ? make("p", { className: "quiet" }, "More may be wrong behind it, which the probe cannot see.") : "",
-      benchmarksOf(finding.compliance ?? []),
+      benchmarksOf(finding.compliance ?? [], cured),
       make("p", { className: "quiet" }, "Verify with ", said(finding.verify), sourcesOf(finding.sources)));
   }
 
+  const PAST = { breaks: "broke", meets: "met", touches: "touched" };
+
   /** What benchmarks say of the state that was found; the reader decides with it whether a cure is wanted. */
-  const benchmarksOf = (items) => (items.length ? make("ul", { className: "benchmarks" }, items.map((item) => make("li", {},
-    toned({ breaks: "bad", meets: "good" }[item.effect] ?? "held", item.effect), " ", said(item.item), " ", quiet(item.benchmark)))) : "");
+  const benchmarksOf = (items, past) => (items.length ? make("ul", { className: "benchmarks" }, items.map((item) => make("li", {},
+    toned({ breaks: "bad", meets: "good" }[item.effect] ?? "held", (past && PAST[item.effect]) || item.effect), " ", said(item.item), " ", quiet(item.benchmark)))) : "");
 
   const sourcesOf = (sources) => sources.flatMap((source, index) => [index ? ", " : ". Source: ",
     source.startsWith("https://") ? make("a", { href: source, rel: "noreferrer noopener" }, new URL(source).hostname) : said(source)]);

@@ -306,6 +306,17 @@ class TestEyes:
         click(page, "#rows .open")
         assert page.run("document.documentElement.scrollWidth") <= width
 
+    @pytest.mark.parametrize("width", [360, 760, 1400])
+    def test_a_name_keeps_its_room_when_its_host_is_open(self, page, width):
+        page.resize(width, 900)
+        search(page, "db0052")
+        click(page, "#rows .open")
+        height = "document.querySelector('#rows .open').getBoundingClientRect().height"
+        line = page.run("parseFloat(getComputedStyle(document.querySelector('#rows .open')).lineHeight)")
+        assert page.run(height) <= 2.1 * line
+        detail = "document.querySelector('tr.detail > td').getBoundingClientRect().width"
+        assert page.run(detail) >= 0.98 * page.run("document.getElementById('rows').getBoundingClientRect().width")
+
 
 class TestScreenReader:
     def tree(self, page):
