@@ -38,7 +38,7 @@ V = t.TypeVar("V")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when all could be measured, within its budget or not; else 1."""
     options = _parser().parse_args(arguments)
-    sizes = _sizes(options)
+    sizes, machine = _sizes(options), figures.machine()
     results = Results(sizes)
     for name, step in _steps(Bench.with_limit(options.limit), results):
         _take(name, step, results)
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for failure in results.failures:
         _say(f"\nNOT MEASURED: {failure}")
     if not results.failures:
-        _write_page(results, RST if sizes == Sizes() else PLACE)
+        _write_page(page.text(results, machine), RST if sizes == Sizes() else PLACE)
     return 1 if results.failures else 0
 
 
@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small fleets; the figures say little")
     parser.add_argument("--hosts", type=int, metavar="N", help="hosts on which ours and the peer are compared")
     parser.add_argument("--scale", type=_numbers, metavar="N[,N]", help="sizes of the fleets that are diagnosed")
+    parser.add_argument("--floor", type=int, metavar="N", help="hosts of the play that is compared with doing nothing")
     parser.add_argument("--limit", type=float, default=PLAY_SECONDS, help="seconds that a play may take (%(default)s)")
     parser.add_argument("--output", type=Path, default=BUILD / "benchmark.json", metavar="FILE")
     return parser
@@ -67,7 +68,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _sizes(options: argparse.Namespace) -> Sizes:
-    given = {name: getattr(options, name) for name in ("hosts", "scale") if getattr(options, name)}
+    given = {name: getattr(options, name) for name in ("hosts", "scale", "floor") if getattr(options, name)}
     return replace(QUICK if options.quick else Sizes(), **given)
 
 
@@ -99,9 +100,9 @@ def _take(name: str, step: Callable[[], None], results: Results) -> None:
     _say(f"{time.monotonic() - started:6.1f} s  {name}")
 
 
-def _write_page(results: Results, directory: Path) -> None:
+def _write_page(text: str, directory: Path) -> None:
     path = directory / f"{page.NAME}.rst"
-    path.write_text(page.text(results, figures.machine()), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     _say(f"Written: {path}")
 
 

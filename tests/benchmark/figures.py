@@ -122,12 +122,13 @@ def budgets(results: Results) -> Iterator[Budget]:
 
 
 def machine() -> Json:
-    """What the figures were measured on."""
+    """What the figures are measured on, and how busy it is now."""
     return {
         "cores": len(os.sched_getaffinity(0)),
         "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9),
         "python": platform.python_version(),
         "ansible_core": version("ansible-core"),
+        "load": round(os.getloadavg()[0], 1),
     }
 
 

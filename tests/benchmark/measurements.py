@@ -26,7 +26,7 @@ BROKEN = ("rdp_denied", "firewall_rule_disabled", "security_layer_rdp", "termser
 """Faults of what the peer's tasks see to, so that both have the same to repair."""
 
 ONE_BROKEN_OF = 10
-FORKS = 20
+FORKS = 50
 VENV = PLACE / "venv"
 NMAP_SCRIPTS = "rdp-ntlm-info,rdp-enum-encryption,ssl-cert"
 INSTALL_SECONDS = 900
@@ -39,7 +39,7 @@ class Sizes:
     hosts: int = 100
     scale: tuple[int, ...] = (100, 1000, 5000)
     floor: int = 1000
-    probe: int = 500
+    probe: int = 250
     latencies: tuple[float, ...] = (0, 5, 50)
 
 

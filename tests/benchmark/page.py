@@ -22,10 +22,11 @@ TITLE = "What a fleet costs"
 
 INTRODUCTION = """\
 Measured on {day} by ``make benchmark`` on a machine with {cores} cores and {memory_gb} GB of memory, with Python
-{python}, ansible-core {ansible_core} and {forks} forks. The hosts are simulated, on loopback addresses, and their own
-work took a part of the same cores; of the figures below only the wall time has that in it. Real hosts take their own
-time on top, for PowerShell most of all. A latency is added to each exchange with a host, but not to the opening of a
-connection. Where a fleet is said to have broken hosts, one in {one_of} is, in one of these ways: {broken}.
+{python}, ansible-core {ansible_core} and {forks} forks; its load was {load} when that began.
+The hosts are simulated, on loopback addresses, and their own work took a part of the same cores; of the figures below
+only the wall time has that in it. Real hosts take their own time on top, for PowerShell most of all. A latency is added
+to each exchange with a host, but not to the opening of a connection.
+Where a fleet is said to have broken hosts, one in {one_of} is, in one of these ways: {broken}.
 """
 
 COMPARED = """\

@@ -10,10 +10,11 @@ import os
 import subprocess
 import time
 import typing as t
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from threading import Event, Thread
 
 from tests.running import BUILD, ROOT, RunningFleet
@@ -37,7 +38,7 @@ class Usage:
         wall_s: seconds until it ended.
         cpu_s: seconds of processor, user and system, of it and of all its children.
         memory_mb: the most resident memory of the largest of these processes.
-        fork_mb: the most memory that a child had for itself alone, as far as was sampled; 0 without one.
+        fork_mb: what a child had of memory for itself alone, the median of what was sampled; 0 without one.
     """
 
     wall_s: float
@@ -102,12 +103,13 @@ def measured(
 
 def _watched(process: subprocess.Popen[bytes], limit: float) -> Usage | None:
     """Wait for the end; None when the limit passed before, at which the process and its children are killed."""
-    late, over, forks = Event(), Event(), [0.0]
+    late, over = Event(), Event()
+    forks: list[float] = []
 
     def watch() -> None:
         end = started + limit
         while not over.wait(SAMPLE_SECONDS):
-            forks.append(_fork_memory(process.pid))
+            forks.extend(_fork_memory(process.pid))
             if time.monotonic() > end:
                 late.set()
                 with suppress(ProcessLookupError):
@@ -124,16 +126,15 @@ def _watched(process: subprocess.Popen[bytes], limit: float) -> Usage | None:
     process.returncode = os.waitstatus_to_exitcode(status)
     if late.is_set():
         return None
-    return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, max(forks) / MEGABYTE)
+    return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, median(forks or [0.0]) / MEGABYTE)
 
 
-def _fork_memory(pid: int) -> float:
-    """Bytes that the newest child of a process shares with nobody; 0 without one (proc(5), smaps_rollup)."""
+def _fork_memory(pid: int) -> Iterator[float]:
+    """Bytes that the oldest child of a process shares with nobody, if it has one (proc(5), smaps_rollup)."""
     with suppress(OSError, IndexError, ValueError):
         child = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0]
         lines = Path(f"/proc/{child}/smaps_rollup").read_text(encoding="ascii").splitlines()
-        return sum(int(line.split()[1]) * 1024.0 for line in lines if line.startswith("Private_"))
-    return 0.0
+        yield sum(int(line.split()[1]) * 1024.0 for line in lines if line.startswith("Private_"))
 
 
 def _tail(log: Path) -> str:

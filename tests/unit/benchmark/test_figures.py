@@ -15,7 +15,7 @@ from tests.benchmark.measurements import QUICK, Compared, Floor, Probed, Results
 from tests.benchmark.plays import peer_tasks
 from tests.benchmark.runs import Figures, Usage
 
-MACHINE = {"cores": 2, "memory_gb": 8, "python": "3.11.7", "ansible_core": "2.19.14"}
+MACHINE = {"cores": 2, "memory_gb": 8, "python": "3.11.7", "ansible_core": "2.19.14", "load": 0.1}
 PLAY = {"requests_per_host", "bytes_per_host", "controller_cpu_s_per_host", "wall_s"}
 
 
