@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES, Cause
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes import (
     CODES,
     Code,
@@ -61,6 +61,45 @@ def _code_row(code: Code) -> tuple[str, ...]:
 def _family_row(name: str, family: Family) -> tuple[str, ...]:
     causes = "; ".join(CAUSES[cause].title for cause in family.causes)
     return name, family.title, causes, "; ".join(family.gather)
+
+
+# --- causes
+
+CAUSES_INTRODUCTION = """\
+What the module :ansplugin:`winfleet.rdp.diagnosis_info#module` looks for, by the stage of a connection that it breaks.
+A cause is listed only where there is evidence for it. One that a later stage of the handshake has got past is called
+unrelated; one that is a hint alone is called contributing.
+"""
+
+BREAKS: Mapping[str, str] = {
+    "name": "The name leads to no address.",
+    "tcp": "The port does not open.",
+    "x224": "The host does not negotiate.",
+    "tls": "The host's TLS does not come up.",
+    "ntlm": "Network Level Authentication does not begin.",
+    "session": "Behind the handshake, where no probe sees it: a logon, a session, other hosts.",
+}
+
+
+def causes() -> str:
+    """The table of causes."""
+    return "\n".join((*page("causes", "Causes that are known"), *_causes_body()))
+
+
+def _causes_body() -> Iterator[str]:
+    yield CAUSES_INTRODUCTION
+    for stage, text in BREAKS.items():
+        yield from ("", *heading(f"Stage {stage}", "-"), text, "")
+        rows = (_cause_row(cause) for cause in CAUSES.values() if cause.stage == stage)
+        yield from table(("Cause", "What it is", "Cured by", "How to verify", "Sources"), rows)
+
+
+def _cause_row(cause: Cause) -> tuple[str, ...]:
+    remedies = [f":ansplugin:`winfleet.rdp.{cure.remedy}#module`" for cure in cause.cures]
+    cured = "; ".join([*dict.fromkeys(remedies), *([cause.by_hand] if cause.by_hand else [])])
+    links = ", ".join(f"`{number} <{source}>`__" for number, source in enumerate(cause.sources, 1))
+    hint = "; a hint alone" if cause.contributes else ""
+    return f"``{cause.id}``", f"{_sentence(cause.title)[:-1]} ({cause.severity}{hint})", cured, cause.verify, links
 
 
 # --- settings
@@ -177,7 +216,12 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[st
         yield from (f"  {'* -' if index == 0 else '  -'} {cell}".rstrip() for index, cell in enumerate(row))
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"error_codes": error_codes, "selftest": selftest, "settings": settings}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "causes": causes,
+    "error_codes": error_codes,
+    "selftest": selftest,
+    "settings": settings,
+}
 
 
 def main() -> None:

@@ -7,10 +7,17 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 
-from scripts.reference_pages import PAGES, RST
+from scripts.reference_pages import BREAKS, PAGES, RST
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_the_page_is_what_make_pages_writes(name: str) -> None:
     assert (RST / f"{name}.rst").read_text(encoding="utf-8") == PAGES[name]() + "\n"
+
+
+def test_the_page_of_causes_has_every_cause() -> None:
+    assert {cause.stage for cause in CAUSES.values()} <= set(BREAKS)
+    text = PAGES["causes"]()
+    assert [name for name in CAUSES if text.count(f"``{name}``") != 1] == []
