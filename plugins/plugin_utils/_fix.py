@@ -22,7 +22,7 @@ from ._proof import PATIENCE, Probe, Prober, live, settled, tls_works, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
-from ._restart import Policy, hindrance, restart
+from ._restart import Policy, restart
 
 
 @dataclass(frozen=True)
@@ -226,11 +226,9 @@ def _reboot(job: Job, run: Run, done: Done) -> bool:
 
 
 def _restart(job: Job, run: Run, done: Done, reason: str) -> None:
-    why = hindrance(job.host, job.restart)
-    if not why:
-        before = len(run.applied)
-        why = restart(job.host, run.record, reason)
-        done.changes.extend(run.applied[before:])
+    before = len(run.applied)
+    why = restart(job.host, run.record, reason, job.restart)
+    done.changes.extend(run.applied[before:])
     if why:
         done.waiting["restart"] = why
 

@@ -16,7 +16,7 @@ import typing as t
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ._cim.services import ServiceError
+from ._cim.services import Service, ServiceError
 from ._host import Host
 from ._model.change import Change
 from ._wsman.errors import ShellRefused, WsmanError
@@ -26,6 +26,8 @@ SERVICE = "TermService"
 
 PENDING = {"Start Pending": "Running", "Continue Pending": "Running", "Stop Pending": "Stopped"}
 """Where a service in a pending state (Win32_Service.State) is going."""
+
+NEVER = "restart is never: TermService was not restarted"
 
 Policy = t.Literal["never", "when_idle", "always"]
 
@@ -62,11 +64,16 @@ class Sessions:
 
 def sessions(host: Host) -> Sessions:
     """Count sessions on the host, by the listener's TCP connections and the service's own counters."""
-    service = host.service(SERVICE)
+    return _sessions(host, host.service(SERVICE))
+
+
+def _sessions(host: Host, service: Service) -> Sessions:
+    """How long a disconnected session is kept matters only where somebody is connected."""
+    connected = host.port_use().established
     return Sessions(
-        connected=host.port_use().established,
+        connected=connected,
         disconnected=service.sessions.disconnected if service.sessions else 0,
-        logoff_after_ms=host.effective("max_disconnection_time") or 0,
+        logoff_after_ms=(host.effective("max_disconnection_time") or 0) if connected else 0,
     )
 
 
@@ -79,19 +86,28 @@ def ensure_idle(host: Host, doing: str) -> None:
 
 def hindrance(host: Host, policy: Policy) -> str:
     """Why TermService may not be restarted now; empty when it may."""
-    if policy == "never":
-        return "restart is never: TermService was not restarted"
+    return NEVER if policy == "never" else _in_the_way(host, policy, host.service(SERVICE))
+
+
+def _in_the_way(host: Host, policy: Policy, service: Service) -> str:
     if policy == "always":
         return ""
-    found = sessions(host)
+    found = _sessions(host, service)
     return "" if found.idle else f"a restart of TermService would cut {found}; set restart to always to accept that"
 
 
-def restart(host: Host, record: Callable[[Change], None], reason: str) -> str:
-    """Restart TermService and what depends on it; returns why it did not happen, or empty.
+def restart(host: Host, record: Callable[[Change], None], reason: str, policy: Policy = "always") -> str:
+    """Restart TermService and what depends on it where the policy lets it; returns why it did not happen, or empty.
 
     Dependents that did not run are not started. SessionEnv is started first, since it makes the listener's certificate.
     """
+    if policy == "never":
+        return NEVER
+    service = host.service(SERVICE)
+    return _in_the_way(host, policy, service) or _restart(host, record, reason, service)
+
+
+def _restart(host: Host, record: Callable[[Change], None], reason: str, before: Service) -> str:
     dependents = [service.name for service in host.services.dependents(SERVICE) if service.running]
     try:
         command = _command(dependents)
@@ -101,8 +117,7 @@ def restart(host: Host, record: Callable[[Change], None], reason: str) -> str:
         host.shell.open()
     except ShellRefused as refused:
         return f"the host refuses the shell that a safe restart needs ({refused.message}); restart {SERVICE} there"
-    before = str(host.service(SERVICE).state)
-    record(Change("restart", "restart", SERVICE, before, "Running", reason, undo="none", risk="medium"))
+    record(Change("restart", "restart", SERVICE, before.state, "Running", reason, undo="none", risk="medium"))
     return _run(host, command)
 
 

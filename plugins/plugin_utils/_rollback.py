@@ -24,7 +24,7 @@ from ._model.change import Change
 from ._model.plain import Plain
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
-from ._restart import SessionsInTheWay, hindrance, restart
+from ._restart import SessionsInTheWay, restart
 
 IN_THE_WAY = (ApplyError, SessionsInTheWay, ServiceError, RegistryError)
 """What keeps one item from being put back and says nothing of the others."""
@@ -195,9 +195,7 @@ def _settle(job: Job, result: Undoing) -> None:
     stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
     if stopped or not (any(change.restart for change in back) or shows(back, result.proof) is False):
         return
-    why = hindrance(job.host, job.restart) or restart(
-        job.host, job.made.append, "roll-back of values that are read at start"
-    )
+    why = restart(job.host, job.made.append, "roll-back of values that are read at start", job.restart)
     if why:
         result.waiting["restart"] = why
     else:

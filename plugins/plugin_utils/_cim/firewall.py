@@ -40,6 +40,18 @@ MOST_IDS = 40
 BLOCKING = f"(Action=4 and Direction={INBOUND} and Enabled={ENABLED})"
 """The enabled inbound rules that block; most are for one program each."""
 
+BUILT_IN = wql.starts_with("InstanceID", RDP_PREFIX)
+
+_OF_RULES = (
+    "InstanceID", "DisplayName", "ElementName", "RuleGroup", "Enabled", "Direction", "Action", "Profiles",
+    "PolicyStoreSourceType",
+)  # fmt: skip
+_OF_PORTS = ("InstanceID", "LocalPort", "Protocol")
+_OF_PROFILES = (
+    "InstanceID", "Name", "Enabled", "DefaultInboundAction", "AllowInboundRules", "AllowLocalFirewallRules"
+)  # fmt: skip
+"""What is asked of objects that are looked at: whole ones are two to four times as large."""
+
 
 class Action(IntEnum):
     """What a rule does with what it matches."""
@@ -83,7 +95,7 @@ class Rule:
 
     ``ports`` and ``remote_addresses`` hold what Windows stores: ``3389``, ``5000-5010``, ``Any``, ``LocalSubnet``.
     ``program`` and ``service`` are read of rules that block alone. ``selectors`` name the rule and its filters, by
-    class, in later operations.
+    class, in later operations; only a rule that was asked for by its id has them.
     """
 
     instance_id: str
@@ -136,35 +148,36 @@ class Firewall:
         """Return the built-in Remote Desktop rules, in the order of their ids (three queries).
 
         With a ``port``, also the other inbound rules that name it, and the enabled ones that may block it by naming
-        none (a query more, two where some rule blocks, and again two for each further MOST_IDS rules).
+        none (three queries more where some rule blocks, and again for each further MOST_IDS rules).
         """
-        named = self._ports("TCP") if port else {}
-        condition = wql.starts_with("InstanceID", RDP_PREFIX)
+        filters = self._ports("TCP" if port else "")
+        named = {name: found.texts("LocalPort") for name, found in filters.items() if found.text("Protocol") == "TCP"}
+        condition = BUILT_IN
         if port:
             naming = [name for name, ports in named.items() if covers(ports, port)]
             others = [name for name in naming if not name.startswith(RDP_PREFIX)]
-            condition = wql.either(condition, *([wql.any_of("InstanceID", others)] if others else []), BLOCKING)
-        found = {_id(item): item for item in self._client.query(MSFT_NET_FIREWALL_RULE, condition, with_epr=True)}
+            condition = wql.either(BUILT_IN, *([wql.any_of("InstanceID", others)] if others else []), BLOCKING)
+        found = self._by_id(MSFT_NET_FIREWALL_RULE, condition, _OF_RULES)
         beside = {name for name, ports in named.items() if ports != (ANY_PORT,) and not covers(ports, port or 0)}
         kept = [item for name, item in found.items() if name.startswith(RDP_PREFIX) or name not in beside]
-        return self._with_filters([item for item in kept if item.number("Direction") == INBOUND])
+        return self._with_filters([item for item in kept if item.number("Direction") == INBOUND], filters)
 
-    def _with_filters(self, rules: Sequence[Instance]) -> list[Rule]:
+    def _with_filters(self, rules: Sequence[Instance], known: Mapping[str, Instance]) -> list[Rule]:
         """The rules with their ports and addresses; those that block also with whose connections they are about."""
-        built_in = wql.starts_with("InstanceID", RDP_PREFIX)
         others = [_id(rule) for rule in rules if not _id(rule).startswith(RDP_PREFIX)]
         conditions = [wql.any_of("InstanceID", chunk) for chunk in _chunks(others)]
-        conditions = [wql.either(built_in, *conditions[:1]) if conditions else built_in, *conditions[1:]]
-        ports = self._all_by_id(MSFT_NET_PROTOCOL_PORT_FILTER, conditions)
-        addresses = self._all_by_id(MSFT_NET_ADDRESS_FILTER, conditions)
+        conditions = [wql.either(BUILT_IN, *conditions[:1]) if conditions else BUILT_IN, *conditions[1:]]
+        unknown = [wql.any_of("InstanceID", chunk) for chunk in _chunks([name for name in others if name not in known])]
+        ports = {**known, **self._all_by_id(MSFT_NET_PROTOCOL_PORT_FILTER, unknown, _OF_PORTS)}
+        addresses = self._all_by_id(MSFT_NET_ADDRESS_FILTER, conditions, ("InstanceID", "RemoteAddress"))
         built = (_rule(rule, ports.get(_id(rule)), addresses.get(_id(rule))) for rule in rules)
         return self._with_program(sorted(built, key=lambda rule: rule.instance_id))
 
     def _with_program(self, rules: list[Rule]) -> list[Rule]:
         names = [rule.instance_id for rule in rules if rule.action == Action.BLOCK and rule.enabled]
         conditions = [wql.any_of("InstanceID", chunk) for chunk in _chunks(names)]
-        programs = self._all_by_id(MSFT_NET_APPLICATION_FILTER, conditions)
-        services = self._all_by_id(MSFT_NET_SERVICE_FILTER, conditions)
+        programs = self._all_by_id(MSFT_NET_APPLICATION_FILTER, conditions, ("InstanceID", "AppPath"))
+        services = self._all_by_id(MSFT_NET_SERVICE_FILTER, conditions, ("InstanceID", "ServiceName"))
         return [
             replace(
                 rule,
@@ -174,11 +187,11 @@ class Firewall:
             for rule in rules
         ]
 
-    def _all_by_id(self, cls: CimClass, conditions: Iterable[str]) -> dict[str, Instance]:
-        return {name: item for condition in conditions for name, item in self._by_id(cls, condition).items()}
+    def _all_by_id(self, cls: CimClass, conditions: Iterable[str], names: Sequence[str]) -> dict[str, Instance]:
+        return {name: item for condition in conditions for name, item in self._by_id(cls, condition, names).items()}
 
     def rule(self, instance_id: str, *, ports: bool = False, addresses: bool = False) -> Rule:
-        """Return one rule, with its filters where they are asked for (a query for each part).
+        """Return one rule and what names it, with its filters where they are asked for (a query for each part).
 
         Raises:
             NotFound: there is none of this name.
@@ -189,20 +202,22 @@ class Firewall:
             raise NotFound(f"The firewall rule {instance_id} does not exist")
         return _rule(
             found[0],
-            self._by_id(MSFT_NET_PROTOCOL_PORT_FILTER, condition).get(_id(found[0])) if ports else None,
-            self._by_id(MSFT_NET_ADDRESS_FILTER, condition).get(_id(found[0])) if addresses else None,
+            self._named(MSFT_NET_PROTOCOL_PORT_FILTER, condition) if ports else None,
+            self._named(MSFT_NET_ADDRESS_FILTER, condition) if addresses else None,
         )
 
-    def _ports(self, protocol: str) -> dict[str, tuple[str, ...]]:
-        """The local ports of all rules of a protocol, by id: some 100 KB."""
-        filters = self._client.query(
-            MSFT_NET_PROTOCOL_PORT_FILTER, wql.compare("Protocol", protocol), ("InstanceID", "LocalPort")
-        )
-        return {_id(item): item.texts("LocalPort") for item in filters}
+    def _named(self, cls: CimClass, condition: str) -> Instance | None:
+        """A part of a rule with its reference, which a projection cannot have (MS-WSMV 3.1.4.1.17)."""
+        return next(iter(self._client.query(cls, condition, with_epr=True)), None)
+
+    def _ports(self, protocol: str) -> dict[str, Instance]:
+        """The local ports of the built-in rules, and of all rules of a protocol if one is named: some 100 KB then."""
+        condition = wql.either(BUILT_IN, wql.compare("Protocol", protocol)) if protocol else BUILT_IN
+        return self._by_id(MSFT_NET_PROTOCOL_PORT_FILTER, condition, _OF_PORTS)
 
     def profiles(self) -> dict[str, Profile]:
         """Return the profiles by name: Domain, Private, Public."""
-        profiles = (_profile(instance) for instance in self._client.query(MSFT_NET_FIREWALL_PROFILE))
+        profiles = (_profile(found) for found in self._client.query(MSFT_NET_FIREWALL_PROFILE, select=_OF_PROFILES))
         return {profile.name: profile for profile in profiles}
 
     def active_categories(self) -> dict[str, int]:
@@ -210,8 +225,8 @@ class Firewall:
         found = self._client.query(MSFT_NET_CONNECTION_PROFILE, select=("InterfaceAlias", "NetworkCategory"))
         return {item.text("InterfaceAlias"): item.number("NetworkCategory") or 0 for item in found}
 
-    def _by_id(self, cls: CimClass, condition: str) -> dict[str, Instance]:
-        return {_id(item): item for item in self._client.query(cls, condition, with_epr=True)}
+    def _by_id(self, cls: CimClass, condition: str, names: Sequence[str]) -> dict[str, Instance]:
+        return {_id(item): item for item in self._client.query(cls, condition, names)}
 
     # --- changing ---
 

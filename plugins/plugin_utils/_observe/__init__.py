@@ -80,7 +80,7 @@ AREAS = tuple(_READERS)
 _WATCHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "services": services.SERVICES,
-        "firewall": (firewall.SERVICE,),
+        "firewall": firewall.SERVICES,
         "products": neighbours.SERVICES,
         "keys": (keys.BROKER,),
         "gateway": (GATEWAY,),
@@ -128,8 +128,7 @@ def observe(
     """
     wanted = set(areas)
     watched = frozenset(name for area in wanted for name in _WATCHED.get(area, ()))
-    keys_before = base.keys if base else None
-    request = Request(host, tuple(settings_wanted), since, tuple(names), wanted_port, watched, keys_before)
+    request = Request(host, tuple(settings_wanted), since, tuple(names), wanted_port, watched, base)
     read: dict[str, t.Any] = {}
     unread = dict(base.unread) if base else {}
     for area in (name for name in AREAS if name in wanted):

@@ -14,6 +14,7 @@ from .._cim.registry import Absent, Reading
 from .._cim.services import Service
 from .._host import Host
 from .._model.keys import KeysState
+from .._model.observation import Observation
 from .._model.settings import Setting
 
 
@@ -27,7 +28,7 @@ class Request:
         since: how many seconds back events are read.
         names: host names whose remembered addresses are read; none means all.
         wanted_port: the port that the listener is to have, whose use is read instead of that of its own port.
-        keys: what was read of the keys before, and still holds of what a renewal does not move.
+        base: what was observed before.
         watched: names of the services that any of the readers looks at.
     """
 
@@ -37,7 +38,7 @@ class Request:
     names: tuple[str, ...] = ()
     wanted_port: int | None = None
     watched: frozenset[str] = frozenset()
-    keys: KeysState | None = None
+    base: Observation | None = None
     _names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _missing: set[str] = field(default_factory=set)
 
@@ -50,6 +51,11 @@ class Request:
     def services(self) -> Mapping[str, Service]:
         """Those of the watched services that exist, by name; one query, whose objects mostly take a second answer."""
         return self.host.services.list(sorted(self.watched))
+
+    @property
+    def keys(self) -> KeysState | None:
+        """What was read of the keys before, and still holds of what a renewal does not move."""
+        return self.base.keys if self.base else None
 
     def stored(self, setting: Setting) -> Reading:
         """What is stored locally for a setting; a key that does not exist is not asked for another value."""

@@ -31,10 +31,17 @@ NOBODY: Mapping[str, int] = {}
 
 def read(request: Request) -> Mapping[str, int]:
     """How many connections each address made in the time that events are read of, the newest 500 events."""
-    host, since = request.host, request.host.now() - timedelta(seconds=request.since)
-    if not recent(host.cim, (MANAGER,), (INCOMPLETE,), since, limit=1):
+    if not _flooded(request):
         return NOBODY
-    return counted(channels.recent(host.shell, CORE, (ACCEPTED, WRONG_CREDENTIALS), request.since))
+    return counted(channels.recent(request.host.shell, CORE, (ACCEPTED, WRONG_CREDENTIALS), request.since))
+
+
+def _flooded(request: Request) -> bool:
+    """Whether the event was read before, or is there now."""
+    if any(event.id == INCOMPLETE for event in (request.base.events if request.base else None) or ()):
+        return True
+    since = request.host.now() - timedelta(seconds=request.since)
+    return bool(recent(request.host.cim, (MANAGER,), (INCOMPLETE,), since, limit=1))
 
 
 def counted(events: Iterable[ChannelEvent]) -> Mapping[str, int]:

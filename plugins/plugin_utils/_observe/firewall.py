@@ -9,16 +9,18 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 
 from .._cim import tcp
 from .._cim.firewall import Action, Category, Profile, Rule
-from .._cim.registry import Registry, RegistryValue
+from .._cim.registry import Reading, Registry, RegistryValue
 from .._cim.services import TERM_SERVICE
 from .._model.addresses import canonical
 from .._model.observation import FirewallState, ProfileState, RuleState
 from ._request import Request
 
 SERVICE = "MpsSvc"
+SERVICES = (SERVICE, TERM_SERVICE)
 BUILT_IN = "RemoteDesktop-UserMode"
 _ACTIVE = {Category.DOMAIN: "domain", Category.PRIVATE: "private", Category.PUBLIC: "public"}
 _INBOUND = {int(Action.ALLOW): "allow", int(Action.BLOCK): "block"}
@@ -46,7 +48,7 @@ def _listening(request: Request, rules: Iterable[Rule]) -> Iterator[int]:
         int(port) for rule in rules if rule.instance_id.startswith(BUILT_IN) for port in rule.ports if port.isdecimal()
     }
     others = sorted(ports - {request.port})
-    service = request.host.services.list([TERM_SERVICE]).get(TERM_SERVICE) if others else None
+    service = request.services.get(TERM_SERVICE)
     if service is not None and service.running:
         for port in others:
             if any(socket.process_id == service.process_id for socket in tcp.listeners(request.host.cim, port)):
@@ -110,10 +112,18 @@ class PolicyFirewall:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        """The keys that policy has made, in lower case; none on most hosts, which one operation tells."""
+        return frozenset(name.lower() for name in self._registry.keys(POLICY) or ())
+
+    def _values(self, key: str) -> Mapping[str, Reading]:
+        return (self._registry.read_all(rf"{POLICY}\{key}") or {}) if key.lower() in self._keys else {}
+
     def over(self, profile: ProfileState) -> ProfileState:
         """A profile with policy laid over it; the older name of the private profile's key counts where it is alone."""
         for key in _POLICY_KEYS.get(profile.name, ()):
-            numbers = self._numbers(rf"{POLICY}\{key}")
+            numbers = self._numbers(key)
             if numbers:
                 fields = {name: read(numbers[stored]) for stored, (name, read) in _FLAGS.items() if stored in numbers}
                 return dataclasses.replace(profile, **fields, by_policy=tuple(sorted(fields)))
@@ -121,14 +131,18 @@ class PolicyFirewall:
 
     def rules(self) -> tuple[RuleState, ...]:
         """The inbound rules of policy."""
-        stored = self._registry.read_all(rf"{POLICY}\FirewallRules") or {}
-        texts = ((name, reading.data) for name, reading in stored.items() if isinstance(reading, RegistryValue))
+        texts = (
+            (name, reading.data)
+            for name, reading in self._values("FirewallRules").items()
+            if isinstance(reading, RegistryValue)
+        )
         parsed = (parse_rule(name, str(text)) for name, text in texts)
         return tuple(rule for rule in parsed if rule is not None)
 
     def _numbers(self, key: str) -> dict[str, int]:
-        stored = self._registry.read_all(key) or {}
-        values = ((name, reading.data) for name, reading in stored.items() if isinstance(reading, RegistryValue))
+        values = (
+            (name, reading.data) for name, reading in self._values(key).items() if isinstance(reading, RegistryValue)
+        )
         return {name: data for name, data in values if isinstance(data, int)}
 
 

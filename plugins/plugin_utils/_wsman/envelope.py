@@ -53,12 +53,12 @@ TIMEOUT = 20
 
 _OPEN = f'<s:Envelope xmlns:s="{SOAP}" xmlns:a="{ADDRESSING}" xmlns:w="{WSMAN}"'
 _HEADER = (
-    ' xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd">'
-    "<s:Header><a:To>http://windows-host:5985/wsman</a:To><a:ReplyTo>"
+    "><s:Header><a:To>http://windows-host:5985/wsman</a:To><a:ReplyTo>"
     f'<a:Address s:mustUnderstand="true">{ANONYMOUS}</a:Address></a:ReplyTo>'
     f'<w:MaxEnvelopeSize s:mustUnderstand="true">{MAX_ENVELOPE}</w:MaxEnvelopeSize>'
-    '<w:Locale xml:lang="en-US" s:mustUnderstand="false"/><p:DataLocale xml:lang="en-US" s:mustUnderstand="false"/>'
+    '<w:Locale xml:lang="en-US" s:mustUnderstand="false"/>'
 )
+"""Without p:DataLocale, which is optional (the messages of MS-WSMV 4.1 have none): CIM values have no locale."""
 _OF_BODIES = {"n": ENUMERATION, "cim": CIM, "b": BINDING, "rsp": uri.SHELL, "xsi": xml.XSI}
 """Prefixes that bodies may use. Declared where they occur: all of them would be a fifth of a small request."""
 

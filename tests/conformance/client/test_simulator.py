@@ -153,7 +153,7 @@ def test_registry_round_trip(client: CimClient) -> None:
     assert reg.read(path, "s", "REG_DWORD") == values["s"]
     assert reg.read(path, "none") == registry.Absent(key_exists=True)
     reg.set_security(path, "O:BAG:SYD:P(A;;KA;;;SY)(A;;KA;;;BA)")
-    assert "(A;;KA;;;BA)" in reg.security(path)
+    assert "(A;;0xf003f;;;S-1-5-32-544)" in reg.security(path)
     reg.delete_value(path, "s")
     assert "s" not in reg.values(path)
     reg.delete_key(path)
@@ -176,7 +176,8 @@ def test_services(client: CimClient) -> None:
 def test_firewall(client: CimClient) -> None:
     wall = firewall.Firewall(client)
     rules = {rule.instance_id: rule for rule in wall.rdp_rules()}
-    rule = rules["RemoteDesktop-UserMode-In-TCP"]
+    rule = wall.rule("RemoteDesktop-UserMode-In-TCP", ports=True, addresses=True)
+    assert rules[rule.instance_id] == rule
     assert (rule.protocol, rule.ports, rule.direction) == ("TCP", ("3389",), firewall.INBOUND)
     wall.set_enabled(rule, not rule.enabled)
     wall.set_profiles(rule, firewall.Profiles.DOMAIN)
@@ -186,10 +187,10 @@ def test_firewall(client: CimClient) -> None:
     assert changed.enabled is not rule.enabled
     assert (changed.profiles, changed.ports) == (firewall.Profiles.DOMAIN, ("3390",))
     assert changed.remote_addresses == ("10.0.0.0/255.0.0.0",)
-    wall.set_enabled(changed, rule.enabled)
-    wall.set_profiles(changed, rule.profiles)
-    wall.set_local_port(changed, rule.ports)
-    wall.set_remote_addresses(changed, rule.remote_addresses)
+    wall.set_enabled(rule, rule.enabled)
+    wall.set_profiles(rule, rule.profiles)
+    wall.set_local_port(rule, rule.ports)
+    wall.set_remote_addresses(rule, rule.remote_addresses)
     assert next(found for found in wall.rdp_rules() if found.instance_id == rule.instance_id) == rule
     assert sorted(wall.profiles()) == ["Domain", "Private", "Public"]
     assert wall.active_categories()

@@ -41,17 +41,19 @@ def part(class_name: str, name: str, keys: dict[str, str], **values: str | int |
     )
 
 
+COMMON: dict[str, str | int | None] = {
+    "Action": 2,
+    "Direction": 1,
+    "DisplayName": "Remotedesktop - Benutzermodus (TCP eingehend)",
+    "Enabled": 1,
+    "PolicyStoreSourceType": 1,
+    "Profiles": 3,
+    "RuleGroup": "@FirewallAPI.dll,-28752",
+}
+
+
 def rule(name: str, **values: str | int | None) -> str:
-    common = {
-        "Action": 2,
-        "Direction": 1,
-        "DisplayName": "Remotedesktop - Benutzermodus (TCP eingehend)",
-        "Enabled": 1,
-        "PolicyStoreSourceType": 1,
-        "Profiles": 3,
-        "RuleGroup": "@FirewallAPI.dll,-28752",
-    }
-    return part("MSFT_NetFirewallRule", name, rule_keys(name), **{**common, **values})
+    return part("MSFT_NetFirewallRule", name, rule_keys(name), **{**COMMON, **values})
 
 
 def ports(name: str, protocol: str = "TCP", *local: str) -> str:
@@ -71,20 +73,35 @@ def firewall(client: CimClient) -> f.Firewall:
 
 @pytest.fixture
 def tcp_rule(wire: Wire, firewall: f.Firewall) -> f.Rule:
-    rules(wire, [rule(TCP)], [ports(TCP, "TCP", "3389")], [addresses(TCP, "Any")])
-    return firewall.rdp_rules()[0]
+    one(wire, [ports(TCP, "TCP", "3389")], [addresses(TCP, "Any")])
+    return firewall.rule(TCP, ports=True, addresses=True)
 
 
-def rules(wire: Wire, rule_items: list[str], port_items: list[str], address_items: list[str]) -> None:
-    wire.on("Enumerate", enumerated(*rule_items)).expect(wql=f"select * from MSFT_NetFirewallRule where {LIKE}").check(
+def one(wire: Wire, port_items: list[str], address_items: list[str]) -> None:
+    where = f"InstanceID='{TCP}'"
+    wire.on("Enumerate", enumerated(rule(TCP))).expect(wql=f"select * from MSFT_NetFirewallRule where {where}").check(
         _epr
     )
-    filters(wire, port_items, address_items, LIKE)
-
-
-def filters(wire: Wire, port_items: list[str], address_items: list[str], where: str) -> None:
     for class_name, items in (("MSFT_NetProtocolPortFilter", port_items), ("MSFT_NetAddressFilter", address_items)):
         wire.on("Enumerate", enumerated(*items)).expect(wql=f"select * from {class_name} where {where}").check(_epr)
+
+
+def seen(name: str, **values: str | int | list[str] | None) -> str:
+    """An object of which single properties were asked."""
+    pairs = [(key, item) for key, value in values.items() for item in (value if isinstance(value, list) else [value])]
+    return fragment("".join(f"<{key}>{item}</{key}>" for key, item in [("InstanceID", name), *pairs]))
+
+
+def seen_rule(name: str, **values: str | int | None) -> str:
+    return seen(name, **{**COMMON, **values})
+
+
+RULES = (
+    "select InstanceID,DisplayName,ElementName,RuleGroup,Enabled,Direction,Action,Profiles,PolicyStoreSourceType "
+    "from MSFT_NetFirewallRule where"
+)
+PORTS = "select InstanceID,LocalPort,Protocol from MSFT_NetProtocolPortFilter where"
+ADDRESSES = "select InstanceID,RemoteAddress from MSFT_NetAddressFilter where"
 
 
 def _epr(sent: Sent) -> None:
@@ -92,12 +109,12 @@ def _epr(sent: Sent) -> None:
 
 
 def test_the_built_in_rules(wire: Wire, firewall: f.Firewall) -> None:
-    rules(
-        wire,
-        [rule(UDP, Enabled=2, Profiles=0), rule(TCP)],
-        [ports(TCP, "TCP", "3389"), ports(UDP, "UDP", "3389", "3390-3400")],
-        [addresses(TCP, "10.0.0.0/8", "LocalSubnet"), addresses(UDP, "Any")],
-    )
+    built_in = [seen(TCP, Protocol="TCP", LocalPort="3389"), seen(UDP, Protocol="UDP", LocalPort=["3389", "3390-3400"])]
+    wire.on("Enumerate", enumerated(*built_in)).expect(wql=f"{PORTS} {LIKE}")
+    found = [seen_rule(UDP, Enabled=2, Profiles=0), seen_rule(TCP)]
+    wire.on("Enumerate", enumerated(*found)).expect(wql=f"{RULES} {LIKE}")
+    allowed = [seen(TCP, RemoteAddress=["10.0.0.0/8", "LocalSubnet"]), seen(UDP, RemoteAddress="Any")]
+    wire.on("Enumerate", enumerated(*allowed)).expect(wql=f"{ADDRESSES} {LIKE}")
     first, second = firewall.rdp_rules()
     assert first == f.Rule(
         instance_id=TCP,
@@ -121,8 +138,8 @@ def who(wire: Wire, where: str, programs: dict[str, str], services: dict[str, st
         ("MSFT_NetApplicationFilter", "AppPath", programs),
         ("MSFT_NetServiceFilter", "ServiceName", services),
     ):
-        items = [part(class_name, rule_id, {"InstanceID": rule_id}, **{name: text}) for rule_id, text in found.items()]
-        wire.on("Enumerate", enumerated(*items)).expect(wql=f"select * from {class_name} where {where}")
+        items = [seen(rule_id, **{name: text}) for rule_id, text in found.items()]
+        wire.on("Enumerate", enumerated(*items)).expect(wql=f"select InstanceID,{name} from {class_name} where {where}")
 
 
 BLOCKING = "(Action=4 and Direction=1 and Enabled=1)"
@@ -130,31 +147,32 @@ BLOCKING = "(Action=4 and Direction=1 and Enabled=1)"
 
 def test_the_rules_for_a_port_and_those_that_block_without_naming_one(wire: Wire, firewall: f.Firewall) -> None:
     listed = [
-        fragment("<InstanceID>one</InstanceID><LocalPort>3390</LocalPort>"),
-        fragment("<InstanceID>range</InstanceID><LocalPort>80</LocalPort><LocalPort>3380-3400</LocalPort>"),
-        fragment("<InstanceID>any</InstanceID><LocalPort>Any</LocalPort>"),
-        fragment("<InstanceID>none</InstanceID>"),
-        fragment("<InstanceID>out</InstanceID><LocalPort>3390</LocalPort>"),
-        fragment("<InstanceID>web</InstanceID><LocalPort>443</LocalPort>"),
+        seen("one", Protocol="TCP", LocalPort="3390"),
+        seen("range", Protocol="TCP", LocalPort=["80", "3380-3400"]),
+        seen("any", Protocol="TCP", LocalPort="Any"),
+        seen("none", Protocol="TCP"),
+        seen("out", Protocol="TCP", LocalPort="3390"),
+        seen("web", Protocol="TCP", LocalPort="443"),
+        seen(UDP, Protocol="UDP", LocalPort="3390"),
     ]
-    wire.on("Enumerate", enumerated(*listed)).expect(
-        wql="select InstanceID,LocalPort from MSFT_NetProtocolPortFilter where Protocol='TCP'"
-    )
-    blocks = [rule(name, Action=4) for name in ("any", "program", "range", "web")]
-    wire.on("Enumerate", enumerated(rule("one"), *blocks, rule("out", Direction=2))).expect(
-        wql=f"select * from MSFT_NetFirewallRule where ({LIKE} or "
-        f"(InstanceID='one' or InstanceID='range' or InstanceID='out') or {BLOCKING})"
+    wire.on("Enumerate", enumerated(*listed)).expect(wql=f"{PORTS} ({LIKE} or Protocol='TCP')")
+    blocks = [seen_rule(name, Action=4) for name in ("any", "program", "range", "web")]
+    wire.on("Enumerate", enumerated(seen_rule("one"), *blocks, seen_rule("out", Direction=2))).expect(
+        wql=f"{RULES} ({LIKE} or (InstanceID='one' or InstanceID='range' or InstanceID='out') or {BLOCKING})"
     )
     names = ("one", "any", "program", "range")
     chosen = " or ".join(f"InstanceID='{name}'" for name in names)
-    filters(wire, [ports("any", "TCP", "Any")], [], f"({LIKE} or ({chosen}))")
+    wire.on("Enumerate", enumerated(seen("program", Protocol="Any"))).expect(wql=f"{PORTS} InstanceID='program'")
+    wire.on("Enumerate", enumerated()).expect(wql=f"{ADDRESSES} ({LIKE} or ({chosen}))")
     who(
         wire,
         "(InstanceID='any' or InstanceID='program' or InstanceID='range')",
         {"any": "Any", "program": r"C:\app.exe"},
         {"range": "termservice"},
     )
-    found = {one.instance_id: (one.action, one.program, one.service) for one in firewall.rdp_rules(3390)}
+    rules = firewall.rdp_rules(3390)
+    assert {rule.instance_id: rule.ports for rule in rules}["any"] == ("Any",)
+    found = {rule.instance_id: (rule.action, rule.program, rule.service) for rule in rules}
     assert found == {
         "any": (f.Action.BLOCK, "Any", "Any"),
         "one": (f.Action.ALLOW, "Any", "Any"),
@@ -166,14 +184,16 @@ def test_the_rules_for_a_port_and_those_that_block_without_naming_one(wire: Wire
 def test_no_query_names_more_rules_than_windows_takes(wire: Wire, firewall: f.Firewall) -> None:
     names = [f"p{number:03}" for number in range(f.MOST_IDS + 1)]
     wire.on("Enumerate", enumerated())
-    wire.on("Enumerate", enumerated(*(rule(name, Action=4) for name in names)))
+    wire.on("Enumerate", enumerated(*(seen_rule(name, Action=4) for name in names)))
     first, last = " or ".join(f"InstanceID='{name}'" for name in names[:-1]), f"InstanceID='{names[-1]}'"
-    for class_name in ("MSFT_NetProtocolPortFilter", "MSFT_NetAddressFilter"):
-        for where in (f"({LIKE} or ({first}))", last):
-            wire.on("Enumerate", enumerated()).expect(wql=f"select * from {class_name} where {where}")
-    for class_name in ("MSFT_NetApplicationFilter", "MSFT_NetServiceFilter"):
-        for where in (f"({first})", last):
-            wire.on("Enumerate", enumerated()).expect(wql=f"select * from {class_name} where {where}")
+    for asked, wheres in (
+        (PORTS, (f"({first})", last)),
+        (ADDRESSES, (f"({LIKE} or ({first}))", last)),
+        ("select InstanceID,AppPath from MSFT_NetApplicationFilter where", (f"({first})", last)),
+        ("select InstanceID,ServiceName from MSFT_NetServiceFilter where", (f"({first})", last)),
+    ):
+        for where in wheres:
+            wire.on("Enumerate", enumerated()).expect(wql=f"{asked} {where}")
     assert [one.instance_id for one in firewall.rdp_rules(3390)] == names
 
 
@@ -196,9 +216,8 @@ def test_covered_ports(listed: tuple[str, ...], covered: bool) -> None:
 
 def test_profiles(wire: Wire, firewall: f.Firewall) -> None:
     items = [
-        instance("MSFT_NetFirewallProfile", properties(
-            InstanceID=f"MSFT|FW|FirewallProfile|{name}", Enabled=enabled, AllowInboundRules=2,
-            AllowLocalFirewallRules=0, DefaultInboundAction=4), STANDARD)
+        seen(f"MSFT|FW|FirewallProfile|{name}", Enabled=enabled, AllowInboundRules=2, AllowLocalFirewallRules=0,
+             DefaultInboundAction=4)
         for name, enabled in (("Domain", 1), ("Private", 0), ("Public", 2))
     ]  # fmt: skip
     wire.on("Enumerate", enumerated(*items))
@@ -252,8 +271,8 @@ def test_setting_remote_addresses(wire: Wire, firewall: f.Firewall, tcp_rule: f.
 
 
 def test_a_rule_without_filter(wire: Wire, firewall: f.Firewall) -> None:
-    rules(wire, [rule(TCP)], [], [])
-    (found,) = firewall.rdp_rules()
+    one(wire, [], [])
+    found = firewall.rule(TCP, ports=True, addresses=True)
     assert (found.protocol, found.ports) == ("", ())
     with pytest.raises(NotFound, match="MSFT_NetProtocolPortFilter"):
         firewall.set_local_port(found, [3390])

@@ -84,8 +84,8 @@ def test_where_the_firewall_keeps_the_new_port_shut_the_old_one_is_served_again(
 def test_where_going_back_needs_a_restart_that_is_hindered_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     simulated = SimulatedHost.build("2022")
     answers = iter(["", "users came"])
-    module = "ansible_collections.winfleet.rdp.plugins.plugin_utils._fix.hindrance"
-    monkeypatch.setattr(module, lambda host, policy: next(answers))
+    module = "ansible_collections.winfleet.rdp.plugins.plugin_utils._restart._in_the_way"
+    monkeypatch.setattr(module, lambda host, policy, service: next(answers))
     with pytest.raises(OutOfReach, match="still has the new port: users came"):
         run(simulated, port=PORT)
     assert connect(simulated).listener_port() == 3389
