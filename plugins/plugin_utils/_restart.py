@@ -28,6 +28,8 @@ PENDING = {"Start Pending": "Running", "Continue Pending": "Running", "Stop Pend
 """Where a service in a pending state (Win32_Service.State) is going."""
 
 NEVER = "restart is never: TermService was not restarted"
+NAMED = 5
+"""Clients that a message names."""
 
 Policy = t.Literal["never", "when_idle", "always"]
 
@@ -44,22 +46,30 @@ class Sessions:
         connected: TCP connections on the listener's port.
         disconnected: sessions without a client.
         logoff_after_ms: how long Windows keeps a disconnected session, 0 for ever.
+        clients: the remote addresses of the connections; no class names the users, but stale or localised ones do.
     """
 
     connected: int
     disconnected: int
     logoff_after_ms: int
+    clients: tuple[str, ...] = ()
 
     @property
     def idle(self) -> bool:
         return not self.connected and not self.disconnected
 
     def __str__(self) -> str:
-        text = f"{self.connected} connected and {self.disconnected} disconnected session(s)"
+        text = f"{self.connected} connected and {self.disconnected} disconnected session(s){self._from}"
         if self.connected and self.logoff_after_ms:
             seconds = self.logoff_after_ms // 1000
             return f"{text}; the connected ones would be logged off {seconds} s after the disconnect"
         return text
+
+    @property
+    def _from(self) -> str:
+        """Where the connected ones are, the first few of them."""
+        named, left = ", ".join(self.clients[:NAMED]), len(self.clients) - NAMED
+        return f", connected from {named}" + (f" and {left} more" if left > 0 else "") if named else ""
 
 
 def sessions(host: Host) -> Sessions:
@@ -69,11 +79,12 @@ def sessions(host: Host) -> Sessions:
 
 def _sessions(host: Host, service: Service) -> Sessions:
     """How long a disconnected session is kept matters only where somebody is connected."""
-    connected = host.port_use().established
+    use = host.port_use()
     return Sessions(
-        connected=connected,
+        connected=use.established,
         disconnected=service.sessions.disconnected if service.sessions else 0,
-        logoff_after_ms=(host.effective("max_disconnection_time") or 0) if connected else 0,
+        logoff_after_ms=(host.effective("max_disconnection_time") or 0) if use.established else 0,
+        clients=tuple(sorted(use.peers)),
     )
 
 

@@ -33,7 +33,7 @@ def test_users_are_counted_and_hinder() -> None:
     host = connect(SimulatedHost.build("2022", traits=["many_sessions"]))
     found = sessions(host)
     assert (found.connected, found.disconnected) == (8, 4)
-    assert "8 connected and 4 disconnected" in hindrance(host, "when_idle")
+    assert "8 connected and 4 disconnected session(s), connected from 192.0.2.10;" in hindrance(host, "when_idle")
     assert hindrance(host, "always") == ""
     with pytest.raises(SessionsInTheWay, match="8 connected"):
         ensure_idle(host, "a test")
@@ -43,6 +43,12 @@ def test_the_log_off_that_follows_is_named() -> None:
     assert "logged off 60 s after" in str(Sessions(2, 0, 60000))
     assert "logged off" not in str(Sessions(2, 0, 0))
     assert "logged off" not in str(Sessions(0, 2, 60000))
+
+
+def test_no_more_clients_are_named_than_anybody_reads() -> None:
+    clients = tuple(f"192.0.2.{number}" for number in range(1, 8))
+    assert str(Sessions(7, 0, 0, clients)).endswith("192.0.2.4, 192.0.2.5 and 2 more")
+    assert str(Sessions(0, 1, 0)) == "0 connected and 1 disconnected session(s)"
 
 
 @pytest.mark.parametrize("language", ["en", "de", "ja"])

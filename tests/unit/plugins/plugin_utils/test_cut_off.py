@@ -12,12 +12,14 @@ from collections.abc import Callable
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
 from tests.simulator.host import SimulatedHost
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
+from tests.support.hosts import differing, outside
 from tests.support.in_process import job, settings_state
 
 BREAKAGES = (
@@ -92,3 +94,70 @@ def test_a_roll_back_that_is_cut_off_goes_on(name: str) -> None:
         simulated.clock.advance(3600)
         rollback(job(simulated, "back"), "all", force=False)
         assert settings_state(simulated) == original
+
+
+EVERY: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
+    "remote_desktop": ({"drain": "on"}, ("rdp_denied", "termservice_disabled")),
+    "firewall": ({"block_rules": "disable", "transports": ["tcp"]}, ("firewall_blocked_by_rule",)),
+    "transport": ({"mode": "tcp_only"}, ()),
+    "connection_limit": ({"pending": 5000}, ("connection_flood",)),
+    "schannel": ({}, ("tls_server_disabled",)),
+    "client_settings": ({"udp": "off"}, ()),
+    "security_layer": ({}, ("security_layer_rdp",)),
+    "nla": ({}, ("nla_value_invalid",)),
+    "network_stack": ({"dns": "flush", "winsock": "reset"}, ("dns_cache_stale", "winsock_layered")),
+    "certificate": ({"state": "self_signed"}, ("certificate_pinned_missing",)),
+}
+"""Options and breakages under which each module makes changes."""
+
+ELSEWHERE = {"machine_keys": "test_key_repair.py", "gateway": "test_gateway.py"}
+"""Where the others are cut off."""
+
+
+def test_every_module_is_cut_off_somewhere() -> None:
+    assert {*EVERY, *ELSEWHERE} == set(REMEDIES)
+
+
+OF_ITS_OWN = ("remote_desktop", "firewall", "network_stack", "certificate")
+"""Modules that do not write registry values alone, of which one answer that is lost is like the other."""
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [*((name, cut_before) for name in sorted(EVERY)), *((name, cut_after) for name in OF_ITS_OWN)],
+)
+def test_a_module_that_is_cut_off_at_any_write_can_be_rolled_back_and_run_to_its_end(
+    name: str, cut: Callable[[int], Callable[[int, bytes], None]]
+) -> None:
+    asked, breakages = EVERY[name]
+    options = {**defaults(REMEDIES[name].options), **asked}
+
+    def broken() -> SimulatedHost:
+        return SimulatedHost.build("2022", breakages=breakages)
+
+    def once(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        fix(job(simulated, "run-1", before=before), REMEDIES[name], options)
+
+    original, whole = broken(), broken()
+    writes = writes_of(once, whole)
+    wanted = settings_state(whole)
+    acts = [change for change in fix(job(broken(), check=True), REMEDIES[name], options)[0].changes if _lasts(change)]
+    assert len(writes) > 5
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = broken()
+        with pytest.raises((Cut, TransportFailed)):
+            once(simulated, cut(number))
+        simulated.clock.advance(3600)  # the right to write expires
+        roll_back_all(simulated)
+        left = differing(settings_state(original), settings_state(simulated))
+        assert outside(left, acts) == [], f"rolled back after a cut at message {number}"
+
+        _plan, done = fix(job(simulated, "run-2"), REMEDIES[name], options)
+        assert done is not None
+        assert outside(differing(wanted, settings_state(simulated)), acts) == [], f"at its end after a cut at {number}"
+        assert fix(job(simulated, "run-3"), REMEDIES[name], options)[1].changes == []
+
+
+def _lasts(change: Change) -> bool:
+    """Whether roll-back leaves it, or what Windows made because of it."""
+    return change.undo == "none"

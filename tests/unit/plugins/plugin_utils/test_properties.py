@@ -1,0 +1,211 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What holds for every fix module on any host: random states, options and switches, in process."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change, Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import SessionsInTheWay
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from tests.simulator.host import SimulatedHost
+from tests.support.hosts import CACHED, HostPlan, Stored, differing, hosts, options, outside, under_policy
+from tests.support.in_process import job, settings_state
+
+NAMES = sorted(REMEDIES)
+EXAMPLES = 8
+"""For each module; the simulator's clock, not ours, passes while somebody waits."""
+
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+"""No shrinking: hosts are told by what was planted in them, and each try takes long."""
+
+properties = settings(
+    max_examples=EXAMPLES, phases=PHASES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def resolver() -> Iterator[None]:
+    """The resolver knows one name, and no other is asked for on any network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "resolve", lambda name: ("10.20.0.31",) if name == CACHED else ())
+        yield
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run: its plan and what was done, or the error that it ended with; and what stands on the host."""
+
+    made: list[Change]
+    plan: Plan | None = None
+    done: Done | None = None
+    error: str = ""
+
+    @property
+    def acts(self) -> bool:
+        return any(change.undo == "none" for change in self.made)
+
+
+def run(simulated: SimulatedHost, name: str, given: dict[str, t.Any], run_id: str = "run-1", **how: t.Any) -> Outcome:
+    doing = job(simulated, run_id, **how)
+    try:
+        plan, done = fix(doing, REMEDIES[name], given)
+    except (ApplyError, SessionsInTheWay, WsmanError) as error:
+        return Outcome(doing.made, error=str(error))
+    finally:
+        doing.host.close()
+    return Outcome(doing.made, plan, done)
+
+
+def cases(name: str) -> st.SearchStrategy[tuple[HostPlan, dict[str, t.Any]]]:
+    return st.tuples(hosts(name), options(name))
+
+
+def built(planned: HostPlan) -> SimulatedHost:
+    simulated = planned.build()
+    assume(simulated.winrm_open())
+    return simulated
+
+
+def stored(state: t.Mapping[str, t.Any], key: str, name: str) -> t.Any:
+    values = state["registry"].get(key, {}).get("values", {})
+    return next((value for found, value in values.items() if found.lower() == name.lower()), None)
+
+
+def held_by_policy(simulated: SimulatedHost, state: t.Mapping[str, t.Any], given: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What is stored, locally and by policy, of the settings that a policy decides which may not be taken away."""
+    linked = {(v.key.lower(), v.name.lower()) for found in simulated.windows.policy.objects for v in found.values}
+    held: dict[str, t.Any] = {}
+    for setting in SETTINGS.values():
+        policy = setting.policy
+        if policy is None or stored(state, policy.key, policy.name) is None:
+            continue
+        if (policy.key.lower(), policy.name.lower()) in linked or not given.get("remove_orphaned_policy"):
+            places = ((setting.key, setting.name), (policy.key, policy.name))
+            held[setting.id] = [stored(state, key, name) for key, name in places]
+    return held
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(st.data())
+@properties
+def test_check_mode_foretells_a_second_run_is_empty_and_roll_back_restores(name: str, data: st.DataObject) -> None:
+    planned, given = data.draw(cases(name))
+    simulated = built(planned)
+    before = settings_state(simulated)
+
+    foretold = run(simulated, name, given, check=True)
+    assert simulated.counters.writes == 0
+    assert settings_state(simulated) == before
+
+    first = run(simulated, name, given, allow_reboot=data.draw(st.booleans()))
+    after = settings_state(simulated)
+    assert outside(differing(before, after), first.made) == []
+    held = held_by_policy(simulated, before, given)
+    assert held_by_policy(simulated, after, given) == held
+    if first.done is not None and foretold.done is not None:
+        assert _result.diff(first.done.changes) == _result.diff(foretold.done.changes)
+
+    if not first.error:
+        writes = simulated.counters.writes
+        again = run(simulated, name, given, "run-2")
+        assert (again.made, again.error) == ([], "")
+        assert simulated.counters.writes == writes
+        assert settings_state(simulated) == after
+
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert not undoing.drifted
+    assert not undoing.left
+    listed = [target.entry.change.kind for target in reversed(undoing.not_undoable)]
+    assert listed == [change.kind for change in first.made if change.undo == "none"]
+    acts = [change for change in first.made if change.undo == "none"]
+    assert outside(differing(before, settings_state(simulated)), acts) == []
+
+
+HELD = sorted(n for n, remedy in REMEDIES.items() if any(SETTINGS[setting].policy for setting in remedy.settings))
+
+
+@pytest.mark.parametrize("name", HELD)
+@given(st.data())
+@properties
+def test_what_policy_holds_is_neither_written_under_nor_taken_away(name: str, data: st.DataObject) -> None:
+    simulated = built(data.draw(under_policy(REMEDIES[name].settings)))
+    given = {**data.draw(options(name)), "remove_orphaned_policy": data.draw(st.sampled_from([False, True]))}
+    before = settings_state(simulated)
+    held = held_by_policy(simulated, before, given)
+    run(simulated, name, given)
+    assert held_by_policy(simulated, settings_state(simulated), given) == held
+
+
+STRENGTHENING: dict[str, tuple[dict[str, t.Any], ...]] = {
+    "security_layer": ({}, {"encryption": "high"}, {"encryption": "fips", "remove_orphaned_policy": True}),
+    "nla": ({}, {"remove_orphaned_policy": True}),
+    "schannel": ({}, {"remove_orphaned_policy": True}),
+    "certificate": ({}, {"state": "self_signed"}, {"renew_before": 3000}),
+    "machine_keys": ({"method": "ace"}, {"method": "folder_acl"}, {"method": "key"}, {"method": "copy_aside"}),
+    "remote_desktop": ({}, {"start_mode": "automatic"}),
+    "firewall": ({}, {"profiles": ["active"]}, {"block_rules": "disable"}),
+    "transport": ({"mode": "tcp_only"},),
+    "connection_limit": ({"pending": 5000},),
+}
+"""What is asked of the modules that make a host safer or repair it; nobody asks to be shut out by it."""
+
+
+HIDDEN = ("key_unreadable", "certificate_missing", "cipher_suites_empty", "tls_server_disabled", "key_in_cng")
+"""What nobody notices while TLS is not required."""
+
+
+def answering(name: str) -> st.SearchStrategy[HostPlan]:
+    """Hosts of which half have a weak layer, and half something that a stronger one would bring to light."""
+    layers = [Stored(SETTINGS["security_layer"], "local", number, number) for number in (0, 1)]
+    weak = st.sampled_from([*((layer,) for layer in layers), ()])
+    hidden = st.sampled_from([*((breakage,) for breakage in HIDDEN), ()])
+    return st.builds(
+        lambda host, more, broken: replace(host, stored=(*host.stored, *more), breakages=broken),
+        hosts(name),
+        weak,
+        hidden,
+    )
+
+
+def serves(simulated: SimulatedHost) -> bool:
+    """Whether some client gets in: over TLS, or as the oldest do without."""
+    view = t.cast("dict[str, t.Any]", simulated.probe_view())
+    return view["tcp"] == "open" and (view["tls"] == "ok" or ["selected", 0] in view["asked"].values())
+
+
+def make_live(simulated: SimulatedHost) -> None:
+    """What waits for a restart or a reboot gets it, as it will some day."""
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
+
+
+@pytest.mark.parametrize("name", sorted(STRENGTHENING))
+@given(st.data())
+@properties
+def test_no_host_that_answered_is_silent_afterwards(name: str, data: st.DataObject) -> None:
+    planned, asked = data.draw(answering(name)), data.draw(st.sampled_from(STRENGTHENING[name]))
+    simulated = built(planned)
+    make_live(simulated)
+    assume(serves(simulated) and simulated.winrm_open())
+    usual = {option: spec.get("default") for option, spec in REMEDIES[name].options.items()}
+    run(simulated, name, {**usual, **asked}, allow_reboot=data.draw(st.booleans()))
+    assert serves(simulated)
+    make_live(simulated)
+    assert serves(simulated)
