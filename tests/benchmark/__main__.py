@@ -30,6 +30,9 @@ from tests.running import BUILD
 PLAY_SECONDS = 900.0
 """The longest that one play may take."""
 
+TOTAL_SECONDS = 2400.0
+"""When no further measurement begins."""
+
 Step = tuple[str, Callable[[], None]]
 K = t.TypeVar("K")
 V = t.TypeVar("V")
@@ -40,9 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     sizes, machine = _sizes(options), figures.machine()
     results = Results(sizes)
+    end = time.monotonic() + options.total
     for name, step in _steps(Bench.with_limit(options.limit), results):
-        _take(name, step, results)
-    figures.written(options.output, figures.document(results))
+        _take(name, step, results, end)
+        figures.written(options.output, figures.document(results))
     for budget in figures.budgets(results):
         _say(f"{'held  ' if budget.held else 'BEYOND'} {budget.name}: {budget.measured:.3g}, at most {budget.most:.3g}")
     for failure in results.failures:
@@ -59,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=_numbers, metavar="N[,N]", help="sizes of the fleets that are diagnosed")
     parser.add_argument("--floor", type=int, metavar="N", help="hosts of the play that is compared with doing nothing")
     parser.add_argument("--limit", type=float, default=PLAY_SECONDS, help="seconds that a play may take (%(default)s)")
+    parser.add_argument("--total", type=float, default=TOTAL_SECONDS, help="seconds after which no more is measured")
     parser.add_argument("--output", type=Path, default=BUILD / "benchmark.json", metavar="FILE")
     return parser
 
@@ -82,18 +87,20 @@ def _steps(bench: Bench, results: Results) -> Iterator[Step]:
     for auth, latency in product(AUTHS, sizes.latencies):
         compare = partial(bench.compare, sizes.hosts, auth, latency)
         yield f"ours and the peer, {auth}, {latency:g} ms", partial(_put, results.compared, (auth, latency), compare)
+    yield "the probe", partial(_put, results.probed, sizes.probe, partial(bench.probe, sizes.probe))
     for hosts in sizes.scale:
         yield f"diagnosis of {hosts} hosts", partial(_put, results.scale, hosts, partial(bench.scale, hosts))
-    yield "the probe", partial(_put, results.probed, sizes.probe, partial(bench.probe, sizes.probe))
 
 
 def _put(into: MutableMapping[K, V], key: K, measure: Callable[[], V]) -> None:
     into[key] = measure()
 
 
-def _take(name: str, step: Callable[[], None], results: Results) -> None:
+def _take(name: str, step: Callable[[], None], results: Results, end: float) -> None:
     started = time.monotonic()
     try:
+        if started > end:
+            raise BenchmarkFailed(f"{name}: the time was over before it began")
         step()
     except BenchmarkFailed as failure:
         results.failures.append(str(failure))

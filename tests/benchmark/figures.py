@@ -35,7 +35,7 @@ def document(results: Results) -> Json:
         "peer": _play(both.peer) if both else None,
         "floor": _floor(results),
         "scale": {
-            str(hosts): {**_play(figures), **_growth(results, hosts)} for hosts, figures in results.scale.items()
+            str(hosts): {**_play(both.diagnose), **_growth(results, hosts)} for hosts, both in results.scale.items()
         },
         "probe": _probe(results),
         "memory_mb": _memory(results),
@@ -68,15 +68,23 @@ def _floor(results: Results) -> Json | None:
     }
 
 
-def growth(results: Results, hosts: int) -> float:
-    """Seconds per host, against those of the smallest fleet."""
-    smallest = results.scale[min(results.scale)]
-    return results.scale[hosts].wall_per_host / smallest.wall_per_host
+def growth(results: Results, hosts: int) -> tuple[float, float]:
+    """Seconds per host against those of the smallest fleet: of the diagnosis, and of the play that does nothing."""
+    smallest, this = results.scale[min(results.scale)], results.scale[hosts]
+    return (
+        this.diagnose.wall_per_host / smallest.diagnose.wall_per_host,
+        this.noop.wall_per_host / smallest.noop.wall_per_host,
+    )
 
 
 def _growth(results: Results, hosts: int) -> Json:
-    figures = results.scale[hosts]
-    return {"wall_s_per_host": round(figures.wall_per_host, 4), "growth": round(growth(results, hosts), 2)}
+    both, (ours, idle) = results.scale[hosts], growth(results, hosts)
+    return {
+        "wall_s_per_host": round(both.diagnose.wall_per_host, 4),
+        "growth": round(ours, 2),
+        "noop_wall_s_per_host": round(both.noop.wall_per_host, 4),
+        "noop_growth": round(idle, 2),
+    }
 
 
 def _probe(results: Results) -> Json | None:
@@ -87,8 +95,8 @@ def _probe(results: Results) -> Json | None:
 
 
 def _memory(results: Results) -> Json:
-    main = {str(hosts): round(figures.usage.memory_mb) for hosts, figures in results.scale.items()}
-    forks = [figures.usage.fork_mb for figures in results.scale.values()]
+    main = {str(hosts): round(both.diagnose.usage.memory_mb) for hosts, both in results.scale.items()}
+    forks = [both.diagnose.usage.fork_mb for both in results.scale.values()]
     return {**main, "fork": round(max(forks, default=0), 1)}
 
 
@@ -118,7 +126,7 @@ def budgets(results: Results) -> Iterator[Budget]:
         yield Budget(name, MOST_TIMES_IDLE[floor.auth], floor.ratio)
     if len(results.scale) > 1:
         first, last = min(results.scale), max(results.scale)
-        yield Budget(f"seconds per host, {last} hosts against {first}", MOST_GROWTH, growth(results, last))
+        yield Budget(f"seconds per host, {last} hosts against {first}", MOST_GROWTH, growth(results, last)[0])
 
 
 def machine() -> Json:

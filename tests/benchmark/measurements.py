@@ -94,7 +94,7 @@ class Results:
     compared: dict[tuple[str, float], Compared] = field(default_factory=dict)
     broken: dict[str, Figures] = field(default_factory=dict)
     floors: dict[str, Floor] = field(default_factory=dict)
-    scale: dict[int, Figures] = field(default_factory=dict)
+    scale: dict[int, Floor] = field(default_factory=dict)
     probed: dict[int, Probed] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
@@ -147,13 +147,18 @@ class Bench:
                 self.ours.play(f"diagnose-{auth}", diagnose, fleet, hosts),
             )
 
-    def scale(self, hosts: int) -> Figures:
-        """The playbook diagnose as users run it, with its report."""
+    def scale(self, hosts: int) -> Floor:
+        """The playbook diagnose as users run it, with its report, beside a task that does nothing."""
         report = PLACE / f"report-{hosts}"
         shutil.rmtree(report, ignore_errors=True)
+        noop = plays.written(PLACE / "noop.yml", plays.idle_task())
         with _fleet(f"scale-{hosts}", hosts, SCALE_AUTH, *_broken(hosts, ONE_BROKEN_OF)) as fleet:
             arguments = ("-e", f"rdp_report_dir={report}")
-            return self.ours.play(f"scale-{hosts}", "winfleet.rdp.diagnose", fleet, hosts, *arguments)
+            return Floor(
+                SCALE_AUTH,
+                self.ours.play(f"scale-noop-{hosts}", noop, fleet, hosts),
+                self.ours.play(f"scale-{hosts}", "winfleet.rdp.diagnose", fleet, hosts, *arguments),
+            )
 
     def probe(self, hosts: int) -> Probed:
         """The handshake with each host, by a play with our module and by nmap's scripts for RDP."""

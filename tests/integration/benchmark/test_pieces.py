@@ -14,7 +14,7 @@ import pytest
 
 from tests.benchmark import plays
 from tests.benchmark.measurements import Bench
-from tests.benchmark.runs import Ansible, BenchmarkFailed, measured
+from tests.benchmark.runs import PLACE, Ansible, BenchmarkFailed, measured
 
 BASH = ("bash", "-c")
 MODULE = """\
@@ -69,3 +69,18 @@ def test_what_does_not_end_is_ended_with_its_children() -> None:
         measured("endless", (*BASH, "sleep 3123 & wait"), {}, 0.1)
     left = subprocess.run(("ps", "-eo", "args"), capture_output=True, text=True, check=True).stdout
     assert "sleep 3123" not in left.splitlines()
+
+
+def test_a_fleet_is_diagnosed_with_its_report(bench: Bench) -> None:
+    both = bench.scale(2)
+    assert both.noop.requests == 0
+    assert both.diagnose.requests_per_host >= 3
+    assert (PLACE / "report-2" / "report.html").stat().st_size > 1000
+
+
+def test_a_machine_without_nmap_has_no_figure_for_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.benchmark.measurements.shutil.which", lambda _name: None)
+    probed = bench.probe(2)
+    assert probed.nmap_per_s is None
+    assert probed.ours.requests == 0
+    assert probed.ours.bytes > 1000

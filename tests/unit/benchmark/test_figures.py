@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.benchmark import page
-from tests.benchmark.__main__ import _parser, _sizes
+from tests.benchmark.__main__ import _parser, _sizes, _take
 from tests.benchmark.figures import budgets, document
 from tests.benchmark.measurements import QUICK, Compared, Floor, Probed, Results, Sizes
 from tests.benchmark.plays import peer_tasks
@@ -33,7 +33,10 @@ def results() -> Results:
         {(auth, 0.0): compared(auth) for auth in ("basic", "ntlm")},
         {"ntlm": figures(10, 9.0)},
         {"ntlm": Floor("ntlm", figures(10, 2.0), figures(10, 5.0))},
-        {10: figures(10, 1.0), 100: figures(100, 12.0)},
+        {
+            hosts: Floor("basic", figures(hosts, hosts / 20), figures(hosts, wall))
+            for hosts, wall in ((10, 1.0), (100, 12.0))
+        },
         {20: Probed(20, figures(20, 4.0), Usage(10.0, 1.0, 9.0, 0.0))},
     )
 
@@ -49,7 +52,8 @@ def test_the_file_has_the_shape_that_programs_read(results: Results) -> None:
         "wall_s": 2.0,
     }
     assert found["floor"] == {"noop_wall_s": 2.0, "diagnose_wall_s": 5.0, "ratio": 2.5, "auth": "ntlm"}
-    assert {hosts: row["growth"] for hosts, row in found["scale"].items()} == {"10": 1.0, "100": 1.2}
+    growth = {hosts: (row["growth"], row["noop_growth"]) for hosts, row in found["scale"].items()}
+    assert growth == {"10": (1.0, 1.0), "100": (1.2, 1.0)}
     assert found["probe"] == {"hosts_per_s": 5.0, "nmap_hosts_per_s": 2.0}
     assert found["memory_mb"] == {"10": 80, "100": 80, "fork": 20.0}
 
@@ -97,3 +101,10 @@ def test_sizes_follow_the_options() -> None:
     assert _sizes(_parser().parse_args([])) == Sizes()
     assert _sizes(_parser().parse_args(["--quick", "--hosts", "3"])).hosts == 3
     assert _sizes(_parser().parse_args(["--scale", "50,5"])).scale == (5, 50)
+
+
+def test_what_finds_the_time_over_is_told_and_not_begun() -> None:
+    found = Results(QUICK)
+    _take("late", lambda: pytest.fail("begun"), found, end=0.0)
+    _take("in time", lambda: None, found, end=float("inf"))
+    assert found.failures == ["late: the time was over before it began"]
