@@ -11,8 +11,9 @@ converts as well, but the object would have to travel to the host and back for i
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
@@ -24,12 +25,19 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Value
 
-DACL_PRESENT, AUTO_INHERIT_REQUIRED, AUTO_INHERITED, PROTECTED, SELF_RELATIVE = 0x4, 0x100, 0x400, 0x1000, 0x8000
-CONTAINER_INHERIT = 0x2
+DACL_PRESENT, SELF_RELATIVE = 0x4, 0x8000
 
-_CONTROL: Mapping[str, int] = MappingProxyType({"P": PROTECTED, "AR": AUTO_INHERIT_REQUIRED, "AI": AUTO_INHERITED})
+_CONTROL: Mapping[str, int] = MappingProxyType({"P": 0x1000, "AR": 0x100, "AI": 0x400})
 _KINDS: Mapping[int, str] = MappingProxyType({0: "A", 1: "D"})
 _FLAGS: Mapping[str, int] = MappingProxyType({"OI": 1, "CI": 2, "NP": 4, "IO": 8, "ID": 16, "SA": 64, "FA": 128})
+
+
+_SID = r"S-1-\d{1,15}(?:-\d{1,10}){0,15}"
+_ENTRY = rf"\([AD];(?:OI|CI|NP|IO|ID|SA|FA)*;0x[0-9a-f]{{1,8}};;;{_SID}\)"
+_PLAIN = re.compile(
+    rf"(?:O:(?P<Owner>{_SID}))?(?:G:(?P<Group>{_SID}))?D:(?P<flags>P?(?:AR)?(?:AI)?)(?P<entries>(?:{_ENTRY})+)"
+)
+"""SDDL as the collection writes it: masks in hexadecimal, SIDs in full."""
 
 
 class Untold(Exception):
@@ -48,15 +56,22 @@ def as_sddl(client: CimClient, descriptor: Instance) -> Outcome:
         return client.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "Win32SDToSDDL", {"Descriptor": descriptor})
 
 
-def full_control(owner: str, group: str, sids: Iterable[str], mask: int) -> Instance:
-    """Return a descriptor that grants a mask to SIDs, inherited by what is below, and takes nothing from above."""
-    entries = tuple(
-        Instance(WIN32_ACE.name, {"AccessMask": mask, "AceFlags": CONTAINER_INHERIT, "AceType": 0, "Trustee": _of(sid)})
-        for sid in sids
-    )
-    control = DACL_PRESENT | PROTECTED | AUTO_INHERITED | SELF_RELATIVE
-    values: dict[str, Value] = {"ControlFlags": control, "DACL": entries, "Owner": _of(owner), "Group": _of(group)}
-    return Instance(WIN32_SECURITY_DESCRIPTOR.name, values)
+def as_object(client: CimClient, sddl: str) -> Outcome:
+    """Return the C(Descriptor) that SDDL describes, as the helper class does; it is asked where SDDL abbreviates."""
+    match = _PLAIN.fullmatch(sddl)
+    if match is None:
+        return client.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "SDDLToWin32SD", {"SDDL": sddl})
+    flags = sum(bit for name, bit in _CONTROL.items() if name in match["flags"])
+    values: dict[str, Value] = {"ControlFlags": DACL_PRESENT | SELF_RELATIVE | flags}
+    values |= {name: _of(match[name]) for name in ("Owner", "Group") if match[name]}
+    values["DACL"] = tuple(_ace(*entry.split(";")) for entry in match["entries"][1:-1].split(")("))
+    return Outcome(0, {"Descriptor": Instance(WIN32_SECURITY_DESCRIPTOR.name, values)})
+
+
+def _ace(kind: str, flags: str, mask: str, _object: str, _inherited: str, sid: str) -> Instance:
+    bits = sum(bit for name, bit in _FLAGS.items() if name in (flags[i : i + 2] for i in range(0, len(flags), 2)))
+    numbers = {"AccessMask": int(mask, 16), "AceFlags": bits, "AceType": "AD".index(kind)}
+    return Instance(WIN32_ACE.name, {**numbers, "Trustee": _of(sid)})
 
 
 def _sddl(descriptor: Instance) -> str:

@@ -21,7 +21,6 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
     WIN32_DIRECTORY,
     WIN32_LOGICAL_DISK,
     WIN32_LOGICAL_FILE_SECURITY_SETTING,
-    WIN32_SECURITY_DESCRIPTOR_HELPER,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Sendable
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
@@ -124,8 +123,8 @@ class Files:
         return self._sddl(outcome.out.get("Descriptor"), path)
 
     def set_folder_dacl(self, path: str, dacl: str) -> None:
-        """Set a folder's own DACL from SDDL, nothing below it (two operations)."""
-        helped = self._client.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "SDDLToWin32SD", {"SDDL": dacl})
+        """Set a folder's own DACL from SDDL, nothing below it."""
+        helped = descriptors.as_object(self._client, dacl)
         _require(helped, "understand the SDDL for", path)
         descriptor = helped.out.get("Descriptor")
         if not isinstance(descriptor, Instance):

@@ -16,10 +16,7 @@ from dataclasses import dataclass
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import descriptors
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
-    STD_REG_PROV,
-    WIN32_SECURITY_DESCRIPTOR_HELPER,
-)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import STD_REG_PROV
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance, Sendable, Value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, WsmanError
 
@@ -51,10 +48,8 @@ TYPE_NAMES: Mapping[int, str] = {
     11: "REG_QWORD",
 }
 
-SYSTEM, ADMINISTRATORS = "S-1-5-18", "S-1-5-32-544"
-KEY_ALL_ACCESS = 0xF003F
-PROTECTED = "O:BAG:SYD:PAI(A;CI;KA;;;SY)(A;CI;KA;;;BA)"
-"""What protect sets, as SDDL: nothing is inherited from above."""
+PROTECTED = "O:S-1-5-32-544G:S-1-5-18D:PAI(A;CI;0xf003f;;;S-1-5-18)(A;CI;0xf003f;;;S-1-5-32-544)"
+"""Full control for SYSTEM and Administrators, inherited by subkeys, nothing inherited from above."""
 
 OK, VALUE_MISSING, KEY_MISSING, DENIED, WRONG_TYPE = 0, 1, 2, 5, 0x80041005
 
@@ -284,16 +279,15 @@ class Registry:
         return str(helped.out["SDDL"])
 
     def set_security(self, path: str, sddl: str) -> None:
-        """Set a key's security descriptor from SDDL (two operations)."""
-        helped = self._client.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "SDDLToWin32SD", {"SDDL": sddl})
+        """Set a key's security descriptor from SDDL."""
+        helped = descriptors.as_object(self._client, sddl)
         self._require(helped, "understand the SDDL for", path)
         outcome = self._call("SetSecurityDescriptor", path, Descriptor=_descriptor(helped, path))
         self._require(outcome, "set the security of", path)
 
     def protect(self, path: str) -> None:
         """Let SYSTEM and Administrators alone into a key and what will be below it."""
-        descriptor = descriptors.full_control(ADMINISTRATORS, SYSTEM, (SYSTEM, ADMINISTRATORS), KEY_ALL_ACCESS)
-        self._require(self._call("SetSecurityDescriptor", path, Descriptor=descriptor), "set the security of", path)
+        self.set_security(path, PROTECTED)
 
     # --- the wire ---
 

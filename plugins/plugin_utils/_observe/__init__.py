@@ -128,7 +128,7 @@ def observe(
     """
     wanted = set(areas)
     watched = frozenset(name for area in wanted for name in _WATCHED.get(area, ()))
-    request = Request(host, tuple(settings_wanted), since, tuple(names), wanted_port, watched, base)
+    request = Request(host, tuple(settings_wanted), since, tuple(names), wanted_port, watched, base, probe)
     read: dict[str, t.Any] = {}
     unread = dict(base.unread) if base else {}
     for area in (name for name in AREAS if name in wanted):

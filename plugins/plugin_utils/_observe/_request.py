@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,7 @@ class Request:
         names: host names whose remembered addresses are read; none means all.
         wanted_port: the port that the listener is to have, whose use is read instead of that of its own port.
         base: what was observed before.
+        probe: the result of the probe that belongs to what is read.
         watched: names of the services that any of the readers looks at.
     """
 
@@ -39,6 +41,7 @@ class Request:
     wanted_port: int | None = None
     watched: frozenset[str] = frozenset()
     base: Observation | None = None
+    probe: Mapping[str, t.Any] | None = None
     _names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _missing: set[str] = field(default_factory=set)
 

@@ -95,11 +95,20 @@ def read(request: Request) -> KeysState:
     """All of it, or after a step only what Windows makes anew: its own certificate, and the files of keys."""
     folders = KeyFolders(request.host)
     around = request.keys or _around(request, folders)
-    found = _listener_certificate.find(request.host)
+    found = _served(request, around) or _listener_certificate.find(request.host)
     own = folders.state(found) if found else None
     making = not around.pinned and (own is None or own.lacks(request.host.now()))
     stores = around.stores or (_stores(request.host) if making else {})
     return replace(around, own=own, files=folders.names(folders.legacy), stores=stores)
+
+
+def _served(request: Request, around: KeysState) -> StoredCertificate | None:
+    """The certificate that the handshake showed, where it is of the listener's own store: none is looked for then."""
+    shown = ((request.probe or {}).get("tls") or {}).get("certificate") or {}
+    thumbprint = str(shown.get("sha1") or "").upper()
+    if not thumbprint or around.pinned:
+        return None
+    return request.host.certificate(_listener_certificate.REMOTE_DESKTOP, thumbprint)
 
 
 def _around(request: Request, folders: KeyFolders) -> KeysState:

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import descriptors
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import PROTECTED
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model import sddl
 from hypothesis import given
@@ -65,6 +68,51 @@ def test_where_the_object_leaves_a_doubt_the_host_is_asked() -> None:
     before = simulated.counters.total
     assert host.registry.security(KEY).startswith("O:BAG:SYD:P")
     assert simulated.counters.total == before + 2
+
+
+ACES = st.builds(
+    security.Ace,
+    st.sampled_from([0, 1]),
+    st.integers(0, 31),
+    st.integers(0, 2**32 - 1),
+    SIDS.filter(lambda sid: int(sid.split("-")[2]) < 10**15),
+)
+
+
+@given(st.lists(ACES, min_size=1, max_size=4), st.sampled_from(["", "P", "AI", "PAI", "ARAI"]), SIDS)
+def test_plain_sddl_and_the_object_say_the_same(aces: list[security.Ace], flags: str, owner: str) -> None:
+    """Held against the simulator's reading of the text, and back without the host's help."""
+    entries = [f"({'AD'[ace.type]};{_words(ace.flags)};0x{ace.mask:x};;;{ace.sid})" for ace in aces]
+    text = f"O:{owner}G:S-1-5-18D:{flags}{''.join(entries)}"
+    made = descriptors.as_object(t.cast(t.Any, None), text).out["Descriptor"]
+    assert isinstance(made, Instance)
+    wanted = security.SecurityDescriptor.from_sddl(text)
+    control = made.number("ControlFlags")
+    assert control is not None
+    assert control & ~descriptors.SELF_RELATIVE == wanted.control & ~descriptors.SELF_RELATIVE
+    listed = t.cast("tuple[Instance, ...]", made["DACL"])
+    assert wanted.dacl == tuple(
+        security.Ace(*(ace.number(name) or 0 for name in ("AceType", "AceFlags", "AccessMask")), _sid_of(ace))
+        for ace in listed
+    )
+    assert descriptors.as_sddl(t.cast(t.Any, None), made).out["SDDL"] == text
+
+
+def _words(flags: int) -> str:
+    return "".join(name for name, bit in security.ACE_FLAGS.items() if flags & bit)
+
+
+def _sid_of(ace: Instance) -> str:
+    trustee = t.cast(Instance, ace["Trustee"])
+    return security.unpack_sid(t.cast(bytes, trustee["SID"]))[0]
+
+
+@pytest.mark.parametrize("text", ["D:PAI(A;;FA;;;BA)", "D:P", "nonsense", "D:(OA;;0x1;guid;;S-1-1-0)"])
+def test_what_is_not_plain_the_host_is_asked_to_read(text: str) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = simulated.counters.total
+    descriptors.as_object(connect(simulated).cim, text)
+    assert simulated.counters.total == before + 1
 
 
 def test_what_protect_sets_is_what_it_says() -> None:
