@@ -19,7 +19,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tests.simulator.authority import FLAWS, Files, winrm_context, write_certificates
+from tests.simulator.authority import ANOTHER_CHANNEL, FLAWS, Files, winrm_context, write_certificates
 from tests.simulator.breakages import BREAKAGES
 from tests.simulator.control import application
 from tests.simulator.faults import NAMED
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--auth", choices=AUTHS, default="ntlm", help="of the inventory; every: all at once, over HTTP and HTTPS")
     add("--channel-binding", choices=("None", "Relaxed", "Strict"), default="Relaxed", help="CbtHardeningLevel")
     add("--password", default=DEFAULT_CREDENTIAL, help="of every account on every host")
+    add("--relayed", action="store_true", help="somebody in between: hosts see another TLS channel than clients")
     add("--certificate-flaw", choices=FLAWS, default="none", help="what is wrong with the certificate of WinRM")
     add("--https", action="store_true", help="WinRM over HTTPS (always with --auth certificate)")
     add("--connection", choices=("winrm", "psrp"), default="winrm", help="connection plugin of the inventory")
@@ -139,7 +140,8 @@ async def _serve(fleet: Fleet, options: argparse.Namespace, folder: Path) -> int
         loop.add_signal_handler(number, stop.set)
     files = _certificates(fleet, folder, options.certificate_flaw)
     tls = winrm_context(files, client_certificates=fleet.options.auth in ("certificate", "every")) if files else None
-    await fleet.start(tls, files.client_der if files else b"", files.channel if files else b"")
+    channel = ANOTHER_CHANNEL if options.relayed else files.channel if files else b""
+    await fleet.start(tls, files.client_der if files else b"", channel)
     runner = await _control(fleet, options.control)
     if options.inventory is not None:
         write_inventory(options.inventory, fleet, options.connection, files)

@@ -20,6 +20,7 @@ from tests.simulator.windows.keys import private_key, private_key_pem
 
 AUTHORITY_KEY, SERVER_KEY, CLIENT_KEY = 0, 1, 2
 FLAWS = ("none", "expired", "other_name", "other_authority")
+ANOTHER_CHANNEL = b"tls-server-end-point:" + bytes(32)
 UPN = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 
 

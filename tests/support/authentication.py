@@ -21,6 +21,7 @@ from tests.running import Played, RunningFleet, play
 from tests.simulator.fleet import HTTP_PORT, HTTPS_PORT
 from tests.simulator.host import DEFAULT_CREDENTIAL
 from tests.support.kdc import REALM
+from tests.support.secrets import leaks, leaks_below
 
 Connection = t.Literal["winrm", "psrp"]
 Scheme = t.Literal["http", "https"]
@@ -87,7 +88,11 @@ class Seen:
 def try_cells(
     fleet: RunningFleet, tried: Iterable[Cell], place: Path, password: str = DEFAULT_CREDENTIAL
 ) -> dict[Cell, Seen]:
-    """Ask a host for its identity in every way, each on its own host, all by one play."""
+    """Ask a host for its identity in every way, each on its own host, all by one play.
+
+    Raises:
+        AssertionError: a secret is in what the play printed or left, at the highest verbosity.
+    """
     place.mkdir()
     content = yaml.safe_load(fleet.inventory.read_text(encoding="utf-8"))["windows"]
     hosts = dict(zip(content["hosts"], tried, strict=False))
@@ -97,6 +102,10 @@ def try_cells(
     (place / "inventory.yml").write_text(yaml.safe_dump({"windows": {"hosts": variables}}), encoding="utf-8")
     (place / "play.yml").write_text(PLAYBOOK, encoding="utf-8")
     played = _play(place)
+    secrets = {"password": password}
+    found = leaks(played.output.encode(), secrets) + leaks_below(place / "results", secrets)
+    if found:
+        raise AssertionError(f"secrets were told: {', '.join(found)}")
     return {cell: _seen(fleet, name, place / "results", played) for name, cell in hosts.items()}
 
 
@@ -104,7 +113,7 @@ def _play(place: Path) -> Played:
     environment = {
         "ANSIBLE_CALLBACKS_ENABLED": "ansible.builtin.tree", "ANSIBLE_CALLBACK_TREE_DIR": str(place / "results"),
     }  # fmt: skip
-    return play(str(place / "play.yml"), place / "inventory.yml", environment=environment)
+    return play(str(place / "play.yml"), place / "inventory.yml", "-vvvvv", environment=environment)
 
 
 def _seen(fleet: RunningFleet, name: str, results: Path, played: Played) -> Seen:

@@ -352,7 +352,8 @@ def read_batch(reply: Reply) -> Batch:
     response = reply.first
     if response is None or local(response) not in ("EnumerateResponse", "PullResponse"):
         raise BadAnswer("The answer to an enumeration holds no EnumerateResponse or PullResponse")
-    items = tuple(_read_item(node) for node in child(response, "Items") or ())
+    listed = child(response, "Items")
+    items = tuple(_read_item(node) for node in (() if listed is None else listed))
     context = text(child(response, "EnumerationContext"))
     return Batch(items, context, child(response, "EndOfSequence") is not None)
 

@@ -80,6 +80,13 @@ def test_channel_binding_is_kept_and_its_absence_noticed(fleet, tmp_path):
     assert [seen.ended for seen in found.values()] == ["ok", "ok", "unreachable", "unreachable"]
 
 
+def test_an_authentication_that_somebody_passes_on_is_refused(tmp_path):
+    tried = [Cell("winrm", "ntlm", "https"), Cell("psrp", "ntlm", "https"), Cell("psrp", "negotiate", "https")]
+    with running_fleet(tmp_path, "--hosts", "3", "--auth", "every", "--relayed") as fleet:
+        found = try_cells(fleet, tried, tmp_path / "relayed")
+    assert {cell: seen.ended for cell, seen in found.items()} == dict.fromkeys(tried, "unreachable")
+
+
 @pytest.mark.parametrize(
     ("flaw", "said"),
     [("expired", "has expired"), ("other_name", "mismatch"), ("other_authority", "unable to get local issuer")],
@@ -117,6 +124,9 @@ def test_kerberos_against_a_real_kdc(tmp_path, monkeypatch):
         with running_fleet(tmp_path, "--hosts", "8", *OPTIONS) as fleet:
             found = try_cells(fleet, [*tried, *unknown], tmp_path / "right")
             refused = try_cells(fleet, tried, tmp_path / "wrong", WRONG)
+        secure = [cell for cell in tried if cell.scheme == "https"]
+        with running_fleet(tmp_path, "--hosts", "3", *OPTIONS, "--relayed") as fleet:
+            relayed = try_cells(fleet, secure, tmp_path / "relayed")
     strangers = [found.pop(cell) for cell in unknown]
     assert {cell: shown(seen) for cell, seen in found.items()} == {cell: cell.outcome for cell in tried}
     assert {cell: set(seen.logons) for cell, seen in found.items()} == {cell: {"kerberos"} for cell in tried}
@@ -124,6 +134,7 @@ def test_kerberos_against_a_real_kdc(tmp_path, monkeypatch):
     for cell, seen in refused.items():
         said = "Kerberos gave no ticket" if cell.method == "kerberos" else "The host rejected the credentials"
         assert said in seen.message, cell
+    assert {cell: seen.ended for cell, seen in relayed.items()} == dict.fromkeys(secure, "unreachable")
     assert [seen.ended for seen in strangers] == ["unreachable"] * 2
     for seen in strangers:
         assert "unknown.winfleet.test@WINFLEET.TEST not found in Kerberos database" in seen.message

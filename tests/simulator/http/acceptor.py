@@ -37,6 +37,9 @@ Hardening = Literal["None", "Relaxed", "Strict"]
 _AUTHENTICATE = b"NTLMSSP\x00\x03\x00\x00\x00"
 _UNICODE = 0x00000001
 _CHANNEL_BINDINGS = 0x000A
+_CHANNEL_BOUND = 2048
+"""GSS_C_CHANNEL_BOUND_FLAG of MIT's gssapi_ext.h."""
+
 _PROTOCOLS: dict[Scheme, Protocol] = {"Kerberos": "Kerberos", "CredSSP": "CredSSP"}
 
 
@@ -48,8 +51,8 @@ class RejectedError(Exception):
 class Binding:
     """The TLS channel that a handshake is made over, and what the service asks for (CbtHardeningLevel).
 
-    Relaxed refuses bindings to another channel, Strict their absence as well: of Kerberos not, since MIT's library
-    does not tell. CredSSP has a binding of its own, to the key of its TLS.
+    Relaxed refuses bindings to another channel, Strict their absence as well. CredSSP has a binding of its own, to the
+    key of its TLS.
     """
 
     hardening: Hardening = "None"
@@ -91,7 +94,20 @@ class _Step:
         message = token[start:] if start >= 0 else b""
         with _accounts(self._line(message) if message else ""):
             required = self._binding.required(not message or sends_bindings(message))
-            return self.context.step(token, channel_bindings=required)
+            answer = self.context.step(token, channel_bindings=required)
+        if required and self._binding.hardening == "Strict" and self._is_unbound_kerberos():
+            raise RejectedError("the ticket is not bound to the TLS channel")
+        return answer
+
+    def _is_unbound_kerberos(self) -> bool:
+        """Whether a ticket was taken without bindings, which MIT's library does, and notes in a flag.
+
+        pyspnego keeps the flag in an attribute of its own, or of the context inside SPNEGO, and shows it nowhere else.
+        """
+        if not self.context.complete or self.context.negotiated_protocol != "kerberos":
+            return False
+        places = (self.context, getattr(self.context, "_context", None))
+        return not any(getattr(place, "_context_attr", 0) & _CHANNEL_BOUND for place in places)
 
     def _line(self, message: bytes) -> str:
         """The credential file's line for the account in an AUTHENTICATE message; empty for one that is none."""
