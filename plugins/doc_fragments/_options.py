@@ -91,6 +91,7 @@ options:
         every Remote Desktop session; WinRM is not touched. Where C(MaxDisconnectionTime) is set, Windows logs
         disconnected users off after that time.
       - V(never) leaves the restart to you and says so in RV(ignore:needs).
+      - A restart that a run before could not make is made up, or said again, until the service has been restarted.
       - V(when_idle) restarts only while nobody has a session.
       - V(always) restarts also while users are connected.
     type: str

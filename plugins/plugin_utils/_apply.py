@@ -15,7 +15,8 @@ from ._host import Host
 from ._journal import Journal, Recorded, Writer
 from ._model.change import GENERATED, Change
 from ._model.plain import Plain
-from ._wsman.errors import TransportFailed
+from ._restart import owe
+from ._wsman.errors import BadAnswer, Timeout, TransportFailed
 
 __all__ = ["ApplyError", "Moved", "NotKept", "Run"]
 
@@ -69,6 +70,7 @@ class Run:
             return False
         if found != change.before:
             raise Moved(f"{change.item} was {change.before!r} and is {found!r} now: somebody changed it; run again")
+        self._owe(change)
         self._entries.append(self.journal.record(self.run_id, change))
         self._write(applier, change)
         self.applied.append(change)
@@ -84,17 +86,22 @@ class Run:
         self.writer()
         if applier.read(self.host, change) == change.before:
             return False
+        self._owe(change)
         _make(applier, self.host, change, change.before)
         if change in self.applied:
             self.applied.remove(change)
         self._mark(change)
         return True
 
+    def _owe(self, change: Change) -> None:
+        if change.restart and not self.host.owes_restart:
+            owe(self.host)
+
     def _write(self, applier: Applier, change: Change) -> None:
         """Write, and say what was being written when the host's answer is lost."""
         try:
             _make(applier, self.host, change, change.after)
-        except TransportFailed as error:
+        except (TransportFailed, BadAnswer, Timeout) as error:
             error.message = (
                 f"{error.message.rstrip('. ')}. {change.item} was being changed: it is as before or as wanted, and the "
                 f"journal on the host has it under run {self.run_id}"

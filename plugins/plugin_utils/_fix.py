@@ -17,12 +17,13 @@ from ._logon import LogonCheck
 from ._model.change import Change, Plan
 from ._model.lease import LeaseState
 from ._model.observation import Observation
+from ._model.settings import SETTINGS
 from ._observe import observe
 from ._proof import PATIENCE, Probe, Prober, live, settled, tls_works, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
-from ._restart import Policy, restart
+from ._restart import Policy, owed, restart
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)
+        if not plan.changes and any(SETTINGS[name].restart for name in remedy.settings):
+            _catch_up(job, done)
     else:
         with Run(job.host, job.run_id, job.made) as run:
             done = carry_out(job, run, plan.changes)
@@ -92,6 +95,22 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     if done.leases and done.proof is None:
         done.proof = job.prober.look(job.host.listener_port)
     return plan, done
+
+
+def _catch_up(job: Job, done: Done) -> None:
+    """Restart for a run before this one, which was cut off or might not; check mode only says that it is due."""
+    if not owed(job.host):
+        return
+    if job.check:
+        done.waiting["restart"] = OWED_REASON
+        return
+    with Run(job.host, job.run_id, job.made) as run:
+        _restart(job, run, done, OWED_REASON)
+    if not done.waiting:
+        done.proof = _look(job, done)
+
+
+OWED_REASON = "an earlier run changed what the listener reads only when it starts"
 
 
 def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:

@@ -61,6 +61,7 @@ class Host:
         self.files = Files(self.cim)
         self.tasks = Tasks(self.cim, monotonic, sleep, self.now)
         self.shell = CmdShell(channel)
+        self.owes_restart = 0
         self._private = False
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from ._model.change import Change
 from ._model.plain import Plain
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
-from ._restart import SessionsInTheWay, restart
+from ._restart import SessionsInTheWay, owed, restart
 
 IN_THE_WAY = (ApplyError, SessionsInTheWay, ServiceError, RegistryError)
 """What keeps one item from being put back and says nothing of the others."""
@@ -167,7 +167,8 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
         run.writer()
     for target in rest:
         _close(run, target)
-    if result.undone:
+    due = job.host.owes_restart or owed(job.host)
+    if result.undone or due:
         _settle(job, result)
 
 
@@ -193,7 +194,8 @@ def _settle(job: Job, result: Undoing) -> None:
             result.proof = prober.look(job.host.listener_port)
             return
     stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
-    if stopped or not (any(change.restart for change in back) or shows(back, result.proof) is False):
+    due = job.host.owes_restart or any(change.restart for change in back) or shows(back, result.proof) is False
+    if stopped or not due:
         return
     why = restart(job.host, job.made.append, "roll-back of values that are read at start", job.restart)
     if why:

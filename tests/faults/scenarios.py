@@ -57,8 +57,10 @@ BETWEEN = {"SecurityLayer": ["REG_DWORD", 1]}
 
 FIXES = (
     _fix("remote_desktop", "rdp_denied termservice_disabled drain_mode", drain="off"),
+    replace(_fix("remote_desktop", name="remote_desktop port", port=3390), first=(_fix("firewall", port=3390),)),
     _fix("firewall", "firewall_rule_disabled firewall_port_mismatch", remote_addresses=["10.0.0.0/8"]),
     _fix("transport", mode="tcp_only"),
+    _fix("connection_limit", pending=5000, sessions=25),
     _fix("certificate", "certificate_expired"),
     _fix("machine_keys", "key_unreadable"),
     _fix("machine_keys", "key_missing", name="machine_keys key"),

@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import typing as t
+from collections.abc import Callable
+
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
@@ -16,7 +20,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 
 from tests.simulator.host import SimulatedHost
-from tests.support.in_process import job, settings_state
+from tests.support.cutting import Cut
+from tests.support.in_process import connect, job, settings_state
 
 
 def enabled() -> tuple[SimulatedHost, object]:
@@ -69,3 +74,73 @@ def test_an_earlier_change_of_what_cannot_be_put_back_is_left_as_well(monkeypatc
     undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
     assert len(undoing.left) == 1
     assert asked == [{"type": "REG_DWORD", "data": 30}]
+
+
+# --- a restart that a run before has left to be done
+
+
+PORT = {**defaults(REMEDIES["remote_desktop"].options), "port": 3390}
+
+
+def moved(before: Callable[[int, bytes], None] | None = None, **how: t.Any) -> SimulatedHost:
+    """A host whose firewall lets the new port through and whose listener was told to move there."""
+    simulated = SimulatedHost.build("2022")
+    fix(job(simulated), REMEDIES["firewall"], {**defaults(REMEDIES["firewall"].options), "port": 3390})
+    with contextlib.suppress(Cut):
+        fix(job(simulated, **({"before": before} if before else {}), **how), REMEDIES["remote_desktop"], PORT)
+    simulated.clock.advance(700)
+    return simulated
+
+
+def live_port(simulated: SimulatedHost) -> int | None:
+    return simulated.windows.listener.live().port
+
+
+def cut_after_the_port() -> Callable[[int, bytes], None]:
+    """The controller is gone once the port was written."""
+    written: list[int] = []
+
+    def before(number: int, body: bytes) -> None:
+        if written:
+            raise Cut
+        if b"<m:sValueName>PortNumber<" in body and b"SetDWORDValue" in body:
+            written.append(number)
+
+    return before
+
+
+@pytest.mark.parametrize(
+    "how", [{"before": cut_after_the_port()}, {"restart": "never"}], ids=["cut off", "not allowed"]
+)
+def test_the_next_run_restarts_what_one_before_it_could_not(how: dict[str, t.Any]) -> None:
+    simulated = moved(**how)
+    assert live_port(simulated) == 3389
+    _plan, foretold = fix(job(simulated, check=True), REMEDIES["remote_desktop"], PORT)
+    assert "only when it starts" in foretold.waiting["restart"]
+    _plan, held = fix(job(simulated, restart="never"), REMEDIES["remote_desktop"], PORT)
+    assert "restart is never" in held.waiting["restart"]
+    assert live_port(simulated) == 3389
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], PORT)
+    assert [change.kind for change in done.changes] == ["restart"]
+    assert live_port(simulated) == 3390
+    _plan, again = fix(job(simulated), REMEDIES["remote_desktop"], PORT)
+    assert (again.changes, again.waiting) == ([], {})
+
+
+def test_a_service_that_was_restarted_since_is_left_alone() -> None:
+    simulated = moved(restart="never")
+    connect(simulated).shell.run("net stop TermService /y & net start TermService")
+    simulated.clock.advance(30)
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], PORT)
+    assert (done.changes, done.waiting) == ([], {})
+
+
+def test_a_roll_back_that_was_cut_off_before_its_restart_makes_it_up() -> None:
+    simulated = moved()
+    assert live_port(simulated) == 3390
+    with pytest.raises(Cut):
+        _rollback.rollback(job(simulated, "back", before=cut_after_the_port()), "all", force=False)
+    simulated.clock.advance(700)
+    assert live_port(simulated) == 3390
+    _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert live_port(simulated) == 3389
