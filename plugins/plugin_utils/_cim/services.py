@@ -113,13 +113,17 @@ class Services:
         self._client = client
         self._clock = clock
         self._sleep = sleep
+        self.seen: dict[str, Service] = {}
+        """What each service was when it was listed last."""
 
     def list(self, names: Iterable[str]) -> dict[str, Service]:
         """Return those of the services that exist, by the names as asked for, in one query."""
         wanted = {name.casefold(): name for name in names}
         found = self._client.query(WIN32_SERVICE, wql.any_of("Name", wanted.values()))
         services = (_service(instance) for instance in found)
-        return {wanted.get(service.name.casefold(), service.name): service for service in services}
+        listed = {wanted.get(service.name.casefold(), service.name): service for service in services}
+        self.seen.update(listed)
+        return listed
 
     def dependents(self, name: str) -> tuple[Service, ...]:
         """Return the services that depend directly on one."""
