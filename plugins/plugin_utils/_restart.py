@@ -154,7 +154,7 @@ def _restart(host: Host, record: Callable[[Change], None], reason: str, before: 
     except ShellRefused as refused:
         return f"the host refuses the shell that a safe restart needs ({refused.message}); restart {SERVICE} there"
     record(Change("restart", "restart", SERVICE, before.state, "Running", reason, undo="none", risk="medium"))
-    return _run(host, command)
+    return _run(host, command, before.process_id)
 
 
 def _command(dependents: Iterable[str]) -> str:
@@ -167,7 +167,8 @@ def _command(dependents: Iterable[str]) -> str:
     return f"net stop {SERVICE} /y & {starts}"
 
 
-def _run(host: Host, command: str) -> str:
+def _run(host: Host, command: str, process: int) -> str:
+    """Run the command line. Where its answer is lost, only another process shows that the service was restarted."""
     lost = ""
     try:
         host.shell.run(command)
@@ -177,6 +178,8 @@ def _run(host: Host, command: str) -> str:
         started = host.services.wait(SERVICE, "Running")
     except ServiceError as error:
         return f"{SERVICE} does not run after its restart ({error}){lost}; look at the host's System events"
+    if lost and started.process_id == process:
+        return f"{SERVICE} still runs in the same process, so nothing shows that it was restarted{lost}; run again"
     if host.owes_restart == started.process_id:
         host.registry.delete_value(ROOT, OWED)
     host.owes_restart = 0

@@ -144,3 +144,14 @@ def test_a_roll_back_that_was_cut_off_before_its_restart_makes_it_up() -> None:
     assert live_port(simulated) == 3390
     _rollback.rollback(job(simulated, "back"), "all", force=False)
     assert live_port(simulated) == 3389
+
+
+def test_a_command_that_never_ran_is_no_restart() -> None:
+    simulated = moved(restart="never")
+    simulated.injector.add("wmi_80041062", {"kind": "shell_command"})
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], PORT)
+    assert "still runs in the same process" in done.waiting["restart"]
+    assert live_port(simulated) == 3389
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], PORT)
+    assert done.waiting == {}
+    assert live_port(simulated) == 3390
