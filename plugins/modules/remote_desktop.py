@@ -19,6 +19,9 @@ description:
   - Switched on means that connections are allowed (C(fDenyTSConnections)), the listener is enabled
     (C(fEnableWinStation)), Remote Desktop Services run at all (C(TSEnabled)), and the services C(TermService),
     C(SessionEnv) and C(UmRdpService) are not disabled. A value that is as it should be is not written.
+  - What no setting changes is named in RV(notes), such as another vendor's protocol object, another library in
+    C(TermService)'s place, other listeners of the host, and a set-up that is not finished. Home editions take no
+    connections, and are refused.
   - The firewall is another concern, see M(winfleet.rdp.firewall).
   - A value that policy sets is never written under, see RV(policy_held).
 options:
@@ -74,6 +77,18 @@ options:
       - keep
       - accepted
       - refused
+    default: keep
+  port_proxy:
+    description:
+      - What happens to port proxies (C(netsh interface portproxy)) that hold the listener's port, so that connections
+        go to another machine. Somebody set them up, so ask first.
+      - V(keep) leaves them, names them, and the task fails.
+      - V(remove) removes those on the port, which takes a shell on the host, and restarts C(TermService) as O(restart)
+        allows. Roll-back sets them up again.
+    type: str
+    choices:
+      - keep
+      - remove
     default: keep
 extends_documentation_fragment:
   - winfleet.rdp._attributes

@@ -178,6 +178,7 @@ _AREA_OF = {
     "reboot": "services",
     "dns_cache": "dns",
     "winsock": "winsock",
+    "port_proxy": "obstacles",
     **dict.fromkeys(t.get_args(GatewayKind), "gateway"),
     **dict.fromkeys(KEY_KINDS.difference(_READ_BACK), "keys"),
 }

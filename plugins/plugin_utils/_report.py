@@ -338,6 +338,7 @@ _ACCOUNTS = {"S-1-5-20": "NETWORK SERVICE"}
 _DEEDS: Mapping[str, Callable[[str, t.Any, t.Any], str]] = {
     "restart": lambda item, _before, _after: f"{item} restarted",
     "firewall_rule": _rule,
+    "port_proxy": lambda item, _before, after: f"port proxy {item} {'put back' if after else 'removed'}",
     "file_access": _key_access,
     "folder_dacl": lambda item, _before, _after: f"permissions of {item} put right",
     "key_dacl": lambda _item, _before, _after: "permissions of the certificate store put right",

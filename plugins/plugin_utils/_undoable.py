@@ -40,6 +40,9 @@ KEY_FILE = re.compile(rf"{CRYPTO}\\(?:RSA\\MachineKeys|Keys)\\[\w .{{}}-]{{1,200
 """These stand in command lines that SYSTEM runs: no character of theirs means anything to cmd.exe inside quotes."""
 
 SID = re.compile(r"S-1-\d{1,15}(?:-\d{1,10}){1,15}", re.ASCII)
+PROXY_END = re.compile(r"(?:\*|[\w.:-]{1,253})/\d{1,5}", re.ASCII)
+"""Where a port proxy listens, or leads to (netsh interface portproxy): a name or an address, and a port."""
+
 PORTS = re.compile(r"[\w-]{1,40}", re.ASCII)
 TEXT = re.compile(r"[^\x00-\x1f]{0,2000}")
 
@@ -108,6 +111,16 @@ def _service(known: frozenset[str]) -> Callable[[Change], str]:
         return _values(change, lambda value: value in known)
 
     return rule
+
+
+def _port_proxy(change: Change) -> str:
+    if not PROXY_END.fullmatch(change.item):
+        return _place(change)
+    return _values(change, lambda value: value is None or (isinstance(value, str) and _is_end(value)))
+
+
+def _is_end(value: str) -> bool:
+    return PROXY_END.fullmatch(value) is not None
 
 
 def _lease(change: Change) -> str:
@@ -252,6 +265,7 @@ _RULES: Mapping[Kind, Callable[[Change], str]] = MappingProxyType(
         "service_start_mode": _service(START_MODES),
         "service_state": _service(STATES),
         "firewall_rule": _firewall_rule,
+        "port_proxy": _port_proxy,
         "lease": _lease,
         "file_access": _file_access,
         "folder_dacl": _folder_dacl,

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .._model.change import Kind
-from . import firewall, gateway, keys, lease, network, registry, services
+from . import firewall, gateway, keys, lease, network, proxy, registry, services
 from ._base import Applier, ApplyError, Moved, NotKept
 
 __all__ = ["APPLIERS", "Applier", "ApplyError", "Moved", "NotKept"]
@@ -35,6 +35,7 @@ APPLIERS: Mapping[Kind, Applier] = MappingProxyType(
         "lease": lease.APPLIER,
         "dns_cache": network.DNS_CACHE,
         "winsock": network.WINSOCK,
+        "port_proxy": proxy.APPLIER,
         "gateway_connection_policy": gateway.CONNECTION_POLICY,
         "gateway_resource_policy": gateway.RESOURCE_POLICY,
         "gateway_resource_group": gateway.RESOURCE_GROUP,

@@ -28,6 +28,9 @@ DOES_NOT_EXIST = 9003
 """DNS_ERROR_RCODE_NAME_ERROR as the Status of a cached answer."""
 
 CATALOG = r"HKLM\SYSTEM\CurrentControlSet\Services\WinSock2\Parameters\Protocol_Catalog9\Catalog_Entries64"
+PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
+"""Where netsh interface portproxy keeps what it forwards: C(ADDRESS/PORT) by C(ADDRESS/PORT)."""
+
 BASE_PROVIDER = 1
 """WSAPROTOCOLCHAIN.ChainLen: 1 a base provider, 0 a layered one, more a chain through a layered one."""
 

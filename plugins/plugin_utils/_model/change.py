@@ -26,6 +26,7 @@ HostKind = t.Literal[
     "reboot",
     "dns_cache",
     "winsock",
+    "port_proxy",
 ]
 """Kinds of all else."""
 

@@ -183,6 +183,16 @@ class WinsockState:
 
 
 @dataclass(frozen=True)
+class ListenerKey:
+    """A listener beside RDP-Tcp as it is set up: its port, whether it is enabled, and the class that drives it."""
+
+    name: str
+    port: int | None
+    enabled: bool
+    protocol: str
+
+
+@dataclass(frozen=True)
 class ObstacleState:
     r"""What can stand in the listener's way though its own settings are right.
 
@@ -190,15 +200,17 @@ class ObstacleState:
         protocol: LoadableProtocol_Object, the class that drives the listener.
         library: ServiceDll of TermService, expanded.
         setup: the flags under C(SYSTEM\\Setup) that say that Windows is still being set up.
-        port_proxies: where port proxies listen, as C(ADDRESS/PORT).
+        port_proxies: what port proxies lead to by where they listen, both as C(ADDRESS/PORT).
+        listeners: those beside RDP-Tcp.
         ipsec: the active connection security rules that drop what IPsec does not protect.
     """
 
     protocol: str
     library: str
     setup: tuple[str, ...]
-    port_proxies: tuple[str, ...]
+    port_proxies: Mapping[str, str]
     ipsec: tuple[str, ...]
+    listeners: tuple[ListenerKey, ...] = ()
 
 
 @dataclass(frozen=True)

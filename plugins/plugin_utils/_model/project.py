@@ -126,6 +126,14 @@ def _winsock(observation: Observation, *_reset: Change) -> Observation:
     return replace(observation, winsock=WinsockState((), at))
 
 
+def _port_proxy(observation: Observation, change: Change) -> Observation:
+    if observation.obstacles is None:
+        return observation
+    others = {name: to for name, to in observation.obstacles.port_proxies.items() if name != change.item}
+    proxies = others if change.after is None else {**others, change.item: str(change.after)}
+    return replace(observation, obstacles=replace(observation.obstacles, port_proxies=proxies))
+
+
 _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = MappingProxyType(
     {
         "registry": _registry,
@@ -137,6 +145,7 @@ _PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = Mapp
         "reboot": lambda observation, *_reboot: observation,
         "dns_cache": _dns_cache,
         "winsock": _winsock,
+        "port_proxy": _port_proxy,
         **KEY_PROJECTIONS,
         **GATEWAY_PROJECTIONS,
     }

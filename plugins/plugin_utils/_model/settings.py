@@ -22,7 +22,8 @@ from .observation import SettingState
 from .reading import Reading
 
 TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
-LISTENER = TERMINAL_SERVER + r"\WinStations\RDP-Tcp"
+WINSTATIONS = TERMINAL_SERVER + r"\WinStations"
+LISTENER = WINSTATIONS + r"\RDP-Tcp"
 PIN = LISTENER + r"\SSLCertificateSHA1Hash"
 """The thumbprint of the certificate that the listener is tied to, REG_BINARY, from the machine's personal store."""
 

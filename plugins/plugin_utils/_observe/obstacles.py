@@ -13,14 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .._cim.network import PORT_PROXY
 from .._cim.registry import Registry, RegistryValue
-from .._model.observation import ObstacleState
-from .._model.settings import LISTENER
+from .._model.observation import ListenerKey, ObstacleState
+from .._model.settings import LISTENER, WINSTATIONS
 from ._request import Request
+
+KNOWN = ("Console", "RDP-Tcp")
+"""The keys below WinStations that every host has; each other one is a listener."""
 
 SETUP = r"HKLM\SYSTEM\Setup"
 SERVICE = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters"
-PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
 SECURITY_RULES = (
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\ConSecRules",
@@ -33,9 +36,24 @@ def read(request: Request) -> ObstacleState:
         protocol=registry.text(LISTENER, "LoadableProtocol_Object"),
         library=registry.expanded(SERVICE, "ServiceDll") or "",
         setup=tuple(name for name in ("SystemSetupInProgress", "OOBEInProgress") if _is_set(registry, SETUP, name)),
-        port_proxies=tuple(sorted(registry.values(PORT_PROXY) or {})),
+        port_proxies=_port_proxies(registry),
         ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(registry, key)),
+        listeners=tuple(_listener(registry, name) for name in registry.keys(WINSTATIONS) or () if name not in KNOWN),
     )
+
+
+def _port_proxies(registry: Registry) -> dict[str, str]:
+    found = registry.read_all(PORT_PROXY) or {}
+    return {name: str(value.data) for name, value in sorted(found.items()) if isinstance(value, RegistryValue)}
+
+
+def _listener(registry: Registry, name: str) -> ListenerKey:
+    """A listener that another product or Windows' own multi-session stack has set up."""
+    key = rf"{WINSTATIONS}\{name}"
+    port = registry.read(key, "PortNumber")
+    number = port.data if isinstance(port, RegistryValue) and isinstance(port.data, int) else None
+    enabled = _is_set(registry, key, "fEnableWinStation")
+    return ListenerKey(name, number, enabled, registry.text(key, "LoadableProtocol_Object"))
 
 
 def _is_set(registry: Registry, key: str, name: str) -> bool:

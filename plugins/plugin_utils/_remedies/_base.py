@@ -41,6 +41,7 @@ class Remedy:
         probed: whether it decides on the live handshake too.
         climbs: the options with which the loop tries its methods one after the other, as its causes name them.
         needs: the areas that some options are about, where those differ; all of them otherwise.
+        beside: further areas that the module reads to name what stands in the way; the loop's findings name it.
     """
 
     name: str
@@ -51,10 +52,15 @@ class Remedy:
     probed: bool = False
     climbs: Mapping[str, str] = field(default_factory=dict)
     needs: Callable[[Options], tuple[str, ...]] | None = None
+    beside: Callable[[Options], tuple[str, ...]] | None = None
 
     def areas_for(self, options: Options) -> tuple[str, ...]:
         """What has to be observed for these options."""
         return self.needs(options) if self.needs else self.areas
+
+    def areas_alone(self, options: Options) -> tuple[str, ...]:
+        """What has to be observed where the remedy is all that a task does."""
+        return (*self.areas_for(options), *(self.beside(options) if self.beside else ()))
 
 
 def registry_value(number: int) -> Plain:

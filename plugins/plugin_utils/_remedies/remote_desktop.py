@@ -16,6 +16,8 @@ from dataclasses import replace
 
 from .._model.change import Change, Plan, Refusal
 from .._model.observation import Observation, ServiceState
+from .._model.settings import SETTINGS, effective
+from .._model.termservice import LIBRARY, PROTOCOL
 from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
 
 NAME = "remote_desktop"
@@ -36,6 +38,7 @@ OPTIONS = {
     "start_mode": {"type": "str", "choices": ["keep", "manual", "automatic"], "default": "keep"},
     "drain": {"type": "str", "choices": ["keep", "off", "until_restart", "on"], "default": "keep"},
     "logons": {"type": "str", "choices": ["keep", "accepted", "refused"], "default": "keep"},
+    "port_proxy": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
     **POLICY_OPTION,
 }
 
@@ -57,6 +60,8 @@ def plan(observation: Observation, options: Options) -> Plan:
         + _settings(observation, options, _wishes(options))
         + _port(observation, options)
         + _running(observation)
+        + _proxies(observation, options)
+        + Plan(notes=tuple(_beside(observation)))
     )
 
 
@@ -115,6 +120,51 @@ def needs(options: Options) -> tuple[str, ...]:
     return AREAS if options["port"] is None else (*AREAS, "listener")
 
 
+def beside(options: Options) -> tuple[str, ...]:
+    """What stands in the way matters only to a listener that is wanted."""
+    return ("obstacles",) if options["state"] == "enabled" else ()
+
+
+def _proxies(observation: Observation, options: Options) -> Plan:
+    """The port proxies that hold the listener's port; what they forward is somebody's wish, so only on request."""
+    port = _port_of(observation, options)
+    found = observation.obstacles.port_proxies if observation.obstacles else {}
+    holding = {name: to for name, to in found.items() if name.rpartition("/")[2] == str(port)}
+    if options["port_proxy"] == "keep":
+        messages = (f"the port proxy {name} takes connections to {to}: {_REMOVABLE}" for name, to in holding.items())
+        return Plan(refused=tuple(Refusal(message, "port_proxy") for message in messages))
+    reason = f"a port proxy holds the listener's port {port}"
+    return Plan(changes=tuple(_removal(name, to, reason) for name, to in holding.items()))
+
+
+_REMOVABLE = "ask whoever set it up, then set port_proxy to remove"
+
+
+def _removal(name: str, to: str, reason: str) -> Change:
+    return Change(NAME, "port_proxy", name, to, None, reason, risk="medium", restart=True)
+
+
+def _port_of(observation: Observation, options: Options) -> int:
+    state = observation.settings.get("port")
+    return options["port"] or (effective(SETTINGS["port"], state)[0] if state else None) or 3389
+
+
+def _beside(observation: Observation) -> Iterator[str]:
+    """What no setting of this module changes, said plainly."""
+    found = observation.obstacles
+    if found is None:
+        return
+    if found.protocol.lower() not in ("", PROTOCOL):
+        yield f"another vendor's protocol object ({found.protocol}) drives RDP-Tcp; only its own setup takes it away"
+    if found.library and not found.library.lower().endswith(LIBRARY):
+        yield f"TermService runs {found.library} instead of Windows' own library"
+    if found.setup:
+        yield f"Windows is still being set up ({', '.join(found.setup)}), and takes no connections until that ends"
+    for other in found.listeners:
+        state = "enabled" if other.enabled else "disabled"
+        yield f"the listener {other.name} (port {other.port or 'unknown'}, {state}) is another product's: left as it is"
+
+
 def _start_modes(observation: Observation, options: Options) -> Plan:
     changes = tuple(
         Change(NAME, "service_start_mode", service.name, service.start_mode, wanted, _start_reason(service, wanted))
@@ -158,4 +208,5 @@ REMEDY = Remedy(
     options=OPTIONS,
     plan=plan,
     needs=needs,
+    beside=beside,
 )

@@ -9,13 +9,10 @@ All are somebody's decision, or a program's, so they are named with what to do a
 
 from __future__ import annotations
 
+from ..._model.termservice import LIBRARY, PROTOCOL
 from ..facts import Evidence, Facts
 from ._base import LISTENS, MANAGER, SUPPORT, Cause, Shown
 
-PROTOCOL = "{5828227c-20cf-4408-b73f-73ab70b8849f}"
-"""LoadableProtocol_Object of Windows' own listener."""
-
-LIBRARY = r"\system32\termsrv.dll"
 PORT_PROXY = "https://learn.microsoft.com/windows-server/networking/technologies/netsh/netsh-interface-portproxy"
 EXCLUDED = "https://learn.microsoft.com/troubleshoot/windows-server/networking/reserve-a-range-of-ephemeral-ports"
 DEFAULT_PORT = 3389
@@ -47,6 +44,12 @@ def _port_proxy(facts: Facts) -> Shown:
     found = facts.observation.obstacles
     listening = [entry for entry in found.port_proxies if entry.endswith(f"/{facts.port}")] if found else []
     return tuple(Evidence("port proxy", entry, r"Services\PortProxy\v4tov4\tcp") for entry in listening)
+
+
+def _port_shared(facts: Facts) -> Shown:
+    found = facts.observation.obstacles
+    rivals = (rival for rival in found.listeners if rival.enabled and rival.port == facts.port) if found else ()
+    return tuple(Evidence(f"port of the listener {rival.name}", rival.port, "WinStations") for rival in rivals)
 
 
 def _setup_unfinished(facts: Facts) -> Shown:
@@ -145,13 +148,24 @@ CAUSES = (
         sources=(SUPPORT, EXCLUDED),
     ),
     Cause(
+        "listener_port_shared",
+        "another listener is set to the same port as RDP-Tcp, so either may get it",
+        "tcp",
+        "high",
+        _port_shared,
+        LISTENS,
+        certain=False,
+        by_hand="Give one of the two listeners another port, with the setup of the product that owns the other.",
+        sources=(SUPPORT,),
+    ),
+    Cause(
         "port_proxy",
         "a port proxy has the RDP port, so clients reach another machine",
         "x224",
         "critical",
         _port_proxy,
         "host_info: no port proxy listens on the port",
-        by_hand="Remove it where it has no use: netsh interface portproxy delete v4tov4; then restart TermService.",
+        by_hand="Where it has no use, the option port_proxy of the module remote_desktop removes it, with a way back.",
         sources=(PORT_PROXY,),
     ),
 )

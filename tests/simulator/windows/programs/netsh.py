@@ -11,6 +11,7 @@ import re
 from tests.simulator.windows import cmd
 from tests.simulator.windows.files import has_privileges
 from tests.simulator.windows.programs.base import Context
+from tests.simulator.windows.registry import Type
 from tests.simulator.windows.winsock import BASE, fill_catalog
 
 PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
@@ -27,8 +28,21 @@ def netsh(context: Context, arguments: list[str]) -> cmd.Output:
         return _proxies(context)
     if re.fullmatch(r"int(erface)? ip(v4)? show excludedportrange (protocol=)?tcp", words):
         return _excluded(context)
-    deleted = re.fullmatch(r"int(?:erface)? portproxy delete v4tov4 listenport=(\d+) listenaddress=(\S+)", words)
-    return _delete_proxy(context, f"{deleted[2]}/{deleted[1]}") if deleted else context.fail(1, "invalid_syntax")
+    return _change_proxy(context, words)
+
+
+def _change_proxy(context: Context, words: str) -> cmd.Output:
+    """``portproxy add|delete v4tov4 listenport= listenaddress= [connectport= connectaddress=]``."""
+    found = re.fullmatch(
+        r"int(?:erface)? portproxy (?P<verb>add|delete) v4tov4 listenport=(?P<port>\d+) listenaddress=(?P<address>\S+)"
+        r"(?: connectport=(?P<to_port>\d+) connectaddress=(?P<to>\S+))?", words,
+    )  # fmt: skip
+    if found is None or (found["verb"] == "add") is not (found["to"] is not None):
+        return context.fail(1, "invalid_syntax")
+    name = f"{found['address']}/{found['port']}"
+    if found["to"] is None:
+        return _delete_proxy(context, name)
+    return _add_proxy(context, name, f"{found['to']}/{found['to_port']}")
 
 
 def _reset(context: Context) -> cmd.Output:
@@ -52,6 +66,14 @@ def _delete_proxy(context: Context, name: str) -> cmd.Output:
         return context.fail(1, "file_error", 2)
     context.windows.registry.discard(PORT_PROXY, name)
     context.windows.network.release_proxy()
+    return cmd.Output("\r\n")
+
+
+def _add_proxy(context: Context, name: str, to: str) -> cmd.Output:
+    """Stored; the port is had only once nobody else has it."""
+    if not has_privileges(context.token):
+        return context.fail(1, "access_denied")
+    context.windows.registry.put(PORT_PROXY, name, Type.SZ, to)
     return cmd.Output("\r\n")
 
 

@@ -97,7 +97,7 @@ def test_a_roll_back_that_is_cut_off_goes_on(name: str) -> None:
 
 
 EVERY: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
-    "remote_desktop": ({"drain": "on"}, ("rdp_denied", "termservice_disabled")),
+    "remote_desktop": ({"port_proxy": "remove"}, ("rdp_denied", "port_proxy")),
     "firewall": ({"block_rules": "disable", "transports": ["tcp"]}, ("firewall_blocked_by_rule",)),
     "transport": ({"mode": "tcp_only"}, ()),
     "connection_limit": ({"pending": 5000}, ("connection_flood",)),

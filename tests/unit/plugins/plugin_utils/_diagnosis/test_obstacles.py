@@ -13,8 +13,12 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import ShellRefused
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.certificates import WINSTATIONS
+from tests.simulator.windows.programs.netsh import PORT_PROXY
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import job, settings_state
 
@@ -68,6 +72,85 @@ def test_a_rule_that_demands_ipsec_explains_silence_alone(rule: str, shown: bool
     assert ("ipsec_rules" in {finding.id for finding in standing.findings}) is shown
     refused = {**(standing.observation.probe or {}), "tcp": {"verdict": "refused"}}
     assert "ipsec_rules" not in {finding.id for finding in diagnose(replace(standing.observation, probe=refused))}
+
+
+REMOTE_DESKTOP = REMEDIES["remote_desktop"]
+KEEP = defaults(REMOTE_DESKTOP.options)
+REMOVE = {**KEEP, "port_proxy": "remove"}
+
+
+@pytest.mark.parametrize("listens", ["0.0.0.0", "*", "192.0.2.1"])
+def test_a_port_proxy_is_removed_on_request_and_comes_back_by_roll_back(listens: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["port_proxy"])
+    registry = simulated.windows.registry
+    if listens != "0.0.0.0":
+        registry.put(PORT_PROXY, f"{listens}/3389", Type.SZ, "rdp.corp.example/3390")
+        registry.discard(PORT_PROXY, "0.0.0.0/3389")
+    registry.put(PORT_PROXY, "0.0.0.0/8080", Type.SZ, "10.20.0.99/80")
+    before = settings_state(simulated)
+    plan, done = fix(job(simulated), REMOTE_DESKTOP, KEEP)
+    assert [refusal.option for refusal in plan.refused] == ["port_proxy"]
+    assert (done.changes, settings_state(simulated)) == ([], before)
+
+    _plan, foretold = fix(job(simulated, check=True), REMOTE_DESKTOP, REMOVE)
+    assert simulated.counters.writes == 0
+    plan, done = fix(job(simulated), REMOTE_DESKTOP, REMOVE)
+    assert [change.kind for change in done.changes] == ["port_proxy", "restart"]
+    assert done.changes[:1] == foretold.changes
+    assert done.changes[0].item == f"{listens}/3389"
+    assert registry.get(PORT_PROXY, "0.0.0.0/8080") is not None
+    assert (done.proof or {})["passed"]
+    assert fix(job(simulated, "run-2"), REMOTE_DESKTOP, REMOVE)[1].changes == []
+
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert not undoing.left
+    assert not undoing.drifted
+    assert settings_state(simulated) == before
+
+
+def test_without_a_shell_the_proxy_is_left_and_the_reason_told() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["port_proxy"], traits=["no_shell"])
+    before = settings_state(simulated)
+    with pytest.raises(ShellRefused):
+        fix(job(simulated), REMOTE_DESKTOP, REMOVE)
+    assert settings_state(simulated) == before
+
+
+def with_listener(port: int, enabled: int = 1) -> SimulatedHost:
+    simulated = SimulatedHost.build("2022")
+    key = rf"{WINSTATIONS}\ICA-Tcp"
+    simulated.windows.registry.create(key)
+    simulated.windows.registry.put_dword(key, "PortNumber", port)
+    simulated.windows.registry.put_dword(key, "fEnableWinStation", enabled)
+    simulated.windows.registry.put(key, "LoadableProtocol_Object", Type.SZ, "{18B726BB-6FE6-4FB9-9276-ED57CE7C7CB2}")
+    return simulated
+
+
+def test_other_listeners_are_named_and_left_as_they_are() -> None:
+    simulated = with_listener(1494)
+    plan, done = fix(job(simulated), REMOTE_DESKTOP, KEEP)
+    assert plan.notes == ("the listener ICA-Tcp (port 1494, enabled) is another product's: left as it is",)
+    assert done.changes == []
+
+
+@pytest.mark.parametrize(("port", "enabled", "found"), [(3389, 1, True), (3389, 0, False), (1494, 1, False)])
+def test_a_listener_on_the_same_port_is_a_rival(port: int, enabled: int, found: bool) -> None:
+    simulated = with_listener(port, enabled)
+    simulated.windows.listener.excluded_ports.append((3389, 3389))
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600)
+    assert ("listener_port_shared" in {finding.id for finding in direct(standing.findings)}) is found
+
+
+@pytest.mark.parametrize(
+    ("breakage", "said"),
+    [("foreign_protocol", "another vendor's protocol object"), ("service_dll_replaced", "rdpwrap")],
+)
+def test_what_no_setting_changes_is_said_by_the_module_too(breakage: str, said: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage])
+    plan, done = fix(job(simulated), REMOTE_DESKTOP, KEEP)
+    assert said in plan.notes[0]
+    assert done.changes == []
 
 
 def test_unfinished_setup_is_named() -> None:
