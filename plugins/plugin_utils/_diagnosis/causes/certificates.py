@@ -91,7 +91,7 @@ def _machine_guid_changed(_facts: Facts, keys: KeysState, _now: datetime) -> Sho
 
 
 def _certificate_missing(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
-    if keys.own or keys.pinned or keys.denied_stores or keys.folder_denied:
+    if keys.own or keys.pinned or keys.denied_stores:
         return ()
     return _about("self-signed certificate of the listener", "absent", "the certificate store Remote Desktop")
 
