@@ -26,7 +26,7 @@ UPN = ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 
 @dataclass(frozen=True)
 class Files:
-    """Where the certificates lie; ``client_der`` is what hosts map to an account.
+    """Where the certificates lie; ``client_der`` is what hosts map to an account, ``stranger`` what they have none for.
 
     ``channel`` names a TLS channel to the server for channel binding (RFC 5929 4: the certificate's SHA-256).
     """
@@ -35,6 +35,7 @@ class Files:
     server: Path
     client: Path
     client_key: Path
+    stranger: Path
     client_der: bytes
     channel: bytes
 
@@ -53,14 +54,19 @@ def write_certificates(folder: Path, addresses: list[str], names: list[str], use
     principal = f"{user}@localhost".encode()
     upn = x509.OtherName(UPN, bytes([0x0C, len(principal)]) + principal)
     client = _sign(user, CLIENT_KEY, authority, x509.SubjectAlternativeName([upn]), ExtendedKeyUsageOID.CLIENT_AUTH)
+    stranger = _sign(
+        "Stranger", CLIENT_KEY, authority, x509.SubjectAlternativeName([upn]), ExtendedKeyUsageOID.CLIENT_AUTH
+    )
     files = Files(
         folder / "authority.pem", folder / "server.pem", folder / "client.pem", folder / "client-key.pem",
-        client.public_bytes(serialization.Encoding.DER), b"tls-server-end-point:" + server.fingerprint(hashes.SHA256()),
+        folder / "stranger.pem", client.public_bytes(serialization.Encoding.DER),
+        b"tls-server-end-point:" + server.fingerprint(hashes.SHA256()),
     )  # fmt: skip
     trusted = _sign("Another authority", CLIENT_KEY, None, CA, None) if flaw == "other_authority" else authority
     files.authority.write_bytes(_pem(trusted))
     files.server.write_bytes(_pem(server) + private_key_pem(SERVER_KEY))
     files.client.write_bytes(_pem(client))
+    files.stranger.write_bytes(_pem(stranger))
     files.client_key.write_bytes(private_key_pem(CLIENT_KEY))
     return files
 

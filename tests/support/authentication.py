@@ -90,13 +90,20 @@ def try_cells(
 ) -> dict[Cell, Seen]:
     """Ask a host for its identity in every way, each on its own host, all by one play.
 
+    With another password than the account's the client's certificate is one that no account is mapped to, as well.
+
     Raises:
         AssertionError: a secret is in what the play printed or left, at the highest verbosity.
     """
     place.mkdir()
     content = yaml.safe_load(fleet.inventory.read_text(encoding="utf-8"))["windows"]
     hosts = dict(zip(content["hosts"], tried, strict=False))
-    variables = {name: _variables(content, name, cell, password) for name, cell in hosts.items()}
+    folder = Path(content["vars"]["ansible_winrm_ca_trust_path"]).parent
+    client = folder / ("client.pem" if password == DEFAULT_CREDENTIAL else "stranger.pem")
+    variables = {
+        name: {**content["hosts"][name], **_variables(cell, password), **_files(cell, folder, client)}
+        for name, cell in hosts.items()
+    }
     for name in hosts:
         fleet.tell(f"/hosts/{name}/counters", reset=True)
     (place / "inventory.yml").write_text(yaml.safe_dump({"windows": {"hosts": variables}}), encoding="utf-8")
@@ -128,31 +135,35 @@ def _seen(fleet: RunningFleet, name: str, results: Path, played: Played) -> Seen
     )  # fmt: skip
 
 
-def _variables(content: Mapping[str, t.Any], name: str, cell: Cell, password: str) -> dict[str, object]:
-    folder = Path(content["vars"]["ansible_winrm_ca_trust_path"]).parent
-    certificate = folder / "client.pem", folder / "client-key.pem"
+def _variables(cell: Cell, password: str) -> dict[str, object]:
     account = f"Administrator@{REALM}" if cell.method == "kerberos" else "Administrator"
     return {
-        **content["hosts"][name], "ansible_connection": cell.connection, "ansible_user": account,
-        "ansible_password": password, "ansible_port": HTTPS_PORT if cell.scheme == "https" else HTTP_PORT,
-        **(_winrm if cell.connection == "winrm" else _psrp)(cell, folder / "authority.pem", certificate),
-        **dict(cell.variables),
+        "ansible_connection": cell.connection, "ansible_user": account, "ansible_password": password,
+        "ansible_port": HTTPS_PORT if cell.scheme == "https" else HTTP_PORT,
+        **(_winrm if cell.connection == "winrm" else _psrp)(cell), **dict(cell.variables),
     }  # fmt: skip
 
 
-def _winrm(cell: Cell, authority: Path, certificate: tuple[Path, Path]) -> dict[str, object]:
+def _winrm(cell: Cell) -> dict[str, object]:
     return {
         "ansible_winrm_scheme": cell.scheme, "ansible_winrm_transport": cell.method,
-        "ansible_winrm_ca_trust_path": str(authority), "ansible_winrm_kinit_env_vars": ["KRB5_CONFIG"],
-        "ansible_winrm_kerberos_hostname_override": SERVICE,
-        "ansible_winrm_cert_pem": str(certificate[0]), "ansible_winrm_cert_key_pem": str(certificate[1]),
+        "ansible_winrm_kerberos_hostname_override": SERVICE, "ansible_winrm_kinit_env_vars": ["KRB5_CONFIG"],
     }  # fmt: skip
 
 
-def _psrp(cell: Cell, authority: Path, certificate: tuple[Path, Path]) -> dict[str, object]:
+def _psrp(cell: Cell) -> dict[str, object]:
     override = cell.method in ("kerberos", "negotiate")
     return {
-        "ansible_psrp_protocol": cell.scheme, "ansible_psrp_auth": cell.method, "ansible_psrp_ca_cert": str(authority),
+        "ansible_psrp_protocol": cell.scheme, "ansible_psrp_auth": cell.method,
         **({"ansible_psrp_negotiate_hostname_override": SERVICE} if override else {}),
-        "ansible_psrp_certificate_pem": str(certificate[0]), "ansible_psrp_certificate_key_pem": str(certificate[1]),
     }  # fmt: skip
+
+
+def _files(cell: Cell, folder: Path, client: Path) -> dict[str, object]:
+    """Whom the controller trusts, and the certificate that it shows."""
+    named = {"certificate": client, "key": folder / "client-key.pem", "authority": folder / "authority.pem"}
+    variables = {
+        "winrm": ("ansible_winrm_cert_pem", "ansible_winrm_cert_key_pem", "ansible_winrm_ca_trust_path"),
+        "psrp": ("ansible_psrp_certificate_pem", "ansible_psrp_certificate_key_pem", "ansible_psrp_ca_cert"),
+    }[cell.connection]
+    return dict(zip(variables, map(str, named.values()), strict=True))

@@ -61,13 +61,25 @@ def test_every_way_protects_the_messages_as_the_table_says(fleet, tmp_path):
             assert REFUSALS[cell.connection, cell.method] in seen.message, cell
 
 
-def test_a_wrong_password_gives_one_clear_message_in_every_way(fleet, tmp_path):
-    tried = [cell for cell in cells(METHODS) if cell.outcome in ("sealed", "TLS") and cell.method != "certificate"]
+def test_a_wrong_password_or_certificate_gives_one_clear_message_in_every_way(fleet, tmp_path):
+    tried = [cell for cell in cells(METHODS) if cell.outcome in ("sealed", "TLS")]
     found = try_cells(fleet, tried, tmp_path / "wrong", WRONG)
     assert {cell: seen.ended for cell, seen in found.items()} == dict.fromkeys(tried, "unreachable")
     for cell, seen in found.items():
-        assert "The host rejected the credentials. Check ansible_user, ansible_password" in seen.message, cell
+        assert "The host rejected the credentials" in seen.message, cell
+        assert "Check ansible_user, ansible_password" in seen.message, cell
         assert (seen.sealed, seen.unsealed, seen.logons) == (0, 0, {}), cell
+
+
+def test_messages_without_encryption_are_refused_as_the_host_says(fleet, tmp_path):
+    tried = [
+        Cell("winrm", "ntlm", "http", (("ansible_winrm_message_encryption", "never"),)),
+        Cell("psrp", "ntlm", "http", (("ansible_psrp_message_encryption", "never"),)),
+    ]
+    found = try_cells(fleet, tried, tmp_path / "plain")
+    for cell, seen in found.items():
+        assert (seen.ended, seen.unsealed) == ("unreachable", 1), cell
+        assert "The host refuses unencrypted messages" in seen.message, cell
 
 
 def test_channel_binding_is_kept_and_its_absence_noticed(fleet, tmp_path):
