@@ -19,7 +19,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes impo
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.families import FAMILIES, Family
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, UNSEEN, Check
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, Check, LabCheck
 
 from scripts.live_view import ROOT
 
@@ -152,6 +152,7 @@ def _sentence(text: str) -> str:
 
 # --- the self-test
 
+LAB = "Changes settings of the listener for a moment, on lab hosts that nobody uses."
 STILL_OPEN = "These facts stay open as well. The collection works either way, and its tests run under both."
 SELFTEST_INTRODUCTION = """\
 No public source settles these facts, or much is built upon them. The module
@@ -175,13 +176,15 @@ def _selftest_body() -> Iterator[str]:
         yield from ("", *heading(title, "-"), text, "")
         rows = (_check_row(check) for check in CHECKS if check.writes is writes)
         yield from table(("Check", "Question", "Expected", "Findings"), rows)
+    yield from ("", *heading("Lab half", "-"), LAB, "")
+    yield from table(("Check", "Question", "Expected", "Findings"), map(_check_row, LAB_CHECKS))
     yield from ("", *heading("What it does not settle", "-"), STILL_OPEN, "")
     yield from table(("Question", "Why it is not asked"), ((fact.asks, fact.why) for fact in UNSEEN.values()))
 
 
-def _check_row(check: Check) -> tuple[str, ...]:
+def _check_row(check: Check | LabCheck) -> tuple[str, ...]:
     expected = check.expected
-    if check.before_2019:
+    if isinstance(check, Check) and check.before_2019:
         expected += f"; {check.before_2019} before Windows 10 1809 and Server 2019"
     findings = "; ".join(f"*{found}*: {meaning}" for found, meaning in check.means.items())
     return f"``{check.name}``", check.asks, expected, findings

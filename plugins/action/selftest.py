@@ -8,9 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import CONNECTION, RdpAction, Spec
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import CONNECTION, PROBE, RUN, RdpAction, Spec
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import run
+
+LAB = {"restart": "when_idle", "allow_reboot": False}
+"""How the lab half works: users are not cut off."""
 
 
 class ActionModule(RdpAction):
@@ -18,9 +21,14 @@ class ActionModule(RdpAction):
 
     spec: t.ClassVar[Spec] = {
         "write_half": {"type": "bool", "default": False},
+        "lab_half": {"type": "bool", "default": False},
+        **RUN,
+        **PROBE,
         **CONNECTION,
     }
 
     def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
-        outcomes = list(run(host, options["write_half"] and not self._task.check_mode))
+        real = not self._task.check_mode
+        lab = self.rdp_job(host, {**options, **LAB}) if options["lab_half"] and real else None
+        outcomes = list(run(host, options["write_half"] and real, lab))
         return _result.tested(host.identity, host.revision, outcomes)

@@ -23,6 +23,7 @@ description:
     check fails. They are a key below C(HKLM\SOFTWARE\winfleet.rdp\Selftest), a firewall rule that is never enabled, a
     folder below C(%SystemRoot%\Temp), and scheduled tasks. No setting of Remote Desktop and no entry of the journal is
     touched.
+  - The lab half changes settings of Remote Desktop for a moment, see O(lab_half).
   - What it does not settle is listed with the reasons in the guide of the self-test.
   - The result names neither the host nor its users, so that it can be sent to the maintainers, which is welcome for
     every version of Windows, and most of all where something deviates.
@@ -35,10 +36,24 @@ options:
       - Takes V(true) and V(false) and nothing else.
     type: bool
     default: false
+  lab_half:
+    description:
+      - Whether to find out when changes of the listener are live. That needs a host that nobody uses, on which a
+        handshake succeeds. Network Level Authentication is switched off on a lease of ten minutes, and connections are
+        refused, each for a moment and without a restart; then all is as before.
+      - The changes are journaled under O(run_id), so that M(winfleet.rdp.rollback) undoes what a run that was cut off
+        has left.
+      - While somebody has a session nothing is changed, and these checks cannot tell.
+      - In check mode it is left out.
+      - Takes V(true) and V(false) and nothing else.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp
   - winfleet.rdp._attributes.info
+  - winfleet.rdp._options.run
+  - winfleet.rdp._options.probe
   - winfleet.rdp._options.wire
 seealso:
   - module: winfleet.rdp.host_info
@@ -58,6 +73,7 @@ EXAMPLES = r"""
 - name: Try everything on a lab host
   winfleet.rdp.selftest:
     write_half: true
+    lab_half: true
   register: tried
 
 - name: Keep the result, to send it to the maintainers

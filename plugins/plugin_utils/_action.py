@@ -82,6 +82,7 @@ STRICT = frozenset(
         "renew_lease",
         "accept_permanent_weakening",
         "write_half",
+        "lab_half",
         "accept_internet_exposure",
         "accept_shared_keys",
         "logon_check",

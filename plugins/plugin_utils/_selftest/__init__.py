@@ -5,25 +5,30 @@
 """The self-test: what a real host does where no public source says it. PRIVATE to the collection.
 
 The read half is harmless. The write half makes objects of its own, which nothing on the host uses, and takes them away
-again; the journal and the settings of Remote Desktop are never touched.
+again; the journal and the settings of Remote Desktop are not touched. The lab half changes these for a moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .._fix import Job
 from .._host import Host
 from . import files, firewall, registry, tasks, windows, wire
 from ._base import Check, Outcome, judge
+from .lab import LAB_CHECKS, LabCheck
 from .unseen import UNSEEN, Unseen
 
-__all__ = ["CHECKS", "UNSEEN", "Check", "Outcome", "Unseen", "run"]
+__all__ = ["CHECKS", "LAB_CHECKS", "UNSEEN", "Check", "LabCheck", "Outcome", "Unseen", "run"]
 
 CHECKS: tuple[Check, ...] = tuple(
     check for area in (wire, windows, registry, firewall, files, tasks) for check in area.CHECKS
 )
 
 
-def run(host: Host, write_half: bool) -> Iterator[Outcome]:
-    """Check a host, in the order of the table."""
-    return (judge(check, host) for check in CHECKS if write_half or not check.writes)
+def run(host: Host, write_half: bool, lab: Job | None = None) -> Iterator[Outcome]:
+    """Check a host, in the order of the tables; the lab half only where there is a job for it."""
+    checks = [check for check in CHECKS if write_half or not check.writes]
+    if lab is not None:
+        checks += [check.on(lab) for check in LAB_CHECKS]
+    return (judge(check, host) for check in checks)

@@ -19,19 +19,17 @@ class Unseen:
     why: str
 
 
-LISTENER = "It takes a change of the listener that users connect to."
+UNSHOWN = "No handshake shows it: it takes users with sessions."
 CERTIFICATE = "It takes a change of the listener's certificate, which cannot be undone."
 ACCOUNT = "It takes another account than the one that the connection has."
 NEVER_SENT = "The collection never sends such a request, so either answer is the same to it."
 
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
-        "live_deny": Unseen("When is a change of fDenyTSConnections live?", LISTENER),
-        "live_security": Unseen("When is a change of the security layer or of NLA live?", LISTENER),
-        "live_transport": Unseen("When is a change of the transports live?", LISTENER),
-        "live_logons": Unseen("When is a refusal of new logons live?", LISTENER),
-        "live_sessions": Unseen("When is a limit for disconnected sessions live?", LISTENER),
-        "rdp_layer_credssp": Unseen("Does the layer rdp still let CredSSP through?", LISTENER),
+        "live_transport": Unseen("When is a change of the transports live?", UNSHOWN),
+        "live_logons": Unseen("When is a refusal of new logons live?", UNSHOWN),
+        "live_sessions": Unseen("When is a limit for disconnected sessions live?", UNSHOWN),
+        "rdp_layer_credssp": Unseen("Does the layer rdp still let CredSSP through?", "It takes a host without TLS."),
         "put_thumbprint_checked": Unseen("Is a thumbprint refused that cannot be used?", CERTIFICATE),
         "pinned_missing": Unseen("What does a listener show whose own certificate is gone?", CERTIFICATE),
         "new_key_on_renewal": Unseen("Does a renewed certificate get a new key in the same file?", CERTIFICATE),

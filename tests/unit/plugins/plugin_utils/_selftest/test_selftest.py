@@ -11,13 +11,15 @@ import re
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, UNSEEN, run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest._base import UNKNOWN
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import EncodingLimit, TransportFailed
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
-from tests.support.in_process import connect
+from tests.support.cutting import cut_after, roll_back_all, writes_of
+from tests.support.in_process import connect, job, settings_state
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 
@@ -50,6 +52,9 @@ SEEN = {
     ("boolean_case", "any"): "boolean_case",
 }
 """A switch and a value other than its default, and the check that tells."""
+
+LAB = {"live_security": "live_nla", "live_deny": "live_deny"}
+"""A switch that the lab half sees, when it says that a restart is needed."""
 
 UNTOLD_VALUES = {("put_partial", "accepted")}
 """A filter takes part of its properties by its schema as well, so that value differs for other classes alone."""
@@ -92,9 +97,9 @@ def test_the_read_half_writes_nothing():
 
 
 def test_every_switch_is_seen_or_known_to_be_out_of_sight():
-    assert {name for name, _value in SEEN} | set(UNSEEN) == set(SWITCHES)
-    assert {name for name, _value in SEEN} & set(UNSEEN) == set()
-    values = {(name, value) for name in SWITCHES if name not in UNSEEN for value in SWITCHES[name].choices[1:]}
+    assert {name for name, _value in SEEN} | set(LAB) | set(UNSEEN) == set(SWITCHES)
+    assert ({name for name, _value in SEEN} | set(LAB)) & set(UNSEEN) == set()
+    values = {(name, value) for name in SWITCHES if name not in {*UNSEEN, *LAB} for value in SWITCHES[name].choices[1:]}
     assert values - set(SEEN) == UNTOLD_VALUES
 
 
@@ -211,3 +216,59 @@ def test_a_lost_connection_is_no_finding():
 
     with pytest.raises(TransportFailed):
         list(run(connect(host, before), True))
+
+
+def lab(host, **how):
+    doing = job(host, "lab", **how)
+    return {found.name: found for found in run(doing.host, False, doing) if found.name in LAB.values()}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_lab_half_tells_when_changes_are_live_and_leaves_the_host_as_it_was(version):
+    host = simulated(version)
+    before = settings_state(host)
+    assert {name: found.verdict for name, found in lab(host).items()} == dict.fromkeys(LAB.values(), "as_expected")
+    assert settings_state(host) == before
+    assert {check.name for check in LAB_CHECKS} == set(LAB.values())
+
+
+@pytest.mark.parametrize("switch", LAB)
+def test_a_listener_that_needs_a_restart_is_named(switch):
+    host = simulated(**{switch: "after_restart"})
+    before = settings_state(host)
+    found = lab(host)
+    assert deviating(found) == {LAB[switch]: "after a restart"}
+    assert found[LAB[switch]].means != UNKNOWN
+    assert settings_state(host) == before
+
+
+@pytest.mark.parametrize(
+    ("planted", "why"),
+    [
+        ({"traits": ["many_sessions"]}, "idle lab host"),
+        ({"traits": ["nla_off_by_intent"]}, "not as on most hosts"),
+        ({"traits": ["cis_hardened"]}, "policy"),
+        ({"breakages": ["key_unreadable"]}, "no handshake"),
+    ],
+)
+def test_a_host_that_is_no_lab_host_is_left_alone(planted, why):
+    host = SimulatedHost.build("2022", **planted)
+    before = settings_state(host)
+    found = lab(host)["live_nla"]
+    assert found.verdict == "could_not_tell"
+    assert why in found.means
+    assert settings_state(host) == before
+
+
+def test_a_lab_run_that_is_cut_off_is_undone_by_the_host_and_by_roll_back():
+    host = simulated()
+    before = settings_state(host)
+    writes = writes_of(lambda it, counting: lab(it, before=counting), host)
+    assert settings_state(host) == before
+    for number in writes[:-1]:
+        host = simulated()
+        with pytest.raises(TransportFailed):
+            lab(host, before=cut_after(number))
+        host.clock.advance(3600)
+        roll_back_all(host)
+        assert settings_state(host) == before, number
