@@ -25,6 +25,7 @@ from ._guard import ensure_private
 from ._model.settings import SETTINGS, Setting
 from ._wsman.channel import Channel
 from ._wsman.errors import InvalidNamespace
+from ._wsman.quote import quoted_path
 from ._wsman.shell import CmdShell
 
 NO_SERVICE = 1060
@@ -142,8 +143,12 @@ class Host:
 
     @cached_property
     def windows(self) -> str:
-        r"""The folder of Windows, such as C:\Windows."""
-        return self.identity.windows or r"C:\Windows"
+        r"""The folder of Windows, such as C:\Windows, which is also taken for what is no path: it goes to cmd.exe."""
+        try:
+            quoted_path(self.identity.windows)
+        except ValueError:
+            return r"C:\Windows"
+        return self.identity.windows
 
     def stored(self, setting: Setting) -> Reading:
         """What is stored locally for a setting, now."""
@@ -161,9 +166,9 @@ class Host:
         self.__dict__.pop("_port", None)
 
     def listener_port(self) -> int:
-        """The port that the listener is set to."""
+        """The port that the listener is set to; 3389 where it is set to what is no port."""
         data = self._port.data if isinstance(self._port, RegistryValue) else None
-        return data if isinstance(data, int) and data else 3389
+        return data if isinstance(data, int) and 0 < data < 65536 else 3389
 
     def port_use(self, port: int | None = None) -> PortUse:
         """Who listens on the listener's port, and how many are connected to it."""

@@ -25,6 +25,7 @@ from .._model.change import Change
 from .._model.keys import CONTAINER_FILE
 from .._model.plain import Plain
 from .._wsman.errors import ShellRefused
+from .._wsman.quote import quoted_path
 from ._base import Applier, ApplyError
 
 PRESENT = "present"
@@ -43,6 +44,8 @@ _RIGHTS: Mapping[str, int] = MappingProxyType(
 )  # fmt: skip
 """icacls' names of single rights."""
 
+_SID = re.compile("S-1-[0-9]{1,15}(-[0-9]{1,10}){0,15}")
+
 
 def _as_system(host: Host, line: str, doing: str) -> int:
     return host.tasks.run_as_system(line, f"winfleet.rdp: {doing}")
@@ -53,6 +56,21 @@ def _must(host: Host, line: str, doing: str) -> None:
     code = _as_system(host, line, doing)
     if code:
         raise ApplyError(f"SYSTEM could not {doing} (exit code {code}); look at the host's Application and System logs")
+
+
+def _quoted(path: str) -> str:
+    """A path or name in a line of cmd.exe. Raises ApplyError for one that the line would take for something else."""
+    try:
+        return quoted_path(path)
+    except ValueError as error:
+        raise ApplyError(f"{error}; do by hand what is wanted there") from error
+
+
+def _sid(text: str) -> str:
+    """A SID in a line of cmd.exe. Raises ApplyError for what is none."""
+    if not _SID.fullmatch(text):
+        raise ApplyError(f"{text[:80]!r} is no SID, so nobody's permissions were changed")
+    return text
 
 
 # --- who may read a file: the explicit entries of one SID
@@ -85,8 +103,8 @@ def _sddl_as_system(host: Host, path: str) -> str:
             f"the permissions of {path} are shown to SYSTEM alone, and reading them from there takes the cmd shell, "
             f"which the host refuses ({refused.message}); grant NETWORK SERVICE read access to that file by hand"
         ) from refused
-    _must(host, f'icacls "{path}" /save "{scratch}"', f"read the permissions of {path}")
-    saved = host.shell.run(f'type "{scratch}" & del /q "{scratch}"').stdout
+    _must(host, f"icacls {_quoted(path)} /save {_quoted(scratch)}", f"read the permissions of {path}")
+    saved = host.shell.run(f"type {_quoted(scratch)} & del /q {_quoted(scratch)}").stdout
     match = re.search(r"D:\S+", saved.replace(b"\0", b"").decode("utf-8", "replace"))
     if match is None:
         raise ApplyError(f"the permissions of {path} could not be read as SYSTEM either; they are left as they are")
@@ -102,8 +120,8 @@ def _access_line(path: str, sid: str, entries: str) -> str:
     """The SID's explicit entries go, then the wanted ones come, in one line."""
     aces = sddl.parse(f"D:{entries}").aces or ()
     verbs = {"A": "/grant", "D": "/deny"}
-    steps = [f'icacls "{path}" /remove *{sid}']
-    steps += [f'icacls "{path}" {verbs[ace.kind]} "*{sid}:({_letters(ace.mask)})"' for ace in aces]
+    steps = [f"icacls {_quoted(path)} /remove *{_sid(sid)}"]
+    steps += [f'icacls {_quoted(path)} {verbs[ace.kind]} "*{_sid(sid)}:({_letters(ace.mask)})"' for ace in aces]
     return " && ".join(steps)
 
 
@@ -158,7 +176,7 @@ def _move_key_file(host: Host, change: Change, _value: Plain) -> None:
     name = change.item.rpartition("\\")[2]
     taken = _names(host, change.item)
     free = next(f"{name}.old{n or ''}" for n in range(len(taken) + 1) if f"{name}.old{n or ''}".lower() not in taken)
-    _must(host, f'ren "{change.item}" "{free}"', f"move {change.item} aside")
+    _must(host, f"ren {_quoted(change.item)} {_quoted(free)}", f"move {change.item} aside")
 
 
 def _read_made(host: Host, _change: Change) -> Plain:
@@ -208,16 +226,14 @@ def _write_copy(host: Host, change: Change, value: Plain) -> None:
 def _copy_line(source: str, copy: str) -> str:
     """The copy gets its name only when a second pass has found no difference."""
     part = f"{copy}.part"
-    return (
-        f'robocopy "{source}" "{part}" {COPYING} & robocopy "{source}" "{part}" {COPYING} /L '
-        f'&& ren "{part}" "{_last(copy)}" || (rmdir /s /q "{part}" & exit 9)'
-    )
+    once = f"robocopy {_quoted(source)} {_quoted(part)} {COPYING}"
+    return f"{once} & {once} /L && ren {_quoted(part)} {_quoted(_last(copy))} || (rmdir /s /q {_quoted(part)} & exit 9)"
 
 
 def _merge_line(copy: str, folder: str) -> str:
     """What is missing comes back, nothing that is there is overwritten; the copy goes when nothing is missing."""
-    lonely = f'robocopy "{copy}" "{folder}" {COPYING} /XC /XN /XO /XX'
-    return f'{lonely} & {lonely} /L && rmdir /s /q "{copy}"'
+    lonely = f"robocopy {_quoted(copy)} {_quoted(folder)} {COPYING} /XC /XN /XO /XX"
+    return f"{lonely} & {lonely} /L && rmdir /s /q {_quoted(copy)}"
 
 
 def _last(path: str) -> str:
@@ -239,18 +255,20 @@ def _write_renamed(host: Host, change: Change, value: Plain) -> None:
 
 def _rename_line(folder: str, old: str) -> str:
     """The new folder gets every key but the listener's and the default permissions, or the old one its name back."""
-    others = f'robocopy "{old}" "{folder}" {COPYING} /XX /XF {CONTAINER_FILE}*'
-    permissions = f'icacls "{folder}" /inheritance:r /grant:r "*{sddl.EVERYONE}:(R,W)" "*{sddl.ADMINISTRATORS}:(F)"'
-    owner = f'icacls "{folder}" /setowner *{sddl.SYSTEM}'
-    back = f'rmdir /s /q "{folder}" & ren "{old}" "{_last(folder)}" & exit 9'
-    new = f'mkdir "{folder}" & {others} & {permissions} & {owner} & {others} /L || ({back})'
-    return f'ren "{folder}" "{_last(old)}" && ({new})'
+    others = f"robocopy {_quoted(old)} {_quoted(folder)} {COPYING} /XX /XF {CONTAINER_FILE}*"
+    permissions = (
+        f'icacls {_quoted(folder)} /inheritance:r /grant:r "*{sddl.EVERYONE}:(R,W)" "*{sddl.ADMINISTRATORS}:(F)"'
+    )
+    owner = f"icacls {_quoted(folder)} /setowner *{sddl.SYSTEM}"
+    back = f"rmdir /s /q {_quoted(folder)} & ren {_quoted(old)} {_quoted(_last(folder))} & exit 9"
+    new = f"mkdir {_quoted(folder)} & {others} & {permissions} & {owner} & {others} /L || ({back})"
+    return f"ren {_quoted(folder)} {_quoted(_last(old))} && ({new})"
 
 
 def _unrename_line(folder: str, old: str) -> str:
     """What was made since goes into the old folder, the listener's new key included; then it takes the name again."""
-    merge = f'robocopy "{folder}" "{old}" {COPYING} /XX'
-    return f'{merge} & {merge} /L && rmdir /s /q "{folder}" && ren "{old}" "{_last(folder)}"'
+    merge = f"robocopy {_quoted(folder)} {_quoted(old)} {COPYING} /XX"
+    return f"{merge} & {merge} /L && rmdir /s /q {_quoted(folder)} && ren {_quoted(old)} {_quoted(_last(folder))}"
 
 
 FILE_ACCESS = Applier(_read_access, _write_access)

@@ -76,6 +76,11 @@ class Definition:
     starts: datetime | None = None
     expires: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a line that cmd.exe would not run as it stands."""
+        if re.search("[%\r\n\0]", self.line):
+            raise ValueError(f"No task can run the line {self.line[:200]!r}")
+
     @property
     def arguments(self) -> str:
         """The arguments of cmd.exe, which takes the outer quotation marks away and keeps those inside."""
@@ -162,7 +167,7 @@ def parse(document: str) -> Registered:
 
     An export declares UTF-16, which it was before it became a string.
     """
-    root = xml.parse(_DECLARATION.sub("", document).encode())
+    root = xml.parse(_DECLARATION.sub("", document).encode("utf-8", "surrogatepass"))
     run = xml.child(root, "Actions", "Exec")
     return Registered(
         command=xml.text(xml.child(run, "Command")),

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 
 _HARMLESS = re.compile(r"[A-Za-z0-9_.:/\\=,@{}+~-]+")
+# Microsoft Learn, "Naming Files, Paths, and Namespaces": what a name does not hold; and the percent sign.
+_PATH = re.compile(r"""(?:[A-Za-z]:\\)?[^\x00-\x1f"<>|*?/:%]*[^\x00-\x1f"<>|*?/:%\\]""")
 _META = re.compile(r'[()%!^"<>&|]')
 _BACKSLASHES_BEFORE_QUOTE = re.compile(r'(\\*)"')
 _BACKSLASHES_AT_END = re.compile(r"(\\+)$")
@@ -28,6 +30,17 @@ def quote(argument: str) -> str:
     if _HARMLESS.fullmatch(argument):
         return argument
     return _for_cmd(_for_program(argument))
+
+
+def quoted_path(path: str) -> str:
+    """Return a path or a file's name in quotation marks, for a command line that is ours but for such names.
+
+    Raise ValueError for what no path of Windows holds, and for a percent sign, which may be in one, but which cmd.exe
+    expands in quotation marks too. A backslash at the end would take the mark after it for its own.
+    """
+    if not _PATH.fullmatch(path):
+        raise ValueError(f"{path[:200]!r} is no path that a command line can carry")
+    return f'"{path}"'
 
 
 def _for_program(argument: str) -> str:

@@ -6,79 +6,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.quote import quote
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.quote import quote, quoted_path
 from hypothesis import given
 from hypothesis import strategies as st
 
-VARIABLES = {"PATH": "C:\\windows", "A": "1 2", "X Y": "&calc", "USERNAME": "ann"}
-
-
-class Injected(Exception):
-    """The command line has more than one command, or redirects."""
-
-
-def expand_variables(line: str) -> str:
-    """Phase 1 of cmd.exe on a command line (not a batch file): %NAME%, %NAME:~0,1%, %NAME:old=new%.
-
-    An undefined variable leaves the first percent sign in place, and scanning goes on after it.
-    """
-    out, position = [], 0
-    while position < len(line):
-        end = line.find("%", position + 1)
-        if line[position] != "%" or end < 0:
-            out.append(line[position])
-            position += 1
-            continue
-        name, colon, _modifier = line[position + 1 : end].partition(":")
-        if name.upper() not in VARIABLES:
-            out.append("%")
-            position += 1
-            continue
-        out.append("MODIFIED" if colon else VARIABLES[name.upper()])
-        position = end + 1
-    return "".join(out)
-
-
-def interpret_specials(line: str) -> str:
-    """Phase 2: carets escape outside quotation marks, & | < > ( ) act outside quotation marks."""
-    out, position, quoted = [], 0, False
-    while position < len(line):
-        char = line[position]
-        if char == "^" and not quoted:
-            position += 1
-            out.append(line[position : position + 1])
-        else:
-            quoted ^= char == '"'
-            if char in "&|<>()" and not quoted:
-                raise Injected(line)
-            out.append(char)
-        position += 1
-    return "".join(out)
-
-
-def split_arguments(line: str) -> list[str]:
-    """CommandLineToArgvW after the program's name: 2n backslashes and a quote toggle, 2n+1 and a quote are a quote."""
-    arguments: list[str] = []
-    current: str | None = None
-    quoted = False
-    for token in re.findall(r'\\*"|\\+|[ \t]|[^\\" \t]', line):
-        if token.endswith('"'):
-            slashes = len(token) - 1
-            current = (current or "") + "\\" * (slashes // 2)
-            if slashes % 2:
-                current += '"'
-            else:
-                quoted = not quoted
-        elif token in " \t" and not quoted:
-            if current is not None:
-                arguments.append(current)
-            current = None
-        else:
-            current = (current or "") + token
-    return [*arguments, current] if current is not None else arguments
+from tests.support.command_line import Injected, expand_variables, interpret_specials, split_arguments
 
 
 def received(*arguments: str) -> list[str]:
@@ -137,3 +70,23 @@ def test_plain_words_stay_readable() -> None:
 def test_what_no_command_line_carries_is_refused(argument: str) -> None:
     with pytest.raises(ValueError, match="No command line"):
         quote(argument)
+
+
+@given(NASTY | TEXT)
+def test_a_path_is_refused_or_arrives_as_it_is(path: str) -> None:
+    try:
+        line = quoted_path(path)
+    except ValueError:
+        return
+    assert split_arguments(interpret_specials(expand_variables(f"before {line} after"))) == ["before", path, "after"]
+
+
+@pytest.mark.parametrize("path", [r"C:\Windows", r"C:\a & b (c) ^ !x!\d.acl", "f686aace_1.old2", r"C:\Üç"])
+def test_paths_that_windows_has_are_taken(path: str) -> None:
+    assert quoted_path(path) == f'"{path}"'
+
+
+@pytest.mark.parametrize("path", ["", "C:\\", 'a"b', "%PATH%", "a\nb", "a\0", "a|b", "a<b", "C:a:b", "C:\\a\\"])
+def test_what_is_no_path_for_a_command_line_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="no path"):
+        quoted_path(path)
