@@ -63,6 +63,10 @@ matrix: env-lint ## Sanity, unit and integration tests with each supported ansib
 benchmark: env ## What a fleet costs beside a peer, into build/benchmark.json and the documentation (20 minutes)
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.benchmark $(ARGS)
 
+.PHONY: fuzz
+fuzz: env ## Each reader of hosts' bytes against spoilt samples, for FUZZ_TIME seconds (10)
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.fuzz $(TARGETS)
+
 .PHONY: cost
 cost: env ## Operations and bytes of a whole remediation, for each breakage alone
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.cost

@@ -11,6 +11,7 @@ never its text, which is localised. UNSURE: how Windows pads what it prints; ele
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 NO_CHANNEL = 15007
 MOST = 500
+
+_EVENT_ID = re.compile("[0-9]{1,10}")
 """Events that are asked for at most."""
 
 
@@ -68,7 +71,7 @@ def _events(channel: str, printed: bytes) -> Iterator[ChannelEvent]:
         raise ChannelError(f"The events of {channel} cannot be read: {error.message}") from error
     for event in xml.children(root, "Event"):
         number = xml.text(xml.child(event, "System", "EventID"))
-        if number.isdecimal():
+        if _EVENT_ID.fullmatch(number):
             told = tuple(_data(event))
             yield ChannelEvent(
                 int(number), tuple(text for _name, text in told), {name: text for name, text in told if name}

@@ -139,13 +139,18 @@ def _read_boolean(node: Element, _kind: CimType) -> bool:
 
 
 def _read_integer(node: Element, kind: CimType) -> int:
-    """Read a number of as many bits as its type has, with or without sign: int() alone would read much more."""
+    """Read a number of as many bits as its type has; one with the other signedness, if no byte, is turned into its own.
+
+    int() alone would read much more than numbers of CIM, and numbers that no later step expects.
+    """
     text = xml.text(node)
     number = int(text) if _INTEGER.fullmatch(text) else None
-    high = _RANGES[kind.kind][1] if kind.kind.value.startswith("u") else 2 * _RANGES[kind.kind][1] + 1
-    if number is None or not -(high // 2) - 1 <= number <= high:
+    low, high = _RANGES[kind.kind]
+    size = high - low + 1
+    least = 0 if kind.kind is Kind.UINT8 else -size // 2
+    if number is None or not least <= number < size:
         raise ValueError(text[:80])
-    return number
+    return (number - low) % size + low
 
 
 def _read_real(node: Element, _kind: CimType) -> float:

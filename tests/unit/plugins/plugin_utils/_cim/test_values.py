@@ -52,6 +52,9 @@ def write(value: values.Sendable, kind: CimType, style: str = "wmi") -> str:
         ("<p:X> 5 </p:X>", UINT32, 5),
         ("<p:X>-2147483648</p:X>", SINT32, -(2**31)),
         ("<p:X>18446744073709551615</p:X>", UINT64, 2**64 - 1),
+        ("<p:X>-1</p:X>", UINT32, 2**32 - 1),
+        ("<p:X>4294967295</p:X>", SINT32, -1),
+        ("<p:X>-2147483648</p:X>", UINT32, 2**31),
         ("<p:X>1.5</p:X>", CimType(Kind.REAL), 1.5),
         ("<p:X>  Straße &lt;1&gt; </p:X>", STRING, "  Straße <1> "),
         ("<p:X></p:X>", STRING, ""),
@@ -282,3 +285,10 @@ class TestInstances:
         assert (found.number("N"), found.number("S"), found.number("None")) == (5, None, None)
         assert (found.texts("L"), found.texts("S")) == (("a", "b"), ())
         assert (found["S"], found.get("None", 1)) == ("x", 1)
+
+
+@pytest.mark.parametrize("text", ["4294967296", "-2147483649", "9" * 5000, "1_0", "\u0661", "\u00b2", "0x1", "1.0", ""])
+@pytest.mark.parametrize("kind", [UINT32, SINT32])
+def test_what_is_no_number_of_32_bits_is_refused(text: str, kind: CimType) -> None:
+    with pytest.raises(BadAnswer, match="is no"):
+        read(f"<p:X>{text}</p:X>", kind)
