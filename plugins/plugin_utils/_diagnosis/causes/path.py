@@ -12,9 +12,10 @@ from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
 from ..._model.rules import for_everybody, matches_port
 from ..._model.settings import CIS_L1
-from ..facts import TCP_RULE, Evidence, Facts
+from ..facts import PROFILE_BITS, TCP_RULE, Evidence, Facts
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown, Touched
 
+PROFILES = "https://support.microsoft.com/help/5060842"
 OPEN = Cure("firewall", {"state": "enabled", "transports": ["tcp"]})
 
 
@@ -43,6 +44,15 @@ def _rule_profile(facts: Facts) -> Shown:
     if not _closed(facts) or rule is None or not rule.enabled or not matches_port(rule, facts.port):
         return ()
     return (Evidence(f"profiles of {rule.id}", rule.profiles, "MSFT_NetFirewallRule"), _profiles_evidence(facts))
+
+
+def _domain_unrecognised(facts: Facts) -> Shown:
+    """A domain member none of whose networks Windows takes for the domain's, while its rule counts on that."""
+    identity, rule = facts.observation.identity, facts.rule(TCP_RULE)
+    counting = rule is not None and rule.enabled and bool(rule.profiles & PROFILE_BITS["domain"])
+    if identity is None or not identity.in_domain or not counting or not _closed(facts):
+        return ()
+    return () if "domain" in facts.active_profiles else (_profiles_evidence(facts),)
 
 
 def _rule_port(facts: Facts) -> Shown:
@@ -187,6 +197,19 @@ CAUSES = (
         LISTENS,
         (OPEN,),
         sources=(FIREWALL,),
+    ),
+    Cause(
+        "firewall_domain_unrecognised",
+        "Windows takes none of this domain member's networks for its domain's, so rules for the domain do not count",
+        "tcp",
+        "high",
+        _domain_unrecognised,
+        "host_info: area firewall has the profile domain among the active ones",
+        certain=False,
+        by_hand="See why the domain controller is not reached (DNS, VPN), then let Windows look again by disabling and "
+        "enabling the network adapter; Server 2025 domain controllers need KB5060842. Prefer that to rules for public "
+        "networks.",
+        sources=(PROFILES, FIREWALL),
     ),
     Cause(
         "firewall_port_mismatch",

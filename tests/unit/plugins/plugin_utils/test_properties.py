@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.services import RUNNING
 from tests.support.hosts import CACHED, HostPlan, Stored, differing, hosts, options, outside, under_policy
 from tests.support.in_process import job, settings_state
 
@@ -83,6 +84,24 @@ def built(planned: HostPlan) -> SimulatedHost:
     return simulated
 
 
+def process(simulated: SimulatedHost) -> int:
+    """The process of TermService, 0 while it does not run; another one after each restart."""
+    service = simulated.windows.services["TermService"]
+    return service.process_id if service.state == RUNNING else 0
+
+
+def comes_back(planned: HostPlan) -> bool:
+    """Whether a host that is rebooted is reached again without anybody's help."""
+    return not {"winrm_manual", "bitlocker_pin"} & set(planned.traits)
+
+
+def occupied(planned: HostPlan) -> bool:
+    """Whether users have sessions that a restart would cut, with TermService there for them."""
+    return "many_sessions" in planned.traits and not {"termservice_stopped", "termservice_disabled"} & {
+        *planned.breakages
+    }
+
+
 def stored(state: t.Mapping[str, t.Any], key: str, name: str) -> t.Any:
     values = state["registry"].get(key, {}).get("values", {})
     return next((value for found, value in values.items() if found.lower() == name.lower()), None)
@@ -114,8 +133,12 @@ def test_check_mode_foretells_a_second_run_is_empty_and_roll_back_restores(name:
     assert simulated.counters.writes == 0
     assert settings_state(simulated) == before
 
-    first = run(simulated, name, given, allow_reboot=data.draw(st.booleans()))
+    allowed, ran, booted = data.draw(st.booleans()), process(simulated), simulated.windows.booted
+    first = run(simulated, name, given, allow_reboot=allowed)
     after = settings_state(simulated)
+    assert simulated.windows.booted == booted or (allowed and comes_back(planned))
+    assert simulated.windows.booted == booted or not occupied(planned)
+    assert process(simulated) == ran or not occupied(planned)
     assert outside(differing(before, after), first.made) == []
     held = held_by_policy(simulated, before, given)
     assert held_by_policy(simulated, after, given) == held

@@ -20,7 +20,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
-from tests.simulator.windows.firewall import BLOCK, DOMAIN, GPO_STORE, Rule
+from tests.simulator.windows.firewall import BLOCK, DOMAIN, GPO_STORE, PRIVATE, Rule
 from tests.simulator.windows.firewall import POLICY as FIREWALL_POLICY
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import connect, job, settings_state
@@ -224,6 +224,24 @@ def test_a_rule_that_keeps_some_addresses_away_is_named_and_kept() -> None:
     assert found_by(simulated) == []
     simulated.windows.listener.path_blocked = True
     assert "firewall_blocks_some_addresses" in found_by(simulated)
+
+
+@pytest.mark.parametrize(
+    ("traits", "category", "profiles", "found"),
+    [
+        (["domain_member"], 0, DOMAIN, True),
+        (["domain_member"], 2, DOMAIN, False),
+        (["domain_member"], 0, PRIVATE, False),
+        ([], 0, DOMAIN, False),
+    ],
+)
+def test_a_domain_member_whose_network_is_not_known_as_the_domains_is_told(
+    traits: list[str], category: int, profiles: int, found: bool
+) -> None:
+    simulated = SimulatedHost.build("2025", traits=traits)
+    simulated.windows.network.category = category
+    simulated.windows.firewall.change("RemoteDesktop-UserMode-In-TCP", profiles=profiles)
+    assert ("firewall_domain_unrecognised" in found_by(simulated)) is found
 
 
 def test_a_rule_that_policy_brought_is_held() -> None:
