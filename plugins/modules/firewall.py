@@ -23,7 +23,7 @@ description:
   - The firewall itself is never switched off, and no rule is created or removed.
   - A block rule beats every rule that lets in. One for the listener's port is named and makes the task fail, since
     Remote Desktop is not let in by then; see O(block_rules). One that is for some addresses alone is named in
-    RV(notes).
+    RV(notes), and so is a connection security rule that drops what IPsec does not protect.
 options:
   state:
     description:

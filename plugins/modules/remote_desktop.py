@@ -43,6 +43,7 @@ options:
         O(winfleet.rdp.firewall#module:port) before, and without it afterwards, which closes the old port.
       - When nothing connects to the new port after the restart, the old port is put back, C(TermService) is restarted
         again, and the task fails. Without a probe from the controller nothing tells.
+      - RV(notes) says so where Windows may hand the port to other programs, which it does from 49152.
       - A port of WinRM (5985, 5986, 47001 or the port of the task's own connection) is refused, and so is one on which
         another program of the host listens.
     type: int

@@ -144,21 +144,21 @@ class Firewall:
 
     # --- reading ---
 
-    def rdp_rules(self, port: int | None = None) -> list[Rule]:
+    def rdp_rules(self, *ports: int) -> list[Rule]:
         """Return the built-in Remote Desktop rules, in the order of their ids (three queries).
 
-        With a ``port``, also the other inbound rules that name it, and the enabled ones that may block it by naming
+        With ``ports``, also the other inbound rules that name one, and the enabled ones that may block it by naming
         none (three queries more where some rule blocks, and again for each further MOST_IDS rules).
         """
-        filters = self._ports("TCP" if port else "")
+        filters = self._ports("TCP" if ports else "")
         named = {name: found.texts("LocalPort") for name, found in filters.items() if found.text("Protocol") == "TCP"}
         condition = BUILT_IN
-        if port:
-            naming = [name for name, ports in named.items() if covers(ports, port)]
-            others = [name for name in naming if not name.startswith(RDP_PREFIX)]
+        naming = {name for name, listed in named.items() if any(covers(listed, port) for port in ports)}
+        if ports:
+            others = [name for name in named if name in naming and not name.startswith(RDP_PREFIX)]
             condition = wql.either(BUILT_IN, *([wql.any_of("InstanceID", others)] if others else []), BLOCKING)
         found = self._by_id(MSFT_NET_FIREWALL_RULE, condition, _OF_RULES)
-        beside = {name for name, ports in named.items() if ports != (ANY_PORT,) and not covers(ports, port or 0)}
+        beside = {name for name, listed in named.items() if listed != (ANY_PORT,) and name not in naming}
         kept = [item for name, item in found.items() if name.startswith(RDP_PREFIX) or name not in beside]
         return self._with_filters([item for item in kept if item.number("Direction") == INBOUND], filters)
 

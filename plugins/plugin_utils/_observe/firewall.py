@@ -27,7 +27,8 @@ _INBOUND = {int(Action.ALLOW): "allow", int(Action.BLOCK): "block"}
 
 
 def read(request: Request) -> FirewallState:
-    rules = request.host.firewall.rdp_rules(request.port)
+    ports = dict.fromkeys((request.port, request.wanted_port or request.port))
+    rules = request.host.firewall.rdp_rules(*ports)
     profiles = {name.lower(): _profile(profile) for name, profile in request.host.firewall.profiles().items()}
     policy = PolicyFirewall(request.host.registry)
     rules_by_policy = policy.rules()

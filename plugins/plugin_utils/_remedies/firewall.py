@@ -69,7 +69,8 @@ def plan(observation: Observation, options: Options) -> Plan:
     changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
     profiles = wanted_profiles(firewall, options)
     refused = (*missing, *_closed_locally(firewall, profiles))
-    opened = Plan(changes, _held(firewall, profiles), refused, _still_open(firewall, options))
+    notes = (*_still_open(firewall, options), *_protected(observation))
+    opened = Plan(changes, _held(firewall, profiles), refused, notes)
     return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles)), opened)
 
 
@@ -176,6 +177,17 @@ def _still_open(firewall: FirewallState, options: Options) -> tuple[str, ...]:
     return (f"port {listed} stays open, since the listener is on it until TermService starts again",) if kept else ()
 
 
+def beside(options: Options) -> tuple[str, ...]:
+    """Connection security rules drop what a firewall rule lets in."""
+    return ("obstacles",) if options["state"] == "enabled" else ()
+
+
+def _protected(observation: Observation) -> tuple[str, ...]:
+    rules = observation.obstacles.ipsec if observation.obstacles else ()
+    said = "drops connections that IPsec does not protect, whatever the firewall lets in: exempt the clients from it"
+    return tuple(f"the connection security rule {rule} {said}" for rule in rules)
+
+
 def _missing(name: str) -> str:
     return (
         f"the built-in rule {name} is missing; restore Windows Firewall's defaults for it, since a rule made by hand "
@@ -219,4 +231,5 @@ REMEDY = Remedy(
     settings=("port",),
     options=OPTIONS,
     plan=plan,
+    beside=beside,
 )

@@ -93,8 +93,20 @@ def _port(observation: Observation, options: Options) -> Plan:
     if objection:
         return Plan(refused=(Refusal(f"port {port} cannot be the listener's: {objection}", "port"),))
     wish = Wish(NAME, "port", port, f"the listener is wanted on port {port}", risk="medium")
-    planned = plan_setting(observation, wish, options)
+    planned = plan_setting(observation, wish, options) + Plan(notes=_dynamic(port))
     return replace(planned, changes=tuple(replace(change, then="tcp") for change in planned.changes))
+
+
+DYNAMIC = 49152
+"""The first port that Windows hands out by itself, up to 65535, unless told otherwise (RFC 6335, KB929851)."""
+
+
+def _dynamic(port: int) -> tuple[str, ...]:
+    if port < DYNAMIC:
+        return ()
+    return (
+        f"Windows hands out ports from {DYNAMIC} by itself, so another program may have {port} before the listener",
+    )
 
 
 def _objection(observation: Observation, options: Options) -> str:

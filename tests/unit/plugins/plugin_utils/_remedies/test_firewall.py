@@ -215,6 +215,24 @@ def test_a_rule_that_blocks_something_else_is_no_obstacle(how: str) -> None:
     assert found_by(simulated) == []
 
 
+def test_a_rule_that_blocks_only_the_next_port_is_seen() -> None:
+    simulated = blocked(local_ports=("33890",))
+    plan, _done = run(simulated, port=33890)
+    assert [refusal.option for refusal in plan.refused] == ["block_rules"]
+    assert run(blocked(local_ports=("33890",)))[0].refused == ()
+
+
+def test_a_rule_that_demands_ipsec_is_named() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.create(RULES)
+    simulated.windows.registry.put(RULES, "{5EC}", Type.SZ, "v2.31|Action=Secure|Active=TRUE|Dir=In|")
+    assert "connection security rule {5EC} drops connections" in run(simulated)[0].notes[0]
+    assert run(simulated, state="disabled")[0].notes == ()
+
+
+RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules"
+
+
 def test_a_rule_that_keeps_some_addresses_away_is_named_and_kept() -> None:
     simulated = blocked(remote_addresses=("203.0.113.7", "203.0.113.99"))
     plan, done = run(simulated, **DISABLE)

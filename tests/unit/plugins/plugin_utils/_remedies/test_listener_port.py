@@ -50,6 +50,12 @@ def test_its_own_port_is_nothing_to_do() -> None:
     assert (plan.refused, done.changes) == ((), [])
 
 
+@pytest.mark.parametrize(("port", "told"), [(49151, False), (49152, True)])
+def test_a_port_that_windows_may_hand_out_is_told(port: int, told: bool) -> None:
+    plan, _done = run(SimulatedHost.build("2022"), port=port, how={"check": True})
+    assert any("hands out ports" in note for note in plan.notes) is told
+
+
 def test_who_listens_is_read_only_where_a_port_is_wanted() -> None:
     needs = REMEDIES["remote_desktop"].areas_for
     assert "listener" not in needs({"port": None})
