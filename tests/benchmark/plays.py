@@ -71,8 +71,8 @@ def probe_task() -> Task:
     return _task("Probe", "winfleet.rdp.probe_info")
 
 
-def _task(name: str, module: str, /, **arguments: object) -> Task:
-    return {"name": name, module: arguments}
+def _task(title: str, module: str, /, **arguments: object) -> Task:
+    return {"name": title, module: arguments}
 
 
 def play(name: str, tasks: list[Task]) -> Task:

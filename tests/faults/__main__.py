@@ -16,7 +16,7 @@ import gc
 import random
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -100,11 +100,13 @@ def _by_kind(found: Sequence[Case]) -> Iterator[str]:
 
 def _problems(found: Sequence[Case]) -> Iterator[str]:
     """What did not pass, one example of each."""
-    groups = Counter((case.scenario, case.problems[0][:160]) for case in found if case.problems)
-    for (name, problem), count in groups.most_common(SHOWN):
-        case = next(case for case in found if case.scenario == name and case.problems[:1] and
-                    case.problems[0].startswith(problem))  # fmt: skip
-        yield f"{count} x {name}: {case.kind} at {case.at}: {' | '.join(case.problems)}"
+    groups: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in found:
+        if case.problems:
+            groups[case.scenario, case.problems[0][:160]].append(case)
+    for (name, _problem), alike in sorted(groups.items(), key=lambda group: -len(group[1]))[:SHOWN]:
+        first = alike[0]
+        yield f"{len(alike)} x {name}: {first.kind} at {first.at}: {' | '.join(first.problems)}"
 
 
 def main() -> int:
