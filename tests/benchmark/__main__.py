@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for failure in results.failures:
         _say(f"\nNOT MEASURED: {failure}")
     if not results.failures:
-        _write_page(page.text(results, machine), RST if sizes == Sizes() else PLACE)
+        _write_page(page.text(results, machine, _command(arguments)), RST if sizes == Sizes() else PLACE)
     return 1 if results.failures else 0
 
 
@@ -105,6 +105,12 @@ def _take(name: str, step: Callable[[], None], results: Results, end: float) -> 
     except BenchmarkFailed as failure:
         results.failures.append(str(failure))
     _say(f"{time.monotonic() - started:6.1f} s  {name}")
+
+
+def _command(arguments: Sequence[str] | None) -> str:
+    """What a person types for this run."""
+    given = " ".join(sys.argv[1:] if arguments is None else arguments)
+    return f"make benchmark ARGS='{given}'" if given else "make benchmark"
 
 
 def _write_page(text: str, directory: Path) -> None:

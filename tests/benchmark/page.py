@@ -21,11 +21,12 @@ TITLE = "What a fleet costs"
 
 
 INTRODUCTION = """\
-Measured on {day} by ``make benchmark`` on a machine with {cores} cores and {memory_gb} GB of memory, with Python
+Measured on {day} by ``{command}`` on a machine with {cores} cores and {memory_gb} GB of memory, with Python
 {python}, ansible-core {ansible_core} and {forks} forks; its load was {load} when that began.
 The hosts are simulated, on loopback addresses, and their own work took a part of the same cores; of the figures below
 only the wall time has that in it. Real hosts take their own time on top, for PowerShell most of all. A latency is added
-to each exchange with a host, but not to the opening of a connection.
+to each exchange with a host, but not to the opening of a connection. Ansible's start is in all figures, and is a large
+part of those of small fleets.
 Where a fleet is said to have broken hosts, one in {one_of} is, in one of these ways: {broken}.
 """
 
@@ -49,17 +50,18 @@ how much longer each host takes than in the smallest fleet, first here and then 
 """
 
 
-def text(results: Results, machine: Json) -> str:
-    """The whole page."""
+def text(results: Results, machine: Json, command: str) -> str:
+    """The whole page; the command is what it was made with."""
     sections = (_compared(results), _floors(results), _scale(results), _probed(results), _budgets(results), _peer())
     lines = (line for section in sections for line in section)
-    return "\n".join((*page(NAME, TITLE), _introduction(machine), *lines)) + "\n"
+    return "\n".join((*page(NAME, TITLE), _introduction(machine, command), *lines)) + "\n"
 
 
-def _introduction(machine: Json) -> str:
+def _introduction(machine: Json, command: str) -> str:
     day = datetime.now(timezone.utc).date()
     broken = ", ".join(f"``{name}``" for name in BROKEN)
-    said = INTRODUCTION.format(day=day, forks=FORKS, one_of=ONE_BROKEN_OF, broken=broken, **machine)
+    about = {"day": day, "forks": FORKS, "one_of": ONE_BROKEN_OF, "broken": broken, "command": command}
+    said = INTRODUCTION.format(**about, **machine)
     return fill(said, 120, break_long_words=False, break_on_hyphens=False) + "\n"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.benchmark import page
-from tests.benchmark.__main__ import _parser, _sizes, _take
+from tests.benchmark.__main__ import _command, _parser, _sizes, _take
 from tests.benchmark.figures import budgets, document
 from tests.benchmark.measurements import QUICK, Compared, Floor, Probed, Results, Sizes
 from tests.benchmark.plays import peer_tasks
@@ -77,7 +77,7 @@ def test_each_budget_says_whether_it_is_held(results: Results) -> None:
 
 
 def test_the_page_says_what_the_peer_is_charged_for_and_how_much(results: Results) -> None:
-    text = page.text(results, MACHINE)
+    text = page.text(results, MACHINE, "make benchmark")
     assert "Its PowerShell is not executed" in text
     assert "``make benchmark`` on a machine with 2 cores" in text
     row = ("ntlm", "0 ms", "peer", "10", "10.0", "60.0", "400 ms", "20.0 s")
@@ -108,3 +108,8 @@ def test_what_finds_the_time_over_is_told_and_not_begun() -> None:
     _take("late", lambda: pytest.fail("begun"), found, end=0.0)
     _take("in time", lambda: None, found, end=float("inf"))
     assert found.failures == ["late: the time was over before it began"]
+
+
+def test_the_page_names_the_command_that_made_it() -> None:
+    assert _command([]) == "make benchmark"
+    assert _command(["--quick", "--hosts", "3"]) == "make benchmark ARGS='--quick --hosts 3'"
