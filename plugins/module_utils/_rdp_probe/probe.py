@@ -26,7 +26,7 @@ from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.stream imp
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.summary import failed_stage, summarise
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.tls import TlsResult
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.udp import UdpResult, ask_udp
-from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.visible import visible
+from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.visible import one_line
 
 if t.TYPE_CHECKING:  # pragma: no cover
     import socket
@@ -153,11 +153,11 @@ def _run_extras(options: ProbeOptions, report: Report) -> Report:
 
 
 def _plain(value: t.Any) -> t.Any:
-    """Turn dataclasses, tuples and mappings into what JSON has; keys become strings, and texts are made visible."""
+    """Turn dataclasses, tuples and mappings into what JSON has; keys become strings, texts are on one line."""
     if dataclasses.is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, t.Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
-    return visible(value) if isinstance(value, str) else value
+    return one_line(value) if isinstance(value, str) else value

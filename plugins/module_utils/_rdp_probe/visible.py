@@ -18,9 +18,21 @@ _OBEYED = re.compile(
 )
 
 
+_BREAKS = re.compile("[\r\n]")
+
+
 def visible(text: str) -> str:
     """Return the text with everything that a terminal would obey written as backslash, u and four digits."""
-    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _OBEYED.sub(_written, text)
+
+
+def one_line(text: str) -> str:
+    """Return the text made visible, with its ends of lines made visible too: a name has none."""
+    return _BREAKS.sub(_written, visible(text))
+
+
+def _written(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def all_visible(value: t.Any) -> t.Any:

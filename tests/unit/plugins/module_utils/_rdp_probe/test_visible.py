@@ -7,7 +7,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.visible import all_visible, visible
+from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.visible import all_visible, one_line, visible
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,3 +38,7 @@ def test_nothing_else_is_left_and_a_second_time_changes_nothing(text: str) -> No
 def test_names_are_made_visible_too() -> None:
     data = {"a\x9b": ["b\x9b", ("c", None, True, 1.5)]}
     assert all_visible(data) == {"a\\u009b": ["b\\u009b", ["c", None, True, 1.5]]}
+
+
+def test_a_name_has_no_ends_of_lines() -> None:
+    assert one_line("a\r\nok: [x]\n\x9b") == "a\\u000d\\u000aok: [x]\\u000a\\u009b"
