@@ -86,15 +86,22 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)
-        if not plan.changes and any(SETTINGS[name].restart for name in remedy.settings):
+        if not plan.changes and _read_at_start(remedy):
             _catch_up(job, done)
     else:
         with Run(job.host, job.run_id, job.made) as run:
             done = carry_out(job, run, plan.changes)
+            if _read_at_start(remedy) and not done.waiting and owed(job.host):
+                make_up(job, run, done)
         done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
     if done.leases and done.proof is None:
         done.proof = job.prober.look(job.host.listener_port)
     return plan, done
+
+
+def _read_at_start(remedy: Remedy) -> bool:
+    """Whether a remedy decides on what TermService reads only when it starts."""
+    return any(SETTINGS[name].restart for name in remedy.settings)
 
 
 def _catch_up(job: Job, done: Done) -> None:

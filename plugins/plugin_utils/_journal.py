@@ -33,7 +33,7 @@ from datetime import datetime, timedelta, timezone
 from types import TracebackType
 
 from . import _undoable
-from ._cim.registry import Registry, RegistryValue
+from ._cim.registry import KEY_MISSING, Registry, RegistryError, RegistryValue
 from ._guard import ROOT, require_private
 from ._model.change import Change
 from ._model.plain import NotPlain, from_plain, to_plain
@@ -55,6 +55,9 @@ TENURE = timedelta(minutes=10)
 """How long an announced writer counts as alive; renewed while it works."""
 
 ENTRY_VERSION = 1
+
+
+GONE = "this run's right to write on the host is gone; run again, it goes on where it stood"
 
 
 class JournalError(Exception):
@@ -294,11 +297,9 @@ class Writer:
     def __enter__(self) -> Writer:
         others: list[str] = []
         for attempt in range(self.ATTEMPTS):
-            self._announce()
-            others = list(self._others())
+            others = self._rivals()
             if not others:
                 return self
-            self._withdraw()
             self._sleep(self._jitter() * 2**attempt * 0.25)
         raise HeldByAnother(
             f"another run writes on this host ({', '.join(others)}); run again when it has ended. One that was cut off "
@@ -322,9 +323,20 @@ class Writer:
             HeldByAnother: our announcement is gone, so another run took us for dead.
         """
         if self._announced(self._key) is None:
-            raise HeldByAnother("this run's right to write on the host is gone; run again, it goes on where it stood")
+            raise HeldByAnother(GONE)
         if self._until is None or self._until - self._now() < TENURE / 2:
             self._renew()
+
+    def _rivals(self) -> list[str]:
+        """Announce this run; who else is alive, in which case it is withdrawn again."""
+        try:
+            self._announce()
+        except HeldByAnother:
+            return ["one that took this run for dead while it was announced"]
+        others = list(self._others())
+        if others:
+            self._withdraw()
+        return others
 
     def _announce(self) -> None:
         """The key, and those above it that are missing, which inherit the root's descriptor; then its content."""
@@ -334,7 +346,12 @@ class Writer:
     def _renew(self) -> None:
         self._until = self._now() + TENURE
         written = (str(int(self._until.timestamp())), self._by)
-        self._registry.write(self._key, "writer", RegistryValue("REG_MULTI_SZ", written))
+        try:
+            self._registry.write(self._key, "writer", RegistryValue("REG_MULTI_SZ", written))
+        except RegistryError as error:
+            if error.code != KEY_MISSING:
+                raise
+            raise HeldByAnother(GONE) from error
 
     def _announced(self, key: str) -> tuple[int, str] | None:
         """Until when a writer may write, and who it is; None where it has not said so."""

@@ -127,6 +127,13 @@ def test_the_next_run_restarts_what_one_before_it_could_not(how: dict[str, t.Any
     assert (again.changes, again.waiting) == ([], {})
 
 
+def test_the_rest_of_a_plan_makes_up_for_the_restart_as_well() -> None:
+    simulated = moved(restart="never")
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], {**PORT, "drain": "on"})
+    assert [change.kind for change in done.changes] == ["registry", "restart"]
+    assert live_port(simulated) == 3390
+
+
 def test_a_service_that_was_restarted_since_is_left_alone() -> None:
     simulated = moved(restart="never")
     connect(simulated).shell.run("net stop TermService /y & net start TermService")
