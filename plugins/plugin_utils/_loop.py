@@ -12,7 +12,7 @@ handshake further is taken back if it carries risk.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ._apply import ApplyError, Run
@@ -31,7 +31,7 @@ from ._observe import observe
 from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options
 from ._restart import owed
-from ._scope import Scope, scope
+from ._scope import PROVED_SETTINGS, Scope, scope
 
 RECENT_EVENTS = 600.0
 """Seconds back that events are read where nothing else is asked for."""
@@ -138,26 +138,28 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     A probe that was brought from before tells nothing now.
 
     What was read back when it was written is taken over: reading all rules of the firewall that touch the port, or all
-    that the keys stand on, once more would be the largest answers of all.
+    that the keys stand on, once more would be the largest answers of all. So is a setting that a handshake now proves.
     """
-    touched = tuple(name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes))
+    touched = {name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes)}
+    proved = PROVED_SETTINGS if done.proof is not None and done.proof["passed"] else frozenset()
     areas = {_AREA_OF[change.kind] for change in done.changes if change.kind in _AREA_OF}
     if any(state.lease.setting in touched for state in standing.observation.leases or ()):
         areas.add("leases")
     before = standing.observation.probe if job.prober.enabled else None
-    probe, base = done.proof or before, replace(_taken_over(standing.observation, done.changes), other_probes=())
+    probe, base = done.proof or before, _taken_over(standing.observation, done.changes, proved)
     newly = scope(Facts(Observation("", probe=probe))).beyond(base)
     wanted = {*areas, *newly.areas, *_evidence_again(standing, probe)}
-    fresh = observe(job.host, wanted, (*touched, *newly.settings), probe, RECENT, base)
+    fresh = observe(job.host, wanted, (*sorted(touched - proved), *newly.settings), probe, RECENT, base)
     return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
 
 
-def _taken_over(observation: Observation, changes: Sequence[Change]) -> Observation:
+def _taken_over(observation: Observation, changes: Sequence[Change], proved: Collection[str]) -> Observation:
     """With what was read back; permissions that SYSTEM alone sees stay unseen, and moved folders are read anew."""
-    seen = [c for c in changes if c.kind in _READ_BACK or c.item == PIN]
+    items = {PIN, *(SETTINGS[name].path for name in proved)}
+    seen = [c for c in changes if c.kind in _READ_BACK or c.item in items]
     moved = any(change.kind in ("key_copy", "key_folder") for change in changes)
     projected = project(observation, [c for c in seen if not (c.kind == "file_access" and _hidden(observation, c))])
-    return replace(projected, keys=None) if moved else projected
+    return replace(projected, other_probes=(), keys=None if moved else projected.keys)
 
 
 def _hidden(observation: Observation, change: Change) -> bool:

@@ -29,6 +29,9 @@ _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit",
 _ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENT_SETTINGS}
 _SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _ELSEWHERE)
 
+PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
+"""What a handshake that passes shows to be right."""
+
 _ONLY_IN_FULL = (
     "obstacles", "attempts", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway",
     "gateway_events",

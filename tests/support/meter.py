@@ -104,6 +104,7 @@ class Cost:
     verdict: str
     meter: Meter
     result: Mapping[str, t.Any]
+    diagnosis: Mapping[str, t.Any]
 
 
 def cost(planted: Iterable[str], version: str, switches: Mapping[str, object] = MappingProxyType({})) -> Cost:
@@ -120,6 +121,9 @@ def cost(planted: Iterable[str], version: str, switches: Mapping[str, object] = 
         monotonic=lambda: clock.now().timestamp(),
     )
     doing = Job(host, prober(simulated), "20260101T000000Z-00000000", check=False)
-    course = remediate(doing, examine(host, doing.prober, 600), Limits())
+    found = examine(host, doing.prober, 600)
+    course = remediate(doing, found, Limits())
     host.close()
-    return Cost(names, version, course.verdict, meter, _result.remediated(course, doing.run_id))
+    return Cost(
+        names, version, course.verdict, meter, _result.remediated(course, doing.run_id), _result.diagnosed(found)
+    )

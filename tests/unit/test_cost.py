@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.simulator.breakages import BREAKAGES
@@ -21,9 +23,29 @@ BROKEN = Amount(60, 100_000, 100_000)
 
 VERSION = "2022"
 
+KEYS_VERSION = "2016"
+"""Where administrators see the permissions of the listener's key, which are large answers."""
+
+OF_KEYS = ("certificate_expired", "certificate_missing", "folder_acl", "key_missing", "key_unreadable", "store_acl")
+
+RESULT, DIAGNOSIS = 8_000, 5_000
+"""Bytes of JSON that a remediation and a diagnosis leave on the controller for each host: evidence, no dumps."""
+
+PAIRS = {
+    ("drain_mode", "logons_disabled"): (36, 89260),
+    ("rdp_denied", "drain_mode"): (53, 134907),
+    ("rdp_denied", "firewall_rule_disabled"): (64, 177280),
+    ("rdp_denied", "firewall_wrong_profile"): (58, 157164),
+    ("rdp_denied", "key_unreadable"): (88, 253619),
+    ("rdp_denied", "security_layer_rdp"): (73, 190684),
+    ("rdp_denied", "termservice_disabled"): (62, 166800),
+    ("rdp_denied", "termservice_stopped"): (57, 152353),
+    ("nla_value_invalid", "certificate_expired"): (62, 204326),
+}
+"""What two breakages take together, which may only fall: of every step that is added, some ten operations."""
+
 BEYOND = {
-    "connection_flood": (67, 185700),
-    "listener_disabled": (61, 200000),
+    "connection_flood": (67, 185554),
 }
 """What is not within the budget yet, with its operations and bytes, which may only fall."""
 
@@ -33,6 +55,8 @@ DIGITS = 1000
 
 def _holds(measured: Cost, budget: Amount) -> None:
     total, most = measured.meter.total, budget
+    assert len(json.dumps(measured.result)) <= RESULT
+    assert len(json.dumps(measured.diagnosis)) <= DIAGNOSIS
     assert total.operations <= most.operations, list(measured.meter.by_kind().items())
     assert total.bytes <= most.bytes, list(measured.meter.by_kind().items())
 
@@ -47,6 +71,18 @@ def test_a_healthy_host_is_within_its_budget(version: str) -> None:
 @pytest.mark.parametrize("breakage", sorted(set(BREAKAGES) - set(BEYOND)))
 def test_a_broken_host_is_within_its_budget(breakage: str) -> None:
     _holds(cost((breakage,), VERSION), BROKEN)
+
+
+@pytest.mark.parametrize("breakage", OF_KEYS)
+def test_a_host_whose_keys_are_broken_is_within_its_budget_where_their_permissions_are_seen(breakage: str) -> None:
+    _holds(cost((breakage,), KEYS_VERSION), BROKEN)
+
+
+@pytest.mark.parametrize("pair", sorted(PAIRS))
+def test_two_breakages_take_no_more_than_they_did(pair: tuple[str, str]) -> None:
+    measured, (operations, size) = cost(pair, VERSION), PAIRS[pair]
+    assert measured.verdict == "repaired"
+    _holds(measured, Amount(operations, size + DIGITS, 0))
 
 
 @pytest.mark.parametrize("breakage", sorted(BEYOND))
