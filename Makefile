@@ -75,6 +75,10 @@ cost: env ## Operations and bytes of a whole remediation, for each breakage alon
 faults: env ## A fault of every kind at every operation of every task, with the table of what passed
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.faults --jobs $(JOBS)
 
+.PHONY: soak
+soak: env ## 500 hosts, one in ten failing in a way of its own, and 50 rounds on one host
+	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m tests.faults.soak
+
 .PHONY: pages
 pages: env ## The pages of the documentation that are made from tables
 	@PYTHONPATH=$(BUILD)/collections $(BIN)/python -m scripts.reference_pages

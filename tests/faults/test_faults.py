@@ -13,10 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import soak
 from tests.faults.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
 SEED = os.environ.get("WINFLEET_FAULTS_SEED", "20261128")
+
+
+def test_a_small_fleet_of_which_some_fail_and_a_few_rounds() -> None:
+    assert soak.many_hosts(12, 4) == []
+    assert soak.many_rounds(8) == []
 
 
 @pytest.mark.parametrize("half", [0, 1])
