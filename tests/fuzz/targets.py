@@ -36,6 +36,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import NotPlain, from_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.firewall import parse_rule
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._sealed import Tampered, seal, unseal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import envelope
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.envelope import Request
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError, WsmanFault
@@ -209,16 +210,21 @@ def _challenge() -> bytes:
     return _sequence(der.encode(0xA0, der.encode(2, b"\x06")), tokens)
 
 
-_PLAIN_LEASE = '{"setting": "nla", "weakened": [0], "restores": 1, "until": "2026-01-01T00:00:00+00:00", "run": "r"}'
+_PLAIN_LEASE = '{"setting": "nla", "weakened": [0], "restores": 1, "lasts": 60, "until": "2026-01-01T00:00:00Z"}'
 _PLAIN_CHANGE = (
     '{"kind": "registry", "item": "x", "before": {"type": "REG_SZ", "data": "a"}, "after": null, "undo": "exact"}'
 )
 
 
-def _journal(text: str) -> None:
-    data = json.loads(text)
-    for kind in (Lease, Change):
-        from_plain(t.cast(t.Any, kind), data)
+def _plain(text: str) -> None:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    from_plain(t.cast(t.Any, Lease if "setting" in text else Change), data)
+
+
+_DEEP = "[" * 100_000
 
 
 def _rdp(text: str) -> None:
@@ -244,7 +250,13 @@ TARGETS: Mapping[str, Target] = {
     "certificate_blobs": Target(_stored, spoilt_bytes(_records((2, _key_info()), (32, _certificate()))), (WsmanError,)),
     "sddl": Target(_sddl, spoilt_text(_SDDL), (sddl.InvalidSddl,)),
     "firewall_rules": Target(lambda text: parse_rule("x", text), spoilt_text(_RULE)),
-    "journal": Target(_journal, spoilt_text(_PLAIN_LEASE, _PLAIN_CHANGE), (NotPlain, ValueError)),
+    "records": Target(_plain, spoilt_text(_PLAIN_LEASE, _PLAIN_CHANGE), (NotPlain,)),
+    "seals": Target(
+        unseal,
+        spoilt_text(seal({"setting": "nla", "weakened": [0], "lease": {"until": "2026-01-01T00:00:00Z", "lasts": 60}})),
+        (Tampered,),
+        (f'{"0" * 32}{{"a":{_DEEP}}}',),
+    ),
     "rdp_files": Target(
         _rdp,
         spoilt_text("full address:s:host:3389\r\nauthentication level:i:2\r\nuse multimon:i:0\r\nx:b:0aff\r\n"),
