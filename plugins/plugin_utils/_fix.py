@@ -141,7 +141,7 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
     if done.changes:
         settle(job, run, done)
         _reached(job, run, done)
-        _confirm(run, done)
+        _confirm(job, run, done)
     return done
 
 
@@ -167,7 +167,21 @@ def _reached(job: Job, run: Run, done: Done) -> None:
     )
 
 
-def _confirm(run: Run, done: Done) -> None:
+def _put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
+    """Undo changes, and make live again what was before where a restart had made them live; empty if there are none.
+
+    Says how it went, since what a listener still serves is not what is stored where a second restart is hindered.
+    """
+    undone = [change for change in reversed(changes) if run.undo(change)]
+    if not undone:
+        return ""
+    if any(change.kind == "restart" for change in done.changes):
+        _restart(job, run, done, "what was put back is live only after another restart")
+    left = f", but the listener still has the new value: {done.waiting['restart']}" if done.waiting else ""
+    return f"it was put back as it was{left}"
+
+
+def _confirm(job: Job, run: Run, done: Done) -> None:
     """What has to serve a handshake from now on does, or it is taken back; what waits for a restart waits with it.
 
     Raises:
@@ -177,10 +191,9 @@ def _confirm(run: Run, done: Done) -> None:
     unserved = [change for change in about_tls if not tls_works([done.proof])]
     if done.proof is None or done.waiting:
         return
-    for change in reversed(unserved):
-        run.undo(change)
     if unserved:
-        raise ProofMissing(f"{unserved[0].item} was put back as it was: no TLS handshake succeeded with the new value")
+        outcome = _put_back(job, run, done, unserved) or "it is as it was"
+        raise ProofMissing(f"no TLS handshake succeeded with the new value of {unserved[0].item}: {outcome}")
 
 
 def _ends(host: Host, run: Run, change: Change) -> None:
@@ -272,8 +285,8 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     probes = [own] if own is not None else job.prober.brought(job.host.listener_port())
     if tls_works(probes):
         return
-    undone = [earlier.item for earlier in reversed(done.changes) if earlier.item == change.item and run.undo(earlier)]
-    outcome = "it was put back as it was" if undone else "it was left as it is"
+    earlier = [step for step in done.changes if step.item == change.item]
+    outcome = _put_back(job, run, done, earlier) or "it was left as it is"
     if not any(probes):
         raise ProofMissing(
             f"{change.item} would require TLS, and nothing proves that this host's TLS works: {outcome}. Let the "

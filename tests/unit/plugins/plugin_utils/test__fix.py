@@ -10,12 +10,13 @@ import typing as t
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.certificates import LISTENER, POLICY
 from tests.simulator.windows.editions import EDITIONS
 from tests.support.in_process import job, settings_state
 
@@ -122,3 +123,21 @@ def test_without_a_shell_the_change_is_made_and_the_restart_is_left_to_somebody(
     _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890}))
     assert "refuses the shell" in done.waiting["restart"]
     assert [change.item.rpartition("\\")[2] for change in done.changes] == ["PortNumber"]
+
+
+def test_a_step_that_is_taken_back_after_a_restart_is_live_again_as_it_was() -> None:
+    """On the way from standard RDP security to TLS lies a layer that lets nobody in where NLA is required."""
+    simulated = SimulatedHost.build(
+        "2019", breakages=["tls_server_disabled"], switches={"live_security": "after_restart"}
+    )
+    simulated.windows.registry.put_dword(LISTENER, "SecurityLayer", 0)
+    simulated.windows.registry.put_dword(POLICY, "SecurityLayer", 0)
+    simulated.windows.settle()
+    assert ["selected", 0] in answers(simulated)
+    with pytest.raises(ProofMissing, match="it was put back as it was"):
+        fix(job(simulated), REMEDIES["security_layer"], options("security_layer", {"remove_orphaned_policy": True}))
+    assert ["selected", 0] in answers(simulated)
+
+
+def answers(simulated: SimulatedHost) -> list[t.Any]:
+    return list(t.cast("dict[str, t.Any]", simulated.probe_view()["asked"]).values())
