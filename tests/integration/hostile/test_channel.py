@@ -27,6 +27,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     Timeout,
     TransportFailed,
     WsmanError,
+    WsmanFault,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.shell import CmdShell
 
@@ -165,6 +166,7 @@ def test_nobody_without_the_key_can_answer_an_encrypted_message(
     monkeypatch.setenv("NTLM_USER_FILE", str(users))
     with attacked(plugin, authenticated(forged), **NTLM) as (channel, server):
         error = refused(lambda: CimClient(channel.send).invoke(WIN32_SERVICE, "StopService", keys={"Name": "x"}))
+        assert not isinstance(error, WsmanFault), "a forged fault was taken for the host's"
         assert "forged" not in str(error)
         assert server.requests == 4
 

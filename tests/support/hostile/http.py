@@ -117,13 +117,25 @@ def multipart(boundary: str, body: bytes, protocol: str = "application/HTTP-SPNE
     return answer(body, Content_Type=kind)
 
 
+FORGED = (
+    b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><s:Fault><s:Reason><s:Text>forged</s:Text>'
+    b'</s:Reason><s:Detail><f:WSManFault xmlns:f="http://schemas.microsoft.com/wbem/wsman/1/wsmanfault" '
+    b'Code="2147749890"/></s:Detail></s:Fault></s:Body></s:Envelope>'
+)
+"""A fault that says that there is no such object. Faults need not name the request that they answer."""
+
 BOUNDARY = "Encrypted Boundary"
+PATTERN = "(x+x+)+y"
+"""A boundary that takes exponential time as a regular expression."""
+
 _PART = f"--{BOUNDARY}\r\n".encode()
 ENCRYPTED: Mapping[str, bytes] = {
-    "plain": answer(b"<s:Envelope>forged</s:Envelope>"),
-    "plain fault": answer(b"<s:Envelope>forged</s:Envelope>", "500 Internal Server Error"),
-    "plain fault as text": answer(b"<s:Envelope>forged</s:Envelope>", "400 Bad", Content_Type="text/plain"),
-    "boundary that is a pattern": multipart("(x+x+)+y", b"--" + b"x" * 40 + b"--\r\n"),
+    "plain": answer(FORGED),
+    "plain fault": answer(FORGED, "500 Internal Server Error"),
+    "plain fault as text": answer(FORGED, "400 Bad", Content_Type="text/plain"),
+    "boundary that is a pattern": multipart(
+        PATTERN, f"--{PATTERN}\r\nLength=3\r\n--{PATTERN}\r\n--{'x' * 40}\r\n".encode()
+    ),
     "no parts": multipart(BOUNDARY, b""),
     "one part": multipart(BOUNDARY, _PART + b"Length=3\r\n"),
     "no length": multipart(BOUNDARY, _PART + b"a\r\n" + _PART + b"b"),
