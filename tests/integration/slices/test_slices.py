@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import time
 from contextlib import ExitStack
 
 import pytest
-import yaml
 
+from scripts.doc_files import GUIDES, files_of
 from tests.running import play, running_fleet
 from tests.support.slicing import Slice, project, slice_of, sliced
 
@@ -24,6 +25,8 @@ FLEET = shlex.split("""
     --break host005=rdp_denied
 """)
 JOURNAL = r"HKLM\SOFTWARE\winfleet.rdp".lower()
+SHARED = "/srv/rdp-reports"
+"""The directory that the guide's jobs share."""
 RUN = {"rdp_remediate_run_id": "change-4711"}
 
 MOMENTS = {"at", "taken_at", "local_time", "server_time", "clock_offset_s", "connect_ms"}
@@ -52,14 +55,17 @@ def in_slices(fleet, playbook, directory, forks=5, **variables):
 
 
 def merged(slices, tmp_path):
-    """The reports of the slices, merged as the documentation of the module report shows it."""
-    target = tmp_path / "merged"
-    task = {"winfleet.rdp.report": {"path": str(target), "merge": [str(part.report) for part in slices]}}
-    playbook = tmp_path / "merge.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
-    done = play(str(playbook), tmp_path / "none", "-i", "localhost,")
+    """The reports of the slices, merged by the playbook that the guide to AWX shows."""
+    shown = dict(files_of((GUIDES / "guide_awx.rst").read_text(encoding="utf-8")))["report.yml"]
+    playbook = tmp_path / "report.yml"
+    playbook.write_text(shown.replace(SHARED, str(tmp_path / "shared")), encoding="utf-8")
+    for number, part in enumerate(slices):
+        job = tmp_path / "shared" / "jobs" / str(number)
+        job.mkdir(parents=True)
+        shutil.copy(part.report, job)
+    done = play(str(playbook), slices[0].directory / "sent" / "inventory")
     assert done.code == 0, done.output
-    return read(target / "report.json")
+    return read(tmp_path / "shared" / "fleet" / "report.json")
 
 
 def read(path):
