@@ -61,20 +61,25 @@ def _difference(data: Mapping[str, Plain], checks: str) -> str:
     differing = [name for (name, now), then in zip(found.items(), written, strict=True) if now != then]
     if not differing:
         return "its digest does not match"
-    return f"{', '.join(differing)} {'is' if len(differing) == 1 else 'are'} not as written"
+    names = ", ".join(".".join(name) for name in differing)
+    return f"{names} {'is' if len(differing) == 1 else 'are'} not as written"
 
 
-def _checks(data: Mapping[str, Plain]) -> dict[str, str]:
-    return {name: _digest(json.dumps(value, sort_keys=True))[:2] for name, value in sorted(_fields(data))}
+def _checks(data: Mapping[str, Plain]) -> dict[tuple[str, ...], str]:
+    return {name: _digest(json.dumps(value, sort_keys=True))[:2] for name, value in sorted(_fields(data), key=_name)}
 
 
-def _fields(data: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
-    """The fields, those of data within data each by itself."""
+def _fields(data: Mapping[str, Plain]) -> Iterator[tuple[tuple[str, ...], Plain]]:
+    """The fields by their names, those of data within data each by itself."""
     for name, value in data.items():
         if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", item) for inner, item in value.items())
+            yield from (((name, inner), item) for inner, item in value.items())
         else:
-            yield name, value
+            yield (name,), value
+
+
+def _name(field: tuple[tuple[str, ...], Plain]) -> tuple[str, ...]:
+    return field[0]
 
 
 def _digest(text: str) -> str:

@@ -59,6 +59,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 "negotiation_disabled",
                 "port_taken",
                 "port_proxy",
+                "listener_port_shared",
                 "credssp_silent",
                 "path_mtu",
                 "handshake_broken_elsewhere",
@@ -79,6 +80,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             (
                 "firewall_rule_disabled",
                 "firewall_wrong_profile",
+                "firewall_domain_unrecognised",
                 "firewall_port_mismatch",
                 "firewall_blocked_by_rule",
                 "firewall_local_rules_ignored",

@@ -58,7 +58,7 @@ _HEADER = (
     f'<w:MaxEnvelopeSize s:mustUnderstand="true">{MAX_ENVELOPE}</w:MaxEnvelopeSize>'
     '<w:Locale xml:lang="en-US" s:mustUnderstand="false"/>'
 )
-"""Without p:DataLocale, which is optional (the messages of MS-WSMV 4.1 have none): CIM values have no locale."""
+"""Without p:DataLocale, which clients MAY send (MS-WSMV 3.2.4.1.5; its messages 4.1 have none): CIM has no locale."""
 _OF_BODIES = {"n": ENUMERATION, "cim": CIM, "b": BINDING, "rsp": uri.SHELL, "xsi": xml.XSI}
 """Prefixes that bodies may use. Declared where they occur: all of them would be a fifth of a small request."""
 

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._sealed import Tampered, seal, unseal
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 scalars = st.none() | st.booleans() | st.integers() | st.text()
@@ -20,6 +20,8 @@ SAMPLE: dict[str, t.Any] = {"run": "run-1", "number": 1, "change": {"item": "her
 
 
 @given(datas)
+@example({".": False, "": {"": None}})
+@example({"a.b": 1, "a": {"b": None}})
 def test_what_is_sealed_comes_back(data: dict[str, t.Any]) -> None:
     assert unseal(seal(data)) == data
 
