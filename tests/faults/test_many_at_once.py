@@ -13,6 +13,7 @@ import os
 import re
 import typing as t
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import pytest
 
@@ -63,6 +64,11 @@ def nothing_left(simulated: SimulatedHost) -> None:
     assert not [key for key in registry if key.upper().startswith(WRITERS.upper() + "\\")]
 
 
+def _join(scenario: Scenario, simulated: SimulatedHost, results: list[Result]) -> None:
+    """The other controller comes in between, and keeps its result."""
+    results.append(run(scenario, simulated, Line(simulated), "other"))
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -80,10 +86,7 @@ def test_two_controllers_lose_nothing_and_the_later_one_says_why_it_stopped(one:
         simulated, original = prepared(first)
         before = settings_state(simulated)
         results: list[Result] = []
-
-        def meet(simulated: SimulatedHost = simulated, results: list[Result] = results) -> None:
-            results.append(run(second, simulated, Line(simulated), "other"))
-
+        meet = partial(_join, second, simulated, results)
         results.append(run(first, simulated, Meeting(simulated, number, meet), "run-1"))
         assert all(map(told, results)), [result.get("msg") for result in results]
         assert not all("failed" in result for result in results), [result.get("msg") for result in results]
