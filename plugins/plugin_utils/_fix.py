@@ -128,7 +128,8 @@ OWED_REASON = "an earlier run changed what the listener reads only when it start
 def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
     """Apply changes in order, proving before those that need it and settling what has to become live.
 
-    When a proof fails, the changes of this call to the same item are undone, and the error says so.
+    When a proof fails, the changes of this call to the same item, and to the policy above it, are undone, and the error
+    says so.
     """
     done = Done()
     for change in changes:
@@ -277,6 +278,12 @@ def _restart(job: Job, run: Run, done: Done, reason: str) -> None:
         done.waiting["restart"] = why
 
 
+def _places(item: str) -> set[str]:
+    """An item and, where it is a setting's, the policy value above it: what stands beneath shows when that is gone."""
+    policy = next((setting.policy for setting in SETTINGS.values() if setting.path == item), None)
+    return {item, policy.path} if policy else {item}
+
+
 def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     """A TLS handshake with this host, now; changes made so far must be live for it to tell anything."""
     if done.changes:
@@ -285,7 +292,7 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     probes = [own] if own is not None else job.prober.brought(job.host.listener_port())
     if tls_works(probes):
         return
-    earlier = [step for step in done.changes if step.item == change.item]
+    earlier = [step for step in done.changes if step.item in _places(change.item)]
     outcome = _put_back(job, run, done, earlier) or "it was left as it is"
     if not any(probes):
         raise ProofMissing(

@@ -139,7 +139,7 @@ def remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
     change = Change(
         remedy=wish.remedy,
         kind="registry",
-        item=f"{policy.key}\\{policy.name}",
+        item=policy.path,
         before=plain_reading(state.policy),
         after=None,
         reason=f"a policy value that no policy owns overrides {setting.name}",
@@ -158,7 +158,7 @@ def held(setting: Setting, state: SettingState, wish: Wish) -> Held:
         setting=setting.id,
         value=state.policy.data,
         wanted=wish.number,
-        path=f"{policy.key}\\{policy.name}" if policy else "",
+        path=policy.path if policy else "",
         policy=policy.gpo if policy else "",
         owner=state.policy_owner or "",
     )

@@ -235,6 +235,20 @@ def test_no_host_that_answered_is_silent_afterwards(name: str, data: st.DataObje
     assert serves(simulated)
 
 
+def test_an_orphaned_policy_comes_back_over_a_value_that_locks_out_where_tls_cannot_be_proved() -> None:
+    simulated = SimulatedHost.build("2025", breakages=["key_in_cng"])
+    for stored in (Stored(SETTINGS["nla"], "orphan", 77, 0), Stored(SETTINGS["security_layer"], "local", 1, 1)):
+        stored.put(simulated)
+    make_live(simulated)
+    assert serves(simulated)
+    usual = {option: spec.get("default") for option, spec in REMEDIES["nla"].options.items()}
+    result = run(simulated, "nla", {**usual, "remove_orphaned_policy": True})
+    assert "no TLS handshake" in str(result)
+    assert serves(simulated)
+    make_live(simulated)
+    assert serves(simulated)
+
+
 @pytest.mark.xfail(
     strict=True, reason="no handshake can prove TLS before negotiation is on, and none is asked for after"
 )
