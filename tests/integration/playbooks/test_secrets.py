@@ -92,6 +92,7 @@ PLAYBOOK = """
       when: inventory_hostname == "host001"
     - name: Make a mistake
       leaky:
+      # Its error is what the test looks into; the play goes on.
       ignore_errors: true
       when: inventory_hostname == "host001"
 """

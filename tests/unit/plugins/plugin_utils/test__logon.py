@@ -126,6 +126,7 @@ def test_the_status_is_put_into_words() -> None:
 
 @pytest.mark.parametrize("verdict", ["accepted", "stopped", "not_tried"])
 def test_what_refuses_nobody_is_no_finding(verdict: str) -> None:
+    # pytest hands each verdict over as a plain text.
     assert findings(SimulatedHost.build("2022"), LogonState(verdict, "no")) == ()  # type: ignore[arg-type]
 
 
