@@ -216,6 +216,16 @@ def test_wrong_options_change_nothing(broken_pair, run, playbook, option, messag
     assert broken_pair.count("writes") == 0
 
 
+def test_a_wrong_variable_of_one_host_alone_is_refused_by_the_module(broken_pair, run, tmp_path):
+    """The playbooks check the variables of the first host only; ansible checks them per host in the role itself."""
+    group_vars = tmp_path / "hosts.yml"
+    group_vars.write_text("windows: {hosts: {host002: {rdp_remediate_max_risk: huge}}}", encoding="utf-8")
+    refused = run("remediate", broken_pair.inventory, "-i", str(group_vars), "-l", "host001,host002", "--check")
+    assert refused.code == 2, refused.output
+    assert "value of max_risk must be one of: none, low, medium, high, got: huge" in refused.output
+    assert broken_pair.count("writes") == 0
+
+
 def test_a_file_that_is_no_report_is_left_alone(broken_pair, run, tmp_path):
     kept = tmp_path / "mine"
     kept.mkdir()
