@@ -159,6 +159,18 @@ class WinrmLine:
         if not self._connection.shell_id:
             self._connection.protocol = None
             self._connection._connected = False
+            _delete_tickets(self._connection)
+
+
+def _delete_tickets(connection: t.Any) -> None:
+    """Delete the Kerberos tickets that kinit has put into a file for the plugin.
+
+    The plugin leaves that to the file object (_kerb_ccache, ansible-core 2.16 to 2.21), which goes with the process.
+    But Ansible's workers end by os._exit, so each task would leave its tickets, good for hours, in TMPDIR.
+    """
+    cache = getattr(connection, "_kerb_ccache", None)
+    if cache is not None:
+        cache.close()
 
 
 def _connect_winrm(connection: t.Any) -> None:
@@ -173,6 +185,7 @@ def _connect_winrm(connection: t.Any) -> None:
     try:
         connection._connect()
     except AnsibleConnectionFailure as error:
+        _delete_tickets(connection)
         if error.message.startswith(KINIT_FAILED):
             raise NoTicket(f"Kerberos gave no ticket: {error.message.partition(': ')[2]}") from error
         raise TransportFailed(f"The winrm connection failed: {error.message}", sent=False) from error

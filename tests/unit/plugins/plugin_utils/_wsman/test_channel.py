@@ -9,12 +9,14 @@ from __future__ import annotations
 import gzip
 import os
 import socket
+import tempfile
 import threading
 import typing as t
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from ansible.errors import AnsibleConnectionFailure
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import become_loader, connection_loader
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import _libs, bounds, channel, http
@@ -26,6 +28,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     ChannelUnavailable,
     ConnectionLost,
     EncodingLimit,
+    NoTicket,
     TransportFailed,
     WsmanError,
 )
@@ -452,3 +455,35 @@ def test_translate_keeps_our_own_errors_and_knows_every_other() -> None:
     assert isinstance(http.translate(IndexError("list index out of range")), BadAnswer)
     assert isinstance(http.translate(PermissionError("no challenge")), AuthenticationFailed)
     assert isinstance(http.translate(ConnectionResetError(104, "Connection reset by peer")), ConnectionLost)
+
+
+@pytest.fixture
+def tickets() -> Iterator[t.Any]:
+    """The file that the winrm plugin lets kinit write to."""
+    with tempfile.NamedTemporaryFile() as file:
+        yield file
+
+
+def test_tickets_that_kinit_was_asked_for_do_not_outlive_the_task(server: Server, tickets: t.Any) -> None:
+    opened = connection("winrm", server.server_port)
+    made = open_channel(opened)
+    opened._kerb_ccache = tickets
+    made.send(b"<a/>", repeatable=True)
+    assert os.path.exists(tickets.name)
+    made.close()
+    assert not os.path.exists(tickets.name)
+
+
+def test_the_file_for_tickets_goes_where_kinit_fails(
+    server: Server, tickets: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = connection("winrm", server.server_port)
+    opened._kerb_ccache = tickets
+
+    def refused() -> None:
+        raise AnsibleConnectionFailure("Kerberos auth failure for principal somebody: no such client")
+
+    monkeypatch.setattr(opened, "_connect", refused)
+    with pytest.raises(NoTicket, match="no such client"):
+        open_channel(opened)
+    assert not os.path.exists(tickets.name)
