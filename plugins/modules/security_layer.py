@@ -55,6 +55,10 @@ options:
     description:
       - Whether security is negotiated at all (C(fAllowSecProtocolNegotiation)). Clients that need TLS or Network
         Level Authentication fail without.
+      - No handshake proves TLS before it is on, and where the host's TLS is broken it shuts out the old clients that
+        got in without. So it is switched off again at once, and the task fails, where nobody gets in any more; and it
+        is not switched on where the controller may not probe or sees nothing of the listener.
+        M(winfleet.rdp.remediate) cures what lies behind it too.
     type: str
     choices:
       - "on"

@@ -19,7 +19,7 @@ from ._model.lease import LeaseState
 from ._model.observation import Observation
 from ._model.settings import SETTINGS
 from ._observe import observe
-from ._proof import PATIENCE, Probe, Prober, live, settled, tls_works, unproven
+from ._proof import PATIENCE, Probe, Prober, lets_in, live, refuses, settled, tls_works, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
@@ -90,7 +90,7 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
             _catch_up(job, done)
     else:
         with Run(job.host, job.run_id, job.made) as run:
-            done = carry_out(job, run, plan.changes)
+            done = carry_out(job, run, plan.changes, alone=True)
             if _read_at_start(remedy) and not done.waiting and owed(job.host):
                 make_up(job, run, done)
         done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
@@ -125,25 +125,72 @@ def make_up(job: Job, run: Run, done: Done) -> None:
 OWED_REASON = "an earlier run changed what the listener reads only when it starts"
 
 
-def carry_out(job: Job, run: Run, changes: Sequence[Change]) -> Done:
+def carry_out(job: Job, run: Run, changes: Sequence[Change], *, alone: bool = False) -> Done:
     """Apply changes in order, proving before those that need it and settling what has to become live.
 
     When a proof fails, the changes of this call to the same item, and to the policy above it, are undone, and the error
     says so.
+
+    Args:
+        job: how to work.
+        run: the run under which the changes are journaled.
+        changes: what to do.
+        alone: whether nothing follows that could cure what a change brings to light, so that one which shuts everybody
+            out is taken back; the loop cures it instead.
     """
     done = Done()
     for change in changes:
         if change.proof:
             _prove(job, run, done, change)
+        guarded = alone and change.then == "answer" and _answers(job, change)
         if run.apply(change):
             done.changes.append(change)
             if change.leased:
                 _ends(job.host, run, change)
+            if guarded:
+                _answers_still(job, run, done, change)
     if done.changes:
         settle(job, run, done)
         _reached(job, run, done)
         _confirm(job, run, done)
     return done
+
+
+def _answers(job: Job, change: Change) -> bool:
+    """Whether the host lets somebody in now, who could be shut out.
+
+    Raises:
+        ProofMissing: nothing tells, or would tell afterwards.
+    """
+    probe = job.prober.look(job.host.listener_port)
+    if probe is not None and (lets_in(probe) or refuses(probe)):
+        return lets_in(probe)
+    seen = "it may not probe" if probe is None else f"it sees nothing of the listener (TCP {probe['tcp']['verdict']})"
+    raise ProofMissing(
+        f"{change.item} decides how clients connect, and the controller cannot see whether they still do afterwards: "
+        f"{seen}. It was left as it is. Let the controller probe, or run remediate, which is proved by the host's state"
+    )
+
+
+def _answers_still(job: Job, run: Run, done: Done, change: Change) -> None:
+    """The host, which let somebody in, lets somebody in with the new value too, or it is taken back.
+
+    Raises:
+        ProofMissing: it does not, or that would show only after a restart, when nothing could take it back any more.
+    """
+    settle(job, run, done)
+    if not done.waiting and done.proof is not None and lets_in(done.proof):
+        return
+    due = done.waiting.pop("restart", "")
+    outcome = _put_back(job, run, done, [change]) or "it is as it was"
+    if due:
+        raise ProofMissing(
+            f"whether anybody gets in with the new value of {change.item} would show later: {outcome}. {due}"
+        )
+    raise ProofMissing(
+        f"nobody would get in with the new value of {change.item}, since no TLS handshake succeeds: {outcome}. The "
+        "module remediate cures what lies behind it too: certificate, key, ciphers"
+    )
 
 
 def _reached(job: Job, run: Run, done: Done) -> None:

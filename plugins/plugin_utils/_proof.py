@@ -112,6 +112,18 @@ def tls_works(probes: Iterable[Probe | None]) -> bool:
     return any(probe and probe["tls"]["verdict"] == "ok" for probe in probes)
 
 
+def lets_in(probe: Probe) -> bool:
+    """Whether some client gets in: over TLS, or with Standard RDP Security as the oldest do, negotiated or not."""
+    answers = probe["x224"].get("asked", {}).values()
+    native = any(a["outcome"] == "legacy" or (a["outcome"], a.get("protocol")) == ("selected", 0) for a in answers)
+    return native or tls_works([probe])
+
+
+def refuses(probe: Probe) -> bool:
+    """Whether the host is seen to let nobody in, or no program listens there; silence shows neither."""
+    return not lets_in(probe) and probe["tcp"]["verdict"] in ("open", "refused")
+
+
 def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     """Whether the changes show in the live handshake; None where nothing tells.
 

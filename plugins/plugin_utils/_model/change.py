@@ -79,7 +79,8 @@ class Change:
             field: real hosts differ), False takes effect at once.
         reboot: whether it is read only when the host starts.
         proof: a probe stage that must succeed before this is applied, or empty.
-        then: a probe stage that must succeed after it, or it is taken back; or empty.
+        then: a probe stage that must succeed after it, or it is taken back; C(answer) where a host that let somebody in
+            before must let somebody in still, unless the loop cures what the change brings to light; or empty.
         leased: the setting whose lease must stand before this is applied and after, or empty.
     """
 

@@ -6,10 +6,14 @@
 
 Weakening needs a lease. Requiring TLS (layer 2) where the host's TLS is broken locks everybody out,
 so it is preceded by a TLS handshake with this very host; from layer 0, which answers no TLS at all, the way goes over
-negotiate. MinEncryptionLevel governs the native RDP layer alone: raising it never cures and never breaks TLS.
+negotiate. A listener that does not negotiate answers no TLS either: negotiation is switched on first, and off again
+where that shuts out whoever got in. MinEncryptionLevel governs the native RDP layer alone: raising it never cures and
+never breaks TLS.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from .._model.change import Plan
 from .._model.observation import Observation, SettingState
@@ -39,12 +43,18 @@ def plan(observation: Observation, options: Options) -> Plan:
     """
     steps = Plan()
     if options["negotiation"] == "on":
-        steps += plan_setting(observation, Wish(NAME, "negotiation", 1, "security negotiation is off"), options)
+        steps += _negotiation(observation, options)
     if options["encryption"] != "keep":
         steps += _encryption(observation, ENCRYPTION[options["encryption"]], options)
     if options["layer"] == "keep":
         return steps + plan_kept(observation, NAME, "security_layer")
     return steps + _layer(observation, LAYERS[options["layer"]], options)
+
+
+def _negotiation(observation: Observation, options: Options) -> Plan:
+    """Switched on it requires TLS where the layer does, and no handshake proves TLS before; so what follows counts."""
+    planned = plan_setting(observation, Wish(NAME, "negotiation", 1, "security negotiation is off"), options)
+    return replace(planned, changes=tuple(replace(change, then="answer") for change in planned.changes))
 
 
 def _layer(observation: Observation, wanted: int, options: Options) -> Plan:

@@ -14,9 +14,11 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change, Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import SessionsInTheWay
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -197,7 +199,7 @@ HIDDEN = ("key_unreadable", "certificate_missing", "cipher_suites_empty", "tls_s
 def answering(name: str) -> st.SearchStrategy[HostPlan]:
     """Hosts of which half have a weak layer, and half something that a stronger one would bring to light."""
     layers = [Stored(SETTINGS["security_layer"], "local", number, number) for number in (0, 1)]
-    weak = st.sampled_from([*((layer,) for layer in layers), ()])
+    weak = st.sampled_from([*((layer,) for layer in layers), (Stored(SETTINGS["negotiation"], "local", 0, 0),), ()])
     hidden = st.sampled_from([*((breakage,) for breakage in HIDDEN), ()])
     return st.builds(
         lambda host, more, broken: replace(host, stored=(*host.stored, *more), breakages=broken),
@@ -227,7 +229,6 @@ def test_no_host_that_answered_is_silent_afterwards(name: str, data: st.DataObje
     simulated = built(planned)
     make_live(simulated)
     assume(serves(simulated) and simulated.winrm_open())
-    assume(simulated.windows.listener.stored().negotiation == 1)  # see the test below
     usual = {option: spec.get("default") for option, spec in REMEDIES[name].options.items()}
     run(simulated, name, {**usual, **asked}, allow_reboot=data.draw(st.booleans()))
     assert serves(simulated)
@@ -249,12 +250,49 @@ def test_an_orphaned_policy_comes_back_over_a_value_that_locks_out_where_tls_can
     assert serves(simulated)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="no handshake can prove TLS before negotiation is on, and none is asked for after"
-)
-def test_a_listener_that_does_not_negotiate_is_not_made_to_while_tls_is_broken() -> None:
-    """To take it back would leave a host whose key is broken too without repair: that cause shows only behind this."""
-    simulated = SimulatedHost.build("2022", breakages=["negotiation_disabled", "cipher_suites_empty"])
+HARDENED = {n: spec.get("default") for n, spec in REMEDIES["security_layer"].options.items()}
+
+
+def silent_tls(hidden: str = "cipher_suites_empty", **how: t.Any) -> SimulatedHost:
+    """A host that the oldest clients get into, and nobody would over TLS."""
+    simulated = SimulatedHost.build("2022", breakages=["negotiation_disabled", hidden], **how)
     assert serves(simulated)
-    run(simulated, "security_layer", {n: spec.get("default") for n, spec in REMEDIES["security_layer"].options.items()})
+    return simulated
+
+
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+def test_a_listener_that_does_not_negotiate_is_not_made_to_while_tls_is_broken(moment: str) -> None:
+    simulated = silent_tls(switches={"live_security": moment})
+    before = settings_state(simulated)
+    result = run(simulated, "security_layer", HARDENED)
+    assert "no TLS handshake succeeds: it was put back as it was" in result.error
+    assert settings_state(simulated) == before
+    assert [change.kind for change in result.made] == (["restart"] * 2 if moment == "after_restart" else [])
     assert serves(simulated)
+    make_live(simulated)
+    assert serves(simulated)
+
+
+def test_negotiation_does_not_wait_for_a_restart_after_which_nobody_could_take_it_back() -> None:
+    simulated = silent_tls(traits=["many_sessions"], switches={"live_security": "after_restart"})
+    result = run(simulated, "security_layer", HARDENED)
+    assert "would show later: it was put back as it was. a restart of TermService would cut" in result.error
+    make_live(simulated)
+    assert serves(simulated)
+
+
+def test_negotiation_is_not_switched_on_where_the_controller_would_not_see_what_comes_of_it() -> None:
+    simulated = silent_tls()
+    result = run(simulated, "security_layer", HARDENED, prober=Prober("127.0.0.1", enabled=False))
+    assert "the controller cannot see" in result.error
+    assert not result.made
+    assert serves(simulated)
+
+
+def test_the_loop_switches_negotiation_on_and_cures_what_shows_then() -> None:
+    simulated = silent_tls("key_unreadable")
+    doing = job(simulated, allow_reboot=True)
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    assert [step.cause for step in course.steps if step.kept] == ["negotiation_disabled", "key_unreadable"]
+    assert course.verdict == "repaired"
+    assert simulated.probe_view()["tls"] == "ok"
