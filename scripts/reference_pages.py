@@ -49,18 +49,24 @@ def _codes_body() -> Iterator[str]:
     for kind, (title, text) in KINDS.items():
         yield from ("", *heading(title, "-"), text, "")
         yield from table(("Code", "Decimal", "Name", "Meaning", "Class"), map(_code_row, CODES[kind].values()))
-    yield from ("", *heading("Classes", "-"), "What to look at, the likeliest causes first.", "")
-    yield from table(("Class", "Says", "Causes", "Evidence"), map(_family_row, FAMILIES, FAMILIES.values()))
+    yield from ("", *heading("Classes", "-"), "What to look at, the likeliest causes first.")
+    for name, family in FAMILIES.items():
+        yield from _family(name, family)
 
 
 def _code_row(code: Code) -> tuple[str, ...]:
     number = f"``0x{code.number:X}``" if code.documented else f"*0x{code.number:X}*"
-    return number, str(code.number), f"``{code.name}``" if code.name else "", code.meaning, code.family
+    name = f"``{code.name}``" if code.name else ""
+    return number, str(code.number), name, code.meaning, f"`{code.family}`_" if code.family else ""
 
 
-def _family_row(name: str, family: Family) -> tuple[str, ...]:
-    causes = "; ".join(CAUSES[cause].title for cause in family.causes)
-    return name, family.title, causes, "; ".join(family.gather)
+def _family(name: str, family: Family) -> Iterator[str]:
+    """One class: what its codes say, then its causes and what tells them apart, an item each."""
+    yield from ("", *heading(name, "^"), _sentence(family.title))
+    if family.causes:
+        yield from ("", "Causes:", "", *(f"#. ``{cause}``: {CAUSES[cause].title}" for cause in family.causes))
+    if family.gather:
+        yield from ("", "Evidence:", "", *(f"* {evidence}" for evidence in family.gather))
 
 
 # --- causes
@@ -81,6 +87,25 @@ BREAKS: Mapping[str, str] = {
 }
 
 
+UNTOLD: Mapping[str, str] = {
+    "A name that the DNS client remembers with an old address": "Nothing on the host tells what the name should lead "
+    "to. :ansplugin:`winfleet.rdp.network_stack#module` compares the names that it is given with the controller's "
+    "resolver.",
+    "Too little bandwidth": "A handshake shows loss and latency, not how much gets through.",
+    "A full system disk": "It is the reason why a certificate or key cannot be renewed, and is named where that is "
+    "refused.",
+    "A pinned certificate that has expired, a key that was not imported": "They show as a listener's "
+    "certificate that has expired and as a private key that is gone.",
+    "A gateway's certificate with another name, the port or the UDP of a gateway": "What is right is known to its "
+    "administrator alone. :ansplugin:`winfleet.rdp.gateway#module` compares them with what it is told.",
+    "A user's own settings, and those of an .rdp file": "They lie in profiles and files of users, which are not read. "
+    ":ansplugin:`winfleet.rdp.from_rdp_file#filter` reads a file that is at hand.",
+    "The connection broker of a farm": "Which host a session belongs to is known to the broker alone; a host that it "
+    "names wrongly is in order by itself.",
+}
+"""What may be at fault and is no cause of its own, and why."""
+
+
 def causes() -> str:
     """The table of causes."""
     return "\n".join((*page("causes", "Causes that are known"), *_causes_body()))
@@ -92,6 +117,8 @@ def _causes_body() -> Iterator[str]:
         yield from ("", *heading(f"Stage {stage}", "-"), text, "")
         rows = (_cause_row(cause) for cause in CAUSES.values() if cause.stage == stage)
         yield from table(("Cause", "What it is", "Cured by", "How to verify", "Sources"), rows)
+    yield from ("", *heading("What is no cause of its own", "-"))
+    yield from table(("What may be at fault", "Why it is not listed"), UNTOLD.items())
 
 
 def _cause_row(cause: Cause) -> tuple[str, ...]:

@@ -145,7 +145,7 @@ findings:
       description: The evidence that would rule it out as the reason for a failure.
       type: str
     hides:
-      description: Whether more may be wrong behind it, since the probe cannot see past its stage.
+      description: Whether more may be wrong behind it, since the probe or the logon check cannot see past it.
       type: bool
     compliance:
       description:

@@ -30,11 +30,13 @@ options:
         Schannel, C(TermService), Netlogon, the LSA and TCP in the time of O(since); V(attempts) is who connected in
         that time, where the listener complained of too many connections that do not finish negotiating.
       - V(obstacles) is what stands in a listener's way though it is set up right; V(client) are the machine's own
-        clients; V(dns) is what is remembered of names; V(winsock) are the providers above Windows' own; V(products) are
-        known products that filter traffic; V(updates) are the installed updates; V(machine) is what tells clones of a
-        disk apart; V(keys) are the listener's certificate and its key; V(key_owners) are the owners of the other keys
-        in the folder; V(gateway) is the RD Gateway role, where the host has it; V(gateway_events) is whom it let
-        through or refused in the time of O(since), and why it did not serve.
+        clients; V(client_connections) is how many of their connections went over to UDP in the time of O(since), and
+        how many of those broke off; V(dns) is what is remembered of names; V(winsock) are the providers above
+        Windows' own; V(products) are known products that filter traffic; V(updates) are the installed updates;
+        V(machine) is what tells clones of a disk apart; V(keys) are the listener's certificate and its key;
+        V(key_owners) are the owners of the other keys in the folder; V(gateway) is the RD Gateway role, where the
+        host has it; V(gateway_events) is whom it let through or refused in the time of O(since), and why it did not
+        serve.
       - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
         session host is licensed.
     type: list
@@ -52,6 +54,7 @@ options:
       - attempts
       - obstacles
       - client
+      - client_connections
       - dns
       - winsock
       - products
@@ -74,6 +77,7 @@ options:
       - attempts
       - obstacles
       - client
+      - client_connections
       - dns
       - winsock
       - products

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ._diagnosis.facts import Facts
 from ._model.observation import Observation
-from ._model.settings import CLIENT_SETTINGS, SETTINGS, TLS_SETTINGS
+from ._model.settings import CLIENTS_OWN, SETTINGS, TLS_SETTINGS
 from ._observe import AREAS
 
 UNSEEN_SETTINGS = ("drain_mode", "logons_disabled")
@@ -26,15 +26,15 @@ UNSEEN_AREAS = ("identity", "services", "settings", "leases", "permissions", "li
 _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
 """What cannot keep the probe's handshake from passing."""
 
-_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENT_SETTINGS}
+_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENTS_OWN}
 _SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _ELSEWHERE)
 
 PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
 """What a handshake that passes shows to be right."""
 
 _ONLY_IN_FULL = (
-    "obstacles", "attempts", "client", "dns", "winsock", "machine", "updates", "key_owners", "gateway",
-    "gateway_events",
+    "obstacles", "attempts", "client", "client_connections", "dns", "winsock", "machine", "updates", "key_owners",
+    "gateway", "gateway_events",
 )  # fmt: skip
 """What explains no stage of the handshake."""
 
@@ -58,7 +58,7 @@ def scope(facts: Facts, full: bool = False) -> Scope:
     """What the probe calls for; everything where C(full) is asked for or there was no probe."""
     if full or not facts.probed:
         skipped = () if full else _ONLY_IN_FULL
-        known = tuple(name for name in SETTINGS if full or name not in CLIENT_SETTINGS)
+        known = tuple(name for name in SETTINGS if full or name not in CLIENTS_OWN)
         return Scope(tuple(area for area in AREAS if area not in skipped), known)
     if facts.passed:
         return Scope((*UNSEEN_AREAS, *_keys(facts)), _unseen(facts))

@@ -27,6 +27,7 @@ from tests.simulator.windows.certificates import StoredCertificate
 from tests.simulator.windows.system import Windows
 
 ASKED = (0, 1, 3, 11)
+OPENSSL_NAMES = {"TLS 1.0": "TLSv1", "TLS 1.1": "TLSv1.1", "TLS 1.2": "TLSv1.2", "TLS 1.3": "TLSv1.3"}
 
 
 def tcp_outcome(windows: Windows, port: int) -> str:
@@ -44,7 +45,8 @@ def probe_view(windows: Windows, port: int | None = None) -> dict[str, object]:
     """See the module; ``port`` is the one stored for the listener unless given."""
     wanted = windows.listener.stored().port if port is None else port
     view: dict[str, object] = {
-        "tcp": tcp_outcome(windows, wanted), "port": wanted, "asked": {}, "tls": None, "certificate": None,
+        "tcp": tcp_outcome(windows, wanted), "port": wanted, "asked": {}, "tls": None, "tls_version": None,
+        "certificate": None,
         "ntlm": None, "udp": windows.listener.udp_enabled() and windows.admits("UDP", wanted),
     }  # fmt: skip
     if view["tcp"] == "open":
@@ -65,6 +67,7 @@ def _handshake(windows: Windows) -> dict[str, object]:
     view: dict[str, object] = {"asked": asked, "tls": outcome}
     if outcome != "ok" or certificate is None:
         return view
+    view["tls_version"] = OPENSSL_NAMES[max(windows.listener.protocols)]
     return view | {"certificate": _certificate(certificate), "ntlm": _ntlm(windows) if max(selected) >= 2 else None}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tests.simulator.breakages import CUSTOM_PORT
+from tests.simulator.breakages.client import SOCKET_CLOSED, connection, install_store_client
 from tests.simulator.breakages.gateway import install as install_gateway
 from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
@@ -83,6 +84,16 @@ def _cis(windows: Windows) -> None:
     }  # fmt: skip
     values = tuple(PolicyValue(POLICY, name, Type.DWORD, number) for name, number in numbers.items())
     windows.policy.link(PolicyObject("{C15C15C1-0000-4000-8000-000000000001}", "CIS Level 2", values))
+
+
+def _connects(windows: Windows) -> None:
+    """One connection broke off, as happens; others were ended by their users, or broke off before they had UDP."""
+    install_store_client(windows, "1.2.6424.0")
+    connection(windows, SOCKET_CLOSED)
+    for _time in range(3):
+        connection(windows, SOCKET_CLOSED, udp=False)
+        connection(windows, 2)
+    windows.registry.put_dword(POLICY, "AuthenticationLevel", 2)
 
 
 def _many_sessions(windows: Windows) -> None:
@@ -209,6 +220,7 @@ TRAITS: Mapping[str, Trait] = {
     "client_udp_off": Trait(
         "policy keeps this machine's client from UDP", _value(POLICY + r"\Client", "fClientDisableUDP", 1)
     ),
+    "connects_to_others": Trait("its users connect to other hosts, with a client of today", _connects),
     "german": Trait("a German build", _nothing),
     "japanese": Trait("a Japanese build", _nothing),
     "schannel_noise": Trait("Schannel 36870 every 30 s from another server on the host", _noise),

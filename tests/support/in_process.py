@@ -149,7 +149,12 @@ def probe_result(view: Mapping[str, t.Any], udp: bool = False, now: datetime | N
         "name": {"verdict": "literal", "addresses": ["127.0.0.1"], "error": None},
         "tcp": {"verdict": "open" if view["tcp"] == "not_rdp" else view["tcp"], "error": None},
         "x224": stages.x224(),
-        "tls": {"verdict": stages.tls, "alert": None, "certificate": _certificate(view.get("certificate"), now)},
+        "tls": {
+            "verdict": stages.tls,
+            "alert": None,
+            "version": view["tls_version"],
+            "certificate": _certificate(view.get("certificate"), now),
+        },
         "ntlm": {"verdict": stages.ntlm},
         "udp": {"verdict": ("answers" if view["udp"] else "silent") if udp else "skipped"},
         "stage": stages.failed or "complete",

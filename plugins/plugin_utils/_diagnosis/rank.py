@@ -36,7 +36,7 @@ class Finding:
         confidence: C(high) where evidence and probe agree or the evidence alone is proof.
         remedies: modules that cure it, smallest first; empty when only a person can.
         compliance: the benchmark items that what was found meets or breaks.
-        hides: more may be wrong behind it, since the probe cannot see past its stage.
+        hides: more may be wrong behind it, since probe or logon check cannot see past it.
     """
 
     id: str

@@ -158,6 +158,14 @@ class ClientState:
 
 
 @dataclass(frozen=True)
+class ClientConnections:
+    """Connections from this machine that went over to UDP of late, and how many of them broke off."""
+
+    over_udp: int
+    broken: int
+
+
+@dataclass(frozen=True)
 class DnsState:
     """What the DNS client remembers, none where it remembers that there is no such name, and what the resolver says."""
 
@@ -286,6 +294,7 @@ class Observation:
     attempts: Mapping[str, int] | None = None
     obstacles: ObstacleState | None = None
     client: ClientState | None = None
+    client_connections: ClientConnections | None = None
     dns: DnsState | None = None
     winsock: WinsockState | None = None
     gateway: GatewayState | None = None

@@ -341,6 +341,22 @@ _CATALOGUE = (
         ),
     ),
     Setting(
+        "client_authentication",
+        CLIENT,
+        "AuthenticationLevelOverride",
+        "what this machine's own client does where a host's identity cannot be proved; a user's own value and an .rdp "
+        "file say it as well",
+        None,
+        "at_once",
+        {0: "connect", 1: "refuse", 2: "warn"},
+        Policy(
+            "AuthenticationLevel",
+            "Configure server authentication for client",
+            "Remote Desktop Connection Client",
+            root=r"Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services",
+        ),
+    ),
+    Setting(
         "tls12_client_enabled",
         TLS12_CLIENT,
         "Enabled",
@@ -367,7 +383,10 @@ TLS_SETTINGS = ("tls12_enabled", "tls12_disabled_by_default", "cipher_suites", "
 """What decides whether Schannel can serve TLS at all."""
 
 CLIENT_SETTINGS = ("client_udp_off", "tls12_client_enabled", "tls12_client_disabled_by_default")
-"""What governs connections from this machine, not to it."""
+"""What governs connections from this machine, not to it, and may be changed."""
+
+CLIENTS_OWN = (*CLIENT_SETTINGS, "client_authentication")
+"""The same, with what is only read: it keeps users from impostors."""
 
 
 def effective(setting: Setting, state: SettingState) -> tuple[int | None, Decider]:

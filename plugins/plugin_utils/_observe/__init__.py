@@ -63,6 +63,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "attempts": attempts.read,
         "obstacles": obstacles.read,
         "client": client.read,
+        "client_connections": client.read_connections,
         "dns": network.read_dns,
         "winsock": network.read_winsock,
         "products": neighbours.read_products,

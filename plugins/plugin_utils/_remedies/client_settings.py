@@ -10,13 +10,13 @@ Microsoft's support tool MSRD-Collect (Terminal Server Client\DisableUDPTranspor
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from .._model.change import Plan, Refusal
 from .._model.neighbours import CLIENT_UPDATES
 from .._model.observation import ClientState, Observation
 from .._model.settings import CLIENT_SETTINGS
+from .._model.versions import VERSION, numbers
 from ._base import POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
 from ._tls import Side, allow_tls12
 
@@ -32,7 +32,6 @@ OPTIONS = {
 }
 
 _UDP_OFF = {"on": 0, "off": 1}
-_VERSION = re.compile(r"\d+(\.\d+){0,3}")
 
 
 def plan(observation: Observation, options: Options) -> Plan:
@@ -49,7 +48,7 @@ def plan(observation: Observation, options: Options) -> Plan:
 def _version(observation: Observation, wanted: str | None) -> Plan:
     if wanted is None:
         return Plan()
-    if not _VERSION.fullmatch(wanted):
+    if not VERSION.fullmatch(wanted):
         return Plan(
             refused=(Refusal(f"{wanted!r} is no version: use up to four numbers with dots", "minimum_version"),)
         )
@@ -60,15 +59,9 @@ def _version(observation: Observation, wanted: str | None) -> Plan:
 
 def _too_old(client: ClientState, wanted: str) -> Iterator[Refusal]:
     for program, version in client.programs.items():
-        if _numbers(version) < _numbers(wanted):
+        if numbers(version) < numbers(wanted):
             cure = "update Windows" if program == "mstsc.exe" else "update the Remote Desktop client"
             yield Refusal(f"{program} is {version}, older than {wanted}: {cure}", "minimum_version")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The numbers of a file version; what Windows writes behind them is its branch."""
-    found = _VERSION.match(version)
-    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def _bad_updates(observation: Observation) -> Iterator[str]:

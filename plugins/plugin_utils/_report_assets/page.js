@@ -205,7 +205,7 @@
       make("span", { className: "quiet" }, `  ${finding.confidence} confidence, ${finding.severity} severity, stage ${finding.stage}`),
       rows.length ? make("table", {}, headed(["What was seen", "Value", "Where"]), make("tbody", {}, rows)) : "",
       finding.by_hand && !cured ? make("p", {}, "By hand: ", said(finding.by_hand)) : "",
-      finding.hides && !cured ? make("p", { className: "quiet" }, "More may be wrong behind it, which the probe cannot see.") : "",
+      finding.hides && !cured ? make("p", { className: "quiet" }, "More may be wrong behind it, which cannot be seen before it is gone.") : "",
       benchmarksOf(finding.compliance ?? [], cured),
       make("p", { className: "quiet" }, "Verify with ", said(finding.verify), sourcesOf(finding.sources)));
   }

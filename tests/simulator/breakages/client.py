@@ -19,7 +19,8 @@ from tests.simulator.windows.system import Windows
 CLIENT_KEY = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
 UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 MSTSC = r"C:\Windows\System32\mstsc.exe"
-SOCKET_CLOSED = "2308"
+MSRDC = r"C:\Program Files\Remote Desktop\msrdc.exe"
+SOCKET_CLOSED = 2308
 # Microsoft release health, January 2026: credential prompts fail until the out-of-band update of 2026-01-17
 KNOWN_BAD = {
     14393: ("KB5073722", 8783), 17763: ("KB5073723", 8276), 19045: ("KB5073724", 6809), 20348: ("KB5073457", 4648),
@@ -38,17 +39,40 @@ def _old_client(windows: Windows) -> None:
     windows.files.put(replace(entry, version=f"{windows.edition.version}.1"))
 
 
+def install_store_client(windows: Windows, version: str) -> None:
+    """Put the file of that client where its installer puts it for all users."""
+    windows.files.put(replace(windows.files.existing(MSTSC), path=MSRDC, version=version))
+
+
 def _old_store_client(windows: Windows) -> None:
     key = UNINSTALL + r"\{5E6B1F0C-0000-4000-8000-00000000A7D1}"
     windows.registry.put(key, "DisplayName", Type.SZ, "Remote Desktop")
     windows.registry.put(key, "DisplayVersion", Type.SZ, "1.2.1844.0")
     windows.registry.put(key, "Publisher", Type.SZ, "Microsoft Corporation")
+    install_store_client(windows, "1.2.1844.0")
+
+
+def connection(windows: Windows, reason: int, udp: bool = True) -> None:
+    """What a client writes of a connection, as on TechNet Wiki 37847; UDP has two channels, which tell each."""
+    _client_event(windows, 1024, "Server Name", "10.20.0.41")
+    for _channel in range(2 if udp else 0):
+        _client_event(windows, 1102, "Server Address", "10.20.0.41")
+        _client_event(windows, 1103)
+    _client_event(windows, 1025)
+    _client_event(windows, 1027, "CORP", "2")
+    for _channel in range(2 if udp else 0):
+        _client_event(windows, 1105)
+    _client_event(windows, 1026, "Disconnect Reason", str(reason), "Info")
+
+
+def _client_event(windows: Windows, code: int, *told: str) -> None:
+    windows.events.write(events.CLIENT, code, events.INFORMATION, *told, log=events.CLIENT_LOG)
 
 
 def _udp_path(windows: Windows) -> None:
     """Connections break off a while after they have gone over to UDP; the client says "socket closed"."""
     for _time in range(3):
-        windows.events.write(events.CLIENT, 1026, events.INFORMATION, SOCKET_CLOSED, log=events.CLIENT_LOG)
+        connection(windows, SOCKET_CLOSED)
 
 
 CLIENT: Mapping[str, Breakage] = {

@@ -40,8 +40,8 @@ class Cause:
         shows: the evidence for it in an observation; empty when there is none.
         certain: whether that evidence alone proves it; else it is likely only while its stage is what fails.
         contributes: whether its evidence is a hint that never explains a failure alone.
+        veils: whether it keeps others of its own stage from being seen, as whoever is not let in is told no more.
         always: whether no probe rules it out, since it keeps others than the prober away.
-        hides: whether it keeps the probe from seeing later stages, so that more may be wrong behind it.
         touches: the benchmark items that the state found meets or breaks, which its cure may turn round.
         by_hand: what to do where no remedy exists or policy holds it.
     """
@@ -57,13 +57,15 @@ class Cause:
     certain: bool = True
     contributes: bool = False
     always: bool = False
+    veils: bool = False
     touches: Callable[[Facts], Touched] = _untouched
     by_hand: str = ""
     sources: tuple[str, ...] = ()
 
     @property
     def hides(self) -> bool:
-        return self.stage != "session"
+        """Whether it keeps later stages from being seen, or its own, so that more may be wrong behind it."""
+        return self.stage != "session" or self.veils
 
     @property
     def ruled_out_by(self) -> str:

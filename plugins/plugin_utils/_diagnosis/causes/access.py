@@ -149,6 +149,7 @@ CAUSES = (
         _logon("rejected"),
         "diagnosis_info with logon_check: the verdict of the check is accepted",
         certain=False,
+        veils=True,
         by_hand="Look up the status with explain_code. The check uses NTLM: accounts in Protected Users and domains "
         "that deny NTLM are rejected though Kerberos would let them in. Do not repeat it before the reason is known, "
         "since attempts with a wrong password lock accounts.",
@@ -161,6 +162,7 @@ CAUSES = (
         "critical",
         _logon("intercepted"),
         "diagnosis_info with logon_check: the verdict of the check is accepted",
+        veils=True,
         by_hand="Find the proxy or the TLS inspection on the way and exempt Remote Desktop from it.",
         sources=(CREDSSP,),
     ),

@@ -9,6 +9,7 @@ They keep its own users from other hosts and never explain why this one does not
 
 from __future__ import annotations
 
+from ..._model import versions
 from ..._model.neighbours import CLIENT_UPDATES
 from ..facts import Evidence, Facts
 from ._base import Cause, Cure, Shown
@@ -16,6 +17,23 @@ from ._base import Cause, Cure, Shown
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
 MSTSC = "mstsc.exe"
+RD_CLIENT = "msrdc.exe"
+RD_CLIENT_RELEASES = "https://learn.microsoft.com/azure/virtual-desktop/whats-new-client-windows"
+RD_CLIENT_SUPPORT = "https://learn.microsoft.com/previous-versions/remote-desktop-client/overview"
+AUTHENTICATION = "https://learn.microsoft.com/windows/win32/termserv/imsrdpclientadvancedsettings4-authenticationlevel"
+ADMX = "https://learn.microsoft.com/windows/client-management/mdm/policy-csp-admx-terminalserver"
+CLIENT_EVENTS = (
+    "https://learn.microsoft.com/archive/technet-wiki/37847.rdp-direct-connection-with-nla-remote-desktop-client-"
+    "event-logs"
+)
+WINSOCK = "https://learn.microsoft.com/windows-server/administration/windows-commands/netsh-winsock"
+
+MENDED = (1, 2, 4066)
+"""The first version of msrdc.exe without the faults in connecting that its release notes name: 1.2.3497 mended the
+connection to older hosts, 1.2.3577 reconnection, 1.2.4066 took UPnP away after reports of failing connections."""
+
+BREAKS = 2
+"""Connections over UDP that have to break off before it is told: one may end so for any reason."""
 
 
 def _tls12_off(facts: Facts) -> Shown:
@@ -39,6 +57,31 @@ def _never_updated(facts: Facts) -> Shown:
     client = facts.observation.client
     version = client.programs.get(MSTSC, "") if client else ""
     return (Evidence(f"version of {MSTSC}", version, "CIM_DataFile"),) if version.rpartition(".")[2] == "1" else ()
+
+
+def _rd_client_old(facts: Facts) -> Shown:
+    client = facts.observation.client
+    version = client.programs.get(RD_CLIENT, "") if client else ""
+    found = versions.numbers(version)
+    return (Evidence(f"version of {RD_CLIENT}", version, "CIM_DataFile"),) if found and found < MENDED else ()
+
+
+def _udp_breaks(facts: Facts) -> Shown:
+    """Not where UDP is off by now: what broke off before that is over."""
+    seen = facts.observation.client_connections
+    if seen is None or seen.broken < BREAKS or facts.number("client_udp_off") == 1:
+        return ()
+    told = f"{seen.broken} of {seen.over_udp}"
+    return (Evidence("connections over UDP that broke off (reason 2308)", told, "RDPClient/Operational 1103, 1026"),)
+
+
+def _authentication_strict(facts: Facts) -> Shown:
+    return (facts.stored("client_authentication"),) if facts.number("client_authentication") == 1 else ()
+
+
+def _layered(facts: Facts) -> Shown:
+    providers = facts.observation.winsock.providers if facts.observation.winsock else ()
+    return tuple(Evidence("layered Winsock provider", item.name, item.library) for item in providers)
 
 
 CAUSES = (
@@ -75,5 +118,58 @@ CAUSES = (
         contributes=True,
         by_hand="Install the updates of Windows.",
         sources=(RELEASES,),
+    ),
+    Cause(
+        "rd_client_too_old",
+        "the Remote Desktop client beside mstsc.exe has faults in connecting that later versions mended",
+        "session",
+        "low",
+        _rd_client_old,
+        "client_settings with minimum_version 1.2.4066 refuses nothing about msrdc.exe",
+        certain=False,
+        contributes=True,
+        by_hand="Update it, or move its users to Windows App: Microsoft ended its support for public clouds on "
+        "2026-03-27. Connections by mstsc.exe are not touched by it.",
+        sources=(RD_CLIENT_RELEASES, RD_CLIENT_SUPPORT),
+    ),
+    Cause(
+        "client_udp_path_broken",
+        "connections from this machine break off after they have gone over to UDP",
+        "session",
+        "medium",
+        _udp_breaks,
+        "RDPClient/Operational: with UDP off, no 1026 with the reason 2308 follows a connection that had begun",
+        (Cure("client_settings", {"udp": "off"}),),
+        certain=False,
+        contributes=True,
+        by_hand="Let UDP through on the way (VPN, firewall, MTU), then put it on again.",
+        sources=(ADMX, CLIENT_EVENTS),
+    ),
+    Cause(
+        "client_authentication_strict",
+        "this machine's client refuses every host whose identity it cannot prove",
+        "session",
+        "low",
+        _authentication_strict,
+        "the hosts' certificates are trusted by this machine and bear the names that users connect to",
+        contributes=True,
+        by_hand="Give the hosts certificates from an authority that this machine trusts (module certificate, state "
+        "bound), and connect by their full names. Leave the setting as it is: it keeps users from impostors.",
+        sources=(ADMX, AUTHENTICATION),
+    ),
+    Cause(
+        "winsock_layered",
+        "programs of others have put providers into this machine's network stack, which every connection goes through",
+        "session",
+        "low",
+        _layered,
+        "host_info: area winsock lists no provider",
+        (Cure("network_stack", {"winsock": "reset"}),),
+        risk="high",
+        certain=False,
+        contributes=True,
+        by_hand="Update or remove the program that the evidence names. A reset of Winsock comes last: it needs a "
+        "reboot, and only the setup of the programs puts their providers back.",
+        sources=(WINSOCK,),
     ),
 )

@@ -12,6 +12,8 @@ from ._base import REPAIR, Cause, Cure, Shown, of_settings
 
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
 SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-schannel"
+OUTDATED = "https://learn.microsoft.com/lifecycle/announcements/transport-layer-security-1x-disablement"
+RFC8996 = "https://www.rfc-editor.org/rfc/rfc8996"
 COMPLETES = "probe_info: the TLS stage completes"
 
 
@@ -66,6 +68,15 @@ def _tls_unserved(facts: Facts) -> Shown:
         return ()
     ids = ", ".join(sorted({str(event.id) for event in events}))
     return (facts.seen("tls"), Evidence("Schannel events around the probe", ids, "Win32_NTLogEvent"))
+
+
+def _tls12_missing(facts: Facts) -> Shown:
+    """The prober offers every version, so the host has no newer one.
+
+    A hint alone: Windows' own client up to Windows 11 24H2 takes these, and clients without them are shut out.
+    """
+    version = facts.probed_value("tls", "version")
+    return (Evidence("newest TLS version of the host", version, "probe"),) if version in ("TLSv1", "TLSv1.1") else ()
 
 
 CAUSES = (
@@ -127,5 +138,17 @@ CAUSES = (
         certain=False,
         by_hand="Look at the host's Schannel events and at what else configures TLS there.",
         sources=(REPAIR,),
+    ),
+    Cause(
+        "tls12_disabled",
+        "the host serves TLS 1.0 or 1.1 alone, which clients without these versions refuse",
+        "tls",
+        "high",
+        _tls12_missing,
+        "probe_info: the TLS stage shows the version TLSv1.2 or newer",
+        (Cure("schannel"),),
+        "medium",
+        contributes=True,
+        sources=(OUTDATED, RFC8996),
     ),
 )

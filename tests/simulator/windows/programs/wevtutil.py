@@ -26,7 +26,11 @@ CHANNELS = (
     events.SESSION_MANAGER_LOG, events.CLIENT_LOG,
 )  # fmt: skip
 LEVELS = {events.ERROR: 2, events.WARNING: 3, events.INFORMATION: 4}
-DATA_NAMES = {131: ("ConnType", "ClientIP"), 140: ("IPString",), 1149: ("Param1", "Param2", "Param3")}
+OF_CLIENTS = ("Name", "Value", "CustomLevel")
+DATA_NAMES = {
+    131: ("ConnType", "ClientIP"), 140: ("IPString",), 1149: ("Param1", "Param2", "Param3"), 1024: OF_CLIENTS,
+    1026: OF_CLIENTS, 1102: OF_CLIENTS,
+}  # fmt: skip
 GATEWAY_DATA = "aag"
 """The namespace of what the RD Gateway tells: not EventData, but elements of its own under UserData."""
 

@@ -15,15 +15,18 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing, before_repair
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
+    ClientConnections,
     ClientState,
     EventRecord,
     Identity,
     Observation,
+    ProviderState,
     ServiceState,
     SettingState,
+    WinsockState,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import value
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, value
 
 HEALTHY: t.Mapping[str, t.Any] = {
     "host": "win01.example.org",
@@ -80,6 +83,13 @@ HINTS: t.Mapping[str, Observation] = {
     "ntlm_refused": seen(probe(ntlm={"verdict": "closed"})),
     "client_known_bad_update": seen(updates=("KB5074109",)),
     "client_too_old": seen(client=ClientState({"mstsc.exe": "10.0.20348.1"})),
+    "tls12_disabled": seen(probe(tls={"verdict": "ok", "version": "TLSv1.1", "certificate": {"sha1": "AA"}})),
+    "rd_client_too_old": seen(client=ClientState({"msrdc.exe": "1.2.3918.0"})),
+    "client_udp_path_broken": seen(client_connections=ClientConnections(over_udp=5, broken=2)),
+    "client_authentication_strict": seen(
+        settings={"client_authentication": SettingState(ABSENT, value(1, "REG_DWORD"), "group policy 'Clients'")}
+    ),
+    "winsock_layered": seen(winsock=WinsockState((ProviderState("Layer", r"C:\layer.dll", ""),))),
     "client_tls12_disabled": seen(settings={"tls12_client_enabled": SettingState(value(0, "REG_DWORD"))}),
     "ports_exhausted": seen(events=(event("Tcpip", 4231),)),
     "security_product": seen(DROPPED, products=("CSFalconService",)),
@@ -103,6 +113,26 @@ def test_a_hint_contributes_and_is_never_the_reason(cause: str) -> None:
 @pytest.mark.parametrize("cause", sorted({*SHOWN, *HINTS}))
 def test_a_healthy_host_does_not_show_it(cause: str) -> None:
     assert diagnose(seen(events=(), products=(), updates=("KB5055523",))) == ()
+
+
+CLIENTS_IN_ORDER: t.Mapping[str, t.Any] = {
+    "a client of today": {"client": ClientState({"mstsc.exe": "10.0.20348.2849", "msrdc.exe": "1.2.4066.0"})},
+    "a short version": {"client": ClientState({"msrdc.exe": "1.2.4066"})},
+    "a version that says nothing": {"client": ClientState({"msrdc.exe": "unknown"})},
+    "one connection that broke off": {"client_connections": ClientConnections(over_udp=5, broken=1)},
+    "UDP switched off since": {
+        "client_connections": ClientConnections(over_udp=5, broken=5),
+        "settings": {"client_udp_off": SettingState(value(1, "REG_DWORD"))},
+    },
+    "a client that warns": {"settings": {"client_authentication": SettingState(value(2, "REG_DWORD"))}},
+    "a client that connects": {"settings": {"client_authentication": SettingState(value(0, "REG_DWORD"))}},
+    "providers of Windows alone": {"winsock": WinsockState(())},
+}
+
+
+@pytest.mark.parametrize("areas", CLIENTS_IN_ORDER.values(), ids=CLIENTS_IN_ORDER)
+def test_a_machine_whose_clients_are_in_order_has_no_finding(areas: dict[str, t.Any]) -> None:
+    assert diagnose(seen(**areas)) == ()
 
 
 def test_a_path_that_is_blocked_for_users_alone_is_no_fault_of_the_host() -> None:
