@@ -21,6 +21,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.families i
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, Check, LabCheck
 
+from scripts import tree_of_readers
 from scripts.live_view import ROOT
 
 RST = ROOT / "docs" / "docsite" / "rst"
@@ -127,6 +128,14 @@ def _cause_row(cause: Cause) -> tuple[str, ...]:
     links = ", ".join(f"`{number} <{source}>`__" for number, source in enumerate(cause.sources, 1))
     hint = "; a hint alone" if cause.contributes else ""
     return f"``{cause.id}``", f"{_sentence(cause.title)[:-1]} ({cause.severity}{hint})", cured, cause.verify, links
+
+
+# --- readers
+
+
+def readers() -> str:
+    """What is read of a host, and what makes it read more."""
+    return "\n".join((*page("readers", "What is read of a host"), *tree_of_readers.text())).rstrip("\n")
 
 
 # --- settings
@@ -249,6 +258,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[st
 PAGES: Mapping[str, Callable[[], str]] = {
     "causes": causes,
     "error_codes": error_codes,
+    "readers": readers,
     "selftest": selftest,
     "settings": settings,
 }

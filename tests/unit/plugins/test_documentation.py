@@ -223,3 +223,14 @@ def decided():
 def test_every_decision_of_a_fix_has_a_variable():
     options = {(name, option) for name, remedy in REMEDIES.items() for option in remedy.options}
     assert options - set(decided()) == set(LEFT_TO_MODULES)
+
+
+@pytest.mark.parametrize("key", ["leases", "logon_check", "policy_held", "refused"])
+def test_what_two_modules_return_alike_they_document_alike(key: str) -> None:
+    """Fragments extend options alone, not what is returned (ansible.utils.plugin_docs.add_fragments)."""
+    returned = [
+        yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{name}").RETURN)
+        for name in ("diagnosis_info", "remediate")
+    ]
+    first, second = (dict(found[key]) for found in returned)
+    assert first == second
