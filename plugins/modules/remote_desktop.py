@@ -42,7 +42,11 @@ options:
       - The firewall's built-in rules do not follow by themselves. Run M(winfleet.rdp.firewall) with the new port as its
         O(winfleet.rdp.firewall#module:port) before, and without it afterwards, which closes the old port.
       - When nothing connects to the new port after the restart, the old port is put back, C(TermService) is restarted
-        again, and the task fails. Without a probe from the controller nothing tells.
+        again, and the task fails. Without a probe from the controller the host alone is asked whether it listens there,
+        which does not tell whether anything lets clients through.
+      - Ranges that Windows, Hyper-V or containers have reserved cannot be seen before, since only the text of C(netsh
+        interface ipv4 show excludedportrange tcp) tells them, and it is not read. A port within shows after the
+        restart, when nothing listens there, and the old port is put back.
       - RV(notes) says so where Windows may hand the port to other programs, which it does from 49152.
       - A port of WinRM (5985, 5986, 47001 or the port of the task's own connection) is refused, and so is one on which
         another program of the host listens.
@@ -155,10 +159,10 @@ changes:
       description: The module whose fix this is.
       type: str
     kind:
-      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule) or V(restart).
+      description: V(registry), V(service_start_mode), V(service_state), V(port_proxy) or V(restart).
       type: str
     item:
-      description: The registry value with its key, the service's name, or the name of the firewall rule.
+      description: The registry value with its key, the service's name, or the address and port of the port proxy.
       type: str
     before:
       description: What was there. None means that it was absent.

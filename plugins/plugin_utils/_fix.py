@@ -194,25 +194,40 @@ def _answers_still(job: Job, run: Run, done: Done, change: Change) -> None:
 
 
 def _reached(job: Job, run: Run, done: Done) -> None:
-    """A listener that moved to another port is reached there, or it goes back; what waits for a restart is noted.
+    """A listener that moved to another port serves it, or it goes back; what waits for a restart is noted.
 
     Raises:
-        OutOfReach: it is not.
+        OutOfReach: it does not.
     """
     moved = [change for change in done.changes if change.then == "tcp"]
     if moved and done.waiting:
         done.notes.append("the listener keeps its old port until then; run the firewall module for the new one first")
-    if done.waiting or done.proof is None or Facts(Observation("", probe=done.proof)).failed_stage != "tcp":
+    if not moved or done.waiting:
         return
-    undone = [change.item for change in reversed(moved) if run.undo(change)]
+    why = _unserved(job, done.proof)
+    undone = [change.item for change in reversed(moved) if run.undo(change)] if why else []
     if not undone:
         return
     _restart(job, run, done, "the listener goes back to its old port")
     left = f", but the listener still has the new port: {done.waiting['restart']}" if done.waiting else ""
-    raise OutOfReach(
-        f"{undone[0]} was put back as it was, since nothing connects to the new port (TCP "
-        f"{done.proof['tcp']['verdict']}){left}. Run the module firewall first, with the new port as its option port"
+    raise OutOfReach(f"{undone[0]} was put back as it was{left}, since {why}")
+
+
+def _unserved(job: Job, proof: Probe | None) -> str:
+    """Why the new port is of no use, and what to do; empty where it is served, as far as probe and host tell."""
+    shut = proof is not None and Facts(Observation("", probe=proof)).failed_stage == "tcp"
+    if (shut or proof is None) and not _listens(job):
+        return (
+            "nothing listens on the new port although TermService was restarted. Windows or a product such as Hyper-V "
+            "may have reserved it: look for it in the output of netsh interface ipv4 show excludedportrange tcp, and "
+            "give the listener another port"
+        )
+    return (
+        f"nothing connects to the new port (TCP {proof['tcp']['verdict']}). {_FIREWALL_FIRST}" if shut and proof else ""
     )
+
+
+_FIREWALL_FIRST = "Run the module firewall first, with the new port as its option port"
 
 
 def _put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:

@@ -108,7 +108,8 @@ def _dynamic(port: int) -> tuple[str, ...]:
     and containers, and only the text of C(netsh interface ipv4 show excludedportrange) tells them (microsoft/WSL#5514).
     The registry holds the administered ones, under C(Control\Nsi\{eb004a03-9b1a-11d4-9123-0050047759bc}\29), the first
     port and the number of ports as hexadecimal digits in the value's name (BigFix fixlet 27007); these stop no program
-    that asks for the port (Microsoft KB812873). What cannot be bound shows as the cause port_excluded.
+    that asks for the port (Microsoft KB812873). So the host is asked after the restart whether anything listens, and
+    the listener goes back where nothing does; what cannot be bound otherwise shows as the cause port_excluded.
     """
     if port < DYNAMIC:
         return ()

@@ -113,6 +113,20 @@ def test_without_a_probe_the_move_stands() -> None:
     assert connect(simulated).port_use(PORT).listeners
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_port_in_a_reserved_range_goes_back_with_a_probe_or_without(enabled: bool) -> None:
+    """Nothing tells the range before; that nobody listens after the restart does."""
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.listener.excluded_ports.append((33800, 33899))
+    before = settings_state(simulated)
+    run(simulated, "firewall", port=PORT)
+    with pytest.raises(OutOfReach, match=r"put back as it was, since nothing listens .* excludedportrange"):
+        run(simulated, port=PORT, how={"prober": replace(prober(simulated), enabled=enabled)})
+    assert connect(simulated).port_use(3389).listeners
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
 def test_the_port_that_the_listener_is_still_on_stays_open_until_it_has_moved() -> None:
     simulated = SimulatedHost.build("2022", traits=["many_sessions"])
     run(simulated, "firewall", port=PORT)
