@@ -95,10 +95,8 @@ changes:
     kind:
       description:
         - V(registry), or V(restart) of a service.
-        - V(file_access) is who may read a key file, V(folder_dacl) the permissions of the key folder itself,
-          V(key_dacl) those of the certificate's store in the registry.
+        - V(file_access) is who may read a key file.
         - V(certificate) and V(key_file) put the listener's own away, V(renewal) lets Windows make them anew.
-        - V(key_copy) is a copy of the key folder, V(key_folder) its rename.
       type: str
     item:
       description: The registry value or key, the file or folder, or the service.

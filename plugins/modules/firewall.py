@@ -141,10 +141,10 @@ changes:
       description: The module whose fix this is.
       type: str
     kind:
-      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule) or V(restart).
+      description: V(firewall_rule), or V(restart) where an earlier run has left one to be done.
       type: str
     item:
-      description: The registry value with its key, the service's name, or the name of the firewall rule.
+      description: The name of the firewall rule, or of the service.
       type: str
     before:
       description: What was there. None means that it was absent.

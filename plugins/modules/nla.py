@@ -81,7 +81,7 @@ changes:
       description: The module whose fix this is.
       type: str
     kind:
-      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule), V(lease) or V(restart).
+      description: V(registry), V(lease), or V(restart) of C(TermService).
       type: str
     item:
       description: The registry value with its key, the service's name, or the setting that a lease is for.

@@ -180,10 +180,18 @@ changes:
       description: The module whose fix this is.
       type: str
     kind:
-      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule) or V(restart).
+      description:
+        - V(registry), V(lease), V(service_start_mode), V(service_state), V(firewall_rule), V(port_proxy), V(dns_cache)
+          or V(winsock), and V(restart) of a service or V(reboot) of the host.
+        - V(file_access) is who may read a key file, V(folder_dacl) the permissions of the key folder itself,
+          V(key_dacl) those of the certificate's store in the registry.
+        - V(certificate) and V(key_file) put the listener's own away, V(renewal) lets Windows make them anew.
+        - V(key_copy) is a copy of the key folder, V(key_folder) its rename.
+        - V(gateway_certificate), V(gateway_connection_policy), V(gateway_resource_policy), V(gateway_resource_group)
+          and V(gateway_transport) are of an RD Gateway.
       type: str
     item:
-      description: The registry value with its key, the service's name, or the name of the firewall rule.
+      description: The registry value with its key, the name of a service, rule or policy, or the file or folder.
       type: str
     before:
       description: What was there. None means that it was absent.

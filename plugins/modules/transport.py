@@ -73,10 +73,10 @@ changes:
       description: The module whose fix this is.
       type: str
     kind:
-      description: V(registry), V(service_start_mode), V(service_state), V(firewall_rule), V(lease) or V(restart).
+      description: V(registry), or V(restart) of C(TermService).
       type: str
     item:
-      description: The registry value with its key, the service's name, or the setting that a lease is for.
+      description: The registry value with its key, or the service's name.
       type: str
     before:
       description: What was there. None means that it was absent.

@@ -9,7 +9,10 @@ The modules are documentation alone, so ansible-test's validate-modules has no a
 
 from __future__ import annotations
 
+import ast
 import importlib
+import re
+import typing as t
 from copy import deepcopy
 from pathlib import Path
 from unittest.mock import Mock
@@ -21,8 +24,9 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import VERDICTS, Standing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import GatewayKind, HostKind, KeyKind, Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import VERDICTS as REPORTED
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import Undoing
@@ -121,6 +125,47 @@ def test_attributes_are_complete(name):
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_the_result_is_what_the_documentation_returns(name):
     assert set(load(name, "RETURN")) == (set(RESULTS[name]) | {"operations"}) - {"changed"}
+
+
+REMEDY_FILES = Path(__file__).parents[3] / "plugins" / "plugin_utils" / "_remedies"
+ALL_KINDS = {*t.get_args(HostKind), *t.get_args(KeyKind), *t.get_args(GatewayKind)}
+ANY_FIX = {"registry", "restart", "reboot"}
+"""Kinds of changes that the code which all remedies share makes."""
+
+
+def named_kinds(path):
+    """The kinds of changes that a source names."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and node.value in ALL_KINDS} - ANY_FIX
+
+
+def helpers(path):
+    """The sources beside a remedy that it imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (path.parent / f"{name}.py" for name in names if name != "_base")
+
+
+def documented_kinds(name):
+    description = load(name, "RETURN")["changes"]["contains"]["kind"]["description"]
+    return set(re.findall(r"V\((\w+)\)", " ".join([description] if isinstance(description, str) else description)))
+
+
+@pytest.mark.parametrize("name", sorted(REMEDIES))
+def test_the_kinds_of_changes_are_those_that_the_remedy_makes(name):
+    settings = [SETTINGS[setting] for setting in REMEDIES[name].settings]
+    path = REMEDY_FILES / f"{name}.py"
+    own, possible = named_kinds(path), named_kinds(path).union(*map(named_kinds, helpers(path)))
+    assert own <= documented_kinds(name) - ANY_FIX <= possible
+    assert ("registry" in documented_kinds(name)) >= any(setting.id != "port" for setting in settings)
+    assert ("restart" in documented_kinds(name)) >= any(setting.restart is not False for setting in settings)
+    assert ("reboot" in documented_kinds(name)) >= any(setting.effect == "reboot" for setting in settings)
+
+
+@pytest.mark.parametrize("name", ["remediate", "rollback"])
+def test_what_works_for_all_fixes_explains_every_kind(name):
+    assert documented_kinds(name) == ALL_KINDS
 
 
 @pytest.mark.parametrize("name", ACTIONS)

@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
@@ -161,3 +161,33 @@ def test_a_module_that_is_cut_off_at_any_write_can_be_rolled_back_and_run_to_its
 def _lasts(change: Change) -> bool:
     """Whether roll-back leaves it, or what Windows made because of it."""
     return change.undo == "none"
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+def test_negotiation_that_is_put_back_is_so_by_roll_back_too_when_the_run_is_cut_off(
+    cut: Callable[[int], Callable[[int, bytes], None]],
+) -> None:
+    """The module alone puts it back where TLS is broken; a run that ends in between leaves it to roll-back."""
+    options = defaults(REMEDIES["security_layer"].options)
+
+    def once(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        with pytest.raises(ProofMissing):
+            fix(job(simulated, "run-1", before=before), REMEDIES["security_layer"], options)
+
+    def closed() -> SimulatedHost:
+        return SimulatedHost.build("2022", breakages=["negotiation_disabled", "key_unreadable"])
+
+    whole, original = closed(), settings_state(closed())
+    writes = writes_of(once, whole)
+    assert settings_state(whole) == original
+    assert len(writes) > 5
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = closed()
+        # Where only giving the right to write back is cut off, the reason is told all the same.
+        with pytest.raises((Cut, TransportFailed, ProofMissing)):
+            fix(job(simulated, "run-1", before=cut(number)), REMEDIES["security_layer"], options)
+        simulated.clock.advance(3600)
+        roll_back_all(simulated)
+        assert settings_state(simulated) == original, f"rolled back after a cut at message {number}"
+        once(simulated, lambda number, body: None)
+        assert settings_state(simulated) == original, f"run again after a cut at message {number}"
