@@ -4,7 +4,7 @@
 
 """Write the page with the confusion matrix: what is found for every planted cause, over all versions and pairs.
 
-``make matrix-of-causes`` writes it from simulated hosts, in some minutes; ``python -m tests.confusion_matrix 20`` takes
+``make matrix-of-causes`` writes it from simulated hosts, in half an hour; ``python -m tests.confusion_matrix 20`` takes
 every twentieth pair alone.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 from scripts.reference_pages import RST, heading, page, table
-from tests.support.matrix import KNOWN, PAIR_VERSION, VERSIONS, Trial, pairs, trial
+from tests.support.matrix import HINTS, KNOWN, PAIR_VERSION, VERSIONS, Trial, pairs, trial
 
 NAME = "confusion_matrix"
 
@@ -34,8 +34,11 @@ def text(every: int) -> str:
     possible = pairs()
     with ProcessPoolExecutor() as pool:
         singles = dict(zip(KNOWN, pool.map(_single, KNOWN), strict=True))
+        hints = dict(zip(HINTS, pool.map(_single, HINTS), strict=True))
         both = list(pool.map(_pair, possible[::every], chunksize=8))
-    return "\n".join((*page(NAME, "Confusion matrix"), *_singles(singles), *_pairs(both, len(possible))))
+    return "\n".join(
+        (*page(NAME, "Confusion matrix"), *_singles(singles), *_hints(hints), *_pairs(both, len(possible)))
+    )
 
 
 def _singles(rows: dict[str, list[Trial]]) -> Iterator[str]:
@@ -47,6 +50,23 @@ def _singles(rows: dict[str, list[Trial]]) -> Iterator[str]:
         ("Planted", "Found", "Instead", "Also direct", "Verdict of the loop", "Beyond its remedies"),
         (_row(planted, trials) for planted, trials in rows.items()),
     )
+
+
+def _hints(rows: dict[str, list[Trial]]) -> Iterator[str]:
+    yield from ("", *heading("Hints", "-"))
+    yield "These harm others than the host's own users, or say nothing for certain. They are listed in full depth, as"
+    yield from ("contributing, and explain no failure. *Listed* counts the versions.", "")
+    yield from table(
+        ("Planted", "Listed", "Also direct", "Changes of the loop"),
+        (_hint(planted, trials) for planted, trials in rows.items()),
+    )
+
+
+def _hint(planted: str, trials: list[Trial]) -> tuple[str, ...]:
+    listed = sum((planted, "contributing") in {(f.id, f.relation) for f in tried.findings} for tried in trials)
+    direct = {name for tried in trials for name in tried.found}
+    changes = sum(len(tried.course.changes) for tried in trials)
+    return f"``{planted}``", f"{listed} of {len(trials)}", ", ".join(sorted(direct)), str(changes)
 
 
 def _row(planted: str, trials: list[Trial]) -> tuple[str, ...]:

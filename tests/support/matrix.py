@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import combinations
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
@@ -20,10 +21,17 @@ from tests.support.in_process import connect, job, logon_check, prober
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 KNOWN = tuple(name for name in BREAKAGES if name in CAUSES and not CAUSES[name].contributes)
+HINTS = tuple(name for name in BREAKAGES if name in CAUSES and CAUSES[name].contributes)
+"""What is listed in full depth and never explains a failure alone."""
+
 PAIR_VERSION = "2022"
+SKEW = timedelta(minutes=11)
+"""How far the controller's clock is behind where time_skew is planted."""
+
 WELL = ("healthy", "repaired", "leased")
-OVERWRITTEN = ("folder_acl", "certificate_expired")
-"""Breakages that make a new certificate with a new key; planted first, they leave what the other one breaks."""
+OVERWRITTEN = ("trust_broken", "folder_acl", "certificate_expired")
+"""Breakages that make a new certificate with a new key, or a new network; planted first, they leave what the other one
+breaks."""
 
 PINNED = frozenset({"certificate_pinned_missing", "certificate_wrong_usage", "certificate_weak", "key_in_cng"})
 SELF_SIGNED = frozenset(
@@ -88,15 +96,16 @@ class Trial:
 
 def pairs() -> list[tuple[str, str]]:
     """Every two causes that one host can have and be asked about."""
-    return [pair for pair in combinations(KNOWN, 2) if set(pair) != CUT_OFF]
+    return [pair for pair in combinations((*KNOWN, *HINTS), 2) if set(pair) != CUT_OFF]
 
 
 def trial(planted: Iterable[str], version: str) -> Trial:
-    """Plant, diagnose, let the loop do what it can, and look at everything again."""
+    """Plant, diagnose, in full depth where a hint is planted, let the loop do what it can, and look at all again."""
     names = tuple(sorted(planted, key=lambda name: name not in OVERWRITTEN))
     simulated = SimulatedHost.build(version, breakages=names)
     doing = job(simulated, logon=logon_check(simulated))
-    standing = logged_on(doing, examine(doing.host, doing.prober, 600))
+    doing = replace(doing, host=connect(simulated, behind=SKEW if "time_skew" in names else timedelta()))
+    standing = logged_on(doing, examine(doing.host, doing.prober, 600, full=not set(names).isdisjoint(HINTS)))
     course = remediate(doing, standing, Limits())
     after = logged_on(doing, examine(connect(simulated), prober(simulated), 60, full=True))
     passed = bool(after.observation.probe and after.observation.probe["passed"])

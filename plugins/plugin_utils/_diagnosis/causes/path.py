@@ -16,6 +16,14 @@ from ..facts import PROFILE_BITS, TCP_RULE, Evidence, Facts
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown, Touched
 
 PROFILES = "https://support.microsoft.com/help/5060842"
+GENERAL = "https://learn.microsoft.com/troubleshoot/windows-server/remote/rdp-error-general-troubleshooting"
+GROUPS = "https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-nsg-problem"
+INTERMITTENT = (
+    "https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-intermittent-connectivity"
+)
+PATH_MTU = "https://www.rfc-editor.org/rfc/rfc2923"
+BINDING = "https://learn.microsoft.com/openspecs/windows_protocols/ms-cssp/6aac4dea-08ef-47a6-8747-22ea7f6d8685"
+CHALLENGE = "https://learn.microsoft.com/openspecs/windows_protocols/ms-nlmp/801a4681-8809-4be9-ab0d-61dcfe762786"
 OPEN = Cure("firewall", {"state": "enabled", "transports": ["tcp"]})
 
 
@@ -177,6 +185,7 @@ CAUSES = (
         _name_unresolved,
         "probe_info: the name stage resolves",
         by_hand="Correct the DNS record or set ansible_host to the right name or address.",
+        sources=(GENERAL,),
     ),
     Cause(
         "firewall_rule_disabled",
@@ -277,6 +286,7 @@ CAUSES = (
         certain=False,
         by_hand="Look at network security groups, just-in-time access, routers and firewalls on the path: "
         "port_forward_info says what to open there.",
+        sources=(GENERAL, GROUPS),
     ),
     Cause(
         "path_blocked_elsewhere",
@@ -287,6 +297,7 @@ CAUSES = (
         "probe_info from there: the TCP stage opens",
         always=True,
         by_hand="Look at the way from there: security groups, routers, VPN and the firewall rule's remote addresses.",
+        sources=(GENERAL, GROUPS),
     ),
     Cause(
         "name_unresolved_elsewhere",
@@ -297,6 +308,7 @@ CAUSES = (
         "probe_info from there: the name stage resolves",
         always=True,
         by_hand="Correct the DNS record or the split DNS that is used there.",
+        sources=(GENERAL,),
     ),
     Cause(
         "handshake_broken_elsewhere",
@@ -308,6 +320,7 @@ CAUSES = (
         certain=False,
         always=True,
         by_hand="Look for inspection, proxies and a small MTU on the way from there.",
+        sources=(GENERAL, PATH_MTU),
     ),
     Cause(
         "other_certificate_elsewhere",
@@ -319,6 +332,7 @@ CAUSES = (
         certain=False,
         always=True,
         by_hand="Compare the addresses of both probes; exempt Remote Desktop from TLS inspection.",
+        sources=(BINDING,),
     ),
     Cause(
         "wrong_host",
@@ -329,6 +343,7 @@ CAUSES = (
         "probe_info: the NTLM stage names this host",
         always=True,
         by_hand="Correct the DNS record, the hosts file or the address translation; nothing on this host is at fault.",
+        sources=(CHALLENGE,),
     ),
     Cause(
         "path_mtu",
@@ -339,6 +354,7 @@ CAUSES = (
         "probe_info: the TLS stage completes",
         certain=False,
         by_hand="Lower the MTU of the tunnel's adapter or clamp the MSS on the way; try ping with DF and 1472 bytes.",
+        sources=(PATH_MTU,),
     ),
     Cause(
         "path_poor",
@@ -349,5 +365,6 @@ CAUSES = (
         "probe_info with samples: less loss, shorter times",
         contributes=True,
         by_hand="Look at the link, the VPN and its load.",
+        sources=(INTERMITTENT,),
     ),
 )

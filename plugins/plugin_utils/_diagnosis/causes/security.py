@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ._base import BCGR, NEGOTIATES, REPAIR, TERMSERV, Cause, Cure, by_policy, local, of_settings, out_of_range
 
+RECOMMENDED = "https://learn.microsoft.com/azure/virtual-machines/windows/prepare-for-upload-vhd-image"
 TLS_LAYER = Cure("security_layer", {"layer": "tls"})
 
 
@@ -20,6 +21,7 @@ CAUSES = (
         local("negotiation", 0),
         NEGOTIATES,
         (Cure("security_layer", {"layer": "keep", "negotiation": "on"}),),
+        sources=(RECOMMENDED,),
     ),
     Cause(
         "security_layer_rdp",

@@ -237,5 +237,7 @@ def test_saved_observations_keep_every_probe() -> None:
 def test_every_cause_says_how_to_see_it_and_what_to_do(cause: t.Any) -> None:
     assert cause.verify
     assert cause.ruled_out_by
+    assert all(source.startswith("https://") for source in cause.sources)
+    assert cause.sources
     assert cause.cures or cause.by_hand
     assert all(cure.remedy for cure in cause.cures)
