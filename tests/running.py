@@ -82,7 +82,8 @@ def running_fleet(directory: Path, *options: str) -> Iterator[RunningFleet]:
         FleetDied: it did not start.
     """
     inventory = directory / "inventory.yml"
-    command = [sys.executable, "-m", "tests.simulator", *options, "--inventory", str(inventory), "--control", "0"]
+    command = [sys.executable, "-m", "tests.simulator", "--with-parent", *options]
+    command += ["--inventory", str(inventory), "--control", "0"]
     with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             yield RunningFleet(inventory, _control(process))

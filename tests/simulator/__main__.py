@@ -35,7 +35,7 @@ MAX_SECONDS = 3600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until a signal, the parent's end, or the time limit. Exit code 0, or 2 for wrong arguments."""
+    """Run until a signal or the time limit, or the parent's end where asked. Exit code 0, or 2 for wrong arguments."""
     options = _parser().parse_args(arguments)
     if _listed(options):
         return 0
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--latency", type=float, default=0.0, metavar="MS", help="how much longer each exchange takes")
     add("--instant-powershell", action="store_true", help="Ansible's PowerShell gets a result; nothing is executed")
     add("--max-seconds", type=float, default=MAX_SECONDS, help="stop after so long (default %(default)s)")
-    add("--detached", action="store_true", help="do not stop when the parent process ends")
+    add("--with-parent", action="store_true", help="stop when the process that started this one has ended")
     for name in ("breakages", "traits", "switches", "faults"):
         add(f"--list-{name}", action="store_true", help=f"print the {name} as NAME: MEANING and stop")
     return parser
@@ -175,11 +175,13 @@ async def _control(fleet: Fleet, port: int | None) -> web.AppRunner | None:
 
 
 async def _watch(stop: asyncio.Event, options: argparse.Namespace) -> None:
-    """Stop at the time limit, or when the process that started this one has ended."""
+    """Stop at the time limit, or with the parent where asked, and say which it was."""
     parent, end = os.getppid(), time.monotonic() + options.max_seconds
-    while time.monotonic() < end and (options.detached or os.getppid() == parent):
+    while time.monotonic() < end and not (options.with_parent and os.getppid() != parent):
         await asyncio.sleep(0.5)
     stop.set()
+    why = f"after {options.max_seconds:g} s (--max-seconds)" if time.monotonic() >= end else "with its parent process"
+    sys.stderr.write(f"simulator: stopped {why}\n")
 
 
 if __name__ == "__main__":

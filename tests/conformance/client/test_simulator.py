@@ -70,7 +70,7 @@ def start(folder: Path, *options: str) -> Simulator:
     inventory = folder / "hosts.yml"
     port = free_port()
     command = [sys.executable, "-m", "tests.simulator", "--hosts", "1", "--inventory", str(inventory)]
-    command += ["--control", str(port), *options]
+    command += ["--with-parent", "--control", str(port), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     while (line := process.stdout.readline()) != "ready\n":
         assert line, f"the simulator ended with {process.wait()}"

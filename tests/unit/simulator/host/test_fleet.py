@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shlex
+import signal
 import socket
 import ssl
 import struct
@@ -56,8 +59,8 @@ class Running:
 
 def start(inventory: Path, *arguments: str) -> tuple[subprocess.Popen[str], list[str]]:
     """Start the command and wait for ``ready``; the lines before it."""
-    command = [sys.executable, "-m", "tests.simulator", "--inventory", str(inventory), *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "tests.simulator", "--with-parent", "--inventory", str(inventory), *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines: list[str] = []
     assert process.stdout is not None
     for line in process.stdout:
@@ -222,21 +225,42 @@ def test_the_list_of_hosts(fleet: Running) -> None:
     assert (hosts[0]["version"], hosts[1]["language"], hosts[5]["rdp_port"]) == ("2022", "de", 33890)
 
 
-def test_it_stops_with_its_time(tmp_path: Path) -> None:
+def test_it_stops_with_its_time_and_says_so(tmp_path: Path) -> None:
     process, _lines = start(tmp_path / "hosts.yml", "--hosts", "1", "--max-seconds", "1")
-    assert process.wait(10) == 0
+    assert process.communicate(timeout=10)[1] == "simulator: stopped after 1 s (--max-seconds)\n"
+    assert process.returncode == 0
 
 
-def test_it_stops_with_its_parent(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m tests.simulator --hosts 1 --max-seconds 60 > {tmp_path}/out & echo $!; sleep 3"
-    shell = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "ready" in (tmp_path / "out").read_text()
-    status = Path(f"/proc/{shell.stdout.strip()}/stat")
-    for _wait in range(40):
+def start_from_a_shell_that_ends(out: Path, *arguments: str) -> int:
+    """The process id of a simulator that has outlived the shell that started it until it was ready."""
+    command = f"{shlex.join([sys.executable, '-m', 'tests.simulator', '--hosts', '1', *arguments])} > {out} 2>&1 &"
+    wait = f"echo $!; until grep -q ready {out}; do sleep 0.1; done"
+    shell = subprocess.run(["/bin/sh", "-c", command + wait], cwd=ROOT, capture_output=True, text=True, check=True)
+    return int(shell.stdout)
+
+
+def ends(process: int, seconds: float) -> bool:
+    """Whether a process that is no child of this one ends by then."""
+    status, end = Path(f"/proc/{process}/stat"), time.monotonic() + seconds
+    while time.monotonic() < end:
         if not status.exists() or status.read_text().split()[2] == "Z":
-            return
+            return True
         time.sleep(0.1)
-    pytest.fail("the simulator outlived its parent")
+    return False
+
+
+def test_it_outlives_the_shell_that_started_it_and_stops_on_sigterm(tmp_path: Path) -> None:
+    process = start_from_a_shell_that_ends(tmp_path / "out", "--max-seconds", "60")
+    assert not ends(process, 2)
+    os.kill(process, signal.SIGTERM)
+    assert ends(process, 10)
+    assert (tmp_path / "out").read_text() == "ready\n"
+
+
+def test_it_stops_with_its_parent_where_asked(tmp_path: Path) -> None:
+    process = start_from_a_shell_that_ends(tmp_path / "out", "--max-seconds", "60", "--with-parent")
+    assert ends(process, 10)
+    assert (tmp_path / "out").read_text() == "ready\nsimulator: stopped with its parent process\n"
 
 
 @pytest.mark.parametrize("auth", ["basic", "certificate"])
