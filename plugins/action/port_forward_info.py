@@ -31,8 +31,7 @@ class ActionModule(RdpAction):
 
     def _literal(self) -> str | None:
         """The address in ansible_host, if it is one and no name."""
-        text = str(self.rdp_vars.get("ansible_host", ""))
         try:
-            return str(ip_address(text))
+            return str(ip_address(self.rdp_address))
         except ValueError:
             return None

@@ -144,7 +144,7 @@ class RdpAction(ActionBase):
     def rdp_host_open(self, options: Options) -> Iterator[Host]:
         """The host of the task, over the play's own connection."""
         channel = open_channel(self._connection, uri_style=options["uri_style"])
-        host = Host(self.rdp_name, channel, options["uri_style"])
+        host = Host(self.rdp_name, channel, options["uri_style"], check=bool(self._task.check_mode))
         try:
             yield host
         finally:
@@ -155,6 +155,11 @@ class RdpAction(ActionBase):
     def rdp_name(self) -> str:
         return str(self.rdp_vars.get("inventory_hostname", "host"))
 
+    @property
+    def rdp_address(self) -> str:
+        """What the inventory gives as ansible_host, empty where it gives none; variables come untemplated."""
+        return str(self._templar.template(self.rdp_vars.get("ansible_host") or ""))
+
     def rdp_channel_port(self) -> int | None:
         """The host's port that the task's own connection goes to; None where the plugin names none."""
         try:
@@ -164,9 +169,9 @@ class RdpAction(ActionBase):
 
     def rdp_prober(self, options: Options) -> Prober:
         """Where and whether to probe."""
-        address = options["rdp_host"] or self.rdp_vars.get("ansible_host") or self.rdp_name
+        address = options["rdp_host"] or self.rdp_address or self.rdp_name
         given = tuple(result.get("probe", result) for result in options.get("probes") or ())
-        return Prober(str(address), options["rdp_port"], options["probe_from"] == "controller", given)
+        return Prober(address, options["rdp_port"], options["probe_from"] == "controller", given)
 
     def rdp_logon(self, options: Options) -> LogonCheck | None:
         """The one attempt to log on that the task may make; None where none is asked for."""
@@ -193,11 +198,17 @@ class RdpAction(ActionBase):
         )
 
     def _rdp_options(self) -> Options:
-        for name in STRICT & set(self._task.args):
-            if not isinstance(self._task.args[name], bool):
-                raise AnsibleActionFail(f"{name} accepts a loss or a risk, so it takes true or false and nothing else")
-        _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec))
-        _check(options)
+        """The options, checked.
+
+        Raises:
+            AnsibleActionFail: what is wrong with them, and on which host.
+        """
+        try:
+            _check_decisions(self._task.args)
+            _validation, options = self.validate_argument_spec(argument_spec=dict(self.spec))
+            _check(options)
+        except AnsibleActionFail as error:
+            raise AnsibleActionFail(f"{self.rdp_name}: {error.message}") from error
         return t.cast(Options, options)
 
     def _rdp_failure(self, error: Exception, result: Result, made: list[t.Any]) -> Result:
@@ -232,19 +243,33 @@ class RdpAction(ActionBase):
             return None
 
 
-def seconds(duration: str) -> float:
+def seconds(since: str) -> float:
     """A duration such as C(90s), C(10m), C(2h) or C(1d), at most LONGEST_SINCE, in seconds.
 
     Raises:
         AnsibleActionFail: it is none, or longer.
     """
-    match = DURATION.fullmatch(duration.strip())
+    match = DURATION.fullmatch(since.strip())
     if match is None:
-        raise AnsibleActionFail(f"{duration!r} is no duration: use a number and s, m, h or d, such as 10m")
+        raise AnsibleActionFail(f"since: {since!r} is no duration: use a number and s, m, h or d, such as 10m")
     found = float(match[1]) * SECONDS[match[2]]
     if found > LONGEST_SINCE:
-        raise AnsibleActionFail(f"{duration!r} is longer than 30 days")
+        raise AnsibleActionFail(f"since: {since!r} is longer than 30 days")
     return found
+
+
+def _check_decisions(arguments: Mapping[str, t.Any]) -> None:
+    """What accepts a loss or a risk is a real boolean; before validation, which would take a text for one.
+
+    Raises:
+        AnsibleActionFail: it is something else.
+    """
+    for name in sorted(STRICT & set(arguments)):
+        if not isinstance(arguments[name], bool):
+            raise AnsibleActionFail(
+                f"{name} accepts a loss or a risk, so it takes true or false and nothing else, and got "
+                f"{arguments[name]!r}. With -e every value is a text, unless it is JSON: -e '{{\"VARIABLE\": true}}'"
+            )
 
 
 def _check(options: Options) -> None:

@@ -36,7 +36,7 @@ class Host:
     """The typed views of one host over one channel, and the few readings that more than one reader needs.
 
     What cannot change while a task runs is read once: identity, clock offset and machine id. So is the listener's port,
-    which nobody but the task itself is taken to change while it runs.
+    which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Host:
         channel: Channel,
         uri_style: str = "wmi",
         *,
+        check: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] = host_view.utc_now,
         monotonic: Callable[[], float] = time.monotonic,
@@ -61,7 +62,7 @@ class Host:
         self.firewall = Firewall(self.cim)
         self.files = Files(self.cim)
         self.tasks = Tasks(self.cim, monotonic, sleep, self.now)
-        self.shell = CmdShell(channel)
+        self.shell = CmdShell(channel, forbidden=check)
         self.owes_restart = 0
         self._private = False
 

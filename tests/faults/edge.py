@@ -45,6 +45,7 @@ def _plugin(module: str) -> type[RdpAction]:
                 self.rdp_name,
                 channel,
                 options["uri_style"],
+                check=bool(self._task.check_mode),
                 sleep=clock.advance,
                 now=clock.now,
                 monotonic=lambda: clock.now().timestamp(),

@@ -61,7 +61,10 @@ class Wire:
 
 
 def connect(
-    simulated: SimulatedHost, before: Callable[[int, bytes], None] | None = None, behind: timedelta = timedelta()
+    simulated: SimulatedHost,
+    before: Callable[[int, bytes], None] | None = None,
+    behind: timedelta = timedelta(),
+    check: bool = False,
 ) -> Host:
     """A host of ours over a simulated one; what waits moves the simulated clock, and ours is that much behind it."""
     wire = Wire(simulated, before) if before else Wire(simulated)
@@ -69,6 +72,7 @@ def connect(
     return Host(
         simulated.name,
         t.cast(t.Any, wire),
+        check=check,
         sleep=clock.advance,
         now=lambda: clock.now() - behind,
         monotonic=lambda: clock.now().timestamp(),
@@ -111,7 +115,7 @@ def logon_check(simulated: SimulatedHost) -> LogonCheck:
 
 def job(simulated: SimulatedHost, run_id: str = "run-1", check: bool = False, **options: t.Any) -> Job:
     """A job on a simulated host, with the probe."""
-    host = connect(simulated, options.pop("before", None))
+    host = connect(simulated, options.pop("before", None), check=check)
     return Job(host, options.pop("prober", prober(simulated)), run_id, check, **options)
 
 

@@ -16,7 +16,7 @@ from .._host import Host
 from .._model import sddl
 from .._model.keys import CONTAINER_FILE
 from .._model.settings import LISTENER, POLICY, TERMINAL_SERVER
-from .._wsman.errors import AccessRefused, ShellRefused, WsmanFault
+from .._wsman.errors import AccessRefused, ShellForbidden, ShellRefused, WsmanFault
 from .._wsman.shell import CmdShell
 from ._base import Altered, Check, Untold
 
@@ -117,7 +117,8 @@ def _privileges(host: Host) -> str:
 
 def _program(host: Host) -> str:
     option = b'"WINRS_SKIP_CMD_SHELL">%s</'
-    with CmdShell(Altered(host.channel, option % b"FALSE", option % b"TRUE")) as shell:
+    altered = Altered(host.channel, option % b"FALSE", option % b"TRUE")
+    with CmdShell(altered, forbidden=host.shell.forbidden) as shell:
         try:
             shell.run(INTERNAL)
         except ShellRefused:
@@ -130,6 +131,8 @@ def _program(host: Host) -> str:
 def _shell(host: Host) -> str:
     try:
         host.shell.open()
+    except ShellForbidden:
+        raise
     except ShellRefused:
         return "refused"
     return "opens"

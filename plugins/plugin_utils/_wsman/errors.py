@@ -230,6 +230,12 @@ class ShellRefused(WsmanError):
     )
 
 
+class ShellForbidden(ShellRefused):
+    """No shell is opened, since the task is not to leave even that on the host."""
+
+    default_hint = "What only a shell can read is left out."
+
+
 @dataclass(frozen=True)
 class FaultKind:
     """A known fault code: its constant's name, the exception it becomes, and a hint where the class's is no help."""

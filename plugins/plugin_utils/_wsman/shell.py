@@ -24,6 +24,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     BadAnswer,
     EncodingLimit,
     QuotaExceeded,
+    ShellForbidden,
     ShellRefused,
     Timeout,
     WsmanError,
@@ -70,11 +71,17 @@ class CommandOutput:
 
 
 class CmdShell:
-    """A cmd shell that opens with the first command and closes with ``close`` or a ``with`` statement."""
+    """A cmd shell that opens with the first command and closes with ``close`` or a ``with`` statement.
 
-    def __init__(self, channel: Sender, clock: Callable[[], float] = time.monotonic) -> None:
+    Where it is ``forbidden`` it never opens: ShellForbidden says so, and nothing is sent.
+    """
+
+    def __init__(
+        self, channel: Sender, clock: Callable[[], float] = time.monotonic, *, forbidden: bool = False
+    ) -> None:
         self._channel = channel
         self._clock = clock
+        self.forbidden = forbidden
         self._shell_id = ""
 
     def __enter__(self) -> CmdShell:
@@ -121,6 +128,8 @@ class CmdShell:
             self._exchange(envelope.build_shell_delete(shell_id, timeout=self._channel.timeout))
 
     def _open(self) -> str:
+        if self.forbidden:
+            raise ShellForbidden("Check mode opens no shell")
         if not self._shell_id:
             created = self._create()
             shell_id = envelope.read_created(created).selectors.get("ShellId", "")

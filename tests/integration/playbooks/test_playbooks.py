@@ -10,6 +10,7 @@ import json
 import shlex
 
 import pytest
+import yaml
 
 BROKEN = shlex.split("""
     --hosts 4 --version host001=2022 --version host002=2019 --language host002=de
@@ -214,6 +215,43 @@ def test_wrong_options_change_nothing(broken_pair, run, playbook, option, messag
     assert refused.code == 2, refused.output
     assert message in refused.output
     assert broken_pair.count("writes") == 0
+
+
+GUIDE = """\
+- name: Guide
+  hosts: host001
+  gather_facts: false
+  tasks:
+    - name: Say what to enter on the firewall on the way
+      winfleet.rdp.port_forward_info:
+        device: nftables
+        source: 203.0.113.0/24
+      register: guided
+
+    - name: Show it
+      ansible.builtin.debug:
+        msg: "{{ guided.rule.text }}"
+"""
+
+
+def test_an_address_that_is_a_template_is_where_the_host_is_looked_for(broken_pair, run, with_hosts, tmp_path):
+    content = yaml.safe_load(broken_pair.inventory.read_text(encoding="utf-8"))
+    addresses = {name: host["ansible_host"] for name, host in content["windows"]["hosts"].items()}
+    templates = {
+        name: {"site": address.rpartition(".")[0], "ansible_host": f"{{{{ site }}}}.{address.rpartition('.')[2]}"}
+        for name, address in addresses.items()
+    }
+    inventory = with_hosts(broken_pair.inventory, templates)
+    diagnosis = run("diagnose", inventory, *reporting(tmp_path))
+    assert diagnosis.code == 0, diagnosis.output
+    found = hosts(tmp_path)
+    assert direct(found["host001"]["before"]) == ["firewall_rule_disabled"]
+    assert {name: host["before"]["probe"]["host"] for name, host in found.items()} == addresses
+    playbook = tmp_path / "guide.yml"
+    playbook.write_text(GUIDE, encoding="utf-8")
+    guided = run(playbook, inventory)
+    assert guided.code == 0, guided.output
+    assert addresses["host001"] in guided.output
 
 
 def test_a_wrong_variable_of_one_host_alone_is_refused_by_the_module(broken_pair, run, tmp_path):
