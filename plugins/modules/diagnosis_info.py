@@ -283,6 +283,11 @@ open_questions:
   elements: str
   sample:
     - no probe was made, so nothing is known about the path to the host and the live handshake
+notes:
+  description: What else is worth knowing about the run.
+  returned: success
+  type: list
+  elements: str
 plan:
   description: The changes that M(winfleet.rdp.remediate) would make, in order, as
     RV(winfleet.rdp.remediate#module:changes).

@@ -20,7 +20,7 @@ description:
   - A step is kept when the evidence of its cause is gone, when the handshake gets further, or while it waits for a
     restart. Otherwise it is taken back if it carries risk.
   - A healthy host is only looked at. In check mode the plan is returned, and RV(changes) of a real run are a part of
-    it in the same order.
+    it in the same order, with what cures RV(revealed) besides.
   - Nothing is repaired by lowering security, and a value that policy sets is never written under.
 options:
   remedies:
@@ -168,9 +168,20 @@ after:
     probe:
       description: As RV(winfleet.rdp.probe_info#module:probe).
       type: dict
+revealed:
+  description:
+    - Direct findings that showed only once what hid them was cured, each as it was first seen, as
+      RV(winfleet.rdp.diagnosis_info#module:findings). With those of RV(before) they are all that was wrong.
+    - A cause that keeps the handshake from a stage hides whatever is wrong in the stages after it. Check mode makes no
+      handshake after a change, so it cannot have any, and RV(notes) says where there may be some.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 changes:
   description:
     - The changes in the order in which they were made, in check mode those that would be made.
+    - Those of a real run are a part of what check mode returns, in the same order, but for the cures of RV(revealed).
     - Each was journaled on the host before it was made, and M(winfleet.rdp.rollback) undoes it.
   returned: success
   type: list

@@ -68,10 +68,17 @@ class Step:
 
 @dataclass
 class Course:
-    """What the loop did on a host, or in check mode would do."""
+    """What the loop did on a host, or in check mode would do.
+
+    Attributes:
+        before: the host as it was found.
+        after: the host now.
+        revealed: direct findings that only showed once what hid them was cured, each as it was first seen.
+    """
 
     before: Standing
     after: Standing
+    revealed: list[Finding] = field(default_factory=list)
     verdict: Verdict = "unresolved"
     changes: list[Change] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
@@ -255,8 +262,19 @@ def foresee(standing: Standing, limits: Limits) -> Course:
         course.changes.extend(plan.changes)
         observation = project(now.observation, plan.changes)
         now = Standing(observation, diagnose(observation))
+    course.notes.extend(_unseen(course))
     course.verdict = under_lease(before_repair(standing, bool(course.changes), bool(course.held)), now)
     return course
+
+
+def _unseen(course: Course) -> Iterator[str]:
+    """What a plan cannot hold: the handshake that shows it comes after the first changes."""
+    front = [finding.id for finding in direct(course.before.findings) if finding.hides]
+    if course.changes and front:
+        yield (
+            f"{' and '.join(front)} may hide more, which only a handshake after these changes shows: a real run "
+            "goes on with what it finds then, within the same limits"
+        )
 
 
 def _note(course: Course, plan: Plan) -> Plan:
@@ -318,6 +336,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         _give_up(job, course, proposal, Done(changes=job.made[made:]), str(error))
         return
     before, course.after = course.after, look_again(job, course.after, done)
+    course.revealed.extend(_new(course))
     course.waiting.update(done.waiting)
     kept, reason = _keep(cause, before, course.after, done)
     if not kept:
@@ -325,6 +344,12 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
     else:
         course.changes.extend(done.changes)
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
+
+
+def _new(course: Course) -> list[Finding]:
+    """The direct findings of now that no earlier look showed."""
+    known = {finding.id for finding in (*direct(course.before.findings), *course.revealed)}
+    return [finding for finding in direct(course.after.findings) if finding.id not in known]
 
 
 def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: str) -> None:
@@ -335,6 +360,7 @@ def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: 
     if done.changes:
         done.proof = job.prober.look(job.host.listener_port)
         course.after = look_again(job, course.after, done)
+        course.revealed.extend(_new(course))
 
 
 def _keep(cause: str, before: Standing, after: Standing, done: Done) -> tuple[bool, str]:

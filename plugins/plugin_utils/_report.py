@@ -17,6 +17,7 @@ entry is what one task found or did on one host:
     machine      MachineGuid and machine SID, from a diagnosis in full depth; else null
     before       {"findings": [...], "probe": {...} or null}
     after        the same after the changes; null for a diagnosis
+    revealed     direct findings that showed only once what hid them was cured
     changes      made, or in check mode planned
     plan         what remediate would do; of a diagnosis only
     policy_held, refused, compliance, leases, needs, notes, open_questions, run_id    as in the task's result
@@ -105,7 +106,7 @@ def entry(host: str, result: t.Any, at: str, check: bool) -> Entry:
     return shown | {name: plain.get(name) or [] for name in _LISTS}
 
 
-_LISTS = ("changes", "plan", "policy_held", "refused", "compliance", "leases", "notes", "open_questions")
+_LISTS = ("revealed", "changes", "plan", "policy_held", "refused", "compliance", "leases", "notes", "open_questions")
 
 
 def _verdict(host: str, result: Mapping[str, t.Any]) -> str:
@@ -186,12 +187,12 @@ def clones(entries: Sequence[Entry]) -> list[list[str]]:
 
 def totals(entries: Sequence[Entry]) -> dict[str, t.Any]:
     """Hosts by verdict, direct causes by how many hosts had them, changes of last repairs, and what is left to do."""
-    causes = Counter(finding["id"] for host in entries for finding in direct(host["before"]))
+    counts = Counter(finding["id"] for host in entries for finding in causes(host))
     return {
         "hosts": len(entries),
         "clones": clones(entries),
         "verdicts": _counted(Counter(host["verdict"] for host in entries), VERDICTS),
-        "causes": dict(sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "causes": dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
         "changes": sum(len(last["changes"]) for last in map(made, entries) if last),
         "needs": {what: sum(bool(host["needs"][what]) for host in entries) for what in ("restart", "reboot")},
     }
@@ -204,6 +205,11 @@ def _counted(counter: Mapping[str, int], order: Iterable[str]) -> dict[str, int]
 def direct(standing: Mapping[str, t.Any] | None) -> list[dict[str, t.Any]]:
     """The findings that explain a failure."""
     return [finding for finding in (standing or {}).get("findings", []) if finding["relation"] == "direct"]
+
+
+def causes(host: Entry) -> list[dict[str, t.Any]]:
+    """All that was found to explain a failure, at first or on the way."""
+    return [*direct(host["before"]), *host["revealed"]]
 
 
 def standing(host: Entry) -> dict[str, t.Any]:
@@ -271,7 +277,7 @@ def _row(host: Entry) -> tuple[str, ...]:
 
 def what_was_wrong(host: Entry) -> str:
     """The direct causes by their titles, and why there is no result; else what the handshake showed."""
-    parts = [finding["title"] for finding in direct(host["before"])]
+    parts = [finding["title"] for finding in causes(host)]
     parts += [host["reason"].removeprefix(f"{host['host']}: ")] if host["reason"] else []
     if parts:
         return "; ".join(parts)
@@ -282,9 +288,15 @@ def what_was_wrong(host: Entry) -> str:
 def what_was_done(host: Entry) -> str:
     """The changes, made or planned, what policy holds, and what is left to a person."""
     parts = [deed(change) for change in net(host["changes"] or host["plan"])]
+    parts += ["then what shows behind that"] if parts and _foreseen(host) else []
     parts += [_held(held) for held in host["policy_held"]]
     parts += [f"needs a {what}" for what in ("restart", "reboot") if host["needs"][what]]
     return "; ".join(parts or _by_hand(host)) or "-"
+
+
+def _foreseen(host: Entry) -> bool:
+    """Whether it is a plan, to which a handshake after its changes may add."""
+    return (host["check"] or not host["after"]) and any(finding["hides"] for finding in direct(host["before"]))
 
 
 def net(changes: Iterable[Mapping[str, t.Any]]) -> list[Mapping[str, t.Any]]:

@@ -15,7 +15,7 @@ import io
 import typing as t
 from collections.abc import Callable, Mapping
 
-from ._report import Entry, Report, direct, left, proof, what_was_done, what_was_wrong
+from ._report import Entry, Report, causes, left, proof, what_was_done, what_was_wrong
 from ._table import neutral
 
 NOTHING = "-"
@@ -51,7 +51,7 @@ COLUMNS: Mapping[str, Callable[[Entry], t.Any]] = {
     "verdict": lambda host: host["verdict"],
     "at": lambda host: host["at"],
     "check_mode": lambda host: "yes" if host["check"] else "no",
-    "causes": lambda host: _ids(direct(host["before"])),
+    "causes": lambda host: _ids(causes(host)),
     "causes_left": lambda host: _ids(left(host)),
     "what_was_wrong": what_was_wrong,
     "what_was_done": what_was_done,

@@ -144,7 +144,7 @@ def _host(entry: Entry, causes: dict[str, Data]) -> Data:
             "planned": entry["check"] or not entry["changes"],
             "changes": [_change(change) for change in net(entry["changes"] or entry["plan"])],
             "repair": {**last, "changes": [_change(change) for change in net(last["changes"])]} if last else None,
-            "findings": [_finding(finding, causes) for finding in entry["before"]["findings"]],
+            "findings": [_finding(finding, causes) for finding in (*entry["before"]["findings"], *entry["revealed"])],
             "left": [finding["id"] for finding in left(entry)],
             "stages": _stages(standing(entry)["probe"]),
             "leases": [_lease(lease) for lease in entry["leases"]],

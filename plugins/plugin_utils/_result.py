@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ._cim.host import Identity
 from ._diagnosis.facts import Facts
-from ._diagnosis.rank import open_questions
+from ._diagnosis.rank import direct, open_questions
 from ._diagnosis.verdict import Standing
 from ._fix import Done
 from ._lease import task_name
@@ -164,6 +164,7 @@ def diagnosed(state: Standing) -> Result:
         "logon_check": logon(state),
         "open_questions": list(open_questions(state.observation, state.findings)),
         "plan": [change(entry) for entry in course.changes],
+        "notes": course.notes,
         "compliance": compliance(course.changes),
         "policy_held": to_plain(course.held),
         "refused": to_plain(course.refused),
@@ -198,6 +199,7 @@ def remediated(course: Course, run_id: str) -> Result:
         "verdict": course.verdict,
         "before": standing(course.before),
         "after": standing(course.after),
+        "revealed": to_plain(course.revealed),
         "steps": to_plain(course.steps),
         "logon_check": logon(course.after),
         "leases": leases(course.after.observation.leases or (), course.after.observation.probe),
@@ -212,7 +214,7 @@ def remediated(course: Course, run_id: str) -> Result:
 
 def summary(course: Course) -> str:
     """One line: what was wrong, what was done, how it ended."""
-    wrong = ", ".join(finding.id for finding in course.before.findings if finding.relation == "direct")
+    wrong = ", ".join(finding.id for finding in (*direct(course.before.findings), *course.revealed))
     count = len(course.changes)
     return f"{course.verdict}: {wrong or 'no fault found'}; {count} change{'' if count == 1 else 's'}"
 

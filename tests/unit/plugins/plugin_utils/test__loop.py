@@ -44,7 +44,7 @@ def test_the_cause_that_was_planted_is_first_and_direct(breakage: str, version: 
     simulated = SimulatedHost.build(version, breakages=[breakage])
     standing = examine(connect(simulated), prober(simulated), 600)
     assert [finding.id for finding in direct(standing.findings)][:1] == [breakage]
-    assert simulated.counters.writes == 0
+    assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -83,7 +83,7 @@ def test_the_loop_cures_as_foreseen_and_can_be_undone(breakage: str, version: st
     foreseeing = job(simulated, check=True)
     foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
     assert foreseen.verdict == "repairable"
-    assert simulated.counters.writes == 0
+    assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
 
     doing = job(simulated, allow_reboot=True)
     course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
@@ -100,6 +100,36 @@ def test_the_loop_cures_as_foreseen_and_can_be_undone(breakage: str, version: st
     undoing = rollback(job(simulated, "back"), "last", force=False)
     made = [target for target in undoing.not_undoable if target.entry.change.kind not in ("restart", "reboot")]
     assert made or settings_state(simulated) == before
+
+
+FRONT = ("firewall_rule_disabled", "listener_disabled", "rdp_denied", "termservice_disabled", "termservice_stopped")
+BEHIND = ("certificate_expired", "cipher_suites_empty", "key_missing", "key_unreadable", "security_layer_rdp")
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("front", FRONT)
+def test_what_check_mode_cannot_foretell_it_says_and_the_run_tells(front: str, behind: str) -> None:
+    """A handshake that never gets to a stage shows nothing of it, and check mode makes none after its changes."""
+    simulated = SimulatedHost.build("2022", breakages=[front, behind])
+    foreseeing, doing = job(simulated, check=True), job(simulated, allow_reboot=True)
+    foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
+    assert any(front in note and "may hide more" in note for note in foreseen.notes)
+
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    told = {finding.id for finding in (*direct(course.before.findings), *course.revealed)}
+    assert {front, behind} <= told
+    cures = {cure.remedy for finding in course.revealed for cure in CAUSES[finding.id].cures}
+    exact = [c for c in course.changes if c.undo == "exact" and c.remedy not in cures]
+    assert _is_subsequence(exact, [c for c in foreseen.changes if c.remedy not in cures])
+
+
+@pytest.mark.parametrize("breakage", sorted(BREAKAGES))
+def test_check_mode_writes_nothing_and_opens_no_shell(breakage: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage])
+    foreseeing = job(simulated, check=True)
+    foresee(examine(foreseeing.host, foreseeing.prober, 600, full=True), Limits())
+    assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
 
 
 @pytest.mark.parametrize("breakage", sorted(HELD & set(KNOWN)))
@@ -132,7 +162,7 @@ def test_what_cannot_be_cured_is_said_and_nothing_is_changed(breakage: str, verd
     course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
     assert course.verdict == verdict
     assert course.changes == []
-    assert simulated.counters.writes == 0
+    assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
 
 
 def test_a_healthy_host_is_asked_little() -> None:

@@ -45,8 +45,8 @@ KEY_FILE = rf"{KEYS}\f686aace6942fb7f7ceb231212eef4a4_5bb5e6f6"
 STORE = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates"
 
 
-def finding(cause="rdp_denied", relation="direct", by_hand=""):
-    return {"id": cause, "title": f"title of {cause}", "relation": relation, "by_hand": by_hand}
+def finding(cause="rdp_denied", relation="direct", by_hand="", hides=False):
+    return {"id": cause, "title": f"title of {cause}", "relation": relation, "by_hand": by_hand, "hides": hides}
 
 
 def dword(number):
@@ -298,6 +298,20 @@ class TestWords:
     def test_planned_and_made_changes_are_named(self):
         assert what_was_done(new(remediation())) == "fDenyTSConnections 1 -> 0"
         assert what_was_done(new(diagnosis())) == "fDenyTSConnections 1 -> 0"
+
+    def test_a_plan_behind_which_more_may_show_says_so(self):
+        hiding = [finding(hides=True)]
+        more = "fDenyTSConnections 1 -> 0; then what shows behind that"
+        assert what_was_done(new(diagnosis(findings=hiding))) == more
+        assert what_was_done(new(diagnosis(findings=hiding, plan=[]))) == "-"
+        done = remediation(before={"findings": hiding, "probe": REFUSED})
+        assert what_was_done(new(done, check=True)) == more
+        assert what_was_done(new(done)) == "fDenyTSConnections 1 -> 0"
+
+    def test_what_showed_on_the_way_was_wrong_too(self):
+        shown = new(remediation(revealed=[finding("key_unreadable")]))
+        assert what_was_wrong(shown) == "title of rdp_denied; title of key_unreadable"
+        assert totals([shown])["causes"] == {"key_unreadable": 1, "rdp_denied": 1}
 
     def test_a_reason_does_not_repeat_the_host(self):
         assert what_was_wrong(new({"unreachable": True, "msg": "host001: timed out"})) == "timed out"

@@ -132,7 +132,7 @@ def test_check_mode_foretells_a_second_run_is_empty_and_roll_back_restores(name:
     before = settings_state(simulated)
 
     foretold = run(simulated, name, given, check=True)
-    assert simulated.counters.writes == 0
+    assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
     assert settings_state(simulated) == before
 
     allowed, ran, booted = data.draw(st.booleans()), process(simulated), simulated.windows.booted
