@@ -79,14 +79,14 @@ def connect(
     )
 
 
-def prober(simulated: SimulatedHost) -> Prober:
-    """A prober that sees what a perfect probe from outside would see."""
+def prober(simulated: SimulatedHost, behind: timedelta = timedelta()) -> Prober:
+    """A prober that sees what a perfect probe from outside would see; its clock is that much behind the host's."""
 
     def handshake(options: ProbeOptions) -> dict[str, t.Any]:
         simulated.clock.run_due()
-        taken_at = simulated.clock.now().isoformat(timespec="seconds")
-        result = probe_result(probe_view(simulated.windows, options.port), options.udp, simulated.clock.now())
-        return {**result, "taken_at": taken_at}
+        now = simulated.clock.now() - behind
+        result = probe_result(probe_view(simulated.windows, options.port), options.udp, now)
+        return {**result, "taken_at": now.isoformat(timespec="seconds")}
 
     return Prober("127.0.0.1", sleep=simulated.clock.advance, handshake=handshake)
 

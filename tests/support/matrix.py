@@ -29,9 +29,9 @@ SKEW = timedelta(minutes=11)
 """How far the controller's clock is behind where time_skew is planted."""
 
 WELL = ("healthy", "repaired", "leased")
-OVERWRITTEN = ("trust_broken", "folder_acl", "certificate_expired")
-"""Breakages that make a new certificate with a new key, or a new network; planted first, they leave what the other one
-breaks."""
+FIRST = ("time_skew", "trust_broken", "certificate_expired", "folder_acl")
+"""Breakages that move the clock, join another network, or make a new certificate with a new key: planted first, in this
+order, they leave what the other one breaks."""
 
 PINNED = frozenset({"certificate_pinned_missing", "certificate_wrong_usage", "certificate_weak", "key_in_cng"})
 SELF_SIGNED = frozenset(
@@ -101,12 +101,13 @@ def pairs() -> list[tuple[str, str]]:
 
 def trial(planted: Iterable[str], version: str) -> Trial:
     """Plant, diagnose, in full depth where a hint is planted, let the loop do what it can, and look at all again."""
-    names = tuple(sorted(planted, key=lambda name: name not in OVERWRITTEN))
+    names = tuple(sorted(planted, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST)))
     simulated = SimulatedHost.build(version, breakages=names)
-    doing = job(simulated, logon=logon_check(simulated))
-    doing = replace(doing, host=connect(simulated, behind=SKEW if "time_skew" in names else timedelta()))
+    behind = SKEW if "time_skew" in names else timedelta()
+    doing = job(simulated, logon=logon_check(simulated), prober=prober(simulated, behind))
+    doing = replace(doing, host=connect(simulated, behind=behind))
     standing = logged_on(doing, examine(doing.host, doing.prober, 600, full=not set(names).isdisjoint(HINTS)))
     course = remediate(doing, standing, Limits())
-    after = logged_on(doing, examine(connect(simulated), prober(simulated), 60, full=True))
+    after = logged_on(doing, examine(connect(simulated, behind=behind), prober(simulated, behind), 60, full=True))
     passed = bool(after.observation.probe and after.observation.probe["passed"])
     return Trial(names, version, standing.findings, course, after.findings, passed)

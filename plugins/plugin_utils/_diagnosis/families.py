@@ -44,6 +44,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 "certificate_expired",
                 "key_in_cng",
                 "machine_guid_changed",
+                "program_data_moved",
                 "store_acl",
                 "folder_acl",
                 "tls_server_disabled",

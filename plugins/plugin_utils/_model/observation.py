@@ -211,6 +211,7 @@ class ObstacleState:
         port_proxies: what port proxies lead to by where they listen, both as C(ADDRESS/PORT).
         listeners: those beside RDP-Tcp.
         ipsec: the active connection security rules that drop what IPsec does not protect.
+        program_data: the folder of all users' data, expanded; empty where it is not told.
     """
 
     protocol: str
@@ -219,6 +220,7 @@ class ObstacleState:
     port_proxies: Mapping[str, str]
     ipsec: tuple[str, ...]
     listeners: tuple[ListenerKey, ...] = ()
+    program_data: str = ""
 
 
 @dataclass(frozen=True)

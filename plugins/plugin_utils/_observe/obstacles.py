@@ -6,7 +6,7 @@ r"""Reader: what stands in the listener's way though its own settings are right.
 
 Sources: Win32 TermServ (LoadableProtocol_Object, which Citrix and others replace), Microsoft support article
 "troubleshoot-rdp-general-error" (set-up flags), MS-GPFAS 2.2.3 (connection security rules), netsh interface portproxy
-(its rules lie under Services\PortProxy).
+(its rules lie under Services\PortProxy), MSRD-Collect (ProfileList\ProgramData, below which the machine keeps keys).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ KNOWN = ("Console", "RDP-Tcp")
 
 SETUP = r"HKLM\SYSTEM\Setup"
 SERVICE = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters"
+PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 SECURITY_RULES = (
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\ConSecRules",
@@ -39,6 +40,7 @@ def read(request: Request) -> ObstacleState:
         port_proxies=_port_proxies(registry),
         ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(registry, key)),
         listeners=tuple(_listener(registry, name) for name in registry.keys(WINSTATIONS) or () if name not in KNOWN),
+        program_data=registry.expanded(PROFILES, "ProgramData") or "",
     )
 
 

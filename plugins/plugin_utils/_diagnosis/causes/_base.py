@@ -83,6 +83,7 @@ FIREWALL = (
     "https://learn.microsoft.com/windows/security/operating-system-security/network-security/windows-firewall/rules"
 )
 
+MSRD = "https://learn.microsoft.com/troubleshoot/windows-client/windows-tss/introduction-to-troubleshootingscript-toolset-tss"
 MANAGER = "Microsoft-Windows-TerminalServices-RemoteConnectionManager"
 
 LISTENS = "probe_info: the TCP stage opens"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ..._model.termservice import LIBRARY, PROTOCOL
 from ..facts import Evidence, Facts
-from ._base import LISTENS, MANAGER, SUPPORT, Cause, Shown
+from ._base import LISTENS, MANAGER, MSRD, SUPPORT, Cause, Shown
 
 PORT_PROXY = "https://learn.microsoft.com/windows-server/networking/technologies/netsh/netsh-interface-portproxy"
 EXCLUDED = "https://learn.microsoft.com/troubleshoot/windows-server/networking/reserve-a-range-of-ephemeral-ports"
@@ -55,6 +55,17 @@ def _port_shared(facts: Facts) -> Shown:
 def _setup_unfinished(facts: Facts) -> Shown:
     found = facts.observation.obstacles
     return tuple(Evidence(name, 1, r"HKLM\SYSTEM\Setup") for name in found.setup) if found else ()
+
+
+def _program_data_moved(facts: Facts) -> Shown:
+    """The drive of Windows' own library of the service tells which is the system's."""
+    found = facts.observation.obstacles
+    if found is None or not found.program_data:
+        return ()
+    drive = (found.library or found.program_data)[:2]
+    if found.program_data.lower() == rf"{drive}\programdata".lower():
+        return ()
+    return (Evidence("ProgramData", found.program_data, "ProfileList"),)
 
 
 def _ipsec_rules(facts: Facts) -> Shown:
@@ -123,6 +134,18 @@ CAUSES = (
         certain=False,
         by_hand="Finish the set-up on the console.",
         sources=(SUPPORT,),
+    ),
+    Cause(
+        "program_data_moved",
+        "the folder ProgramData is said to be elsewhere, so Windows looks for the listener's private key where none is",
+        "tls",
+        "high",
+        _program_data_moved,
+        "probe_info: the TLS stage completes",
+        certain=False,
+        by_hand=r"Put the value ProgramData under HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList back "
+        r"to %SystemDrive%\ProgramData (REG_EXPAND_SZ) and reboot; first look whether the folder was moved on purpose.",
+        sources=(MSRD,),
     ),
     Cause(
         "ipsec_rules",

@@ -10,7 +10,7 @@ from ..._model.change import Compliance
 from ..._model.neighbours import BAD_UPDATES, PRODUCTS
 from ..._model.settings import CIS_L1
 from ..facts import Evidence, Facts
-from ._base import Cause, Shown
+from ._base import MSRD, Cause, Shown
 
 KERBEROS_SKEW = 300
 """Seconds that clocks may differ before Kerberos refuses (maximum tolerance for computer clock synchronization)."""
@@ -34,7 +34,6 @@ NTLM = (
     "security-policy-settings/network-security-restrict-ntlm-incoming-ntlm-traffic"
 )
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
-MSRD = "https://learn.microsoft.com/troubleshoot/windows-client/windows-tss/introduction-to-troubleshootingscript-toolset-tss"
 
 
 ORACLE = Compliance(CIS_L1, "18.9.4.1, in older ones 18.8.4.1 (AllowEncryptionOracle 0)", "touches")

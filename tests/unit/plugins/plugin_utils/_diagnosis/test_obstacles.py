@@ -161,3 +161,28 @@ def test_unfinished_setup_is_named() -> None:
     assert standing.observation.obstacles is not None
     assert standing.observation.obstacles.setup == ("OOBEInProgress",)
     assert "setup_unfinished" in {finding.id for finding in standing.findings}
+
+
+PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
+
+
+@pytest.mark.parametrize(
+    ("folder", "moved"),
+    [
+        (r"%SystemDrive%\ProgramData", False),
+        (r"c:\programdata", False),
+        (r"D:\ProgramData", True),
+        (r"%SystemDrive%\Data", True),
+        (None, False),
+    ],
+)
+def test_a_folder_for_keys_that_is_said_to_be_elsewhere_counts_where_tls_fails(folder: str | None, moved: bool) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_unreadable"])
+    simulated.windows.registry.discard(PROFILES, "ProgramData")
+    if folder is not None:
+        simulated.windows.registry.put(PROFILES, "ProgramData", Type.EXPAND_SZ, folder)
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600, full=True)
+    assert ("program_data_moved" in {finding.id for finding in direct(standing.findings)}) is moved
+    passed = {**(standing.observation.probe or {}), "passed": True}
+    assert "program_data_moved" not in {f.id for f in direct(diagnose(replace(standing.observation, probe=passed)))}
