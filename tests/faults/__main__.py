@@ -34,7 +34,7 @@ FEW = 16
 def _column(kind: str) -> str:
     """The column of a kind: faults of the service and of WMI share one each, and so do HTTP's statuses."""
     family = kind.partition("_")[0]
-    return family if family in ("http", "wsman", "wmi", "reset", "reboot", "killed") else kind
+    return family if family in ("http", "wsman", "wmi", "cim", "reset", "reboot", "killed") else kind
 
 
 def _try(name: str, kinds: Sequence[str], wanted: Wanted) -> list[Case]:

@@ -185,6 +185,8 @@ WMI = (
     0x80041002, 0x80041003, 0x80041004, 0x80041005, 0x80041008, 0x8004100C, 0x8004100E, 0x80041010, 0x80041013,
     0x80041016, 0x80041017, 0x80041023, 0x80041024, 0x8004102E, 0x8004102F, 0x80041062,
 )  # fmt: skip
+CIM = (1, 2, 3, 4, 5, 6, 7, 11, 16, 27)
+"""CIMStatusCode, where a fault holds nothing else (DMTF DSP0200, "CIM error codes")."""
 
 KINDS: Mapping[str, Kind] = {
     "http_400": _status(400, breaks=True),
@@ -195,6 +197,7 @@ KINDS: Mapping[str, Kind] = {
     "http_503": _status(503, breaks=True),
     **{f"wsman_{code:x}": Kind(f"fault of the service 0x{code:X}", _named(f"wsman_{code:x}")) for code in WSMAN},
     **{f"wmi_{code:x}": Kind(f"fault of WMI 0x{code:X}", _named(f"wmi_{code:x}")) for code in WMI},
+    **{f"cim_{code}": Kind(f"fault with CIMStatusCode {code} alone", _named(f"cim_{code}")) for code in CIM},
     "refused": Kind("connection refused", _raises(refused), breaks=True),
     "reset_before": Kind("connection reset, nothing done", _raises(broken), breaks=True),
     "reset_after": Kind("connection reset after the host acted", _raises(broken, acts=True), breaks=True),

@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import CIM_STATUS, WsmanFault
 
 from tests.faults import soak
-from tests.faults.kinds import KINDS
+from tests.faults.kinds import CIM, KINDS
+from tests.simulator.host import SimulatedHost
+from tests.support.in_process import connect
 
 ROOT = Path(__file__).parents[2]
 SEED = os.environ.get("WINFLEET_FAULTS_SEED", "20261128")
@@ -23,6 +26,17 @@ SEED = os.environ.get("WINFLEET_FAULTS_SEED", "20261128")
 def test_a_small_fleet_of_which_some_fail_and_a_few_rounds() -> None:
     assert soak.many_hosts(12, 4) == []
     assert soak.many_rounds(8) == []
+
+
+@pytest.mark.parametrize("status", CIM)
+def test_a_fault_with_a_cim_status_alone_is_told_by_that(status: int) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.injector.add(f"cim_{status}")
+    with pytest.raises(WsmanFault) as caught:
+        connect(simulated).registry.keys("HKLM\\SOFTWARE")
+    assert caught.value.__class__ is CIM_STATUS[status]
+    assert (caught.value.code, caught.value.wmi_status) == (None, None)
+    assert caught.value.detail == {"CIMStatusCode": str(status)}
 
 
 @pytest.mark.parametrize("half", [0, 1])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tests.simulator.wsman import faults as wsman_faults
-from tests.simulator.wsman.provider import CimError, FaultPlan, Operation
+from tests.simulator.wsman.provider import CimError, CimStatus, FaultPlan, Operation
 
 HTTP_STATUSES = (400, 401, 403, 413, 500, 503)
 
@@ -41,6 +41,10 @@ def _status(status: int) -> Callable[[], FaultPlan]:
 
 def _wsman(code: int) -> Callable[[], FaultPlan]:
     return lambda: FaultPlan("fault", error=wsman_faults.fault(code))
+
+
+def _cim(status: int) -> Callable[[], FaultPlan]:
+    return lambda: FaultPlan("fault", error=CimStatus(status))
 
 
 def _provider(status: int, message: str = "") -> Callable[[], FaultPlan]:
@@ -73,9 +77,10 @@ class UnknownFault(ValueError):
 
 
 def find(name: str) -> Named:
-    """The fault of a name; ``wmi_80041003`` is that status from the provider, ``wsman_5`` that code of the service.
+    """The fault of a name.
 
-    Raises UnknownFault.
+    ``wmi_80041003`` is that status from the provider, ``wsman_5`` that code of the service, ``cim_6`` that
+    CIMStatusCode, in decimal, and nothing else. Raises UnknownFault.
     """
     match = re.fullmatch(r"(wmi|wsman)_([0-9a-fA-F]{1,8})", name)
     code = int(match[2], 16) if match else 0
@@ -83,8 +88,11 @@ def find(name: str) -> Named:
         return Named(f"provider status {match[2]}", _provider(code))
     if match and code in wsman_faults.KINDS:
         return Named(f"code {match[2]} of the service", _wsman(code))
+    cim = re.fullmatch(r"cim_([0-9]{1,2})", name)
+    if cim:
+        return Named(f"CIMStatusCode {cim[1]} alone", _cim(int(cim[1])))
     if name not in NAMED:
-        known = f"{', '.join(NAMED)}, wmi_<hexadecimal status>, wsman_<hexadecimal code>"
+        known = f"{', '.join(NAMED)}, wmi_<hexadecimal status>, wsman_<hexadecimal code>, cim_<decimal CIMStatusCode>"
         raise UnknownFault(f"unknown fault {name!r}; known: {known}")
     return NAMED[name]
 

@@ -15,7 +15,7 @@ from lxml.etree import _Element as Element
 from tests.simulator.wsman import faults, names, xml
 from tests.simulator.wsman.envelope import new_envelope
 from tests.simulator.wsman.faults import KINDS, FaultKind
-from tests.simulator.wsman.provider import CimError, WsmanFault
+from tests.simulator.wsman.provider import CimError, CimStatus, WsmanFault
 from tests.simulator.wsman.resource import Target
 from tests.simulator.wsman.schema import ClassSchema
 from tests.simulator.wsman.switches import switch
@@ -97,6 +97,8 @@ class FaultContext:
 
 def fault_document(error: WsmanFault | CimError, context: FaultContext) -> bytes:
     """The whole envelope of a fault."""
+    if isinstance(error, CimStatus):
+        return _bare_status(error.status, context)
     if isinstance(error, CimError):
         return _cim_fault(error, context)
     kind = FaultKind(error.subcode, error.reason, error.detail, error.sender)
@@ -110,6 +112,14 @@ def fault_document(error: WsmanFault | CimError, context: FaultContext) -> bytes
         if error.code == faults.UNEXPECTED_SELECTORS:
             message = _wsman_fault(message, error.code, context.machine)
     message.text = xml.printable(error.text)
+    return xml.serialize(root)
+
+
+def _bare_status(status: int, context: FaultContext) -> bytes:
+    """``MSFT_WmiError`` with a CIMStatusCode and nothing else that tells anything: no text, no HRESULT."""
+    root, detail = _frame(FaultKind("w:InternalError", "", sender=False), context)
+    error, uri = _error_element(detail, context)
+    _member(error, uri, "CIMStatusCode", str(status), "cimUnsignedInt")
     return xml.serialize(root)
 
 
@@ -206,8 +216,8 @@ def _extended_status(provider_fault: Element, error: CimError, context: FaultCon
             del child.attrib[xml.XSI_TYPE]
 
 
-def _wmi_error(detail: Element, hresult: int, text: str, context: FaultContext) -> None:
-    """``MSFT_WmiError`` as recorded, in the namespace of the request."""
+def _error_element(detail: Element, context: FaultContext) -> tuple[Element, str]:
+    """An empty ``MSFT_WmiError`` in the namespace of the request, and that namespace."""
     target = context.target
     uri = f"{names.DMTF_PREFIX}MSFT_WmiError"
     if target is not None and target.style == "wmi":
@@ -216,6 +226,12 @@ def _wmi_error(detail: Element, hresult: int, text: str, context: FaultContext) 
     error = etree.SubElement(detail, names.tag(uri, "MSFT_WmiError"), nsmap=nsmap)
     error.set(names.tag(names.CIM_BINDING, "IsCIM_Error"), "true")
     error.set(xml.XSI_TYPE, "p:MSFT_WmiError_Type")
+    return error, uri
+
+
+def _wmi_error(detail: Element, hresult: int, text: str, context: FaultContext) -> None:
+    """``MSFT_WmiError`` as recorded."""
+    error, uri = _error_element(detail, context)
     status = _CIM_STATUS.get(hresult, 1)
     for name, value, kind in (
         ("CIMStatusCode", str(status), "cimUnsignedInt"),

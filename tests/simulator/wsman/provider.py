@@ -126,6 +126,14 @@ class CimError(Exception):
         self.provider = provider
 
 
+class CimStatus(CimError):
+    """A fault that says nothing but a CIMStatusCode (DMTF DSP0200), as providers of the newer kind may."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(0, f"CIM status {status}")
+        self.status = status
+
+
 class WsmanFault(Exception):
     """A fault of the WS-Management service itself.
 
