@@ -7,6 +7,10 @@
 A fork is the cheapest copy of a run in the middle: of both sides, with all that they have in memory. What is held
 against each case is in ``Verdicts``; most of it depends only on the state in which the host was left, so a state that
 has passed once is not tried again.
+
+Faults that the host answers without having acted, and that become the same exception, are run once for all of them,
+provided that the client looked at nothing by which they differ: then the runs are the same but for the text of the
+error. That is watched in the run; where the client did look, each is run by itself. Such cases count as alike.
 """
 
 from __future__ import annotations
@@ -21,16 +25,20 @@ import re
 import traceback
 import typing as t
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from unittest import mock
 
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import xml
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.channel import Channel
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError, WsmanFault
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.faults import read_fault
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.xml import descendants
 
 from tests.faults.edge import Result, perform
-from tests.faults.kinds import KINDS, Killed, Line
+from tests.faults.kinds import KINDS, Killed, Kind, Line
 from tests.faults.scenarios import Scenario
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
@@ -55,12 +63,17 @@ Paths = Mapping[tuple[str, ...], t.Any]
 
 @dataclass(frozen=True)
 class Case:
-    """A fault of a kind at an operation of a scenario, and what was found wrong afterwards."""
+    """A fault of a kind at an operation of a scenario, and what was found wrong afterwards.
+
+    Attributes:
+        alike: the kind that was run in its place, since the client cannot have told them apart.
+    """
 
     scenario: str
     kind: str
     at: int
     problems: tuple[str, ...] = ()
+    alike: str = ""
 
 
 @contextmanager
@@ -267,6 +280,17 @@ def _shown(paths: Collection[tuple[str, ...]], wanted: Paths, found: Paths) -> s
 # --- forking
 
 
+class HarnessFailed(Exception):
+    """What was done in a copy of this process ended in what nobody foresaw; the message is its traceback."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What a copy of this process passes on instead of a result."""
+
+    why: str
+
+
 def branch(work: Callable[[], t.Any]) -> t.Any:
     """What the work gives, done in a copy of this process, which is as it was afterwards."""
     reading, writing = os.pipe()
@@ -277,7 +301,10 @@ def branch(work: Callable[[], t.Any]) -> t.Any:
     with os.fdopen(reading, "rb") as stream:
         data = stream.read()
     os.waitpid(child, 0)
-    return pickle.loads(data)
+    found = pickle.loads(data)
+    if isinstance(found, Failed):
+        raise HarnessFailed(found.why)
+    return found
 
 
 def _report(writing: int, work: Callable[[], t.Any]) -> t.NoReturn:
@@ -285,7 +312,7 @@ def _report(writing: int, work: Callable[[], t.Any]) -> t.NoReturn:
     try:
         found = work()
     except BaseException:  # noqa: BLE001  # the copy must not go on as if it were the original
-        found = [f"the harness failed: {traceback.format_exc()}"]
+        found = Failed(traceback.format_exc())
     with os.fdopen(writing, "wb") as stream:
         pickle.dump(found, stream)
     os._exit(0)
@@ -294,50 +321,120 @@ def _report(writing: int, work: Callable[[], t.Any]) -> t.NoReturn:
 class Forking(Line):
     """A line on which the run is forked at each operation, once for each kind of fault that is wanted there."""
 
-    def __init__(self, simulated: SimulatedHost, wanted: Callable[[int], Collection[str]], end: End) -> None:
+    def __init__(
+        self, simulated: SimulatedHost, wanted: Callable[[int], Collection[str]], end: End, *, each: bool
+    ) -> None:
         super().__init__(simulated)
         self._wanted = wanted
         self._end = end
+        self._each = each
         self.writing: int | None = None
+        self.looked: set[str] = set()
 
     def send(self, body: bytes) -> bytes:
         number = self.sent + 1
-        for name in self._wanted(number):
-            if self.kind is None and KINDS[name].concerns(body):
-                self._fork(name, number)
+        if self.kind is None:
+            kinds = [name for name in self._wanted(number) if KINDS[name].concerns(body)]
+            for group in [[name] for name in kinds] if self._each else self._groups(body, kinds):
+                self._try(group, number)
         return super().send(body)
 
-    def _fork(self, name: str, number: int) -> None:
+    def _groups(self, body: bytes, kinds: Sequence[str]) -> list[list[str]]:
+        """The kinds, those together that become the same exception."""
+        answered = [name for name in kinds if KINDS[name].answered]
+        found = branch(lambda: {name: _exception(self.simulated, KINDS[name], body) for name in answered})
+        groups: dict[str, list[str]] = {}
+        for name in kinds:
+            groups.setdefault(found.get(name, name), []).append(name)
+        return list(groups.values())
+
+    def _try(self, group: Sequence[str], number: int) -> None:
+        """Run the first of a group, and the others as well where the client looked at what tells them apart."""
+        first, *others = group
+        found = self._forked(first, number, bool(others))
+        if found is None:
+            return
+        for name in others:
+            if found[2]:
+                self._forked(name, number, watched=False)
+            else:
+                self._end(name, number, found, first)
+
+    def _forked(self, name: str, number: int, watched: bool) -> Found | None:
+        """What came of a fault, noted; None in the copy of this process which meets it."""
+        if self.writing is not None:
+            return None
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             os.close(reading)
             self.kind, self.at, self.writing = KINDS[name], number, writing
-            return
+            if watched:
+                _watch(self.looked)
+            return None
         os.close(writing)
         with os.fdopen(reading, "rb") as stream:
             data = stream.read()
         os.waitpid(child, 0)
-        self._end(name, number, pickle.loads(data))
+        found = pickle.loads(data)
+        if isinstance(found, Failed):
+            found = ([f"the harness failed: {found.why}"], "", True)
+        self._end(name, number, found, "")
+        return t.cast(Found, found)
 
 
-End = Callable[[str, int, tuple[list[str], str]], None]
+Found = tuple[list[str], str, bool]
+"""What was wrong, the state in which the host was left, and whether the client looked into the fault."""
+
+End = Callable[[str, int, Found, str], None]
+
+DIFFERING = frozenset({"code", "subcode", "reason", "wmi_status", "provider", "provider_text", "detail"})
+"""Attributes of a WsmanFault by which two of the same class may differ; its text goes to people alone."""
 
 
-def cases(scenario: Scenario, wanted: Callable[[int], Collection[str]]) -> list[Case]:
-    """Try a scenario with a fault of each kind that is wanted at an operation, for each operation."""
+def _watch(looked: set[str]) -> None:
+    """Note, in this copy of the process, which attributes are looked at of the fault that is made next."""
+    plain: t.Any = WsmanFault.__getattribute__
+    made: t.Any = WsmanFault.__init__
+    ours: list[WsmanFault] = []
+
+    def making(self: WsmanFault, *args: t.Any, **kwargs: t.Any) -> None:
+        ours.extend([] if ours else [self])
+        made(self, *args, **kwargs)
+
+    def noting(self: WsmanFault, name: str) -> t.Any:
+        if name in DIFFERING and ours and self is ours[0]:
+            looked.add(name)
+        return plain(self, name)
+
+    patched: t.Any = WsmanFault
+    patched.__init__, patched.__getattribute__ = making, noting
+
+
+def _exception(simulated: SimulatedHost, kind: Kind, body: bytes) -> str:
+    """The class of the exception that a fault becomes in the client."""
+    answer = Channel(Line(simulated, kind, 1), "").send(body, repeatable=False)
+    faults = list(descendants(xml.parse(answer), "Fault"))
+    return type(read_fault(faults[0])).__name__
+
+
+def cases(scenario: Scenario, wanted: Callable[[int], Collection[str]], *, each: bool = True) -> list[Case]:
+    """Try a scenario with a fault of each kind that is wanted at an operation, for each operation.
+
+    C(each) runs also those that the client cannot tell apart, one by one.
+    """
     verdicts = Verdicts(scenario, clean(scenario))
     done: list[Case] = []
 
-    def end(name: str, number: int, found: tuple[list[str], str]) -> None:
-        problems, left = found
-        done.append(Case(scenario.name, name, number, tuple(problems)))
+    def end(name: str, number: int, found: Found, alike: str) -> None:
+        problems, left, _looked = found
+        done.append(Case(scenario.name, name, number, tuple(problems), alike))
         if not problems:
             verdicts.passed.add(left)
 
     simulated, _original = prepared(scenario)
     simulated.counters.reset()
-    line = Forking(simulated, wanted, end)
+    line = Forking(simulated, wanted, end, each=each)
     try:
         result: Result | None = run(scenario, simulated, line, "run-1")
     except Killed:
@@ -345,8 +442,8 @@ def cases(scenario: Scenario, wanted: Callable[[int], Collection[str]]) -> list[
     except BaseException:
         if line.writing is None:
             raise
-        _report(line.writing, lambda: ([f"raised: {traceback.format_exc()}"], ""))
+        _report(line.writing, lambda: ([f"raised: {traceback.format_exc()}"], "", True))
     if line.writing is not None:
-        found = result
-        _report(line.writing, lambda: verdicts.of(simulated, line, found))
+        found, looked = result, bool(line.looked)
+        _report(line.writing, lambda: (*verdicts.of(simulated, line, found), looked))
     return done

@@ -103,6 +103,7 @@ class Kind:
         breaks: whether the connection breaks or an answer is lost, so that the host alone may know what is open there;
             it ends that by itself, by EnumerationTimeoutms and IdleTimeout.
         concerns: the messages that can meet it.
+        answered: whether the host answers with a SOAP fault and has not acted.
     """
 
     meaning: str
@@ -110,6 +111,7 @@ class Kind:
     cuts: bool = False
     breaks: bool = False
     concerns: Callable[[bytes], bool] = _everything
+    answered: bool = False
 
     @property
     def rare(self) -> bool:
@@ -139,6 +141,11 @@ def _named(name: str) -> Callable[[Line, bytes], bytes]:
         return line.deliver(body)
 
     return strike
+
+
+def _fault(name: str, meaning: str) -> Kind:
+    """A fault that the simulator knows by name, as its answer instead of acting."""
+    return Kind(meaning, _named(name), answered=True)
 
 
 def _spoilt(spoil: Callable[[bytes], bytes]) -> Callable[[Line, bytes], bytes]:
@@ -195,9 +202,9 @@ KINDS: Mapping[str, Kind] = {
     "http_413": _status(413),
     "http_500": _status(500),
     "http_503": _status(503, breaks=True),
-    **{f"wsman_{code:x}": Kind(f"fault of the service 0x{code:X}", _named(f"wsman_{code:x}")) for code in WSMAN},
-    **{f"wmi_{code:x}": Kind(f"fault of WMI 0x{code:X}", _named(f"wmi_{code:x}")) for code in WMI},
-    **{f"cim_{code}": Kind(f"fault with CIMStatusCode {code} alone", _named(f"cim_{code}")) for code in CIM},
+    **{f"wsman_{code:x}": _fault(f"wsman_{code:x}", f"fault of the service 0x{code:X}") for code in WSMAN},
+    **{f"wmi_{code:x}": _fault(f"wmi_{code:x}", f"fault of WMI 0x{code:X}") for code in WMI},
+    **{f"cim_{code}": _fault(f"cim_{code}", f"fault with CIMStatusCode {code} alone") for code in CIM},
     "refused": Kind("connection refused", _raises(refused), breaks=True),
     "reset_before": Kind("connection reset, nothing done", _raises(broken), breaks=True),
     "reset_after": Kind("connection reset after the host acted", _raises(broken, acts=True), breaks=True),

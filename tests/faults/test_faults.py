@@ -9,13 +9,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import CIM_STATUS, WsmanFault
 
 from tests.faults import soak
+from tests.faults.grid import Case, cases
 from tests.faults.kinds import CIM, KINDS
+from tests.faults.scenarios import SCENARIOS
 from tests.simulator.host import SimulatedHost
 from tests.support.in_process import connect
 
@@ -37,6 +41,38 @@ def test_a_fault_with_a_cim_status_alone_is_told_by_that(status: int) -> None:
     assert caught.value.__class__ is CIM_STATUS[status]
     assert (caught.value.code, caught.value.wmi_status) == (None, None)
     assert caught.value.detail == {"CIMStatusCode": str(status)}
+
+
+ALIKE = ("wsman_5", "wmi_80041003", "cim_2", "wmi_80041010")
+"""Three that are AccessRefused to the client, and one that is not."""
+
+
+def _at_the_third(*, each: bool) -> list[Case]:
+    return cases(SCENARIOS["transport"], lambda number: ALIKE if number == 3 else (), each=each)
+
+
+def test_faults_that_the_client_cannot_tell_apart_are_run_once_and_all_counted() -> None:
+    assert [(case.kind, case.alike) for case in _at_the_third(each=False)] == [
+        ("wsman_5", ""), ("wmi_80041003", "wsman_5"), ("cim_2", "wsman_5"), ("wmi_80041010", "")
+    ]  # fmt: skip
+    assert [(case.kind, case.alike) for case in _at_the_third(each=True)] == [(kind, "") for kind in ALIKE]
+
+
+def test_where_the_client_looks_at_what_differs_each_fault_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = CimClient._exchange
+
+    def looking(self: CimClient, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        try:
+            return plain(self, *args, **kwargs)
+        except WsmanFault as error:
+            if error.code == 5:
+                raise ValueError("a mistake about one code alone") from error
+            raise
+
+    monkeypatch.setattr(CimClient, "_exchange", looking)
+    found = _at_the_third(each=False)
+    assert [(case.kind, case.alike) for case in found] == [(kind, "") for kind in ALIKE]
+    assert [bool(case.problems) for case in found] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("half", [0, 1])
