@@ -276,6 +276,27 @@ logon_check:
     reason: ""
     status: null
     authorised: true
+needs:
+  description: What is due since an earlier run of this collection, which changed what is read only at a start. It is
+    told until the host has done it.
+  returned: success
+  type: dict
+  contains:
+    restart:
+      description: Whether the service C(TermService) has to be restarted.
+      type: bool
+    reboot:
+      description: Whether the host has to be rebooted.
+      type: bool
+    why:
+      description: The reasons, in words.
+      type: list
+      elements: str
+  sample:
+    restart: true
+    reboot: false
+    why:
+      - an earlier run changed what the listener reads only when it starts
 open_questions:
   description: What could not be read or explained, and what that leaves open.
   returned: success

@@ -37,6 +37,8 @@ options:
         V(key_owners) are the owners of the other keys in the folder; V(gateway) is the RD Gateway role, where the
         host has it; V(gateway_events) is whom it let through or refused in the time of O(since), and why it did not
         serve.
+      - V(owed) are a restart of C(TermService) and a reboot that an earlier run of this collection left to be done, and
+        that have not happened since.
       - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
         session host is licensed.
     type: list
@@ -45,6 +47,7 @@ options:
       - identity
       - settings
       - leases
+      - owed
       - services
       - listener
       - firewall
@@ -68,6 +71,7 @@ options:
       - identity
       - settings
       - leases
+      - owed
       - services
       - listener
       - firewall

@@ -450,7 +450,8 @@ compliance:
       item: 18.10.57.3.9.3
       effect: restores
 needs:
-  description: What still has to happen before all changes are live.
+  description: What still has to happen before all changes are live, those of earlier runs included. It is told by every
+    run until the host has done it. In check mode, what is due since an earlier run.
   returned: success
   type: dict
   contains:

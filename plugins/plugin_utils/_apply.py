@@ -15,7 +15,7 @@ from ._host import Host
 from ._journal import Journal, Recorded, Writer
 from ._model.change import GENERATED, Change
 from ._model.plain import Plain
-from ._restart import owe
+from ._owed import owe_reboot, owe_restart, tidy
 from ._wsman.errors import BadAnswer, Timeout, TransportFailed
 
 __all__ = ["ApplyError", "Moved", "NotKept", "Run"]
@@ -56,6 +56,11 @@ class Run:
             self._writer.check()
         return self._writer
 
+    def tidy(self) -> None:
+        """Delete the notes of what was due and is no longer, where this run has the right to write anyway."""
+        if self._writer is not None:
+            tidy(self.host)
+
     def apply(self, change: Change) -> bool:
         """Make one change; False when the item has the value already.
 
@@ -94,8 +99,10 @@ class Run:
         return True
 
     def _owe(self, change: Change) -> None:
-        if change.restart and not self.host.owes_restart:
-            owe(self.host)
+        if change.restart and "restart" not in self.host.owes:
+            owe_restart(self.host)
+        if change.reboot and "reboot" not in self.host.owes:
+            owe_reboot(self.host)
 
     def _write(self, applier: Applier, change: Change) -> None:
         """Write, and say what was being written when the host's answer is lost."""

@@ -19,11 +19,12 @@ from ._model.lease import LeaseState
 from ._model.observation import Observation
 from ._model.settings import SETTINGS
 from ._observe import observe
+from ._owed import REASONS, due
 from ._proof import PATIENCE, Probe, Prober, lets_in, live, refuses, settled, tls_works, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
-from ._restart import Policy, owed, restart
+from ._restart import Policy, restart
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,14 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)
-        if not plan.changes and _read_at_start(remedy):
+        if _read_at_start(remedy):
             _catch_up(job, done)
     else:
         with Run(job.host, job.run_id, job.made) as run:
             done = carry_out(job, run, plan.changes, alone=True)
-            if _read_at_start(remedy) and not done.waiting and owed(job.host):
+            if _read_at_start(remedy) and not done.waiting and due(job.host):
                 make_up(job, run, done)
+            run.tidy()
         done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
     if done.leases and done.proof is None:
         done.proof = job.prober.look(job.host.listener_port)
@@ -100,29 +102,30 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
 
 
 def _read_at_start(remedy: Remedy) -> bool:
-    """Whether a remedy decides on what TermService reads only when it starts."""
-    return any(SETTINGS[name].restart for name in remedy.settings)
+    """Whether a remedy decides on what TermService or Windows reads only when it starts."""
+    late = (SETTINGS[name].effect in ("service_restart", "reboot") for name in remedy.settings)
+    return "winsock" in remedy.areas or any(late)
 
 
 def _catch_up(job: Job, done: Done) -> None:
     """Restart for a run before this one, which was cut off or might not; check mode only says that it is due."""
-    if not owed(job.host):
-        return
+    found = due(job.host)
     if job.check:
-        done.waiting["restart"] = OWED_REASON
+        done.waiting.update({what: REASONS[what] for what in found})
+    if job.check or not found:
         return
     with Run(job.host, job.run_id, job.made) as run:
         make_up(job, run, done)
 
 
 def make_up(job: Job, run: Run, done: Done) -> None:
-    """The restart that a run before left to be done, where it may be made, and a look at what came of it."""
-    _restart(job, run, done, OWED_REASON)
+    """What a run before left to be done, where it may be, and a look at what came of it. A reboot restarts all."""
+    if "reboot" in job.host.owes and not _reboot(job, run, done, REASONS["reboot"]):
+        done.waiting["reboot"] = f"{REASONS['reboot']}; {done.waiting['reboot']}"
+    if "restart" in job.host.owes:
+        _restart(job, run, done, REASONS["restart"])
     if not done.waiting:
         done.proof = _look(job, done)
-
-
-OWED_REASON = "an earlier run changed what the listener reads only when it starts"
 
 
 def carry_out(job: Job, run: Run, changes: Sequence[Change], *, alone: bool = False) -> Done:
@@ -278,7 +281,7 @@ def _ends(host: Host, run: Run, change: Change) -> None:
 
 def settle(job: Job, run: Run, done: Done) -> None:
     """Make sure that what was changed is live: look, and restart only where it is not."""
-    rebooted = any(change.reboot for change in done.changes) and _reboot(job, run, done)
+    rebooted = any(change.reboot for change in done.changes) and _reboot(job, run, done, AT_START)
     if _must_restart(done.changes) and not rebooted:
         _restart(job, run, done, "the listener reads these values only when it starts")
     done.proof = _look(job, done)
@@ -320,12 +323,15 @@ def _must_restart(changes: Sequence[Change]) -> bool:
     return not started and any(change.restart for change in changes)
 
 
-def _reboot(job: Job, run: Run, done: Done) -> bool:
+AT_START = "Windows reads these values only when it starts"
+
+
+def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
     """Reboot where that is allowed; whether it was done."""
     why = objection(job.host, job.allow_reboot, job.restart)
     if not why:
         before = len(run.applied)
-        why = reboot(job.host, run.record, "Windows reads these values only when it starts")
+        why = reboot(job.host, run.record, reason)
         done.changes.extend(run.applied[before:])
     if why:
         done.waiting["reboot"] = why

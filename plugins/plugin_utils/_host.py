@@ -36,7 +36,8 @@ class Host:
     """The typed views of one host over one channel, and the few readings that more than one reader needs.
 
     What cannot change while a task runs is read once: identity, clock offset and machine id. So is the listener's port,
-    which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell.
+    which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell. ``owes``
+    has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class Host:
         self.files = Files(self.cim)
         self.tasks = Tasks(self.cim, monotonic, sleep, self.now)
         self.shell = CmdShell(channel, forbidden=check)
-        self.owes_restart = 0
+        self.owes: dict[str, str] = {}
+        self.void_notes: list[str] = []
         self._private = False
 
     def close(self) -> None:
@@ -161,6 +163,10 @@ class Host:
     def _port(self) -> Reading:
         port = SETTINGS["port"]
         return self.registry.read(port.key, port.name, port.type)
+
+    def forget_start(self) -> None:
+        """Read when the host started again when it is next asked for: it was rebooted."""
+        self.__dict__.pop("identity", None)
 
     def forget_port(self) -> None:
         """Read the listener's port again when it is next asked for: it was changed."""

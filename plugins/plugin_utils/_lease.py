@@ -31,7 +31,7 @@ from datetime import timedelta
 
 from ._cim.registry import Absent, RegistryValue, Unreadable
 from ._cim.tasks import COMMAND, SYSTEM, Definition, Registered
-from ._guard import require_private
+from ._guard import ROOT, require_private
 from ._host import Host
 from ._model.lease import LONGEST, RECORDS, Lease, LeaseState, mark, pending
 from ._model.plain import NotPlain, from_plain, to_plain
@@ -40,6 +40,8 @@ from ._sealed import Tampered, seal, unseal
 from ._wsman.errors import WsmanError
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+LEASES = RECORDS.rpartition("\\")[2].lower()
+
 CLOCK_STEPS = timedelta(hours=1)
 """By so much a host's clock may have been set back since a lease was granted."""
 
@@ -100,14 +102,18 @@ class Record:
     lease: Lease
 
 
-def records(host: Host) -> list[Lease]:
+def records(host: Host, kept: Iterable[str] | None = None) -> list[Lease]:
     """The leases that were granted on a host, whatever has become of them; one operation where there are none.
+
+    C(kept) are the names of the keys under the journal's root, where they were just read.
 
     Raises:
         LeaseError: a record was altered.
         Exposed: others than Administrators and SYSTEM may write records.
     """
-    names = host.registry.values(RECORDS) or {}
+    known = host.registry.keys(ROOT) or () if kept is None else kept
+    leased = any(name.lower() == LEASES for name in known)
+    names = host.registry.values(RECORDS) or {} if leased else {}
     if names:
         require_private(host.registry, RECORDS)
     found = (_record(host, name) for name in sorted(names) if not name.endswith((mark(""), pending(""))))

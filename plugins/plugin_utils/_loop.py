@@ -28,9 +28,9 @@ from ._model.observation import Observation
 from ._model.project import project
 from ._model.settings import PIN, SETTINGS
 from ._observe import observe
+from ._owed import REASONS
 from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options
-from ._restart import owed
 from ._scope import PROVED_SETTINGS, Scope, scope
 
 RECENT_EVENTS = 600.0
@@ -150,6 +150,7 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     touched = {name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes)}
     proved = PROVED_SETTINGS if done.proof is not None and done.proof["passed"] else frozenset()
     areas = {_AREA_OF[change.kind] for change in done.changes if change.kind in _AREA_OF}
+    areas.update({"owed"} if standing.observation.owed else ())
     if any(state.lease.setting in touched for state in standing.observation.leases or ()):
         areas.add("leases")
     before = standing.observation.probe if job.prober.enabled else None
@@ -263,7 +264,9 @@ def foresee(standing: Standing, limits: Limits) -> Course:
         observation = project(now.observation, plan.changes)
         now = Standing(observation, diagnose(observation))
     course.notes.extend(_unseen(course))
-    course.verdict = under_lease(before_repair(standing, bool(course.changes), bool(course.held)), now)
+    owed = standing.observation.owed or ()
+    course.waiting.update({what: REASONS[what] for what in owed})
+    course.verdict = under_lease(before_repair(standing, bool(course.changes), bool(course.held), owed), now)
     return course
 
 
@@ -296,9 +299,11 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     course = Course(standing, standing)
     tried: set[str] = set()
     with Run(job.host, job.run_id, job.made) as run:
-        while not course.after.healthy:
-            proposal = next(proposals(course.after, limits, tried), None)
-            if proposal is None and not _made_up(job, run, course):
+        if "reboot" in job.host.owes:  # until then what is seen is not what is stored, so no evidence counts
+            _made_up(job, run, course, tried)
+        while True:
+            proposal = None if course.after.healthy else next(proposals(course.after, limits, tried), None)
+            if proposal is None and not _made_up(job, run, course, tried):
                 break
             if proposal is None:
                 continue
@@ -314,12 +319,15 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     return course
 
 
-def _made_up(job: Job, run: Run, course: Course) -> bool:
-    """Whether TermService was restarted for a run before this one, which was cut off or might not."""
-    if course.waiting or not owed(job.host):
+def _made_up(job: Job, run: Run, course: Course, tried: set[str]) -> bool:
+    """Whether anything was restarted for a run before this one, which was cut off or might not."""
+    owed = {f"owed:{what}" for what in job.host.owes} - tried
+    if course.waiting or not owed:
         return False
+    tried |= owed
     done = Done()
     make_up(job, run, done)
+    run.tidy()
     course.changes.extend(done.changes)
     course.waiting.update(done.waiting)
     if done.changes:

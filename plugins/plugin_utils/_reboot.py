@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ._cim import wql
 from ._cim.host import boot_time
@@ -22,7 +22,8 @@ from ._cim.schema import WIN32_ENCRYPTABLE_VOLUME, WIN32_OPERATING_SYSTEM
 from ._cim.services import ServiceError
 from ._host import Host
 from ._model.change import Change
-from ._restart import SERVICE, Policy, sessions
+from ._owed import SERVICE, TOLERANCE, rebooted
+from ._restart import Policy, sessions
 from ._wsman.errors import InvalidClass, InvalidNamespace, TransportFailed, WsmanError
 
 ASKS_AT_START = {4: "a PIN", 5: "a startup key", 6: "a PIN and a startup key", 8: "a passphrase"}
@@ -33,9 +34,6 @@ PROTECTION_ON = 1
 
 PATIENCE, POLL = 900.0, 5.0
 """Seconds until a host that did not come back is given up, and between looks."""
-
-TOLERANCE = timedelta(seconds=30)
-"""By how much a boot time may seem earlier than it was: Windows derives it from a clock that is set meanwhile."""
 
 
 def objection(host: Host, allowed: bool, policy: Policy) -> str:
@@ -96,6 +94,7 @@ def reboot(host: Host, record: Callable[[Change], None], reason: str) -> str:
             f"the host was told to reboot and has no new boot time after {PATIENCE:g} s; look whether a program or a "
             "user holds the reboot up"
         )
+    rebooted(host)
     return _serving(host)
 
 

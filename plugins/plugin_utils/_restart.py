@@ -16,18 +16,12 @@ import typing as t
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ._cim.registry import RegistryValue
 from ._cim.services import Service, ServiceError
-from ._guard import ROOT
 from ._host import Host
 from ._model.change import Change
+from ._owed import SERVICE, restarted
 from ._wsman.errors import ShellRefused, WsmanError
 from ._wsman.quote import quote
-
-SERVICE = "TermService"
-
-OWED = "restart owed to process"
-"""The value under ROOT that names the process of TermService which still acts on what was stored before."""
 
 PENDING = {"Start Pending": "Running", "Continue Pending": "Running", "Stop Pending": "Stopped"}
 """Where a service in a pending state (Win32_Service.State) is going."""
@@ -112,26 +106,6 @@ def _in_the_way(host: Host, policy: Policy, service: Service) -> str:
     return "" if found.idle else f"a restart of TermService would cut {found}; set restart to always to accept that"
 
 
-def owe(host: Host) -> None:
-    """Note, before a change that TermService reads only when it starts, which of its processes is to go.
-
-    A run that is cut off before it restarts the service, or may not restart it, leaves the next one to know of it. The
-    note is void once the process has gone. Where services share a process, as on clients, the restart deletes it.
-    """
-    running = (host.services.seen.get(SERVICE) or host.service(SERVICE)).process_id
-    if running:
-        host.registry.write(ROOT, OWED, RegistryValue("REG_DWORD", running))
-        host.owes_restart = running
-
-
-def owed(host: Host) -> bool:
-    """Whether an earlier run changed what TermService reads when it starts, and the same process still runs."""
-    noted = host.registry.read(ROOT, OWED, "REG_DWORD")
-    process = noted.data if isinstance(noted, RegistryValue) and isinstance(noted.data, int) else 0
-    host.owes_restart = process if process and host.service(SERVICE).process_id == process else 0
-    return bool(host.owes_restart)
-
-
 def restart(host: Host, record: Callable[[Change], None], reason: str, policy: Policy = "always") -> str:
     """Restart TermService and what depends on it where the policy lets it; returns why it did not happen, or empty.
 
@@ -180,7 +154,5 @@ def _run(host: Host, command: str, process: int) -> str:
         return f"{SERVICE} does not run after its restart ({error}){lost}; look at the host's System events"
     if lost and started.process_id == process:
         return f"{SERVICE} still runs in the same process, so nothing shows that it was restarted{lost}; run again"
-    if host.owes_restart == started.process_id:
-        host.registry.delete_value(ROOT, OWED)
-    host.owes_restart = 0
+    restarted(host, started.process_id)
     return ""

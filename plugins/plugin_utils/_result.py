@@ -162,6 +162,7 @@ def diagnosed(state: Standing) -> Result:
         "verdict": course.verdict,
         "leases": leases(state.observation.leases or (), state.observation.probe),
         "logon_check": logon(state),
+        "needs": needs(course.waiting),
         "open_questions": list(open_questions(state.observation, state.findings)),
         "plan": [change(entry) for entry in course.changes],
         "notes": course.notes,

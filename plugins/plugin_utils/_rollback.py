@@ -22,9 +22,10 @@ from ._fix import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._model.change import Change
 from ._model.plain import Plain
+from ._owed import due
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
-from ._restart import SessionsInTheWay, owed, restart
+from ._restart import SessionsInTheWay, restart
 
 IN_THE_WAY = (ApplyError, SessionsInTheWay, ServiceError, RegistryError)
 """What keeps one item from being put back and says nothing of the others."""
@@ -167,9 +168,9 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
         run.writer()
     for target in rest:
         _close(run, target)
-    due = job.host.owes_restart or owed(job.host)
-    if result.undone or due:
+    if due(job.host) or result.undone:
         _settle(job, result)
+    run.tidy()
 
 
 def _close(run: Run, target: Target) -> None:
@@ -184,7 +185,7 @@ def _settle(job: Job, result: Undoing) -> None:
     back = result.changes()
     prober = job.prober.watching(back)
     result.proof = prober.look(job.host.listener_port)
-    if any(change.reboot for change in back):
+    if "reboot" in job.host.owes:
         why = objection(job.host, job.allow_reboot, job.restart) or reboot(
             job.host, job.made.append, "roll-back of values that are read when Windows starts"
         )
@@ -194,8 +195,8 @@ def _settle(job: Job, result: Undoing) -> None:
             result.proof = prober.look(job.host.listener_port)
             return
     stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
-    due = job.host.owes_restart or any(change.restart for change in back) or shows(back, result.proof) is False
-    if stopped or not due:
+    late = "restart" in job.host.owes or any(change.restart for change in back)
+    if stopped or not (late or shows(back, result.proof) is False):
         return
     why = restart(job.host, job.made.append, "roll-back of values that are read at start", job.restart)
     if why:

@@ -20,7 +20,7 @@ from ._observe import AREAS
 UNSEEN_SETTINGS = ("drain_mode", "logons_disabled")
 """What the probe cannot see: read also where the handshake passes."""
 
-UNSEEN_AREAS = ("identity", "services", "settings", "leases", "permissions", "licensing")
+UNSEEN_AREAS = ("identity", "services", "settings", "leases", "owed", "permissions", "licensing")
 """Areas that are read also where the handshake passes, for the same reason."""
 
 _BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}

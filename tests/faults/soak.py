@@ -125,8 +125,6 @@ def many_hosts(size: int, seed: int) -> list[str]:
     print(f"first run of {size} hosts, {faults} with a fault:", Counter(member.ended for member in members))
     for member in members:
         member.kind = ""
-        if clean(member.scenario).result["verdict"] == "needs_reboot":  # a rerun without it says "unresolved"
-            member.simulated.windows.reboot()
         member.simulated.clock.advance(TENURE)
         member.run("run-2")
     problems += [problem for member in members for problem in unfinished(member)]

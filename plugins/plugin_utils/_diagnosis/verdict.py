@@ -52,17 +52,20 @@ class Standing:
         return Facts(self.observation).reached
 
 
-def before_repair(standing: Standing, curable: bool, held: bool) -> Verdict:
+def before_repair(standing: Standing, curable: bool, held: bool, due: Sequence[str] = ()) -> Verdict:
     """The verdict of a diagnosis or of check mode.
 
     Args:
         standing: how the host stands.
         curable: whether some change is planned.
         held: whether policy holds something that is wanted otherwise.
+        due: what earlier runs left to be done: C(reboot), which takes leave, C(restart).
     """
-    if standing.healthy:
+    if "reboot" in due and not curable:
+        return "needs_reboot"
+    if standing.healthy and not due:
         return "healthy"
-    return "repairable" if curable else _without_cure(standing, held)
+    return "repairable" if curable or due else _without_cure(standing, held)
 
 
 def after_repair(before: Standing, after: Standing, changed: bool, held: bool, waiting: Sequence[str] = ()) -> Verdict:

@@ -270,6 +270,7 @@ class Observation:
         settings: readings by setting id (see settings.py).
         keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host.
         leases: those that the host has a record of, also when they have ended.
+        owed: C(restart) and C(reboot) that are due since an earlier run.
         probe: the result of the probe, as probe_info returns it; of several the one that got furthest.
         other_probes: the results from other places, which tell of the ways from there.
         gateway_events: what an RD Gateway tells of connections, newest first; none where the host is none.
@@ -286,6 +287,7 @@ class Observation:
     identity: Identity | None = None
     settings: Mapping[str, SettingState] = field(default_factory=dict)
     leases: tuple[LeaseState, ...] | None = None
+    owed: tuple[str, ...] | None = None
     keys: KeysState | None = None
     key_owners: KeyOwners | None = None
     terminal_services: bool | None = None

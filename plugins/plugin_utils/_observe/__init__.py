@@ -42,6 +42,7 @@ from . import (
     neighbours,
     network,
     obstacles,
+    owed,
     services,
     settings,
 )
@@ -54,6 +55,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "identity": identity.read,
         "settings": settings.read,
         "leases": leases.read,
+        "owed": owed.read,
         "services": services.read,
         "listener": listener.read,
         "firewall": firewall.read,

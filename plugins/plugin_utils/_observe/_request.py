@@ -13,6 +13,7 @@ from functools import cached_property
 
 from .._cim.registry import Absent, Reading
 from .._cim.services import Service
+from .._guard import ROOT
 from .._host import Host
 from .._model.keys import KeysState
 from .._model.observation import Observation
@@ -54,6 +55,11 @@ class Request:
     def services(self) -> Mapping[str, Service]:
         """Those of the watched services that exist, by name; one query, whose objects mostly take a second answer."""
         return self.host.services.list(sorted(self.watched))
+
+    @cached_property
+    def kept(self) -> tuple[str, ...]:
+        """The names of the keys that the collection keeps on the host; none where it never wrote."""
+        return tuple(self.host.registry.keys(ROOT) or ())
 
     @property
     def keys(self) -> KeysState | None:

@@ -12,5 +12,5 @@ from ._request import Request
 
 
 def read(request: Request) -> tuple[LeaseState, ...]:
-    """One operation on a host that never had a lease, five more for each that it has a record of."""
-    return tuple(_lease.observe(request.host, lease) for lease in _lease.records(request.host))
+    """One operation on a host that never had a lease, one more on others, and five for each record."""
+    return tuple(_lease.observe(request.host, lease) for lease in _lease.records(request.host, request.kept))

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""What is due on a host since an earlier run: a restart of TermService, a reboot. PRIVATE to the collection.
+
+What is read only at a start is noted before it is changed, so that a run which is cut off, or may not restart anything,
+leaves the next one to know of it. A note is a key under the journal's root, whose name says all, so that the one look
+which every run takes there finds it:
+
+    restart owed since <UTC> by process <id>    void when TermService runs in another process, or the host has started
+    reboot owed since <UTC>                     void when the host has started since
+
+Both are compared with what the host says now. Where services share a process, as on clients, a restart of TermService
+leaves the process; the run that restarts it deletes the note.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+
+from ._cim.host import boot_time
+from ._guard import ROOT
+from ._host import Host
+
+SERVICE = "TermService"
+
+What = t.Literal["restart", "reboot"]
+
+NOTE = re.compile(r"(?P<what>restart|reboot) owed since (?P<since>\d{8}T\d{6}Z)(?: by process (?P<process>\d{1,10}))?")
+
+STAMP = "%Y%m%dT%H%M%SZ"
+
+TOLERANCE = timedelta(seconds=30)
+"""By how much a boot time may seem earlier than it was: Windows derives it from a clock that is set meanwhile."""
+
+REASONS: t.Mapping[str, str] = {
+    "restart": "an earlier run changed what the listener reads only when it starts",
+    "reboot": "an earlier run changed what Windows reads only when it starts, and the host has not started since",
+}
+
+
+def owe_restart(host: Host) -> None:
+    """Note, before a change that TermService reads only when it starts, which of its processes is to go."""
+    running = (host.services.seen.get(SERVICE) or host.service(SERVICE)).process_id
+    if running:
+        note = f"restart owed since {_since(host)} by process {running}"
+        host.registry.create_key(rf"{ROOT}\{note}")
+        host.owes["restart"] = note
+
+
+def owe_reboot(host: Host) -> None:
+    """Note a reboot before a change that Windows reads only when it starts."""
+    note = f"reboot owed since {_since(host)}"
+    host.registry.create_key(rf"{ROOT}\{note}")
+    host.owes["reboot"] = note
+
+
+def _since(host: Host) -> str:
+    """Now, and never so soon after the last start that this one would pass for a later one."""
+    since = max(host.now(), host.identity.boot_time + 2 * TOLERANCE)
+    return since.astimezone(timezone.utc).strftime(STAMP)
+
+
+def due(host: Host, kept: Iterable[str] | None = None) -> tuple[str, ...]:
+    """What is due still, of what is noted; kept are the names of the keys under ROOT, where they were just read."""
+    names = host.registry.keys(ROOT) or [] if kept is None else kept
+    noted = {name: found for name in names if (found := NOTE.fullmatch(name))}
+    host.owes.clear()
+    if noted:
+        started, process = boot_time(host.cim), _process(host, noted.values())
+        for name, found in sorted(noted.items()):
+            if not _is_void(found, started, process):
+                host.owes[found["what"]] = name
+    host.void_notes = [name for name in noted if name not in host.owes.values()]
+    return tuple(sorted(host.owes))
+
+
+def _process(host: Host, noted: Iterable[re.Match[str]]) -> int:
+    return host.service(SERVICE).process_id if any(found["what"] == "restart" for found in noted) else 0
+
+
+def _is_void(note: re.Match[str], started: datetime, process: int) -> bool:
+    if started >= _moment(note["since"]) - TOLERANCE:
+        return True
+    return note["what"] == "restart" and (not process or note["process"] != str(process))
+
+
+def _moment(stamp: str) -> datetime:
+    """The moment of a stamp; one that is no date is of long ago, so that it never makes anything due."""
+    try:
+        return datetime.strptime(stamp, STAMP).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def tidy(host: Host) -> None:
+    """Delete the notes that were found void; by who has the right to write."""
+    while host.void_notes:
+        host.registry.delete_key(rf"{ROOT}\{host.void_notes.pop()}")
+
+
+def restarted(host: Host, process: int) -> None:
+    """TermService was restarted into a process. The note is void by that, unless the process is the same one."""
+    note = NOTE.fullmatch(host.owes.pop("restart", ""))
+    if note and note["process"] == str(process):
+        host.registry.delete_key(rf"{ROOT}\{note.string}")
+
+
+def rebooted(host: Host) -> None:
+    """The host has started again, which voids all that was noted, however its clock was set meanwhile."""
+    host.forget_start()
+    host.void_notes.extend(host.owes.values())
+    host.owes.clear()
+    tidy(host)
