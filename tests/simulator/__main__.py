@@ -40,12 +40,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if _listed(options):
         return 0
     try:
+        _check_places(options)
         fleet = Fleet(_fleet_options(options))
     except (ValueError, OSError) as error:
-        sys.stderr.write(f"simulator: {error}\n")
-        return 2
+        return _refused(error)
     with tempfile.TemporaryDirectory(prefix="winfleet-simulator-") as folder:
         return asyncio.run(_serve(fleet, options, Path(folder)))
+
+
+def _refused(error: Exception) -> int:
+    sys.stderr.write(f"simulator: {error}\n")
+    return 2
+
+
+def _check_places(options: argparse.Namespace) -> None:
+    """Directories are made by whoever wants them. Raises ValueError."""
+    inventory = options.inventory
+    if inventory is not None and (inventory.is_dir() or not inventory.parent.is_dir()):
+        raise ValueError(f"--inventory {inventory}: a file in a directory that exists is expected")
+    if options.control is not None and not 0 <= options.control < 2**16:
+        raise ValueError(f"--control {options.control}: a port of 0 to 65535 is expected")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,10 +155,14 @@ async def _serve(fleet: Fleet, options: argparse.Namespace, folder: Path) -> int
     files = _certificates(fleet, folder, options.certificate_flaw)
     tls = winrm_context(files, client_certificates=fleet.options.auth in ("certificate", "every")) if files else None
     channel = ANOTHER_CHANNEL if options.relayed else files.channel if files else b""
-    await fleet.start(tls, files.client_der if files else b"", channel)
-    runner = await _control(fleet, options.control)
-    if options.inventory is not None:
-        write_inventory(options.inventory, fleet, options.connection, files)
+    try:
+        await fleet.start(tls, files.client_der if files else b"", channel)
+        runner = await _control(fleet, options.control)
+        if options.inventory is not None:
+            write_inventory(options.inventory, fleet, options.connection, files)
+    except OSError as error:
+        await fleet.close()
+        return _refused(error)
     watch = asyncio.ensure_future(_watch(stop, options))
     sys.stdout.write("ready\n")
     sys.stdout.flush()

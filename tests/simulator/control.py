@@ -21,25 +21,40 @@ POST /hosts/NAME/battery           {"on": BOOL}
 POST /hosts/NAME/command           {"line": TEXT}: what somebody else does on the host, as SYSTEM
 POST /hosts/NAME/session           {"user": NAME, "active": BOOL}, or {"logoff": NUMBER}
 POST /hosts/NAME/counters          {"reset": true}
-POST /clock                        {"advance": SECONDS, "hosts": [NAME, ...]}
+POST /clock                        {"advance": SECONDS, "hosts": [NAME, ...]}; no hosts: all of them
+
+An order that is not understood, or that would do nothing, is answered with 400 and {"error": SENTENCE}.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from tests.simulator.breakages import break_host
+from tests.simulator import orders
+from tests.simulator.breakages import BREAKAGES, break_host
 from tests.simulator.fleet import Fleet, Member
-from tests.simulator.traits import apply_trait
+from tests.simulator.orders import Arguments, BadOrder
+from tests.simulator.switches import SWITCHES
+from tests.simulator.traits import TRAITS, apply_trait
 from tests.simulator.windows.cmd import CommandShell
 from tests.simulator.windows.system import TASK_TOKEN
 
 Reader = Callable[[Member], str]
-Action = Callable[[Member, Mapping[str, object]], object]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MATCHES = ("kind", "class", "method", "write")
+"""What a fault can be told to wait for."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """What an order does, and the arguments that it takes."""
+
+    act: Callable[[Member, Arguments], object]
+    takes: tuple[str, ...] = ()
 
 
 def application(fleet: Fleet) -> web.Application:
@@ -59,7 +74,7 @@ def application(fleet: Fleet) -> web.Application:
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except (ValueError, TypeError, KeyError) as error:
+    except ValueError as error:
         return web.json_response({"error": str(error)}, status=400)
 
 
@@ -84,7 +99,7 @@ def _reading(fleet: Fleet, reader: Reader) -> Handler:
 def _acting(fleet: Fleet, action: Action) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         member = _member(fleet, request)
-        result = action(member, await _arguments(request))
+        result = action.act(member, orders.read(await request.text(), *action.takes))
         member.reconcile()
         await member.settled()
         return web.json_response({"done": True, "result": result})
@@ -92,19 +107,9 @@ def _acting(fleet: Fleet, action: Action) -> Handler:
     return handle
 
 
-async def _arguments(request: web.Request) -> Mapping[str, object]:
-    document = json.loads(await request.text() or "{}")
-    if not isinstance(document, dict):
-        raise TypeError("a JSON object is expected")
-    return document
-
-
 async def _clock(fleet: Fleet, request: web.Request) -> web.StreamResponse:
-    arguments = await _arguments(request)
-    seconds = arguments.get("advance")
-    if not isinstance(seconds, (int, float)) or seconds < 0:
-        raise ValueError("advance: seconds are expected")
-    fleet.advance(seconds, _names(arguments.get("hosts", [])))
+    arguments = orders.read(await request.text(), "advance", "hosts")
+    fleet.advance(orders.seconds(arguments, "advance"), orders.names(arguments, "hosts", fleet.members))
     return web.json_response({"done": True})
 
 
@@ -130,53 +135,88 @@ def _traffic(fleet: Fleet) -> dict[str, int]:
     }
 
 
-def _names(value: object) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise TypeError("a list of names is expected")
-    return value
-
-
-def _break(member: Member, arguments: Mapping[str, object]) -> object:
-    for name in _names(arguments.get("breakages", [])):
+def _break(member: Member, arguments: Arguments) -> object:
+    """All names are known before the first one is planted."""
+    breakages = orders.names(arguments, "breakages", BREAKAGES)
+    traits = orders.names(arguments, "traits", TRAITS)
+    if not breakages and not traits:
+        raise BadOrder("a name or more are expected in breakages or traits")
+    for name in breakages:
         break_host(member.host.windows, name)
-    for name in _names(arguments.get("traits", [])):
+    for name in traits:
         apply_trait(member.host.windows, name)
+    planted = member.plan
+    member.plan = replace(
+        planted,
+        breakages=tuple(dict.fromkeys((*planted.breakages, *breakages))),
+        traits=tuple(dict.fromkeys((*planted.traits, *traits))),
+    )
     return None
 
 
-def _fault(member: Member, arguments: Mapping[str, object]) -> object:
-    if arguments.get("clear"):
+def _fault(member: Member, arguments: Arguments) -> object:
+    if "clear" in arguments:
+        if set(arguments) != {"clear"} or not orders.flag(arguments, "clear"):
+            raise BadOrder("clear: true is expected, and nothing else beside it")
         member.host.injector.clear()
         return None
-    at, count = arguments.get("at", 1), arguments.get("count", 1)
-    if not isinstance(at, (int, dict)) or not isinstance(count, int):
-        raise TypeError("at: a number or an object; count: a number")
-    member.host.injector.add(str(arguments["name"]), at, count)
+    name, times = orders.text(arguments, "name"), orders.count(arguments, "count", 1)
+    at = arguments.get("at", 1)
+    member.host.injector.add(name, _match(at) if isinstance(at, dict) else orders.count(arguments, "at", 1), times)
     return None
 
 
-def _session(member: Member, arguments: Mapping[str, object]) -> object:
+def _match(at: Mapping[str, object]) -> Mapping[str, object]:
+    strange = sorted(set(at) - set(MATCHES))
+    if strange or not at:
+        raise BadOrder(
+            f"at: a number, or some of {', '.join(MATCHES)} are expected, not {', '.join(strange) or 'none'}"
+        )
+    return at
+
+
+def _session(member: Member, arguments: Arguments) -> object:
     sessions = member.host.windows.sessions
-    number = arguments.get("logoff")
-    if isinstance(number, int):
-        return sessions.log_off(number)
-    return sessions.add(str(arguments["user"]), active=bool(arguments.get("active", True))).number
+    if "logoff" not in arguments:
+        active = orders.flag(arguments, "active", default=True)
+        return sessions.add(orders.text(arguments, "user"), active=active).number
+    if set(arguments) != {"logoff"}:
+        raise BadOrder("either a session's number in logoff, or user and active are expected")
+    number = orders.count(arguments, "logoff")
+    if not sessions.log_off(number):
+        raise BadOrder(f"logoff: there is no session {number}")
+    return True
 
 
-def _power(member: Member, arguments: Mapping[str, object]) -> object:
-    switch = member.host.windows.power_on if arguments["on"] else member.host.windows.shut_down
+def _power(member: Member, arguments: Arguments) -> object:
+    windows = member.host.windows
+    switch = windows.power_on if orders.flag(arguments, "on") else windows.shut_down
     switch()
     return None
 
 
-def _battery(member: Member, arguments: Mapping[str, object]) -> object:
-    member.host.windows.on_battery = bool(arguments["on"])
+def _battery(member: Member, arguments: Arguments) -> object:
+    member.host.windows.on_battery = orders.flag(arguments, "on")
     return None
 
 
-def _command(member: Member, arguments: Mapping[str, object]) -> object:
-    output = CommandShell(member.host.windows, TASK_TOKEN, "SYSTEM").run(str(arguments["line"]))
+def _command(member: Member, arguments: Arguments) -> object:
+    output = CommandShell(member.host.windows, TASK_TOKEN, "SYSTEM").run(orders.text(arguments, "line"))
     return {"code": output.code, "stdout": output.stdout, "stderr": output.stderr}
+
+
+def _switch(member: Member, arguments: Arguments) -> object:
+    if "value" not in arguments:
+        raise BadOrder(f"name and value are expected; switches: {', '.join(SWITCHES)}")
+    member.host.set_switch(orders.text(arguments, "name"), arguments["value"])
+    return None
+
+
+def _counters(member: Member, arguments: Arguments) -> object:
+    if not orders.flag(arguments, "reset"):
+        raise BadOrder("reset: true is expected")
+    member.reset_counters()
+    return None
 
 
 READERS: Mapping[str, Reader] = {
@@ -186,14 +226,14 @@ READERS: Mapping[str, Reader] = {
     "probe": lambda member: json.dumps(member.host.probe_view()),
 }
 ACTIONS: Mapping[str, Action] = {
-    "break": _break,
-    "fault": _fault,
-    "session": _session,
-    "power": _power,
-    "battery": _battery,
-    "command": _command,
-    "switch": lambda member, arguments: member.host.set_switch(str(arguments["name"]), arguments["value"]),
-    "policy_refresh": lambda member, _given: member.host.windows.policy.refresh(),
-    "reboot": lambda member, _given: member.host.windows.reboot(),
-    "counters": lambda member, _given: member.reset_counters(),
+    "break": Action(_break, ("breakages", "traits")),
+    "fault": Action(_fault, ("name", "at", "count", "clear")),
+    "session": Action(_session, ("user", "active", "logoff")),
+    "power": Action(_power, ("on",)),
+    "battery": Action(_battery, ("on",)),
+    "command": Action(_command, ("line",)),
+    "switch": Action(_switch, ("name", "value")),
+    "policy_refresh": Action(lambda member, _given: member.host.windows.policy.refresh()),
+    "reboot": Action(lambda member, _given: member.host.windows.reboot()),
+    "counters": Action(_counters, ("reset",)),
 }

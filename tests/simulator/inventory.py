@@ -17,11 +17,10 @@ USER = "Administrator"
 
 
 def write_inventory(path: Path, fleet: Fleet, connection: str, files: Files | None) -> None:
-    """Write the group ``windows`` with every host and the variables of its connection."""
+    """Write the group ``windows`` with every host and the variables of its connection. Raises OSError."""
     hosts = {plan.name: {"ansible_host": plan.address} for plan in fleet.plans}
     variables = _common(fleet) | (_winrm(fleet, files) if connection == "winrm" else _psrp(fleet, files))
     document = {"windows": {"hosts": hosts, "vars": variables}}
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
 

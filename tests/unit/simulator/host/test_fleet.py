@@ -218,6 +218,57 @@ def test_control_port_answers(fleet: Running, path: str, arguments: dict[str, ob
     assert ("error" in answer.json()) is (status != 200)
 
 
+@pytest.mark.parametrize(
+    ("path", "arguments", "said"),
+    [
+        ("hosts/host001/break", {"breakage": "rdp_denied"}, "unknown: breakage; known: breakages, traits"),
+        ("hosts/host001/break", {}, "a name or more are expected in breakages or traits"),
+        ("hosts/host001/break", {"breakages": []}, "a name or more are expected in breakages or traits"),
+        ("hosts/host001/break", {"breakages": "rdp_denied"}, "breakages: a list of names is expected"),
+        ("hosts/host001/break", {"breakages": ["rdp_denied"], "traits": ["no"]}, "traits: no unknown; known: custom"),
+        ("hosts/host001/fault", {}, "name: a text is expected"),
+        ("hosts/host001/fault", {"clear": False}, "clear: true is expected, and nothing else beside it"),
+        ("hosts/host001/fault", {"name": "garble", "times": 3}, "unknown: times; known: name, at, count, clear"),
+        ("hosts/host001/fault", {"name": "garble", "at": 0}, "at: a whole number of 1 or more is expected"),
+        ("hosts/host001/fault", {"name": "garble", "at": {"klass": "X"}}, "at: a number, or some of kind, class, "),
+        ("hosts/host001/fault", {"name": "garble", "count": "3"}, "count: a whole number of 1 or more is expected"),
+        ("hosts/host001/switch", {"name": "live_deny"}, "name and value are expected; switches: "),
+        ("hosts/host001/session", {}, "user: a text is expected"),
+        ("hosts/host001/session", {"logoff": 4711}, "logoff: there is no session 4711"),
+        ("hosts/host001/power", {}, "on: true or false is expected"),
+        ("hosts/host001/battery", {"on": "no"}, "on: true or false is expected"),
+        ("hosts/host001/command", {}, "line: a text is expected"),
+        ("hosts/host001/counters", {}, "reset: true or false is expected"),
+        ("hosts/host001/reboot", {"now": True}, "unknown: now; this order takes nothing"),
+        ("clock", {}, "advance: seconds are expected"),
+        ("clock", {"advance": -1}, "advance: seconds are expected"),
+        ("clock", {"advance": 1, "host": ["host001"]}, "unknown: host; known: advance, hosts"),
+        ("clock", {"advance": 1, "hosts": ["host001", "host999"]}, "hosts: host999 unknown; known: host001, "),
+    ],
+)
+def test_an_order_that_would_do_nothing_is_refused_with_a_sentence(
+    fleet: Running, path: str, arguments: dict[str, object], said: str
+) -> None:
+    before = fleet.get("/hosts"), fleet.get("/hosts/host001/state")
+    answer = fleet.post(f"/{path}", **arguments)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(said)
+    assert (fleet.get("/hosts"), fleet.get("/hosts/host001/state")) == before
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"advance": NaN}'])
+def test_what_is_no_order_is_refused(fleet: Running, body: str) -> None:
+    answer = requests.post(f"{fleet.control}/clock", data=body, timeout=10)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_what_was_planted_later_is_listed_as_well(fleet: Running) -> None:
+    assert fleet.post("/hosts/host002/break", breakages=["drain_mode"], traits=["on_battery"]).status_code == 200
+    hosts = fleet.get("/hosts")
+    assert isinstance(hosts, list)
+    assert (hosts[1]["breakages"], hosts[1]["traits"]) == (["rdp_denied", "drain_mode"], ["on_battery"])
+
+
 def test_the_list_of_hosts(fleet: Running) -> None:
     hosts = fleet.get("/hosts")
     assert isinstance(hosts, list)
@@ -293,6 +344,32 @@ def test_inventories_of_other_authentications(tmp_path: Path, auth: str) -> None
 def test_wrong_arguments_are_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith("simulator: ")
+
+
+def test_an_inventory_makes_no_directories(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = tmp_path / "absent" / "hosts.yml"
+    assert main(["--inventory", str(wanted)]) == 2
+    assert capsys.readouterr().err == (
+        f"simulator: --inventory {wanted}: a file in a directory that exists is expected\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("port", [-1, 70000])
+def test_a_control_port_is_a_port(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"--control={port}"]) == 2
+    assert capsys.readouterr().err == f"simulator: --control {port}: a port of 0 to 65535 is expected\n"
+
+
+def test_a_control_port_that_is_taken_is_named_on_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "tests.simulator", "--with-parent", "--control", port]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("simulator: ")
+    assert done.stderr.count("\n") == 1
+    assert port in done.stderr
 
 
 @pytest.mark.parametrize("what", ["breakages", "traits", "switches", "faults"])
