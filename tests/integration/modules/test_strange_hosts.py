@@ -154,16 +154,38 @@ def test_a_missing_namespace_does_not_keep_a_value_from_being_set(run_alone: Run
     assert "invoke StdRegProv SetDWORDValue" in home.ask("/hosts/host001/counters")["write_list"]
 
 
-@pytest.mark.parametrize("module", ["host_info", "remote_desktop", "remediate", "rollback"])
-def test_an_account_without_rights_is_told_which_it_needs(
-    module: str, run_alone: RunModule, home: RunningFleet, tmp_path: Path
-) -> None:
+RIGHTS = "Use an account in the host's Administrators group"
+
+
+def as_operator(home: RunningFleet, directory: Path) -> Path:
+    """The inventory with an account that WinRM lets in and WMI does not."""
     data = yaml.safe_load(home.inventory.read_text())
     data["windows"]["vars"]["ansible_user"] = "operator"
-    limited = tmp_path / "operator.yml"
+    limited = directory / "operator.yml"
     limited.write_text(yaml.safe_dump(data))
+    return limited
+
+
+@pytest.mark.parametrize("module", ["remote_desktop", "diagnosis_info", "remediate", "rollback"])
+def test_an_account_without_rights_fails_and_is_told_which_it_needs(
+    module: str, run_alone: RunModule, home: RunningFleet, tmp_path: Path
+) -> None:
     before = home.ask("/hosts/host002/state")
-    result = run_alone("host002", module, limited)
-    assert result.get("failed") or result.get("unreachable") or result["observation"]["unread"]
-    assert "dministrator" in str(result)
+    result = run_alone("host002", module, as_operator(home, tmp_path))
+    assert (result["failed"], result["changed"], result["changes"]) == (True, False, [])
+    assert result["msg"].startswith("host002: while calling StdRegProv.")
+    assert RIGHTS in result["msg"]
+    assert home.ask("/hosts/host002/state") == before
+
+
+def test_a_look_without_rights_says_of_every_area_which_it_needs(
+    run_alone: RunModule, home: RunningFleet, tmp_path: Path
+) -> None:
+    before = home.ask("/hosts/host002/state")
+    result = run_alone("host002", "host_info", as_operator(home, tmp_path))
+    assert not result.get("failed")
+    unread = result["observation"]["unread"]
+    assert {"identity", "settings", "services", "listener"} <= set(unread)
+    assert {area for area, why in unread.items() if RIGHTS not in why} <= {"client_connections"}
+    assert "the account is no administrator" in unread["client_connections"]
     assert home.ask("/hosts/host002/state") == before
