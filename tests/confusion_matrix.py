@@ -90,7 +90,9 @@ def _counted(counter: Counter[str]) -> str:
 def _pairs(trials: list[Trial], possible: int) -> Iterator[str]:
     yield from ("", *heading("Two causes", "-"))
     taken = "All" if len(trials) == possible else f"Evenly taken, {len(trials)} of the"
-    yield f"{taken} {possible} pairs of causes were planted in hosts of version {PAIR_VERSION}."
+    where = f"planted in hosts of version {PAIR_VERSION}"
+    yield f"{taken} {possible} pairs of causes were {where}; two of one gateway are not"
+    yield "among them."
     yield ""
     yield from table(
         ("What was measured", "Pairs"),
