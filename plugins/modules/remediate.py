@@ -19,6 +19,8 @@ description:
     the most direct cause, tries the handshake again, and goes on until nothing direct is left that it can cure.
   - A step is kept when the evidence of its cause is gone, when the handshake gets further, or while it waits for a
     restart. Otherwise it is taken back if it carries risk.
+  - Where negotiation was switched on, somebody got in before, and in the end nobody does since what shows only then
+    cannot be cured, it is switched off again.
   - A healthy host is only looked at. In check mode the plan is returned, and RV(changes) of a real run are a part of
     it in the same order, with what cures RV(revealed) besides.
   - Nothing is repaired by lowering security, and a value that policy sets is never written under.

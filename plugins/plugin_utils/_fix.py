@@ -185,7 +185,7 @@ def _answers_still(job: Job, run: Run, done: Done, change: Change) -> None:
     if not done.waiting and done.proof is not None and lets_in(done.proof):
         return
     due = done.waiting.pop("restart", "")
-    outcome = _put_back(job, run, done, [change]) or "it is as it was"
+    outcome = put_back(job, run, done, [change]) or "it is as it was"
     if due:
         raise ProofMissing(
             f"whether anybody gets in with the new value of {change.item} would show later: {outcome}. {due}"
@@ -233,7 +233,7 @@ def _unserved(job: Job, proof: Probe | None) -> str:
 _FIREWALL_FIRST = "Run the module firewall first, with the new port as its option port"
 
 
-def _put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
+def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
     """Undo changes, and make live again what was before where a restart had made them live; empty if there are none.
 
     Says how it went, since what a listener still serves is not what is stored where a second restart is hindered.
@@ -258,7 +258,7 @@ def _confirm(job: Job, run: Run, done: Done) -> None:
     if done.proof is None or done.waiting:
         return
     if unserved:
-        outcome = _put_back(job, run, done, unserved) or "it is as it was"
+        outcome = put_back(job, run, done, unserved) or "it is as it was"
         raise ProofMissing(f"no TLS handshake succeeded with the new value of {unserved[0].item}: {outcome}")
 
 
@@ -361,7 +361,7 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     if tls_works(probes):
         return
     earlier = [step for step in done.changes if step.item in _places(change.item)]
-    outcome = _put_back(job, run, done, earlier) or "it was left as it is"
+    outcome = put_back(job, run, done, earlier) or "it was left as it is"
     if not any(probes):
         raise ProofMissing(
             f"{change.item} would require TLS, and nothing proves that this host's TLS works: {outcome}. Let the "

@@ -20,7 +20,7 @@ from ._diagnosis.causes import CAUSES
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import Finding, diagnose, direct
 from ._diagnosis.verdict import Standing, Verdict, after_repair, before_repair, under_lease
-from ._fix import Done, Job, carry_out, make_up
+from ._fix import Done, Job, carry_out, make_up, put_back
 from ._host import Host
 from ._model.change import RISKS, Change, GatewayKind, Held, Plan, Refusal, Risk
 from ._model.lease import running
@@ -29,7 +29,7 @@ from ._model.project import project
 from ._model.settings import PIN, SETTINGS
 from ._observe import observe
 from ._owed import REASONS
-from ._proof import KEY_KINDS, Probe, Prober, telling
+from ._proof import KEY_KINDS, Probe, Prober, lets_in, telling
 from ._remedies import REMEDIES, Options
 from ._scope import PROVED_SETTINGS, Scope, scope
 
@@ -74,6 +74,8 @@ class Course:
         before: the host as it was found.
         after: the host now.
         revealed: direct findings that only showed once what hid them was cured, each as it was first seen.
+        opened: by the number of their step, changes that were kept for what they bring to light and that shut everybody
+            out where it is not cured.
     """
 
     before: Standing
@@ -86,6 +88,7 @@ class Course:
     refused: list[Refusal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    opened: dict[int, list[Change]] = field(default_factory=dict)
 
 
 # --- looking
@@ -312,6 +315,7 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
                 _take(job, run, course, proposal, plan.changes)
             if course.waiting:
                 tried.update(_attempt(proposal.finding, n) for n in range(len(CAUSES[proposal.finding.id].cures)))
+        _let_in_again(job, run, course)
     course.after = logged_on(job, course.after)
     kept = any(change.kind != "restart" for change in course.changes)
     verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
@@ -351,6 +355,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         course.after = look_again(job, before, _take_back(job, run, done))
     else:
         course.changes.extend(done.changes)
+        course.opened[len(course.steps)] = [change for change in done.changes if change.then == "answer"]
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
 
 
@@ -358,6 +363,22 @@ def _new(course: Course) -> list[Finding]:
     """The direct findings of now that no earlier look showed."""
     known = {finding.id for finding in (*direct(course.before.findings), *course.revealed)}
     return [finding for finding in direct(course.after.findings) if finding.id not in known]
+
+
+def _let_in_again(job: Job, run: Run, course: Course) -> None:
+    """Take back in the end what shuts everybody out, where what it brought to light could not be cured."""
+    before, after = course.before.observation.probe, course.after.observation.probe
+    opened = {number: changes for number, changes in course.opened.items() if changes}
+    if not opened or course.waiting or not (before and lets_in(before)) or not after or lets_in(after):
+        return
+    taken, done = [change for changes in opened.values() for change in changes], Done(list(course.changes))
+    outcome = put_back(job, run, done, taken)
+    course.changes[:] = [change for change in done.changes if change not in taken]
+    course.waiting.update(done.waiting)
+    for number in opened:
+        reason = f"taken back: who got in before did no more, and what it brought to light was not cured; {outcome}"
+        course.steps[number] = replace(course.steps[number], kept=False, reason=reason)
+    course.after = look_again(job, course.after, Done(taken, job.prober.look(job.host.listener_port)))
 
 
 def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: str) -> None:

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.services import RUNNING
 from tests.support.hosts import CACHED, HostPlan, Stored, differing, hosts, options, outside, under_policy
-from tests.support.in_process import job, settings_state
+from tests.support.in_process import job, prober, settings_state
 
 NAMES = sorted(REMEDIES)
 EXAMPLES = 8
@@ -296,3 +296,32 @@ def test_the_loop_switches_negotiation_on_and_cures_what_shows_then() -> None:
     assert [step.cause for step in course.steps if step.kept] == ["negotiation_disabled", "key_unreadable"]
     assert course.verdict == "repaired"
     assert simulated.probe_view()["tls"] == "ok"
+
+
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+def test_the_loop_lets_in_again_who_got_in_where_it_cannot_cure_what_shows_then(moment: str) -> None:
+    """The ciphers are a policy's, so nobody would get in any more."""
+    simulated = silent_tls(switches={"live_security": moment})
+    before = settings_state(simulated)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    assert settings_state(simulated) == before
+    assert serves(simulated)
+    assert course.verdict == "policy_held"
+    assert {held.setting for held in course.held} == {"cipher_suites"}
+    assert [step.kept for step in course.steps] == [False]
+    assert [change.kind for change in course.changes] == (["restart"] * 2 if moment == "after_restart" else [])
+    assert course.changes == doing.made
+    assert {"negotiation_disabled", "cipher_suites_empty"} <= {finding.id for finding in course.after.findings}
+    assert rollback(job(simulated, "back"), "all", force=False).undone == []
+
+
+def test_without_a_probe_of_its_own_the_loop_goes_by_the_hosts_state() -> None:
+    """What another node has seen before tells nothing of afterwards."""
+    simulated = SimulatedHost.build("2022", breakages=["negotiation_disabled"])
+    seen = prober(simulated).look(lambda: 3389)
+    assert seen is not None
+    doing = job(simulated, prober=Prober("127.0.0.1", enabled=False, given=(seen,)))
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    assert [step.kept for step in course.steps] == [True]
+    assert simulated.windows.listener.stored().negotiation == 1
