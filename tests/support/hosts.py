@@ -34,6 +34,10 @@ TAKES_LONG = {"stop_hangs", "schannel_noise"}
 """Traits that keep a restart waiting, or write events for ever: each of their runs costs seconds of our own time."""
 
 
+KEY_GONE = ("key_missing", "machine_guid_changed")
+"""Breakages after which the key has no file whose permissions could be broken as well: planted last."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """A number stored for a setting: locally, or with that above it by a policy object or in its hive by nobody."""
@@ -67,8 +71,9 @@ class HostPlan:
     stored: tuple[Stored, ...]
 
     def build(self) -> SimulatedHost:
+        planted = sorted(self.breakages, key=lambda name: name in KEY_GONE)
         simulated = SimulatedHost.build(
-            self.version, self.language, breakages=self.breakages, traits=self.traits, switches=self.switches
+            self.version, self.language, breakages=planted, traits=self.traits, switches=self.switches
         )
         for value in self.stored:
             value.put(simulated)
