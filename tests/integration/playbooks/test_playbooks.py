@@ -202,6 +202,7 @@ def test_a_canary_stops_the_rollout(start_fleet, run, tmp_path):
     [
         ("remediate", "rdp_remediate_max_risk=huge", "value of rdp_remediate_max_risk must be one of"),
         ("remediate", "rdp_remediate_exclude=registry", "value of exclude must be one or more of"),
+        ("remediate", "rdp_remediate_excludes=firewall", "has no rdp_remediate_excludes. It has: "),
         ("remediate", "rdp_remediate_run_id=../x", "use letters, digits, dots, dashes and underscores"),
         ("remediate", "rdp_remediate_allow_reboot=yes", "true or false and nothing else"),
         ("diagnose", "rdp_diagnose_since=yesterday", "is no duration"),
