@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
 from scripts.reference_pages import RST, heading, page, table
-from tests.support.matrix import HINTS, KNOWN, PAIR_VERSION, VERSIONS, Trial, pairs, trial
+from tests.simulator.breakages import cause_of
+from tests.support.matrix import HINTS, KNOWN, OTHER_WAYS, PAIR_VERSION, VERSIONS, Trial, pairs, trial
 
 NAME = "confusion_matrix"
 
@@ -33,7 +34,8 @@ def text(every: int) -> str:
     """The whole page, with one pair of so many."""
     possible = pairs()
     with ProcessPoolExecutor() as pool:
-        singles = dict(zip(KNOWN, pool.map(_single, KNOWN), strict=True))
+        alone = (*KNOWN, *OTHER_WAYS)
+        singles = dict(zip(alone, pool.map(_single, alone), strict=True))
         hints = dict(zip(HINTS, pool.map(_single, HINTS), strict=True))
         both = list(pool.map(_pair, possible[::every], chunksize=8))
     return "\n".join(
@@ -44,7 +46,8 @@ def text(every: int) -> str:
 def _singles(rows: dict[str, list[Trial]]) -> Iterator[str]:
     yield f"Each cause was planted alone in a simulated host of each of {len(VERSIONS)} versions of Windows"
     yield f"({', '.join(VERSIONS)}). No real host has taken part. *Found* counts the versions on which it is the first"
-    yield "direct finding; a number beside another cause says how often that one came first instead."
+    yield "direct finding; a number beside another cause says how often that one came first instead. Where a cause"
+    yield "stands in brackets, what was planted is another way to it."
     yield from ("", *heading("One cause", "-"))
     yield from table(
         ("Planted", "Found", "Instead", "Also direct", "Verdict of the loop", "Beyond its remedies"),
@@ -71,16 +74,22 @@ def _hint(planted: str, trials: list[Trial]) -> tuple[str, ...]:
 
 def _row(planted: str, trials: list[Trial]) -> tuple[str, ...]:
     first = Counter(tried.found[0] if tried.found else "nothing" for tried in trials)
-    also = {name for tried in trials for name in tried.found[1:]} - {planted}
+    also = {name for tried in trials for name in tried.found[1:]} - {cause_of(planted)}
     beyond = {name for tried in trials for name in tried.beyond}
     return (
-        f"``{planted}``",
-        f"{first.pop(planted, 0)} of {len(trials)}",
+        _named(planted),
+        f"{first.pop(cause_of(planted), 0)} of {len(trials)}",
         _counted(first),
         ", ".join(sorted(also)),
         _counted(Counter(tried.course.verdict for tried in trials)),
         ", ".join(sorted(beyond)),
     )
+
+
+def _named(planted: str) -> str:
+    """The breakage, with the cause where it is another way to one."""
+    cause = cause_of(planted)
+    return f"``{planted}``" if cause == planted else f"``{planted}`` (``{cause}``)"
 
 
 def _counted(counter: Counter[str]) -> str:

@@ -65,7 +65,7 @@ FIXES = (
     _fix("machine_keys", "key_unreadable"),
     _fix("machine_keys", "key_missing", name="machine_keys key"),
     _fix("schannel", "tls_server_disabled cipher_suites_empty", remove_orphaned_policy=True),
-    _fix("network_stack", "dns_cache_stale winsock_layered", dns="flush", winsock="reset"),
+    _fix("network_stack", "winsock_layered", traits="dns_cache_stale", dns="flush", winsock="reset"),
     _fix("client_settings", "client_tls12_disabled", udp="off", tls="usable"),
     _fix("gateway", "gateway_rap_disabled gateway_cap_disabled gateway_service_disabled"),
     _fix("security_layer", layer="rdp", lease="2h"),

@@ -20,7 +20,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.simulator.authority import ANOTHER_CHANNEL, FLAWS, Files, winrm_context, write_certificates
-from tests.simulator.breakages import BREAKAGES
+from tests.simulator.breakages import BREAKAGES, Breakage
 from tests.simulator.control import application
 from tests.simulator.faults import NAMED
 from tests.simulator.fleet import Fleet, FleetOptions
@@ -93,9 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _told(breakage: Breakage) -> str:
+    return f"{breakage.meaning} (cause {breakage.cause})" if breakage.cause else breakage.meaning
+
+
 def _listed(options: argparse.Namespace) -> bool:
     tables: Mapping[str, Mapping[str, str]] = {
-        "list_breakages": {name: item.meaning for name, item in BREAKAGES.items()},
+        "list_breakages": {name: _told(item) for name, item in BREAKAGES.items()},
         "list_traits": {name: item.meaning for name, item in TRAITS.items()},
         "list_switches": {
             name: f"{item.meaning} ({' | '.join(map(str, item.choices))})" for name, item in SWITCHES.items()

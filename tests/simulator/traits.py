@@ -13,11 +13,13 @@ from datetime import timedelta
 from tests.simulator.breakages import CUSTOM_PORT
 from tests.simulator.breakages.client import SOCKET_CLOSED, connection, install_store_client
 from tests.simulator.breakages.gateway import install as install_gateway
+from tests.simulator.breakages.gateway import install_with_udp
 from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
 from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
+from tests.simulator.windows.network import CacheEntry
 from tests.simulator.windows.policy import PolicyObject, PolicyValue
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.schannel import FIPS
@@ -94,6 +96,10 @@ def _connects(windows: Windows) -> None:
         connection(windows, SOCKET_CLOSED, udp=False)
         connection(windows, 2)
     windows.registry.put_dword(POLICY, "AuthenticationLevel", 2)
+
+
+def _remembers_an_old_address(windows: Windows) -> None:
+    windows.network.dns_cache.append(CacheEntry("rdp.corp.example", "10.20.0.250"))
 
 
 def _many_sessions(windows: Windows) -> None:
@@ -217,6 +223,14 @@ TRAITS: Mapping[str, Trait] = {
     "cloned": Trait("shares its machine SID with every other host that has this trait", _cloned),
     "security_products": Trait("several vendors' security products are installed", _products),
     "gateway_role": Trait("has the RD Gateway role, in order", install_gateway),
+    "gateway_certificate_name": Trait(
+        "an RD Gateway whose certificate bears another name than its users' clients ask for, which it cannot know",
+        lambda windows: install_gateway(windows, name="old.corp.example"),
+    ),
+    "gateway_udp": Trait("an RD Gateway that offers UDP, over which a connection has ended", install_with_udp),
+    "dns_cache_stale": Trait(
+        "its DNS client remembers an old address of another host, rdp.corp.example", _remembers_an_old_address
+    ),
     "client_udp_off": Trait(
         "policy keeps this machine's client from UDP", _value(POLICY + r"\Client", "fClientDisableUDP", 1)
     ),

@@ -17,7 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from hypothesis import strategies as st
 
-from tests.simulator.breakages import BREAKAGES
+from tests.simulator.breakages import BREAKAGES, cause_of
 from tests.simulator.breakages.gateway import GATEWAY, TARGETS, USERS
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import HOST_SWITCHES
@@ -28,7 +28,7 @@ from tests.support.matrix import VERSIONS
 from tests.support.observations import options_of
 
 CACHED = "rdp.corp.example"
-"""The name that the breakage dns_cache_stale is about."""
+"""The name that the trait dns_cache_stale is about."""
 
 TAKES_LONG = {"stop_hangs", "schannel_noise"}
 """Traits that keep a restart waiting, or write events for ever: each of their runs costs seconds of our own time."""
@@ -36,6 +36,9 @@ TAKES_LONG = {"stop_hangs", "schannel_noise"}
 
 KEY_GONE = ("key_missing", "machine_guid_changed")
 """Breakages after which the key has no file whose permissions could be broken as well: planted last."""
+
+OF_GATEWAYS = {name for name in TRAITS if name.startswith("gateway_")}
+"""Traits that install the role, whose service and ports are more to restart and read."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +107,13 @@ def _values(settings: Iterable[str]) -> st.SearchStrategy[tuple[Stored, ...]]:
 
 _SWITCHES = st.one_of(*(st.tuples(st.just(n), st.sampled_from(s.choices)) for n, s in HOST_SWITCHES.items()))
 _OF_ROLE = {name for name in BREAKAGES if name in GATEWAY}
-_TRAITS = sorted(set(TRAITS) - set(LANGUAGE_TRAITS) - TAKES_LONG - {"gateway_role"})
+_TRAITS = sorted(set(TRAITS) - set(LANGUAGE_TRAITS) - TAKES_LONG - OF_GATEWAYS)
 
 
 def cured_by(remedy: str) -> set[str]:
     """The breakages that a module cures."""
     cures = {name: {cure.remedy for cure in cause.cures} for name, cause in CAUSES.items()}
-    return {name for name in BREAKAGES if remedy in cures.get(name, ())}
+    return {name for name in BREAKAGES if remedy in cures[cause_of(name)]}
 
 
 def hosts(remedy: str) -> st.SearchStrategy[HostPlan]:

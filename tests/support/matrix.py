@@ -15,7 +15,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes imp
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course, Limits, examine, logged_on, remediate
 
-from tests.simulator.breakages import BREAKAGES
+from tests.simulator.breakages import BREAKAGES, cause_of
 from tests.simulator.host import SimulatedHost
 from tests.support.in_process import connect, job, logon_check, prober
 
@@ -23,6 +23,9 @@ VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 KNOWN = tuple(name for name in BREAKAGES if name in CAUSES and not CAUSES[name].contributes)
 HINTS = tuple(name for name in BREAKAGES if name in CAUSES and CAUSES[name].contributes)
 """What is listed in full depth and never explains a failure alone."""
+
+OTHER_WAYS = tuple(name for name in BREAKAGES if cause_of(name) != name and not CAUSES[cause_of(name)].contributes)
+"""Other ways to causes of KNOWN. They are tried alone: in pairs their causes are, by the breakages of their names."""
 
 PAIR_VERSION = "2022"
 SKEW = timedelta(minutes=11)
@@ -77,12 +80,12 @@ class Trial:
     def _in_effect(self) -> set[str]:
         """The listener is tied to one certificate at a time, the one that was planted last."""
         tied = [name for name in self.planted if name in PINNED]
-        return set(self.planted) - (SELF_SIGNED | set(tied[:-1]) if tied else set())
+        return {cause_of(name) for name in set(self.planted) - (SELF_SIGNED | set(tied[:-1]) if tied else set())}
 
     @property
     def beyond(self) -> tuple[str, ...]:
         """Remedies that were used although no planted cause names them."""
-        wanted = {"restart", *(cure.remedy for name in self.planted for cure in CAUSES[name].cures)}
+        wanted = {"restart", *(cure.remedy for name in self.planted for cure in CAUSES[cause_of(name)].cures)}
         return tuple(sorted({change.remedy for change in self.course.changes} - wanted))
 
     @property

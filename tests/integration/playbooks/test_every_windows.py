@@ -21,7 +21,7 @@ KINDS = {
         ((version, language) for version in FLEET_VERSIONS for language in LANGUAGES), 1
     )
 }
-BREAKAGES = "rdp_denied+firewall_rule_disabled+key_unreadable+security_layer_rdp+tls12_disabled+dns_cache_stale"
+BREAKAGES = "rdp_denied+firewall_rule_disabled+key_unreadable+security_layer_rdp+tls12_disabled"
 FIXES = [
     ("schannel", {}),
     ("remote_desktop", {"drain": "off", "start_mode": "automatic"}),
@@ -78,6 +78,7 @@ def test_every_fix_on_every_version_and_language(start_fleet, run, with_hosts, t
     planted = [f"--version={host}={version}" for host, (version, _language) in KINDS.items()]
     planted += [f"--language={host}={language}" for host, (_version, language) in KINDS.items()]
     planted += [f"--break={host}={BREAKAGES}" for host in KINDS]
+    planted += [f"--trait={host}=dns_cache_stale" for host in KINDS]
     planted += [f"--trait={host}=gateway_role" for host, server in servers.items() if server]
     fleet = start_fleet(f"--hosts={len(KINDS)}", "--auth=basic", "--https", *planted)
     before = fleet.states()

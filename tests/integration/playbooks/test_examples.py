@@ -28,13 +28,18 @@ BREAKAGES = {
     "diagnosis_info": "key_unreadable",
     "firewall": "firewall_rule_disabled",
     "machine_keys": "key_unreadable",
-    "network_stack": "dns_cache_stale+winsock_layered",
+    "network_stack": "winsock_layered",
     "remediate": "rdp_denied+security_layer_rdp",
     "remote_desktop": "rdp_denied",
     "schannel": "tls12_disabled",
     "security_layer": "security_layer_rdp",
 }
-TRAITS = {"certificate": "pinned_certificate", "gateway": "gateway_role", "nla": "nla_off_by_intent"}
+TRAITS = {
+    "certificate": "pinned_certificate",
+    "gateway": "gateway_role",
+    "network_stack": "dns_cache_stale",
+    "nla": "nla_off_by_intent",
+}
 VERSIONS, LANGUAGES = ("2019", "2022", "11", "2025", "10", "2016"), ("en", "de", "ja")
 """Of the hosts, in turns."""
 

@@ -88,7 +88,7 @@ def test_the_whole_way(start_fleet, run, tmp_path):
 
 
 def test_the_playbook_fails_hosts_without_the_role_and_says_what_a_certificate_lacks(start_fleet, run):
-    fleet = start_fleet("--hosts", "2", "--break", "host001=gateway_certificate_name")
+    fleet = start_fleet("--hosts", "2", "--trait", "host001=gateway_certificate_name")
     wanted = json.dumps({"rdp_gateway_name": "gateway.corp.example"})
     played = run("gateway", fleet.inventory, "-e", wanted)
     assert played.code == 2

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ways to break a host. Each bears the id of the cause that it produces."""
+"""Ways to break a host. Each bears the id of the cause that it produces, or names it as another way there."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ from tests.simulator.breakages.surroundings import SURROUNDINGS
 from tests.simulator.windows.system import Windows
 
 BREAKAGES: Mapping[str, Breakage] = {**LISTENER_AND_FIREWALL, **CERTIFICATES, **SURROUNDINGS, **GATEWAY, **CLIENT}
-__all__ = ["BREAKAGES", "CUSTOM_PORT", "Breakage", "UnknownBreakage", "break_host"]
+__all__ = ["BREAKAGES", "CUSTOM_PORT", "Breakage", "UnknownBreakage", "break_host", "cause_of"]
 
 
 class UnknownBreakage(ValueError):
     """A name that no breakage has."""
+
+
+def cause_of(name: str) -> str:
+    """The id of the cause that a breakage produces."""
+    return BREAKAGES[name].cause or name
 
 
 def break_host(windows: Windows, name: str) -> None:

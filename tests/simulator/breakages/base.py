@@ -19,10 +19,15 @@ from tests.simulator.windows.system import Windows
 
 @dataclass(frozen=True)
 class Breakage:
-    """How a host comes to have a cause, and what the cause means. What ``plant`` returns does not matter."""
+    """How a host comes to have a cause, and what that means. What ``plant`` returns does not matter.
+
+    Attributes:
+        cause: the id of the cause that it produces, where it is another way to a cause than the one of its own name.
+    """
 
     meaning: str
     plant: Callable[[Windows], object]
+    cause: str = ""
 
 
 def value(key: str, name: str, number: int) -> Callable[[Windows], None]:

@@ -95,7 +95,9 @@ CERTIFICATES: Mapping[str, Breakage] = {
         lambda w: w.registry.put(LISTENER, "SSLCertificateSHA1Hash", Type.BINARY, bytes(range(20))),
     ),
     "certificate_missing": Breakage("the listener's certificate has been deleted from its store", _certificate_missing),
-    "certificate_pinned_expired": Breakage("the listener is tied to a certificate that has expired", _pinned_expired),
+    "certificate_pinned_expired": Breakage(
+        "the listener is tied to a certificate that has expired", _pinned_expired, "certificate_expired"
+    ),
     "certificate_wrong_usage": Breakage(
         "the listener is tied to a certificate for client authentication", _pinned(Request(key=6, usage=CLIENT))
     ),
@@ -109,6 +111,7 @@ CERTIFICATES: Mapping[str, Breakage] = {
     "key_not_imported": Breakage(
         "the listener is tied to a certificate that was imported without a key of the machine",
         _pinned(Request(key=6, sddl="")),
+        "key_missing",
     ),
     "machine_guid_changed": Breakage(
         "cloning has changed MachineGuid, so the listener's key is looked for in another file", _machine_guid_changed

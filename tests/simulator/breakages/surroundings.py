@@ -14,7 +14,7 @@ from tests.simulator.windows import events
 from tests.simulator.windows.certificates import LISTENER
 from tests.simulator.windows.firewall import Rule
 from tests.simulator.windows.listener import SERVICE_PARAMETERS, TERMINAL_SERVER
-from tests.simulator.windows.network import PORT_PROXY_HOST, CacheEntry
+from tests.simulator.windows.network import PORT_PROXY_HOST
 from tests.simulator.windows.programs.netsh import PORT_PROXY
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.schannel import FIPS, POLICY_CIPHERS, PROTOCOLS
@@ -100,10 +100,6 @@ def _trust_broken(windows: Windows) -> None:
     windows.events.write("NETLOGON", 5719, events.ERROR, "CORP")
 
 
-def _dns_stale(windows: Windows) -> None:
-    windows.network.dns_cache.append(CacheEntry("rdp.corp.example", "10.20.0.250"))
-
-
 def _layered(windows: Windows) -> None:
     fill_catalog(windows.registry, (*BASE, *LAYERED))
 
@@ -153,9 +149,10 @@ SURROUNDINGS: Mapping[str, Breakage] = {
     "foreign_protocol": Breakage("another vendor's protocol object stands in the listener's place", _protocol_object),
     "time_skew": Breakage("the clock is eleven minutes ahead", _clock_wrong),
     "trust_broken": Breakage("no secure channel to the domain (NETLOGON 5719)", _trust_broken),
-    "dns_cache_stale": Breakage("the DNS client's cache has an old address for rdp.corp.example", _dns_stale),
     "winsock_layered": Breakage("a vendor's layered provider stands in the Winsock catalog", _layered),
-    "disk_full": Breakage("the system disk is full, so the expired certificate cannot be renewed", _disk_full),
+    "disk_full": Breakage(
+        "the system disk is full, so the expired certificate cannot be renewed", _disk_full, "certificate_expired"
+    ),
     "tls12_disabled": Breakage("only TLS 1.0 and 1.1 are left for servers", _versions_off("TLS 1.2", "TLS 1.3")),
     "cipher_suites_mismatch": Breakage(
         "policy's cipher suites all need another kind of key than the certificate's",

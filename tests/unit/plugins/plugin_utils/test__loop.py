@@ -14,10 +14,11 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
-from tests.simulator.breakages import BREAKAGES
+from tests.simulator.breakages import BREAKAGES, cause_of
 from tests.simulator.host import SimulatedHost
 from tests.simulator.traits import TRAITS
 from tests.support.in_process import connect, job, prober, settings_state
+from tests.support.matrix import OTHER_WAYS
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 UNSHOWN = {"logon_rejected", "logon_right_missing"}
@@ -39,11 +40,11 @@ CURED = [name for name in KNOWN if CAUSES[name].cures and name not in HELD | LOC
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("breakage", KNOWN)
+@pytest.mark.parametrize("breakage", [*KNOWN, *OTHER_WAYS])
 def test_the_cause_that_was_planted_is_first_and_direct(breakage: str, version: str) -> None:
     simulated = SimulatedHost.build(version, breakages=[breakage])
     standing = examine(connect(simulated), prober(simulated), 600)
-    assert [finding.id for finding in direct(standing.findings)][:1] == [breakage]
+    assert [finding.id for finding in direct(standing.findings)][:1] == [cause_of(breakage)]
     assert simulated.counters.writes == 0
 
 

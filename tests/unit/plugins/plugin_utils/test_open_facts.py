@@ -43,7 +43,7 @@ CASES = {
     "certificate": Case(("certificate_expired",)),
     "machine_keys": Case(("key_unreadable",)),
     "schannel": Case(("tls_server_disabled",)),
-    "network_stack": Case(("dns_cache_stale",), {"dns": "flush"}),
+    "network_stack": Case((), {"dns": "flush"}),
     "client_settings": Case((), {"udp": "off"}),
     "gateway": Case(("gateway_service_stopped",), {"udp": "off"}),
     "security_layer": Case(("security_layer_rdp",)),
@@ -61,7 +61,8 @@ def switches(round_: int) -> dict[str, object]:
 
 def build(round_: int, breakages: tuple[str, ...], turned: int = 0) -> SimulatedHost:
     language = LANGUAGES[(round_ + turned) % len(LANGUAGES)]
-    return SimulatedHost.build(VERSIONS[round_], language=language, breakages=breakages, switches=switches(round_))
+    planted: dict[str, t.Any] = {"breakages": breakages, "traits": ["dns_cache_stale"], "switches": switches(round_)}
+    return SimulatedHost.build(VERSIONS[round_], language=language, **planted)
 
 
 def test_the_rounds_have_every_version_every_language_and_every_value() -> None:

@@ -380,6 +380,13 @@ def test_lists_are_name_and_meaning(what: str, capsys: pytest.CaptureFixture[str
     assert all(": " in line for line in lines)
 
 
+def test_the_list_says_of_another_way_to_a_cause_which_cause_that_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list-breakages"]) == 0
+    lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["disk_full"].endswith(" (cause certificate_expired)")
+    assert "(cause" not in lines["certificate_expired"]
+
+
 def test_the_mix_follows_from_the_seed() -> None:
     plans = [plan_fleet(FleetOptions(hosts=40, seed=seed), "127.9") for seed in (1, 1, 2)]
     assert plans[0] == plans[1] != plans[2]

@@ -28,6 +28,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, value
 
+from tests.simulator.breakages import BREAKAGES, cause_of
+
 HEALTHY: t.Mapping[str, t.Any] = {
     "host": "win01.example.org",
     "taken_at": "2026-06-01T12:00:00Z",
@@ -241,3 +243,9 @@ def test_every_cause_says_how_to_see_it_and_what_to_do(cause: t.Any) -> None:
     assert cause.sources
     assert cause.cures or cause.by_hand
     assert all(cure.remedy for cure in cause.cures)
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_every_breakage_of_the_simulator_is_a_way_to_a_cause(breakage: str) -> None:
+    assert cause_of(breakage) in CAUSES
+    assert BREAKAGES[breakage].cause != breakage

@@ -14,13 +14,10 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Standing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayEvent, GatewayState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 
-from tests.simulator.breakages import BREAKAGES
+from tests.simulator.breakages import BREAKAGES, cause_of
 from tests.simulator.breakages.gateway import TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
 from tests.support.in_process import connect, prober
-
-UNTOLD = {"gateway_certificate_name": None, "gateway_udp": None, "gateway_rap_port": "gateway_rap_denied"}
-"""Breakages that the gateway does not tell by themselves: a name to compare with, a transport, the port asked for."""
 
 PLANTED = sorted(name for name in BREAKAGES if name.startswith("gateway_"))
 
@@ -46,9 +43,14 @@ def role(simulated: SimulatedHost) -> t.Any:
 @pytest.mark.parametrize("breakage", PLANTED)
 def test_each_breakage_is_told_and_no_other(breakage: str, version: str, language: str) -> None:
     found = shown(SimulatedHost.build(version, language=language, breakages=[breakage]))
-    wanted = UNTOLD.get(breakage, breakage)
-    assert set(found) == ({wanted} if wanted else set())
+    assert set(found) == {cause_of(breakage)}
     assert all(finding.relation == "contributing" for finding in found.values())
+
+
+@pytest.mark.parametrize("trait", ["gateway_certificate_name", "gateway_udp"])
+def test_what_a_gateway_cannot_know_to_be_wrong_is_not_told(trait: str) -> None:
+    """The name that users' clients ask for, and what becomes of its UDP on the way."""
+    assert shown(SimulatedHost.build("2022", traits=[trait])) == {}
 
 
 def test_a_gateway_in_order_and_a_host_without_the_role_show_nothing() -> None:

@@ -15,7 +15,8 @@ import random
 
 import pytest
 
-from tests.support.matrix import KNOWN, PAIR_VERSION, pairs, trial
+from tests.simulator.breakages import cause_of
+from tests.support.matrix import KNOWN, OTHER_WAYS, PAIR_VERSION, pairs, trial
 
 SAMPLE = 40
 SEED = os.environ.get("WINFLEET_PAIRS_SEED", "1")
@@ -28,10 +29,10 @@ ONCE_MISSED = [("logon_right_missing", "logon_rejected"), ("key_unreadable", "ti
 PAIRS = ALL if SEED == "all" else [*random.Random(int(SEED)).sample(ALL, min(SAMPLE, len(ALL))), *ONCE_MISSED]
 
 
-@pytest.mark.parametrize("cause", KNOWN)
-def test_a_cause_alone_is_cured_by_its_own_remedies(cause: str) -> None:
-    tried = trial((cause,), PAIR_VERSION)
-    assert tried.found[0] == cause
+@pytest.mark.parametrize("breakage", [*KNOWN, *OTHER_WAYS])
+def test_a_cause_alone_is_cured_by_its_own_remedies(breakage: str) -> None:
+    tried = trial((breakage,), PAIR_VERSION)
+    assert tried.found[0] == cause_of(breakage)
     assert (tried.missed, tried.beyond) == ((), ())
     assert tried.honest, (tried.course.verdict, tried.left)
 

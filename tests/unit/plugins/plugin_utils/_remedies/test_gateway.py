@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from tests.simulator.breakages.gateway import ADMINS, NAME, TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
+from tests.simulator.traits import TRAITS
 from tests.simulator.windows.certificates import Request
 from tests.simulator.windows.gateway import UDP, Gateway, connection_policy, resource_policy
 from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
@@ -43,7 +44,10 @@ def options(**given: t.Any) -> dict[str, t.Any]:
 
 
 def host(*breakages: str, version: str = "2022") -> SimulatedHost:
-    return SimulatedHost.build(version, breakages=breakages, traits=[] if breakages else ["gateway_role"])
+    """With breakages, or with traits that are the role in a way, or else with the role in order."""
+    traits = [name for name in breakages if name in TRAITS]
+    planted = [name for name in breakages if name not in TRAITS]
+    return SimulatedHost.build(version, breakages=planted, traits=traits if breakages else ["gateway_role"])
 
 
 def role(simulated: SimulatedHost) -> Gateway:
