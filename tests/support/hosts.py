@@ -207,6 +207,10 @@ _CERTIFICATES = (
 )
 _FIREWALL_RULES = r"hklm\system\currentcontrolset\services\sharedaccess\parameters\firewallpolicy\firewallrules"
 
+_WAITING = ("\\rebootpending", "\\rebootrequired")
+_RENAMED = r"hklm\system\currentcontrolset\control\session manager"
+"""Windows clears these when it starts: marks of updates that waited for it, and there the files to be renamed."""
+
 
 def outside(paths: Iterable[Path], changes: Iterable[Change]) -> list[Path]:
     """The paths that no change is about."""
@@ -224,9 +228,18 @@ def _owner(change: Change) -> Callable[[Path], bool]:
         "lease": lambda path: path[0] == "tasks" and item in path[1],
         "winsock": lambda path: path[0] == "registry" and r"\winsock2\parameters" in path[1],
         "dns_cache": lambda path: False,
+        "reboot": lambda path: _is_certificates(path) or _waits_for_a_reboot(path),
     }
     gateway = change.kind.startswith("gateway")
     return (lambda path: "gateway" in "".join(path)) if gateway else owners.get(change.kind, _is_certificates)
+
+
+def _waits_for_a_reboot(path: Path) -> bool:
+    """Marks that Windows takes away when it starts, which the trait pending_reboot leaves."""
+    if path[0] != "registry":
+        return False
+    renamed = path[1] == _RENAMED and path[2:] in (("values",), ("values", "pendingfilerenameoperations"))
+    return renamed or path[1].endswith(_WAITING)
 
 
 def _registry_path(path: Path, item: str) -> bool:
