@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -54,7 +55,11 @@ class RunningFleet:
         connection = HTTPConnection(self.control, timeout=30)
         try:
             connection.request("POST", path, json.dumps(arguments))
-            return json.load(connection.getresponse())
+            response = connection.getresponse()
+            answer = json.load(response)
+            if response.status != HTTPStatus.OK:
+                raise ValueError(f"{path} takes no {arguments}: {answer}")
+            return answer
         finally:
             connection.close()
 
