@@ -100,8 +100,7 @@ def _pairs(trials: list[Trial], possible: int) -> Iterator[str]:
     yield from ("", *heading("Two causes", "-"))
     taken = "All" if len(trials) == possible else f"Evenly taken, {len(trials)} of the"
     where = f"planted in hosts of version {PAIR_VERSION}"
-    yield f"{taken} {possible} pairs of causes were {where}; two of one gateway are not"
-    yield "among them."
+    yield f"{taken} {possible} pairs of causes were {where}."
     yield ""
     yield from table(
         ("What was measured", "Pairs"),

@@ -73,8 +73,8 @@ class Trial:
     def missed(self) -> tuple[str, ...]:
         """Planted causes that are in effect and not listed, although no finding says that it hides more."""
         listed = {finding.id for finding in self.findings}
-        hiding = any(finding.hides for finding in direct(self.findings))
-        return () if hiding else tuple(sorted(self._in_effect - listed))
+        hiding = direct(self.findings) + tuple(found for found in self.findings if CAUSES[found.id].veils)
+        return () if any(finding.hides for finding in hiding) else tuple(sorted(self._in_effect - listed))
 
     @property
     def _in_effect(self) -> set[str]:
@@ -98,16 +98,8 @@ class Trial:
 
 
 def pairs() -> list[tuple[str, str]]:
-    """Every two causes that one host can have and be asked about.
-
-    Not two of one gateway: each of these breakages sets the role up anew, so that only the second would be there.
-    """
-    possible = combinations((*KNOWN, *HINTS), 2)
-    return [pair for pair in possible if set(pair) != CUT_OFF and not all(map(_of_gateway, pair))]
-
-
-def _of_gateway(cause: str) -> bool:
-    return cause.startswith("gateway_")
+    """Every two causes that one host can have and be asked about."""
+    return [pair for pair in combinations((*KNOWN, *HINTS), 2) if set(pair) != CUT_OFF]
 
 
 def trial(planted: Iterable[str], version: str) -> Trial:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The RD Gateway role. Each of these installs the role first, whole and in order, then breaks one thing."""
+"""The RD Gateway role. Each of these installs it, whole and in order, where it is not yet, then breaks one thing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tests.simulator.windows import events
 from tests.simulator.windows.certificates import Request
 from tests.simulator.windows.gateway import (
     CLIENT_ADDRESS,
-    CONNECT_FAILED,
     LIMIT_REACHED,
     UDP,
     Gateway,
@@ -33,14 +32,28 @@ PORT = 3389
 
 def install(windows: Windows, name: str = NAME, age: timedelta = timedelta()) -> Gateway:
     """The role as an administrator leaves it: certificate, one policy of each kind, a resource group by every name."""
-    gateway = windows.gateway or windows.add_gateway()
-    start = windows.clock.now() - age
-    certificate = windows.certificates.add(name, Request(key=7, sddl=NETWORK_SERVICE_KEY, start=start))
-    gateway.certificate = bytes.fromhex(certificate.thumbprint)
+    if windows.gateway is not None:
+        return windows.gateway
+    gateway = windows.add_gateway()
+    _bind(windows, gateway, name, age)
     gateway.groups[:] = [{"Name": "Session hosts", "Description": "", "Resources": ";".join(TARGETS)}]
     gateway.connections[:] = [connection_policy("Users", f"{USERS};{ADMINS}")]
     gateway.resources[:] = [resource_policy("Users to session hosts", f"{USERS};{ADMINS}", "Session hosts")]
     return gateway
+
+
+def _bind(windows: Windows, gateway: Gateway, name: str, age: timedelta) -> None:
+    """A certificate that began so long ago."""
+    start = windows.clock.now() - age
+    certificate = windows.certificates.add(name, Request(key=7, sddl=NETWORK_SERVICE_KEY, start=start))
+    gateway.certificate = bytes.fromhex(certificate.thumbprint)
+
+
+def _expired(windows: Windows) -> None:
+    if windows.gateway is None:
+        install(windows, age=timedelta(days=400))
+    elif windows.gateway.certificate:
+        _bind(windows, windows.gateway, NAME, timedelta(days=400))
 
 
 def _tried(windows: Windows, port: int = PORT) -> None:
@@ -64,14 +77,6 @@ def _service(*, disabled: bool) -> Callable[[Windows], None]:
         service("TSGateway", disabled=disabled)(windows)
 
     return plant
-
-
-def _unreachable(windows: Windows) -> None:
-    gateway = install(windows)
-    for target in TARGETS:
-        gateway.tell(200, events.INFORMATION, USER)
-        gateway.tell(300, events.INFORMATION, USER, target)
-        gateway.tell(304, events.ERROR, USER, target, CONNECT_FAILED)
 
 
 def _at_limit(windows: Windows) -> None:
@@ -102,9 +107,7 @@ def install_with_udp(windows: Windows) -> None:
 GATEWAY: Mapping[str, Breakage] = {
     "gateway_service_stopped": Breakage("the gateway's service is stopped", _service(disabled=False)),
     "gateway_service_disabled": Breakage("the gateway's service is disabled", _service(disabled=True)),
-    "gateway_certificate_expired": Breakage(
-        "the gateway's certificate has expired", lambda windows: install(windows, age=timedelta(days=400))
-    ),
+    "gateway_certificate_expired": Breakage("the gateway's certificate has expired", _expired),
     "gateway_certificate_unbound": Breakage("no certificate is bound to the gateway (event 102)", _unbound),
     "gateway_cap_denied": Breakage(
         "no connection policy names the users' group (event 201)",
@@ -132,7 +135,8 @@ GATEWAY: Mapping[str, Breakage] = {
         "gateway_rap_denied",
     ),
     "gateway_target_unreachable": Breakage(
-        "policies allow the connection, the gateway does not reach the host (event 304)", _unreachable
+        "policies allow the connection, the gateway does not reach the host (event 304)",
+        _changed(lambda gateway: setattr(gateway, "reaches", False)),
     ),
     "gateway_limit": Breakage("as many connections as the gateway allows (event 203)", _at_limit),
     "gateway_exception": Breakage("the gateway's service fails and starts anew (event 700)", _fails_again_and_again),

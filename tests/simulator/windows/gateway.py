@@ -55,7 +55,10 @@ def resource_policy(name: str, groups: str, resources: str = "", ports: str = "3
 
 @dataclass
 class Gateway:
-    """Everything the role keeps. ``certificate``: SHA-1 of the bound one, empty for none; ``limit`` 0 for no limit."""
+    """Everything the role keeps. ``certificate``: SHA-1 of the bound one, empty for none; ``limit`` 0 for no limit.
+
+    ``reaches``: whether the network lets it through to the targets.
+    """
 
     log: EventLog
     running: Callable[[], bool]
@@ -64,13 +67,14 @@ class Gateway:
     groups: list[Row] = field(default_factory=list)
     certificate: bytes = b""
     limit: int = 0
+    reaches: bool = True
     central: bool = False
     channel_binding: bool = True
     transports: dict[int, bool] = field(default_factory=lambda: {RPC_HTTP: True, HTTP: True, UDP: True})
     ports: dict[int, int] = field(default_factory=lambda: dict(PORTS))
 
     def attempt(self, user: str, groups: list[str], target: str, port: int = 3389) -> int:
-        """A user asks for a target: 302 connected, 201 or 301 refused by policy; 0 when nobody listens."""
+        """A user asks for a target: 302 connected, 201 or 301 refused, 304 not reached; 0 when nobody listens."""
         if not self.running():
             return 0
         if not any(row["Enabled"] and self._shares(row, groups) for row in self.connections):
@@ -79,6 +83,8 @@ class Gateway:
         if not any(self._admits(row, groups, target, port) for row in self.resources):
             return self.tell(301, WARNING, user, target, DENIED_BY_RESOURCE_POLICY)
         self.tell(300, INFORMATION, user, target)
+        if not self.reaches:
+            return self.tell(304, ERROR, user, target, CONNECT_FAILED)
         return self.tell(302, INFORMATION, user, target)
 
     def tell(self, code: int, kind: int, user: str, target: str = "", error: int = 0) -> int:

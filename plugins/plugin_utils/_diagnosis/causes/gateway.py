@@ -176,11 +176,24 @@ def _cause(
     by_hand: str = "",
     *sources: str,
 ) -> Cause:
-    """By hand where the module has to be told for whom, or has no part."""
+    """By hand where the module has to be told for whom, or has no part.
+
+    A user whom one thing stops comes to nothing that is asked after it; the host behind the gateway is the last.
+    """
     cures = () if by_hand else (Cure("gateway"),)
     read = sources or (POLICIES if by_hand else GATEWAY,)
     return Cause(
-        name, title, "session", severity, shows, verify, cures, contributes=True, by_hand=by_hand, sources=read
+        name,
+        title,
+        "session",
+        severity,
+        shows,
+        verify,
+        cures,
+        contributes=True,
+        veils=name != "gateway_target_unreachable",
+        by_hand=by_hand,
+        sources=read,
     )
 
 
