@@ -61,20 +61,23 @@ def test_the_busiest_sources_are_named() -> None:
 
 def test_who_flooded_the_listener_is_told_from_its_own_events() -> None:
     simulated = SimulatedHost.build("2022", breakages=["connection_flood"])
-    doing = job(simulated, check=True)
+    doing = job(simulated)
     standing = examine(doing.host, doing.prober, 600)
     (flood,) = direct(standing.findings)
     sources = {item.what: item.value for item in flood.evidence if item.source == "RdpCoreTS 131, 140"}
     assert sources == {f"connections from {address}": 4 for address in ATTACKERS}
-    plan, _done = fix(job(simulated, check=True), REMEDY, options(pending=5000))
+    plan, _done = fix(job(simulated), REMEDY, options(pending=5000))
     assert all(f"{address} (4)" in plan.notes[0] for address in ATTACKERS)
 
 
-def test_a_host_that_opens_no_shell_leaves_its_sources_open_and_says_so() -> None:
+@pytest.mark.parametrize(
+    ("check", "reason"), [(False, "The host opens no cmd shell"), (True, "Check mode opens no shell")]
+)
+def test_without_a_shell_the_sources_are_left_open_and_that_is_said(check: bool, reason: str) -> None:
     simulated = SimulatedHost.build("2022", breakages=["connection_flood"], traits=["no_shell"])
-    plan, _done = fix(job(simulated, check=True), REMEDY, options(pending=5000))
+    plan, _done = fix(job(simulated, check=check), REMEDY, options(pending=5000))
     assert [change.kind for change in plan.changes] == ["registry"]
-    assert "opens no cmd shell" in plan.notes[0]
+    assert reason in plan.notes[0]
 
 
 def test_without_event_1006_nobody_is_suspected_and_no_shell_is_opened() -> None:
