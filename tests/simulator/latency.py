@@ -21,9 +21,11 @@ class DelayedProtocol(asyncio.Protocol):
         self._inner = inner
         self._seconds = seconds
         self._waiting: deque[Callable[[], object]] = deque()
+        self._transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Pass on at once."""
+        self._transport = transport
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -32,8 +34,13 @@ class DelayedProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Pass on later; until then the transport stays open."""
-        self._later(self._inner.eof_received)
+        self._later(self._end)
         return True
+
+    def _end(self) -> None:
+        """What the transport does by itself where nothing is delayed."""
+        if not self._inner.eof_received() and self._transport is not None:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on at once; what is under way is lost."""

@@ -29,8 +29,8 @@ class Echo(asyncio.Protocol):
         self.transport.write(data.upper())
 
     def eof_received(self) -> None:
+        """Leaves the closing to the transport, as aiohttp does."""
         self.transport.write(b"end")
-        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
@@ -49,7 +49,7 @@ async def exchange(*pieces: bytes) -> tuple[bytes, float]:
         writer.write(piece)
         answers.append(await reader.read(100))
     writer.write_eof()
-    answers.append(await reader.read())
+    answers.append(await asyncio.wait_for(reader.read(), 5))
     took = time.monotonic() - started
     writer.close()
     server.close()
