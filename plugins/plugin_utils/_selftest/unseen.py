@@ -22,7 +22,6 @@ class Unseen:
 UNSHOWN = "No handshake shows it: it takes users with sessions."
 CERTIFICATE = "It takes a change of the listener's certificate, which cannot be undone."
 ACCOUNT = "It takes another account than the one that the connection has."
-NEVER_SENT = "The collection never sends such a request, so either answer is the same to it."
 
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
@@ -60,8 +59,6 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "Does the service tell its version before anybody has logged on?",
             "It takes a request without credentials, and the connection makes none.",
         ),
-        "firewall_active_store": Unseen("Does the store ActiveStore show the rules of policy?", NEVER_SENT),
-        "embedded_type": Unseen("Is an object within a request taken without its type?", NEVER_SENT),
     }
 )
 """By the name of the simulator's switch."""

@@ -6,17 +6,36 @@
 
 from __future__ import annotations
 
+from .._cim import wql
 from .._cim.client import CimClient
-from .._cim.schema import MSFT_NET_FIREWALL_RULE, WIN32_OPERATING_SYSTEM, WIN32_SERVICE
+from .._cim.firewall import MOST_IDS, Source
+from .._cim.schema import (
+    MSFT_NET_FIREWALL_RULE,
+    WIN32_OPERATING_SYSTEM,
+    WIN32_SECURITY_DESCRIPTOR_HELPER,
+    WIN32_SERVICE,
+)
 from .._cim.types import CimClass
 from .._host import Host
 from .._wsman.errors import WsmanFault
 from .._wsman.uri import STYLES
-from ._base import Check, Untold
+from ._base import Altered, Check, Untold
 
 NOBODY = "winfleet.rdp-selftest"
 LARGE = 8
 """Services in one part of an answer, from which on the parts are large; recorded parts have some thirty."""
+
+POLICY_RULES = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\FirewallRules"
+"""Where policy puts its firewall rules, a value each, whose name is the rule's id (MS-GPFAS 2.2.2, 4.2)."""
+
+OPTIONS = b"<w:OperationTimeout>"
+"""What stands behind the options of a request."""
+
+ACTIVE_STORE = b'<w:OptionSet><w:Option Name="wmi:PolicyStore" Type="xs:string">ActiveStore</w:Option></w:OptionSet>'
+"""The context value by which Windows' own firewall cmdlets name the store that is in force."""
+
+TYPED = b' xsi:type="e:Win32_SecurityDescriptor_Type"'
+"""How a request says of which class an object in it is (DSP0230 7.2)."""
 
 MISSING_CLASS = CimClass(name="Winfleet_SelfTest", namespace="root/cimv2", source="a class that no host has")
 
@@ -61,6 +80,30 @@ def _shapes(host: Host) -> str:
     classic = _fault(host.cim, WIN32_SERVICE, Name=NOBODY)
     newer = _fault(host.cim, MSFT_NET_FIREWALL_RULE, **firewall)
     return f"{_shape(classic)} and {_shape(newer)}"
+
+
+def _active_store(host: Host) -> str:
+    """The collection reads the rules of policy from the registry, so it never asks for this store."""
+    rules = list(host.registry.values(POLICY_RULES) or ())[:MOST_IDS]
+    if not rules:
+        raise Untold("no policy brings firewall rules to this host")
+    client = CimClient(Altered(host.channel, OPTIONS, ACTIVE_STORE + OPTIONS).send)
+    found = client.query(MSFT_NET_FIREWALL_RULE, wql.any_of("InstanceID", rules))
+    return "shown" if any(rule.number("PolicyStoreSourceType") != Source.LOCAL for rule in found) else "not shown"
+
+
+def _embedded(host: Host) -> str:
+    """A descriptor is converted, with its type and without it."""
+    made = host.cim.invoke(WIN32_SECURITY_DESCRIPTOR_HELPER, "SDDLToWin32SD", {"SDDL": "O:BAG:BAD:(A;;FA;;;SY)"})
+    given = {"Descriptor": made.out.get("Descriptor")}
+    helper = WIN32_SECURITY_DESCRIPTOR_HELPER
+    if not host.cim.invoke(helper, "Win32SDToSDDL", given).ok:
+        raise Untold("this host converts no descriptors")
+    try:
+        taken = CimClient(Altered(host.channel, TYPED, b"").send).invoke(helper, "Win32SDToSDDL", given).ok
+    except WsmanFault:
+        taken = False
+    return "taken" if taken else "refused"
 
 
 def _shape(fault: WsmanFault) -> str:
@@ -130,5 +173,25 @@ CHECKS = (
             "MSFT_WmiError and MSFT_WmiError": "both shapes are read, so messages are the same",
         },
         _shapes,
+    ),
+    Check(
+        "firewall_active_store",
+        "Does the store ActiveStore show the firewall rules of policy? Tells only where policy brings some.",
+        "shown",
+        {
+            "shown": "they could be asked for by their class; they are read from the registry, as is done now",
+            "not shown": "they are read from the registry, as is done now",
+        },
+        _active_store,
+    ),
+    Check(
+        "embedded_type",
+        "Is an object within a request taken without its type?",
+        "refused",
+        {
+            "refused": "the type that is sent is needed",
+            "taken": "the type that is sent is not needed",
+        },
+        _embedded,
     ),
 )

@@ -18,6 +18,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
+from tests.simulator.windows.firewall import POLICY, Rule
+from tests.simulator.windows.registry import Type
 from tests.support.cutting import cut_after, roll_back_all, writes_of
 from tests.support.in_process import connect, job, settings_state
 
@@ -50,6 +52,8 @@ SEEN = {
     ("rename_while_open", "renamed"): "rename_held",
     ("task_run_seconds", 2): "task_result",
     ("boolean_case", "any"): "boolean_case",
+    ("firewall_active_store", False): "firewall_active_store",
+    ("embedded_type", "optional"): "embedded_type",
 }
 """A switch and a value other than its default, and the check that tells."""
 
@@ -63,6 +67,10 @@ UNTOLD_VALUES = {("put_partial", "accepted")}
 NEED_A_SHELL = {
     "registry_untyped", "folder_permissions", "icacls_mark", "rename_held", "robocopy", "privileges", "shell_program",
 }  # fmt: skip
+
+
+TOLD_HERE_ALONE = {"licensing_numbers", "firewall_active_store"}
+"""Checks that tell on some hosts only: session hosts, hosts with firewall rules by policy."""
 
 
 def simulated(version="2022", traits=(), **switches):
@@ -84,7 +92,7 @@ def test_a_host_that_is_as_the_facts_say_has_no_deviation_and_stays_as_it_was(ve
     before = host.state_json()
     found = outcomes(host)
     assert deviating(found) == {}
-    assert {name for name, outcome in found.items() if outcome.verdict == "could_not_tell"} <= {"licensing_numbers"}
+    assert {name for name, outcome in found.items() if outcome.verdict == "could_not_tell"} <= TOLD_HERE_ALONE
     assert list(found) == [check.name for check in CHECKS]
     assert host.state_json() == before
 
@@ -103,10 +111,25 @@ def test_every_switch_is_seen_or_known_to_be_out_of_sight():
     assert values - set(SEEN) == UNTOLD_VALUES
 
 
+def with_policy_rules(host):
+    """Policy brings a rule with the id of a local one, and one of its own."""
+    allow = Rule("rule", "rule", enabled=True, protocol="TCP", local_ports=("3389",)).to_string("v2.31")
+    for rule_id in ("RemoteDesktop-UserMode-In-TCP", "{7d4c1a52-0000-4000-8000-000000000001}"):
+        host.windows.registry.put(rf"{POLICY}\FirewallRules", rule_id, Type.SZ, allow)
+    host.windows.firewall.load_policy()
+    return host
+
+
+def test_a_store_that_shows_the_rules_of_policy_is_as_expected():
+    host = with_policy_rules(simulated())
+    found = outcomes(host, write_half=False)["firewall_active_store"]
+    assert (found.verdict, found.found) == ("as_expected", "shown")
+
+
 @pytest.mark.parametrize(("name", "value"), sorted(SEEN, key=str))
 def test_a_switch_that_is_turned_is_named(name, value):
     role = ("session_host_role",) if name == "licensing_numbers" else ()
-    host = simulated("2022", role, **{name: value})
+    host = with_policy_rules(simulated("2022", role, **{name: value}))
     before = host.state_json()
     found = outcomes(host)
     assert SEEN[name, value] in deviating(found)
@@ -121,7 +144,7 @@ def test_a_home_edition_and_a_refused_shell_are_named():
     found = outcomes(simulated(traits=("no_shell",)))
     assert deviating(found) == {"shell": "refused"}
     untold = {name for name, outcome in found.items() if outcome.verdict == "could_not_tell"}
-    assert untold == NEED_A_SHELL | {"licensing_numbers"}
+    assert untold == NEED_A_SHELL | TOLD_HERE_ALONE
     assert "shell" in found["robocopy"].means
 
 
