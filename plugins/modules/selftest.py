@@ -18,7 +18,8 @@ description:
   - Checks on a real host the facts that this collection is built upon, and those that public sources leave open. Each
     check tells what was expected, what was found, and what that means for the collection.
   - The read half, which is the default, changes nothing. It opens two cmd shells, in which C(whoami) and C(ver) run,
-    and closes them.
+    and closes them, and asks once what the WinRM service says about itself to somebody who has not logged on, over a
+    connection of its own with the same address and TLS settings.
   - The write half works on objects of its own, which nothing on the host uses, and takes them away again also when a
     check fails. They are a key below C(HKLM\SOFTWARE\winfleet.rdp\Selftest), a firewall rule that is never enabled, a
     folder below C(%SystemRoot%\Temp), and scheduled tasks. No setting of Remote Desktop and no entry of the journal is

@@ -65,6 +65,10 @@ class Line:
             raise WinRMTransportError("http", status, answer.decode(errors="replace"))
         return answer
 
+    def send_unauthenticated(self, body: bytes) -> bytes:
+        """POST an Identify as nobody."""
+        return self.simulated.engine.handle(body, None, identify_header=True).body
+
     def drop(self) -> None:
         """Forget the session; the simulated host keeps none."""
 

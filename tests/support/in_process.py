@@ -56,6 +56,12 @@ class Wire:
             raise BadAnswer(f"HTTP {status}")
         return answer
 
+    def send_unauthenticated(self, body: bytes) -> bytes:
+        answer = self.simulated.engine.handle(body, None, identify_header=True)
+        if answer.status == 401:
+            raise AuthenticationFailed("the host wants credentials")
+        return answer.body
+
     def close(self) -> None:
         """Nothing to close."""
 

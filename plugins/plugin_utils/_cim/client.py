@@ -148,11 +148,7 @@ class CimClient:
 
     def identify(self) -> ServiceIdentity:
         """Return what the WS-Management service says about itself."""
-        first = self._exchange(envelope.build_identify(), "asking WinRM for its version", repeatable=True).first
-        if first is None or xml.local(first) != "IdentifyResponse":
-            raise BadAnswer("The service does not answer Identify as WS-Management demands")
-        vendor, version = (xml.text(xml.child(first, name)) for name in ("ProductVendor", "ProductVersion"))
-        return ServiceIdentity(vendor, version)
+        return read_identity(self._exchange(envelope.build_identify(), "asking WinRM for its version", repeatable=True))
 
     # --- changing ---
 
@@ -245,6 +241,15 @@ class CimClient:
 
     def _enumerate(self, wanted: Enumeration, step: str) -> list[Item]:
         return drain(lambda request, *, repeatable: self._exchange(request, step, repeatable=repeatable), wanted)
+
+
+def read_identity(reply: Reply) -> ServiceIdentity:
+    """Return what an answer to Identify says; raise BadAnswer for what is none (DSP0226 11)."""
+    first = reply.first
+    if first is None or xml.local(first) != "IdentifyResponse":
+        raise BadAnswer("The service does not answer Identify as WS-Management demands")
+    vendor, version = (xml.text(xml.child(first, name)) for name in ("ProductVendor", "ProductVersion"))
+    return ServiceIdentity(vendor, version)
 
 
 def keys_of(reference: EndpointReference) -> dict[str, Selector]:

@@ -55,10 +55,6 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
         ),
         "access_denied": Unseen("How is an account without rights refused?", ACCOUNT),
         "remote_management_users": Unseen("Do members of Remote Management Users reach WMI?", ACCOUNT),
-        "identify_version": Unseen(
-            "Does the service tell its version before anybody has logged on?",
-            "It takes a request without credentials, and the connection makes none.",
-        ),
     }
 )
 """By the name of the simulator's switch."""

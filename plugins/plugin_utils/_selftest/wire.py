@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from .._cim import wql
-from .._cim.client import CimClient
+from .._cim.client import CimClient, read_identity
 from .._cim.firewall import MOST_IDS, Source
 from .._cim.schema import (
     MSFT_NET_FIREWALL_RULE,
@@ -17,7 +17,8 @@ from .._cim.schema import (
 )
 from .._cim.types import CimClass
 from .._host import Host
-from .._wsman.errors import WsmanFault
+from .._wsman.envelope import build_identify, parse
+from .._wsman.errors import AccessDenied, AuthenticationFailed, TransportFailed, WsmanFault
 from .._wsman.uri import STYLES
 from ._base import Altered, Check, Untold
 
@@ -33,6 +34,10 @@ OPTIONS = b"<w:OperationTimeout>"
 
 ACTIVE_STORE = b'<w:OptionSet><w:Option Name="wmi:PolicyStore" Type="xs:string">ActiveStore</w:Option></w:OptionSet>'
 """The context value by which Windows' own firewall cmdlets name the store that is in force."""
+
+UNTOLD_VERSION = "OS: 0.0.0"
+"""What stands for a version that is not told; Microsoft's documentation says that none is (Win32, WinRM/
+detecting-whether-a-remote-computer-supports-ws-management-protocol)."""
 
 TYPED = b' xsi:type="e:Win32_SecurityDescriptor_Type"'
 """How a request says of which class an object in it is (DSP0230 7.2)."""
@@ -80,6 +85,18 @@ def _shapes(host: Host) -> str:
     classic = _fault(host.cim, WIN32_SERVICE, Name=NOBODY)
     newer = _fault(host.cim, MSFT_NET_FIREWALL_RULE, **firewall)
     return f"{_shape(classic)} and {_shape(newer)}"
+
+
+def _identify(host: Host) -> str:
+    """Whoever reaches the port may ask the same, with a header that says that there are no credentials."""
+    request = build_identify()
+    try:
+        version = read_identity(parse(host.channel.send_unauthenticated(request.body), request)).version
+    except (AuthenticationFailed, AccessDenied):
+        return "no answer"
+    except TransportFailed as error:
+        raise Untold(str(error)) from error
+    return "hidden" if not version or UNTOLD_VERSION in version else "told"
 
 
 def _active_store(host: Host) -> str:
@@ -173,6 +190,17 @@ CHECKS = (
             "MSFT_WmiError and MSFT_WmiError": "both shapes are read, so messages are the same",
         },
         _shapes,
+    ),
+    Check(
+        "identify_version",
+        "Does the service tell the version of Windows before anybody has logged on?",
+        "hidden",
+        {
+            "hidden": "as Microsoft documents it; the version is read after logon, as is done now",
+            "told": "whoever reaches the port learns the version; it is read after logon, as is done now",
+            "no answer": "the service wants a logon before it says anything; nothing depends on it",
+        },
+        _identify,
     ),
     Check(
         "firewall_active_store",

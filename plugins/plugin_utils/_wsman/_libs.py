@@ -24,6 +24,7 @@ def _load(name: str) -> t.Any:
 
 
 DEFUSEDXML = _load("defusedxml.ElementTree")
+REQUESTS = _load("requests")
 REQUESTS_EXCEPTIONS = _load("requests.exceptions")
 PYPSRP = _load("pypsrp.wsman")
 PYPSRP_EXCEPTIONS = _load("pypsrp.exceptions")

@@ -23,7 +23,12 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     NoTicket,
     TransportFailed,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.http import bounded, fault_body, translate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.http import (
+    bounded,
+    fault_body,
+    translate,
+    without_credentials,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.uri import STYLES
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -45,6 +50,9 @@ class Line(t.Protocol):
 
     def send(self, body: bytes) -> bytes:
         """POST a message and return the answer's body; raise the library's own exceptions."""
+
+    def send_unauthenticated(self, body: bytes) -> bytes:
+        """POST an Identify without credentials, with the session's TLS settings and proxy, and return the answer."""
 
     def drop(self) -> None:
         """Forget the session, so that the next message opens a new one."""
@@ -80,6 +88,18 @@ class Channel:
             if not repeatable:
                 raise
             return self._send(body)
+
+    def send_unauthenticated(self, body: bytes) -> bytes:
+        """Return what the host answers to an Identify from somebody who has not logged on.
+
+        It goes over a connection of its own. Raise as ``send`` does; AuthenticationFailed where the host wants a logon.
+        """
+        try:
+            return self._line.send_unauthenticated(body)
+        except Exception as error:
+            failure = translate(error)
+            failure.host = failure.host or self.host
+            raise failure from error
 
     def close(self) -> None:
         """End the conversation and leave the connection plugin as it was."""
@@ -138,13 +158,21 @@ class WinrmLine:
 
     def send(self, body: bytes) -> bytes:
         """POST a message; the session is bounded before anything is received over it."""
+        self._session()
+        answer: bytes = self._transport.send_message(body)
+        return answer
+
+    def _session(self) -> t.Any:
         transport = self._transport
         if transport.session is None:
             encrypt = type(transport).setup_encryption.__get__(transport)
             transport.setup_encryption = lambda session: encrypt(bounded(session))
-        bounded(transport.build_session())
-        answer: bytes = transport.send_message(body)
-        return answer
+        return bounded(transport.build_session())
+
+    def send_unauthenticated(self, body: bytes) -> bytes:
+        """POST an Identify without credentials."""
+        transport = self._transport
+        return without_credentials(self._session(), transport.endpoint, body, transport.read_timeout_sec)
 
     def drop(self) -> None:
         """Forget session and encryption context."""
@@ -217,10 +245,19 @@ class PsrpLine:
 
     def send(self, body: bytes) -> bytes:
         """POST a message; the session is bounded before anything is received over it."""
+        self._session()
+        answer: bytes = self._transport.send(body)
+        return answer
+
+    def _session(self) -> t.Any:
         transport = self._transport
         transport.session = bounded(transport.session or transport._build_session())
-        answer: bytes = transport.send(body)
-        return answer
+        return transport.session
+
+    def send_unauthenticated(self, body: bytes) -> bytes:
+        """POST an Identify without credentials."""
+        transport = self._transport
+        return without_credentials(self._session(), transport.endpoint, body, transport.read_timeout)
 
     def drop(self) -> None:
         """Forget session and encryption context."""

@@ -34,6 +34,12 @@ BOUNDARY = 'boundary="Encrypted Boundary"'
 
 AUTHENTICATING = (401, 407)
 
+UNAUTHENTICATED: Mapping[str, str] = {
+    "Content-Type": "application/soap+xml;charset=UTF-8",
+    "WSMANIDENTIFY": "unauthenticated",
+}
+"""By the second header a service knows an Identify that it may answer to anybody (DSP0226 11, Note)."""
+
 
 class BoundedAdapter:
     """Passes requests on to another adapter of a requests session, and looks at the answers before the libraries do."""
@@ -82,6 +88,20 @@ def bounded(session: t.Any) -> t.Any:
         else:
             session.mount(prefix, BoundedAdapter(adapter))
     return session
+
+
+def without_credentials(session: t.Any, endpoint: str, body: bytes, timeout: float | None) -> bytes:
+    """POST an Identify as nobody: of the authenticated session it takes the TLS settings and the proxy alone.
+
+    Raise the error of the status where the answer is none with status 200.
+    """
+    with _libs.need(_libs.REQUESTS, "requests").Session() as plain:
+        plain.verify, plain.proxies = session.verify, session.proxies
+        response = bounded(plain).post(endpoint, data=body, headers=UNAUTHENTICATED, timeout=timeout)
+        answer: bytes = response.content
+    if response.status_code != 200:
+        raise by_status(response.status_code)
+    return answer
 
 
 def _refuse_compressed(response: t.Any) -> None:

@@ -31,7 +31,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import (
     terminal_services,
     wql,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, read_identity
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import envelope
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.channel import open_channel
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AccessDenied,
@@ -131,6 +132,12 @@ def test_identity(client: CimClient) -> None:
     assert client.identify().vendor == "Microsoft Corporation"
     assert host.machine_sid(client).startswith("S-1-5-21-")
     assert uuid.UUID(host.machine_guid(client))
+
+
+def test_identity_before_a_logon(channel: t.Any) -> None:
+    request = envelope.build_identify()
+    anonymous = read_identity(envelope.parse(channel.send_unauthenticated(request.body), request))
+    assert (anonymous.vendor, anonymous.version) == ("Microsoft Corporation", "OS: 0.0.0 SP: 0.0 Stack: 3.0")
 
 
 def test_registry_round_trip(client: CimClient) -> None:

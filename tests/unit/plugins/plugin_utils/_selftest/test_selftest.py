@@ -7,13 +7,19 @@
 from __future__ import annotations
 
 import re
+from unittest.mock import Mock
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, run
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest._base import UNKNOWN
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import EncodingLimit, TransportFailed
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest._base import UNKNOWN, judge
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    EncodingLimit,
+    TransportFailed,
+)
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
@@ -54,6 +60,7 @@ SEEN = {
     ("boolean_case", "any"): "boolean_case",
     ("firewall_active_store", False): "firewall_active_store",
     ("embedded_type", "optional"): "embedded_type",
+    ("identify_version", "shown"): "identify_version",
 }
 """A switch and a value other than its default, and the check that tells."""
 
@@ -157,6 +164,17 @@ def test_changed_permissions_and_missing_privileges_are_named(monkeypatch):
 
 def one(name):
     return next(check for check in CHECKS if check.name == name)
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [(AuthenticationFailed("401"), "no answer"), (AccessDenied("403"), "no answer"), (TransportFailed("gone"), "")],
+)
+def test_a_service_that_says_nothing_before_a_logon_is_named(error, found):
+    host = connect(simulated())
+    host.channel.send_unauthenticated = Mock(side_effect=error)
+    told = judge(one("identify_version"), host)
+    assert (told.found, told.verdict) == (found, "deviates" if found else "could_not_tell")
 
 
 def test_a_host_that_gives_no_large_answers_is_named():

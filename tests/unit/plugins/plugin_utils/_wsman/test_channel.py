@@ -14,6 +14,7 @@ import threading
 import typing as t
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import Mock
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
@@ -46,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.server.seen.append((self.headers.get("Authorization", ""), body))
         self.server.encodings.append(self.headers.get("Accept-Encoding", ""))
+        self.server.identifies.append(self.headers.get("WSMANIDENTIFY", ""))
         self.server.next_step()(self)
 
     def answer(self, status: int = 200, body: bytes = ANSWER, **headers: str) -> None:
@@ -75,6 +77,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[tuple[str, bytes]] = []
         self.encodings: list[str] = []
+        self.identifies: list[str] = []
         self.script: list[Step] = []
 
     def next_step(self) -> Step:
@@ -116,6 +119,45 @@ def test_a_message_is_one_request_and_no_shell_is_opened(opened: Channel, server
 
 def test_what_the_channel_knows_about_its_connection(opened: Channel) -> None:
     assert (opened.host, opened.timeout, opened.uri_style) == ("127.0.0.1", 20, "wmi")
+
+
+def test_an_unauthenticated_identify_carries_no_credentials(opened: Channel, server: Server) -> None:
+    opened.send(b"<a/>", repeatable=True)
+    assert opened.send_unauthenticated(b"<b/>") == ANSWER
+    assert server.seen[-1] == ("", b"<b/>")
+    assert server.identifies == ["", "unauthenticated"]
+
+
+def test_an_unauthenticated_identify_takes_the_proxy(
+    server: Server, plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    used = open_channel(connection(plugin, 5985, ansible_host="host.invalid"))
+    assert used.send_unauthenticated(b"<a/>") == ANSWER
+    assert server.seen == [("", b"<a/>")]
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, AuthenticationFailed), (404, BadAnswer), (307, BadAnswer)])
+def test_an_unauthenticated_identify_that_is_refused(
+    opened: Channel, server: Server, status: int, error: type[WsmanError]
+) -> None:
+    elsewhere = f"http://127.0.0.1:{server.server_port}/elsewhere"
+    server.script = [lambda on: on.answer(status, b"", Location=elsewhere)]
+    with pytest.raises(error) as raised:
+        opened.send_unauthenticated(b"<a/>")
+    assert raised.value.host == "127.0.0.1"
+    assert len(server.seen) == 1
+
+
+def test_an_unauthenticated_identify_shows_no_client_certificate(server: Server, monkeypatch: t.Any) -> None:
+    mutual = Mock(verify="ca.pem", proxies={}, cert=("cert.pem", "key.pem"), headers={"Authorization": "mutual"})
+    sessions = []
+    monkeypatch.setattr(http, "bounded", lambda session: sessions.append(session) or session)
+    endpoint = f"http://127.0.0.1:{server.server_port}/wsman"
+    assert http.without_credentials(mutual, endpoint, b"<a/>", 5) == ANSWER
+    assert [(session.verify, session.cert, session.auth) for session in sessions] == [("ca.pem", None, None)]
+    assert server.seen == [("", b"<a/>")]
 
 
 def test_a_proxy_of_the_environment_is_used(server: Server, plugin: str, monkeypatch: pytest.MonkeyPatch) -> None:
