@@ -20,7 +20,8 @@ description:
   - A step is kept when the evidence of its cause is gone, when the handshake gets further, or while it waits for a
     restart. Otherwise it is taken back if it carries risk.
   - Where negotiation was switched on, somebody got in before, and in the end nobody does since what shows only then
-    cannot be cured, it is switched off again.
+    cannot be cured, it is switched off again. So it is where it would be live only after a restart that may not be made
+    now, since no run would see what comes of it; the message says why. A later run tries again.
   - A healthy host is only looked at. In check mode the plan is returned, and RV(changes) of a real run are a part of
     it in the same order, with what cures RV(revealed) besides.
   - Nothing is repaired by lowering security, and a value that policy sets is never written under.

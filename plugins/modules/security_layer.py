@@ -19,6 +19,9 @@ description:
   - Requiring TLS where the host's TLS is broken would lock everybody out. So a TLS handshake with this very host has
     to succeed first. A host that offers Standard RDP Security alone is set to negotiate, proved, and then to require
     TLS.
+  - No handshake can prove TLS while the listener does not negotiate. So negotiation is switched on and tried; where
+    somebody got in before and no TLS handshake succeeds now, it is put back and the task fails. Each later run tries it
+    again, and writes and puts back again, until what lies behind it is repaired.
   - Weakening is refused unless O(lease) says for how long. It hides a fault of certificate, key or TLS instead of
     repairing it, and gives up the server's authentication; M(winfleet.rdp.diagnosis_info) names the cause.
 options:

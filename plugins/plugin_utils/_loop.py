@@ -349,13 +349,16 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         return
     before, course.after = course.after, look_again(job, course.after, done)
     course.revealed.extend(_new(course))
-    course.waiting.update(done.waiting)
     kept, reason = _keep(cause, before, course.after, done)
     if not kept:
-        course.after = look_again(job, before, _take_back(job, run, done))
+        if done.waiting:
+            course.refused.append(Refusal(reason))
+        done = _take_back(job, run, done)
+        course.after = look_again(job, before, done)
     else:
-        course.changes.extend(done.changes)
         course.opened[len(course.steps)] = [change for change in done.changes if change.then == "answer"]
+    course.changes.extend(done.changes)
+    course.waiting.update(done.waiting)
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
 
 
@@ -394,7 +397,7 @@ def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: 
 
 def _keep(cause: str, before: Standing, after: Standing, done: Done) -> tuple[bool, str]:
     if done.waiting:
-        return True, "kept: it waits for a " + " and a ".join(done.waiting)
+        return _keep_waiting(before, done)
     if cause not in {finding.id for finding in direct(after.findings)}:
         return True, "kept: the evidence of the cause is gone"
     if after.reached > before.reached:
@@ -404,13 +407,23 @@ def _keep(cause: str, before: Standing, after: Standing, done: Done) -> tuple[bo
     return False, "taken back: it helped nothing"
 
 
+def _keep_waiting(before: Standing, done: Done) -> tuple[bool, str]:
+    """What waits is proved by a later run; what then shuts everybody out who got in before would not be seen by one."""
+    opening = any(change.then == "answer" for change in done.changes)
+    probe = before.observation.probe
+    if opening and probe and lets_in(probe):
+        why = "; ".join(done.waiting.values())
+        return False, f"taken back: whether anybody gets in with it would show only after a restart. {why}"
+    return True, "kept: it waits for a " + " and a ".join(done.waiting)
+
+
 def _take_back(job: Job, run: Run, done: Done) -> Done:
     """Undo a step; what is left of it are the changes that cannot be undone, and a new look."""
-    for change in reversed(done.changes):
-        if change.undo == "exact":
-            run.undo(change)
-    left = [change for change in done.changes if change.undo == "none"]
-    return Done(changes=left, proof=job.prober.look(job.host.listener_port))
+    left = Done(list(done.changes))
+    put_back(job, run, left, [change for change in done.changes if change.undo == "exact"])
+    left.changes = [change for change in left.changes if change.undo == "none"]
+    left.proof = job.prober.look(job.host.listener_port)
+    return left
 
 
 def climb(job: Job, remedy: str) -> Course:

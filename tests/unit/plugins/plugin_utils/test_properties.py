@@ -316,6 +316,31 @@ def test_the_loop_lets_in_again_who_got_in_where_it_cannot_cure_what_shows_then(
     assert rollback(job(simulated, "back"), "all", force=False).undone == []
 
 
+@pytest.mark.parametrize("hidden", ["cipher_suites_empty", "key_unreadable"])
+@pytest.mark.parametrize("hindered", ["many_sessions", "no_shell"])
+def test_the_loop_does_not_leave_negotiation_to_a_restart_that_nobody_watches(hidden: str, hindered: str) -> None:
+    """Whatever lies behind it would shut everybody out when somebody restarts the service, and no run would see it."""
+    simulated = silent_tls(hidden, traits=[hindered], switches={"live_security": "after_restart"})
+    before = settings_state(simulated)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    assert settings_state(simulated) == before
+    assert [(step.cause, step.kept) for step in course.steps] == [("negotiation_disabled", False)]
+    assert "would show only after a restart" in course.steps[0].reason
+    assert course.steps[0].reason in {refusal.message for refusal in course.refused}
+    assert not course.waiting
+    assert course.verdict == "unresolved"
+    make_live(simulated)
+    assert serves(simulated)
+
+
+def test_the_loop_switches_negotiation_on_beside_sessions_where_that_is_live_at_once() -> None:
+    simulated = silent_tls("key_unreadable", traits=["many_sessions"], switches={"live_security": "at_once"})
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    assert ("negotiation_disabled", True) in [(step.cause, step.kept) for step in course.steps]
+
+
 def test_without_a_probe_of_its_own_the_loop_goes_by_the_hosts_state() -> None:
     """What another node has seen before tells nothing of afterwards."""
     simulated = SimulatedHost.build("2022", breakages=["negotiation_disabled"])
