@@ -27,7 +27,8 @@ options:
     description:
       - V(valid) leaves the listener with a certificate that has not expired, is for server authentication, and has a
         key and a signature that are strong enough (RSA of 2048 bits, no SHA-1). A certificate that the listener is tied
-        to stays while it is all that; otherwise the listener is untied and falls back to its own.
+        to stays while it is all that and its private key is on the host; otherwise the listener is untied and falls
+        back to its own.
       - V(bound) ties the listener to the certificate O(thumbprint) (C(SSLCertificateSHA1Hash)), after its usage, its
         validity and its key were checked; C(NETWORK SERVICE) gets read access to its key file where it lacks that. When
         no TLS handshake succeeds with it, it is untied again.

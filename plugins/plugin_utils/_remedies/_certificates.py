@@ -91,7 +91,7 @@ def hindrances(observation: Observation, keys: KeysState) -> Plan:
         (keys.pending_reboot, "Windows servicing waits for a restart of the host; restart it first"),
         (
             keys.free_bytes is not None and keys.free_bytes < LEAST_FREE,
-            f"the system drive has only {keys.free_bytes} bytes free, and a key that cannot be written is lost",
+            f"the system drive has {keys.free_bytes} bytes free, and a key that cannot be written is lost: make room",
         ),
         (_disabled(observation), "SessionEnv, which makes the certificate, is disabled; remote_desktop enables it"),
     )

@@ -54,7 +54,7 @@ def _valid(keys: KeysState, options: Options, moment: datetime) -> Plan:
     ahead = timedelta(days=options["renew_before"])
     if not keys.pinned:
         return Plan(changes=_own_made_valid(keys, moment, ahead))
-    faults = keys.pinned_certificate.faults(moment) if keys.pinned_certificate else ("it is not in the store",)
+    faults = _faults(keys.pinned_certificate, moment) if keys.pinned_certificate else ("it is not in the store",)
     if options["state"] == "valid" and not faults:
         return Plan()
     reason = "; ".join(faults) or "Windows' own certificate is wanted"
@@ -85,7 +85,7 @@ def _bound(observation: Observation, keys: KeysState, options: Options, moment: 
     found = next((item for item in observation.key_owners.certificates if item.thumbprint == thumbprint), None)
     if found is None:
         return _refused(f"the machine's personal store has no certificate {thumbprint}; import it first")
-    faults = (*found.faults(moment), *_key_faults(found))
+    faults = _faults(found, moment)
     if faults:
         return _refused(f"the certificate {thumbprint} cannot serve the listener: {'; '.join(faults)}")
     if keys.pinned == thumbprint:
@@ -94,9 +94,11 @@ def _bound(observation: Observation, keys: KeysState, options: Options, moment: 
     return Plan(changes=(*_readable(found), pinned))
 
 
-def _key_faults(certificate: CertificateState) -> tuple[str, ...]:
+def _faults(certificate: CertificateState, moment: datetime) -> tuple[str, ...]:
+    """Why it cannot serve the listener; a key that was not imported with it is a reason as well."""
     file = certificate.key_file
-    return (f"its key file {file.path} does not exist",) if file and file.dacl.state == "absent" else ()
+    missing = (f"its key file {file.path} does not exist",) if file and file.dacl.state == "absent" else ()
+    return (*certificate.faults(moment), *missing)
 
 
 def _readable(certificate: CertificateState) -> tuple[Change, ...]:

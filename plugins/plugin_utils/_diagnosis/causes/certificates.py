@@ -71,7 +71,7 @@ def _key_in_cng(facts: Facts, keys: KeysState, _now: datetime) -> Shown:
 
 def _key_missing(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
     certificate = keys.active
-    if certificate is None or _has_key(certificate) or keys.stranded:
+    if certificate is None or _has_key(certificate) or (keys.stranded and not keys.pinned):
         return ()
     path = certificate.key_file.path if certificate.key_file else "the store's link to a key"
     return _about(f"private key of the certificate {certificate.thumbprint}", "absent", path)
@@ -82,7 +82,7 @@ def _has_key(certificate: CertificateState) -> bool:
 
 
 def _machine_guid_changed(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
-    if keys.active is None or _has_key(keys.active) or not keys.stranded:
+    if keys.pinned or keys.own is None or _has_key(keys.own) or not keys.stranded:
         return ()
     return (
         Evidence("MachineGuid", keys.machine_guid, r"HKLM\SOFTWARE\Microsoft\Cryptography"),
@@ -196,7 +196,9 @@ CAUSES = (
         "critical",
         _of_keys(_key_missing),
         COMPLETES,
-        (KEYS, RENEWED, NEW_KEY),
+        (VALID, KEYS, RENEWED, NEW_KEY),  # the first unties the listener from such a certificate, and does no more
+        by_hand="Where the listener is tied to that certificate, import it once more with its private key, or bind "
+        "another one.",
         sources=(REPAIR,),
     ),
     Cause(

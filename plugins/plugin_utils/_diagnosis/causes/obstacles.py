@@ -58,11 +58,11 @@ def _setup_unfinished(facts: Facts) -> Shown:
 
 
 def _program_data_moved(facts: Facts) -> Shown:
-    """The drive of Windows' own library of the service tells which is the system's."""
+    """The drive of Windows' own library of the service tells which is the system's; another's may be anywhere."""
     found = facts.observation.obstacles
     if found is None or not found.program_data:
         return ()
-    drive = (found.library or found.program_data)[:2]
+    drive = (found.program_data if _service_dll_replaced(facts) else found.library or found.program_data)[:2]
     if found.program_data.lower() == rf"{drive}\programdata".lower():
         return ()
     return (Evidence("ProgramData", found.program_data, "ProfileList"),)

@@ -36,7 +36,12 @@ HELD = {
     "fips_mismatch",
 }
 LOCAL = {"firewall_shields_up"}
-CURED = [name for name in KNOWN if CAUSES[name].cures and name not in HELD | LOCAL]
+FULL = {"disk_full"}
+"""What nothing is done about before somebody has made room."""
+
+CURED = [name for name in (*KNOWN, *OTHER_WAYS) if CAUSES[cause_of(name)].cures and name not in HELD | LOCAL | FULL]
+CONSEQUENCES = {"folder_acl": ["certificate_expired"], "port_proxy": ["port_taken"]}
+"""What is as true of such a host and comes after its cause."""
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -44,7 +49,8 @@ CURED = [name for name in KNOWN if CAUSES[name].cures and name not in HELD | LOC
 def test_the_cause_that_was_planted_is_first_and_direct(breakage: str, version: str) -> None:
     simulated = SimulatedHost.build(version, breakages=[breakage])
     standing = examine(connect(simulated), prober(simulated), 600)
-    assert [finding.id for finding in direct(standing.findings)][:1] == [cause_of(breakage)]
+    found = [finding.id for finding in direct(standing.findings)]
+    assert found == [cause_of(breakage), *CONSEQUENCES.get(breakage, [])]
     assert simulated.counters.writes == 0
 
 
@@ -101,6 +107,16 @@ def test_the_loop_cures_as_foreseen_and_can_be_undone(breakage: str, version: st
     undoing = rollback(job(simulated, "back"), "last", force=False)
     made = [target for target in undoing.not_undoable if target.entry.change.kind not in ("restart", "reboot")]
     assert made or settings_state(simulated) == before
+
+
+def test_a_full_disk_is_left_to_a_person_who_is_told_what_to_do() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["disk_full"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.changes) == ("unresolved", [])
+    (refused,) = course.refused
+    assert "has 0 bytes free" in refused.message
+    assert "make room" in refused.message
 
 
 FRONT = ("firewall_rule_disabled", "listener_disabled", "rdp_denied", "termservice_disabled", "termservice_stopped")
