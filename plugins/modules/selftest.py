@@ -39,9 +39,10 @@ options:
     default: false
   lab_half:
     description:
-      - Whether to find out when changes of the listener are live. That needs a host that nobody uses, on which a
-        handshake succeeds. Network Level Authentication is switched off on a lease of ten minutes, and connections are
-        refused, each for a moment and without a restart; then all is as before.
+      - Whether to find out when changes of the listener are live, and what it does then. That needs a host that nobody
+        uses, on which a handshake succeeds. Network Level Authentication is switched off and the security layer set to
+        V(rdp), each on a lease of ten minutes, and connections are refused, each for a moment and without a restart;
+        then all is as before.
       - The changes are journaled under O(run_id), so that M(winfleet.rdp.rollback) undoes what a run that was cut off
         has left.
       - While somebody has a session nothing is changed, and these checks cannot tell.

@@ -28,7 +28,6 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
         "live_transport": Unseen("When is a change of the transports live?", UNSHOWN),
         "live_logons": Unseen("When is a refusal of new logons live?", UNSHOWN),
         "live_sessions": Unseen("When is a limit for disconnected sessions live?", UNSHOWN),
-        "rdp_layer_credssp": Unseen("Does the layer rdp still let CredSSP through?", "It takes a host without TLS."),
         "put_thumbprint_checked": Unseen("Is a thumbprint refused that cannot be used?", CERTIFICATE),
         "pinned_missing": Unseen("What does a listener show whose own certificate is gone?", CERTIFICATE),
         "new_key_on_renewal": Unseen("Does a renewed certificate get a new key in the same file?", CERTIFICATE),
@@ -45,10 +44,6 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "The host has to be off while the task is due; the collection's tasks do not depend on it.",
         ),
         "reboot_blocked_by_users": Unseen("Do users who are logged on prevent a reboot?", "It takes a reboot."),
-        "firewall_stealth": Unseen(
-            "Is a closed port silent behind the firewall?",
-            "It shows from outside alone, where every firewall on the way answers as well.",
-        ),
         "process_create": Unseen(
             "Is a process that is born from WMI blocked?",
             "Security products take the attempt for an attack, and the collection makes none.",

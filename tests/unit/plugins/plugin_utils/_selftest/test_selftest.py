@@ -64,8 +64,16 @@ SEEN = {
 }
 """A switch and a value other than its default, and the check that tells."""
 
-LAB = {"live_security": "live_nla", "live_deny": "live_deny"}
-"""A switch that the lab half sees, when it says that a restart is needed."""
+LAB = {
+    ("live_security", "after_restart"): ("live_nla", "after a restart"),
+    ("live_deny", "after_restart"): ("live_deny", "after a restart"),
+    ("firewall_stealth", False): ("closed_port", "refused"),
+    ("rdp_layer_credssp", True): ("layer_rdp", "let through"),
+}
+"""A switch and a value other than what is expected, the check of the lab half that tells, and what it finds."""
+
+AS_DOCUMENTED = {"firewall_stealth": True}
+"""Where the simulator's default is not what Microsoft documents: a refused port is seen sooner than a silent one."""
 
 UNTOLD_VALUES = {("put_partial", "accepted")}
 """A filter takes part of its properties by its schema as well, so that value differs for other classes alone."""
@@ -112,10 +120,15 @@ def test_the_read_half_writes_nothing():
 
 
 def test_every_switch_is_seen_or_known_to_be_out_of_sight():
-    assert {name for name, _value in SEEN} | set(LAB) | set(UNSEEN) == set(SWITCHES)
-    assert ({name for name, _value in SEEN} | set(LAB)) & set(UNSEEN) == set()
-    values = {(name, value) for name in SWITCHES if name not in {*UNSEEN, *LAB} for value in SWITCHES[name].choices[1:]}
-    assert values - set(SEEN) == UNTOLD_VALUES
+    seen = {name for name, _value in (*SEEN, *LAB)}
+    assert seen | set(UNSEEN) == set(SWITCHES)
+    assert seen & set(UNSEEN) == set()
+    values = {(name, value) for name in seen for value in SWITCHES[name].choices if value != expected_value(name)}
+    assert values - set(SEEN) - set(LAB) == UNTOLD_VALUES
+
+
+def expected_value(name):
+    return AS_DOCUMENTED.get(name, SWITCHES[name].default)
 
 
 def with_policy_rules(host):
@@ -259,27 +272,35 @@ def test_a_lost_connection_is_no_finding():
         list(run(connect(host, before), True))
 
 
+def lab_host(version="2022", **switches):
+    return simulated(version, **{**AS_DOCUMENTED, **switches})
+
+
 def lab(host, **how):
     doing = job(host, "lab", **how)
-    return {found.name: found for found in run(doing.host, False, doing) if found.name in LAB.values()}
+    names = {check.name for check in LAB_CHECKS}
+    return {found.name: found for found in run(doing.host, False, doing) if found.name in names}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_lab_half_tells_when_changes_are_live_and_leaves_the_host_as_it_was(version):
-    host = simulated(version)
-    before = settings_state(host)
-    assert {name: found.verdict for name, found in lab(host).items()} == dict.fromkeys(LAB.values(), "as_expected")
-    assert settings_state(host) == before
-    assert {check.name for check in LAB_CHECKS} == set(LAB.values())
-
-
-@pytest.mark.parametrize("switch", LAB)
-def test_a_listener_that_needs_a_restart_is_named(switch):
-    host = simulated(**{switch: "after_restart"})
+def test_the_lab_half_tells_what_the_listener_does_and_leaves_the_host_as_it_was(version):
+    host = lab_host(version)
     before = settings_state(host)
     found = lab(host)
-    assert deviating(found) == {LAB[switch]: "after a restart"}
-    assert found[LAB[switch]].means != UNKNOWN
+    assert {name: outcome.verdict for name, outcome in found.items()} == dict.fromkeys(found, "as_expected")
+    assert settings_state(host) == before
+    assert set(found) == {check for check, _found in LAB.values()}
+
+
+@pytest.mark.parametrize("switch", LAB, ids=str)
+def test_a_listener_that_does_otherwise_is_named(switch):
+    name, value = switch
+    host = lab_host(**{name: value})
+    before = settings_state(host)
+    found = lab(host)
+    check, finding = LAB[switch]
+    assert deviating(found) == {check: finding}
+    assert found[check].means != UNKNOWN
     assert settings_state(host) == before
 
 
@@ -295,21 +316,25 @@ def test_a_listener_that_needs_a_restart_is_named(switch):
 def test_a_host_that_is_no_lab_host_is_left_alone(planted, why):
     host = SimulatedHost.build("2022", **planted)
     before = settings_state(host)
-    found = lab(host)["live_nla"]
-    assert found.verdict == "could_not_tell"
-    assert why in found.means
+    found = lab(host)
+    assert found["live_nla"].verdict == "could_not_tell"
+    assert why in found["live_nla"].means
     assert settings_state(host) == before
 
 
-def test_a_lab_run_that_is_cut_off_is_undone_by_the_host_and_by_roll_back():
-    host = simulated()
+@pytest.mark.parametrize("check", LAB_CHECKS, ids=lambda check: check.name)
+def test_a_lab_run_that_is_cut_off_is_undone_by_the_host_and_by_roll_back(check):
+    def look(host, before):
+        return judge(check.on(job(host, "lab", before=before)), connect(host))
+
+    host = lab_host()
     before = settings_state(host)
-    writes = writes_of(lambda it, counting: lab(it, before=counting), host)
+    writes = writes_of(look, host)
     assert settings_state(host) == before
     for number in writes[:-1]:
-        host = simulated()
+        host = lab_host()
         with pytest.raises(TransportFailed):
-            lab(host, before=cut_after(number))
+            look(host, cut_after(number))
         host.clock.advance(3600)
         roll_back_all(host)
         assert settings_state(host) == before, number
