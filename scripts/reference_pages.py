@@ -17,6 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes impo
     Code,
     Kind,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.explain import explain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.families import FAMILIES, Family
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, Check, LabCheck
@@ -36,6 +37,10 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
     "disconnect": ("Error codes", "What ``mstsc.exe`` calls error code, and event 1026 of the client its reason."),
     "extended": ("Extended error codes", "What the host sent, or what the client filled in."),
     "negotiation": ("Negotiation failures", "What a host answers to a request for a security protocol."),
+    "gateway": (
+        "Codes of an RD Gateway",
+        "In decimal in its events 201, 301 and 304. Clients show them as a Windows status, with ``0x8007`` before.",
+    ),
     "status": ("Windows status codes", "Seen in event 4625, in ``TermDD`` 56 and in the texts of CredSSP."),
 }
 
@@ -47,6 +52,7 @@ def error_codes() -> str:
 
 def _codes_body() -> Iterator[str]:
     yield INTRODUCTION
+    yield from _pair()
     for kind, (title, text) in KINDS.items():
         yield from ("", *heading(title, "-"), text, "")
         yield from table(("Code", "Decimal", "Name", "Meaning", "Class"), map(_code_row, CODES[kind].values()))
@@ -55,10 +61,25 @@ def _codes_body() -> Iterator[str]:
         yield from _family(name, family)
 
 
+def _pair() -> Iterator[str]:
+    """The pair that this collection is named for, as the filter tells it."""
+    told = explain("0x904", "0x7")
+    yield from (*heading("Error code 0x904, extended error code 0x7", "-"), told["note"], "")
+    yield f"It says that {told['meaning']} and that {told['extended']['meaning']}. The likeliest causes are these:"
+    yield from ("", *(f"#. ``{cause['id']}``: {cause['title']}" for cause in told["causes"][:LIKELIEST]))
+    yield from ("", "All of them are in the class `dropped`_. To tell them apart:", "")
+    yield from (f"* {evidence}" for evidence in told["gather"])
+
+
+LIKELIEST = 10
+"""Causes of the pair that its own section names."""
+
+
 def _code_row(code: Code) -> tuple[str, ...]:
     number = f"``0x{code.number:X}``" if code.documented else f"*0x{code.number:X}*"
     name = f"``{code.name}``" if code.name else ""
-    return number, str(code.number), name, code.meaning, f"`{code.family}`_" if code.family else ""
+    first = f"; first {', '.join(f'``{cause}``' for cause in code.likely)}" if code.likely else ""
+    return number, str(code.number), name, code.meaning, f"`{code.family}`_{first}"
 
 
 def _family(name: str, family: Family) -> Iterator[str]:

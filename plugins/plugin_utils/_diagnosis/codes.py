@@ -6,17 +6,18 @@
 
 Sources: disconnect reasons are those of IMsTscAxEvents::OnDisconnected, extended ones those of the enumeration
 ExtendedDisconnectReasonCode (Microsoft Win32 documentation, TermServ) and of MS-RDPBCGR 2.2.5.1.1, negotiation failures
-of MS-RDPBCGR 2.2.1.2.2. A code that is only known from reports of users is marked as not documented.
+of MS-RDPBCGR 2.2.1.2.2, codes of a gateway those of MS-TSGU 2.2.6. A code that is only known from reports of users is
+marked as not documented.
 """
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-Kind = t.Literal["disconnect", "extended", "negotiation", "status"]
+Kind = t.Literal["disconnect", "extended", "negotiation", "gateway", "status"]
 
 ON_DISCONNECTED = "https://learn.microsoft.com/windows/win32/termserv/imstscaxevents-ondisconnected"
 EXTENDED_REASON = "https://learn.microsoft.com/windows/win32/termserv/extendeddisconnectreasoncode"
@@ -24,6 +25,7 @@ BCGR = "https://learn.microsoft.com/openspecs/windows_protocols/ms-rdpbcgr/5073f
 ERROR_INFO = f"MS-RDPBCGR 2.2.5.1.1, {BCGR}"
 NEGOTIATION = f"MS-RDPBCGR 2.2.1.2.2, {BCGR}"
 STATUS = "MS-ERREF 2.1.1 and 2.3.1, https://learn.microsoft.com/openspecs/windows_protocols/ms-erref/1bc92ddf-b79e-413c-bbaa-99a5281a6c90"
+TSGU = "MS-TSGU 2.2.6, https://learn.microsoft.com/openspecs/windows_protocols/ms-tsgu/0007d661-a86d-4e8f-89f7-7f77f8824188"
 REPORTS = "reports of users; no public documentation"
 
 
@@ -34,6 +36,7 @@ class Code:
     Attributes:
         name: as the documentation names it; empty where nothing does.
         family: what kind of trouble it tells of, a key of families.FAMILIES.
+        likely: causes that this very code speaks for, before those of its family.
     """
 
     number: int
@@ -41,6 +44,7 @@ class Code:
     meaning: str
     family: str
     source: str
+    likely: tuple[str, ...] = ()
 
     @property
     def documented(self) -> bool:
@@ -48,7 +52,44 @@ class Code:
 
 
 def _reasons(source: str, *rows: tuple[int, str, str, str]) -> tuple[Code, ...]:
-    return tuple(Code(number, name, meaning, family, source) for number, name, meaning, family in rows)
+    return tuple(
+        Code(number, name, meaning, family, source, _LIKELY.get(name, ())) for number, name, meaning, family in rows
+    )
+
+
+_KEY = ("key_unreadable", "key_missing", "key_in_cng", "machine_guid_changed")
+_NO_KEY = ("key_missing", "machine_guid_changed", "program_data_moved", "folder_acl")
+_DOMAIN = ("trust_broken", "duplicate_machine_sid")
+
+_LIKELY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "SSL_ERR_CERT_EXPIRED": ("certificate_expired",),
+        "SSL_ERR_NO_AUTHENTICATING_AUTHORITY": _DOMAIN,
+        "NTE_PERM": ("folder_acl", "store_acl", "key_unreadable"),
+        "NTE_BAD_KEYSET": _NO_KEY,
+        "SEC_E_UNSUPPORTED_FUNCTION": ("credssp_unpatched",),
+        "SEC_E_UNKNOWN_CREDENTIALS": _KEY,
+        "SEC_E_NO_AUTHENTICATING_AUTHORITY": _DOMAIN,
+        "SEC_E_WRONG_PRINCIPAL": ("wrong_host",),
+        "SEC_E_TIME_SKEW": ("time_skew",),
+        "SEC_E_CERT_EXPIRED": ("certificate_expired",),
+        "SEC_E_BAD_BINDINGS": ("credssp_intercepted", "other_certificate_elsewhere"),
+        "STATUS_BAD_BINDINGS": ("credssp_intercepted", "other_certificate_elsewhere"),
+        "STATUS_TIME_DIFFERENCE_AT_DC": ("time_skew",),
+        "STATUS_TRUSTED_RELATIONSHIP_FAILURE": _DOMAIN,
+        "STATUS_NO_LOGON_SERVERS": _DOMAIN,
+        "STATUS_LOGON_TYPE_NOT_GRANTED": ("logon_right_missing", "listener_permissions"),
+        "E_PROXY_RAP_ACCESSDENIED": ("gateway_rap_denied", "gateway_rap_resource", "gateway_rap_disabled"),
+        "E_PROXY_REAUTH_RAP_FAILED": ("gateway_rap_denied", "gateway_rap_resource", "gateway_rap_disabled"),
+        "E_PROXY_NAP_ACCESSDENIED": ("gateway_cap_denied", "gateway_cap_disabled"),
+        "E_PROXY_REAUTH_CAP_FAILED": ("gateway_cap_denied", "gateway_cap_disabled"),
+        "E_PROXY_TS_CONNECTFAILED": ("gateway_target_unreachable",),
+        "E_PROXY_MAXCONNECTIONSREACHED": ("gateway_limit",),
+        "E_PROXY_NOCERTAVAILABLE": ("gateway_certificate_unbound", "gateway_certificate_expired"),
+        "E_PROXY_INTERNALERROR": ("gateway_exception", "known_bad_update"),
+    }
+)
+"""Causes that a code speaks for by its own name."""
 
 
 _DISCONNECT = (
@@ -178,14 +219,69 @@ _NEGOTIATION_FAILURES = _reasons(
     (6, "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER", "the host wants TLS and a certificate of the user", "security"),
 )
 
+_GATEWAY = _reasons(
+    TSGU,
+    (0x59D8, "E_PROXY_INTERNALERROR", "the gateway has met an error of its own", "gateway"),
+    (0x59DA, "E_PROXY_RAP_ACCESSDENIED", "no resource policy lets the user through (event 301)", "gateway"),
+    (0x59DB, "E_PROXY_NAP_ACCESSDENIED", "no connection policy lets the user in (event 201)", "gateway"),
+    (0x59DD, "E_PROXY_TS_CONNECTFAILED", "the gateway does not reach the host (event 304)", "gateway"),
+    (0x59DF, "E_PROXY_ALREADYDISCONNECTED", "the connection has been closed already", "gateway"),
+    (0x59E6, "E_PROXY_MAXCONNECTIONSREACHED", "the gateway has as many connections as it may (event 203)", "gateway"),
+    (0x59E8, "E_PROXY_NOTSUPPORTED", "the gateway does not support what was asked for", "gateway"),
+    (0x59E9, "E_PROXY_CAPABILITYMISMATCH", "client and gateway demand different capabilities", "gateway"),
+    (0x59ED, "E_PROXY_QUARANTINE_ACCESSDENIED", "the client does not meet the gateway's health policy", "gateway"),
+    (0x59EE, "E_PROXY_NOCERTAVAILABLE", "the gateway has no certificate that it could use", "gateway"),
+    (0x59F6, "E_PROXY_SESSIONTIMEOUT", "the time that the gateway allows has ended", "gateway"),
+    (0x59F7, "E_PROXY_COOKIE_BADPACKET", "the cookie of the authentication is not valid", "gateway"),
+    (0x59F8, "E_PROXY_COOKIE_AUTHENTICATION_ACCESS_DENIED", "the cookie does not let the user in", "gateway"),
+    (0x59F9, "E_PROXY_UNSUPPORTED_AUTHENTICATION_METHOD", "the gateway takes no such authentication", "gateway"),
+    (0x59FA, "E_PROXY_REAUTH_AUTHN_FAILED", "the user could not be authenticated once more", "gateway"),
+    (0x59FB, "E_PROXY_REAUTH_CAP_FAILED", "no connection policy lets the user in any more", "gateway"),
+    (0x59FC, "E_PROXY_REAUTH_RAP_FAILED", "no resource policy lets the user through any more", "gateway"),
+    (0x59FD, "E_PROXY_SDR_NOT_SUPPORTED_BY_TS", "the host cannot redirect devices as the gateway demands", "gateway"),
+    (0x5A00, "E_PROXY_REAUTH_NAP_FAILED", "the client does not meet the health policy any more", "gateway"),
+)
+"""As events of the gateway have them, in decimal; clients show most with FACILITY_WIN32 before (0x8007....)."""
+
+WIN32 = 0x80070000
+"""An HRESULT that carries a code of Windows in its lower half (MS-ERREF 2.1.2)."""
+
+FROM_NT = 0x10000000
+"""The bit that makes an HRESULT of an NTSTATUS (MS-ERREF 2.1); TermDD 56 has statuses with it, such as 0xD0000184."""
+
 _STATUSES = (
+    *(replace(code, number=WIN32 | code.number) for code in _GATEWAY),
     *_reasons(
         STATUS,
-        (0x8009030D, "SEC_E_UNKNOWN_CREDENTIALS", "the private key of the certificate cannot be used", "certificate"),
+        (0x80090010, "NTE_PERM", "access to keys is denied; events 1057 and 1058 have it", "certificate"),
+        (0x80090016, "NTE_BAD_KEYSET", "there is no such key; events 1057 and 1058 have it", "certificate"),
+        (
+            0x80090302,
+            "SEC_E_UNSUPPORTED_FUNCTION",
+            "the function is not supported; clients call it CredSSP encryption oracle remediation",
+            "policy",
+        ),
+        (0x80090303, "SEC_E_TARGET_UNKNOWN", "no authority knows the host by that name", "name"),
         (0x80090304, "SEC_E_INTERNAL_ERROR", "the Local Security Authority cannot be contacted", "credentials"),
+        (0x80090308, "SEC_E_INVALID_TOKEN", "a message of the authentication is not valid", "security"),
+        (0x8009030C, "SEC_E_LOGON_DENIED", "the logon was refused", "credentials"),
+        (0x8009030D, "SEC_E_UNKNOWN_CREDENTIALS", "the private key of the certificate cannot be used", "certificate"),
+        (0x8009030E, "SEC_E_NO_CREDENTIALS", "no credentials were given, or none that could be used", "credentials"),
+        (
+            0x80090311,
+            "SEC_E_NO_AUTHENTICATING_AUTHORITY",
+            "no domain controller could be reached for the logon",
+            "credentials",
+        ),
         (0x80090322, "SEC_E_WRONG_PRINCIPAL", "another host answered than the name says", "name"),
+        (0x80090324, "SEC_E_TIME_SKEW", "clocks differ by more than is tolerated", "credentials"),
+        (0x80090325, "SEC_E_UNTRUSTED_ROOT", "the certificate is from an authority that is not trusted", "certificate"),
+        (0x80090326, "SEC_E_ILLEGAL_MESSAGE", "a message of TLS was not expected or not valid", "security"),
+        (0x80090327, "SEC_E_CERT_UNKNOWN", "the certificate could not be processed", "certificate"),
+        (0x80090328, "SEC_E_CERT_EXPIRED", "the certificate has expired", "certificate"),
         (0x80090330, "SEC_E_DECRYPT_FAILURE", "what came could not be decrypted", "security"),
         (0x80090331, "SEC_E_ALGORITHM_MISMATCH", "client and host have no algorithm in common", "security"),
+        (0x80090346, "SEC_E_BAD_BINDINGS", "the channel binding differs: TLS was opened on the way", "policy"),
         (0xC000006D, "STATUS_LOGON_FAILURE", "name or password is wrong", "credentials"),
         (0xC000005E, "STATUS_NO_LOGON_SERVERS", "no domain controller could be reached for the logon", "credentials"),
         (0xC0000064, "STATUS_NO_SUCH_USER", "there is no such account", "credentials"),
@@ -224,12 +320,14 @@ CODES: Mapping[Kind, Mapping[int, Code]] = MappingProxyType(
         "disconnect": _table(_DISCONNECT),
         "extended": _table(_EXTENDED),
         "negotiation": _table(_NEGOTIATION_FAILURES),
+        "gateway": _table(_GATEWAY),
         "status": _table(_STATUSES),
     }
 )
 
 _RANGES: Mapping[Kind, tuple[tuple[int, int, str, str, str], ...]] = MappingProxyType(
     {
+        "disconnect": ((0x3000000, 0x300FFFF, "a code of the RD Gateway's part of the client", "gateway", REPORTS),),
         "extended": (
             (0x1191, 0x1195, "encryption or decryption failed", "security", ERROR_INFO),
             (0x10C9, 0x1196, "a message of the protocol was not valid", "protocol", ERROR_INFO),
@@ -245,9 +343,25 @@ _CLASSES: Mapping[int, str] = MappingProxyType(
 """Families by the last byte of a disconnect reason, observed over those that are documented."""
 
 
+def kind_of(number: int) -> Kind:
+    """What a code most likely is that comes alone: a number that only one table has is from there."""
+    if number & 0x80000000:
+        return "status"
+    if number in CODES["disconnect"]:
+        return "disconnect"
+    if number in CODES["gateway"]:
+        return "gateway"
+    protocol = any(first <= number <= last for first, last, *_rest in _RANGES["extended"] if last < _OF_ALL_KINDS)
+    return "extended" if protocol or number in CODES["extended"] else "disconnect"
+
+
+_OF_ALL_KINDS = 0x7FFF
+"""The last code of the range that disconnect reasons lie in as well, so that it tells no kind."""
+
+
 def look_up(kind: Kind, number: int) -> Code:
     """The code; one that no table has gets the family that its number suggests."""
-    found = CODES[kind].get(number)
+    found = CODES[kind].get(number) or (_nt_status(number) if kind == "status" else None)
     if found is not None:
         return found
     for first, last, meaning, family, source in _RANGES.get(kind, ()):
@@ -255,3 +369,9 @@ def look_up(kind: Kind, number: int) -> Code:
             return Code(number, "", meaning, family, source)
     family = _CLASSES.get(number & 0xFF, "protocol") if kind == "disconnect" else "protocol"
     return Code(number, "", "a code that no public table has; its class is inferred from its number", family, REPORTS)
+
+
+def _nt_status(number: int) -> Code | None:
+    """The status that an HRESULT was made of."""
+    status = CODES["status"].get(number & ~FROM_NT) if number & FROM_NT else None
+    return replace(status, number=number) if status else None

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 import typing as t
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .causes import CAUSES
-from .codes import CODES, Code, Kind, look_up
+from .codes import CODES, Code, Kind, kind_of, look_up
 from .families import FAMILIES
 
-_HEX = re.compile(r"0x([0-9a-f]{1,8})\b", re.IGNORECASE)
+_HEX = re.compile(r"0x([0-9a-f]{1,8})\b|\b(?=\d*[a-f])([0-9a-f]{8})\b", re.IGNORECASE)
+"""With its prefix, or as event viewers show the data of an event: eight digits, one of them a letter."""
+
 _DECIMAL = re.compile(r"(?<![0-9a-zA-Z.])-?\d{1,10}\b(?!\.\d)")
-_STATUS_BIT = 0x80000000
+_PAIR = re.compile(r"\s*(0x[0-9a-f]{1,8}|-?\d{1,10})\s*[\s,;/|]\s*(0x[0-9a-f]{1,8}|\d{1,10})\s*", re.IGNORECASE)
+"""Two codes and nothing else, each in the notation that it has."""
 
 DENIED = 7
 """The extended code that clients fill in themselves when a socket dies before the host can send one."""
@@ -32,7 +35,7 @@ def explain(code: object, extended: object = None, kind: str = "auto") -> dict[s
     Args:
         code: a number, decimal or hexadecimal text, or the text of the dialogue with both codes in any language.
         extended: the extended code, where C(code) has it not.
-        kind: one of CODES, or C(auto): a status where the highest bit is set, else a disconnect reason.
+        kind: one of CODES, or C(auto): what kind_of takes it for, and of a pair a disconnect reason or a status.
 
     Raises:
         NotACode: no number was found, more than two, or a kind that there is not.
@@ -42,9 +45,9 @@ def explain(code: object, extended: object = None, kind: str = "auto") -> dict[s
     numbers = [*_numbers(code), *(_numbers(extended) if extended is not None else ())]
     if not 1 <= len(numbers) <= 2:
         raise NotACode(f"{code!r} holds {len(numbers) or 'no'} codes: give one, or one and an extended one")
-    first = look_up(_kind(numbers[0], kind), numbers[0])
+    first = look_up(_kind(numbers, kind), numbers[0])
     second = look_up("extended", numbers[1]) if len(numbers) == 2 else None
-    return _explained(first, second)
+    return {**_explained(first, second), "note": _note(first, second) or _meant(code, first)}
 
 
 def _numbers(text: object) -> tuple[int, ...]:
@@ -53,14 +56,18 @@ def _numbers(text: object) -> tuple[int, ...]:
         raise NotACode(f"{text!r} is no code")
     if isinstance(text, int):
         return (text & 0xFFFFFFFF,)
-    found = [int(digits, 16) for digits in _HEX.findall(text)]
+    pair = _PAIR.fullmatch(text)
+    if pair:
+        return tuple(int(code, 16 if code.lower().startswith("0x") else 10) & 0xFFFFFFFF for code in pair.groups())
+    found = [int(prefixed or bare, 16) for prefixed, bare in _HEX.findall(text)]
     return tuple(found or (int(digits) & 0xFFFFFFFF for digits in _DECIMAL.findall(text)))
 
 
-def _kind(number: int, kind: str) -> Kind:
-    if kind == "auto":
-        return "status" if number & _STATUS_BIT else "disconnect"
-    return t.cast(Kind, kind)
+def _kind(numbers: Sequence[int], kind: str) -> Kind:
+    if kind != "auto":
+        return t.cast(Kind, kind)
+    found = kind_of(numbers[0])
+    return "disconnect" if len(numbers) == 2 and found != "status" else found
 
 
 def _explained(first: Code, second: Code | None) -> dict[str, t.Any]:
@@ -70,11 +77,15 @@ def _explained(first: Code, second: Code | None) -> dict[str, t.Any]:
         "extended": None if second is None else _code(second),
         "causes": [
             {"id": cause, "title": CAUSES[cause].title}
-            for cause in _each_once(cause for family in families for cause in family.causes)
+            for cause in _each_once([*_likely(first, second), *(cause for f in families for cause in f.causes)])
         ],
         "gather": _each_once(item for family in families for item in family.gather),
-        "note": _note(first, second),
     }
+
+
+def _likely(first: Code, second: Code | None) -> tuple[str, ...]:
+    """What the codes speak for by their own names."""
+    return (*(second.likely if second else ()), *first.likely)
 
 
 def _families(first: Code, second: Code | None) -> list[str]:
@@ -104,7 +115,17 @@ def _note(first: Code, second: Code | None) -> str:
             "A host can send the extended code only after the security negotiation, so before that the client has "
             "filled it in. A closed port shows as 0x204 or 0x108 instead, so opening the firewall rarely helps."
         )
-    return "" if first.documented else "Not documented: take it for a hint."
+    return ""
+
+
+def _meant(text: object, code: Code) -> str:
+    """What to say of a code that no documentation has: a number may have lost its prefix."""
+    if code.documented:
+        return ""
+    digits = text.strip() if isinstance(text, str) else ""
+    other = CODES["disconnect"].get(int(digits, 16)) if re.fullmatch(r"[0-9]{3,4}", digits) else None
+    asked = f" Read as a decimal number; 0x{digits} is {other.name or other.meaning}." if other else ""
+    return f"Not documented: take it for a hint.{asked}"
 
 
 def _each_once(items: Iterable[str]) -> list[str]:

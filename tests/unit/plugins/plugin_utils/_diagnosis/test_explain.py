@@ -60,6 +60,24 @@ NEGOTIATION = {
     5: "HYBRID_REQUIRED_BY_SERVER",
     6: "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER",
 }
+STATUSES = """
+0x80090010 NTE_PERM, 0x80090016 NTE_BAD_KEYSET, 0x80090302 SEC_E_UNSUPPORTED_FUNCTION, 0x80090303 SEC_E_TARGET_UNKNOWN,
+0x80090304 SEC_E_INTERNAL_ERROR, 0x80090308 SEC_E_INVALID_TOKEN, 0x8009030C SEC_E_LOGON_DENIED,
+0x8009030D SEC_E_UNKNOWN_CREDENTIALS, 0x8009030E SEC_E_NO_CREDENTIALS, 0x80090311 SEC_E_NO_AUTHENTICATING_AUTHORITY,
+0x80090322 SEC_E_WRONG_PRINCIPAL, 0x80090324 SEC_E_TIME_SKEW, 0x80090325 SEC_E_UNTRUSTED_ROOT,
+0x80090326 SEC_E_ILLEGAL_MESSAGE, 0x80090327 SEC_E_CERT_UNKNOWN, 0x80090328 SEC_E_CERT_EXPIRED,
+0x80090330 SEC_E_DECRYPT_FAILURE, 0x80090331 SEC_E_ALGORITHM_MISMATCH, 0x80090346 SEC_E_BAD_BINDINGS
+"""
+"""What CredSSP and Schannel give (winerror.h; MS-ERREF 2.1.1)."""
+
+GATEWAY = """
+0x59D8 INTERNALERROR, 0x59DA RAP_ACCESSDENIED, 0x59DB NAP_ACCESSDENIED, 0x59DD TS_CONNECTFAILED,
+0x59DF ALREADYDISCONNECTED, 0x59E6 MAXCONNECTIONSREACHED, 0x59E8 NOTSUPPORTED, 0x59E9 CAPABILITYMISMATCH,
+0x59ED QUARANTINE_ACCESSDENIED, 0x59EE NOCERTAVAILABLE, 0x59F6 SESSIONTIMEOUT, 0x59F7 COOKIE_BADPACKET,
+0x59F8 COOKIE_AUTHENTICATION_ACCESS_DENIED, 0x59F9 UNSUPPORTED_AUTHENTICATION_METHOD, 0x59FA REAUTH_AUTHN_FAILED,
+0x59FB REAUTH_CAP_FAILED, 0x59FC REAUTH_RAP_FAILED, 0x59FD SDR_NOT_SUPPORTED_BY_TS, 0x5A00 REAUTH_NAP_FAILED
+"""
+"""What an RD Gateway answers (MS-TSGU 2.2.6; FreeRDP's tsg.h has the same)."""
 
 
 def _rows():
@@ -86,6 +104,82 @@ def test_negotiation_failures_are_those_of_the_specification():
     assert {number: code.name for number, code in CODES["negotiation"].items()} == NEGOTIATION
 
 
+def _named(table):
+    return [row.split() for row in table.replace("\n", " ").split(",")]
+
+
+@pytest.mark.parametrize(("number", "name"), _named(STATUSES))
+def test_what_credssp_and_schannel_say_is_known(number, name):
+    found = explain(number)
+    assert (found["name"], found["documented"], explain(str(int(number, 16)))["name"]) == (name, True, name)
+
+
+@pytest.mark.parametrize(("number", "name"), _named(GATEWAY))
+def test_what_a_gateway_says_is_known_in_the_client_and_in_its_events(number, name):
+    decimal = int(number, 16)
+    for given_as in (decimal, str(decimal), f"0x8007{decimal:04X}", (0x80070000 | decimal) - 2**32):
+        found = explain(given_as)
+        assert (found["name"], found["class"]) == (f"E_PROXY_{name}", FAMILIES["gateway"].title)
+
+
+@pytest.mark.parametrize(
+    ("code", "first"),
+    [
+        ("0x8009030D", "key_unreadable"),
+        ("0x80090016", "key_missing"),
+        ("0x80090302", "credssp_unpatched"),
+        ("0x80090324", "time_skew"),
+        ("0x80090328", "certificate_expired"),
+        ("0x80090322", "wrong_host"),
+        ("23002", "gateway_rap_denied"),
+        ("23003", "gateway_cap_denied"),
+        ("0x800759DD", "gateway_target_unreachable"),
+        (0x59E6, "gateway_limit"),
+        ("0x807", "logon_rejected"),
+        ("0x1B07", "certificate_expired"),
+        ("0x1807", "trust_broken"),
+        ("0xC0000133", "time_skew"),
+        ("0xC000018D", "trust_broken"),
+        ("0xC000015B", "logon_right_missing"),
+    ],
+)
+def test_what_a_code_means_in_particular_comes_before_what_its_class_may(code, first):
+    causes = [cause["id"] for cause in explain(code)["causes"]]
+    assert causes[0] == first
+    assert len(causes) == len(set(causes))
+
+
+def test_likely_causes_exist():
+    assert {cause for table in CODES.values() for code in table.values() for cause in code.likely} <= set(CAUSES)
+
+
+@pytest.mark.parametrize("given_as", ["0xD0000184", "D0000184", 0xD0000184, "0xC0000184"])
+def test_a_status_that_drivers_have_made_an_hresult_is_the_status(given_as):
+    assert explain(given_as)["name"] == "STATUS_INVALID_DEVICE_STATE"
+
+
+@pytest.mark.parametrize(
+    ("alone", "name"), [("0x7", "ServerDeniedConnection"), (9, "ServerInsufficientPrivileges"), ("257", None)]
+)
+def test_an_extended_code_that_comes_alone_is_one(alone, name):
+    found = explain(alone)
+    assert found["name"] == (name or "LicenseNoLicenseServer")
+    assert explain("0x112F")["class"] == FAMILIES["protocol"].title
+    assert explain(0x1193)["class"] == FAMILIES["security"].title
+
+
+@pytest.mark.parametrize("code", ["0x3000064", "0x300006D", 50331656])
+def test_codes_of_the_gateways_client_are_of_the_gateway(code):
+    found = explain(code)
+    assert (found["class"], found["documented"]) == (FAMILIES["gateway"].title, False)
+
+
+def test_digits_that_are_a_code_in_hexadecimal_are_asked_about():
+    assert "0x904 is AtClientWinsockFDCLOSE" in explain("904")["note"]
+    assert "0x904" not in explain(904)["note"]
+    assert explain("2308")["note"] == ""
+
+
 SILENT = {"nla_lease_unended", "security_layer_lease_unended", "sessionenv_disabled", "umrdpservice_disabled"}
 """What keeps nobody out, so that no client shows a code for it."""
 
@@ -109,6 +203,10 @@ def test_every_family_is_used_and_names_causes_that_exist():
         ("Error code: 0x904\nExtended error code: 0x7",),
         ("Fehlercode: 0x904, erweiterter Fehlercode: 0x7 (17.11.2026 08:15)",),
         ("0x904/0x7", None),
+        ("0x904, 7",),
+        ("0x904 7",),
+        ("2308/0x7",),
+        (" 0x904\n", "\t0x7 "),
     ],
 )
 def test_the_pair_is_read_however_it_is_given(given_as):
