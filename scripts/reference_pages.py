@@ -209,7 +209,7 @@ def _sentence(text: str) -> str:
 
 # --- the self-test
 
-LAB = "Changes settings of the listener for a moment, on lab hosts that nobody uses."
+LAB = "Changes settings of the listener for a moment and restarts it, on lab hosts that nobody uses."
 STILL_OPEN = "These facts stay open as well. The collection works either way, and its tests run under both."
 SELFTEST_INTRODUCTION = """\
 No public source settles these facts, or much is built upon them. The module

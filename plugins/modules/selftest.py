@@ -41,8 +41,9 @@ options:
     description:
       - Whether to find out when changes of the listener are live, and what it does then. That needs a host that nobody
         uses, on which a handshake succeeds. Network Level Authentication is switched off and the security layer set to
-        V(rdp), each on a lease of ten minutes, and connections are refused, each for a moment and without a restart;
-        then all is as before.
+        V(rdp), each on a lease of ten minutes, connections are refused, UDP is switched off, and the listener is tied
+        to a certificate that does not exist, each for a moment; then all is as before. TermService is restarted for
+        some of it.
       - The changes are journaled under O(run_id), so that M(winfleet.rdp.rollback) undoes what a run that was cut off
         has left.
       - While somebody has a session nothing is changed, and these checks cannot tell.

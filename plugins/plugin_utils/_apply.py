@@ -89,14 +89,14 @@ class Run:
         """
         applier = APPLIERS[change.kind]
         self.writer()
-        if applier.read(self.host, change) == change.before:
-            return False
-        self._owe(change)
-        _make(applier, self.host, change, change.before)
+        moves = applier.read(self.host, change) != change.before
+        if moves:
+            self._owe(change)
+            _make(applier, self.host, change, change.before)
         if change in self.applied:
             self.applied.remove(change)
         self._mark(change)
-        return True
+        return moves
 
     def _owe(self, change: Change) -> None:
         if change.restart and "restart" not in self.host.owes:
@@ -125,7 +125,7 @@ class Run:
     def record(self, change: Change) -> None:
         """Journal a change that an applier does not make, such as a restart."""
         self.writer()
-        self.journal.record(self.run_id, change)
+        self._entries.append(self.journal.record(self.run_id, change))
         self.applied.append(change)
 
 

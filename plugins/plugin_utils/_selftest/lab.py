@@ -10,25 +10,38 @@ and roll-back undoes what a run that was cut off has left.
 
 from __future__ import annotations
 
+import base64
 import typing as t
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from .._appliers import ApplyError
+from .. import _listener_certificate
+from .._apply import ApplyError, Run
+from .._cim import terminal_services
+from .._cim.schema import WIN32_TS_GENERAL_SETTING
 from .._fix import Done, Job, fix
+from .._host import Host
 from .._loop import defaults
-from .._proof import Probe
+from .._model.change import Change, Plan
+from .._model.plain import Plain
+from .._model.settings import LISTENER, PIN
+from .._proof import Probe, tls_works
 from .._remedies import REMEDIES
-from .._restart import SessionsInTheWay, sessions
+from .._restart import SessionsInTheWay, restart, sessions
+from .._wsman.errors import PolicyHeld, WsmanFault
 from ._base import Check, Untold
 
 LEASE = "10m"
-REQUIRED, ALLOWED, TLS = 1, 0, 2
-"""UserAuthentication, fDenyTSConnections and SecurityLayer of a host in order."""
+REQUIRED, ALLOWED, TLS, EITHER = 1, 0, 2, 2
+"""UserAuthentication, fDenyTSConnections, SecurityLayer and SelectTransport of a host in order."""
 
-SSL_NOT_ALLOWED = 2
-"""The failure by which a listener says that its layer is rdp (MS-RDPBCGR 2.2.1.2.2)."""
+SSL_NOT_ALLOWED, SSL_CERT_NOT_ON_SERVER = 2, 3
+"""The failures by which a listener says that its layer is rdp, or that it has no certificate (MS-RDPBCGR 2.2.1.2.2)."""
+
+DATAGRAMS = 3
+"""Probes over UDP without an answer, from which on it is silence and no loss."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,109 @@ def _layer_rdp(job: Job) -> str:
     return "let through" if asked["3"]["outcome"] == "selected" else "refused"
 
 
+def _live_transport(job: Job) -> str:
+    """Silence over UDP shows something only where there were answers before, and are afterwards."""
+    _need(job, "transport", EITHER)
+    if not _answers_udp(job):
+        raise Untold("the host does not answer over UDP, so its silence shows nothing")
+    plan, _done = _planned(replace(job, check=True), "transport", {"mode": "tcp_only"})
+    with _tried(job, plan.changes) as tried:
+        found = "after a restart" if _answers_udp(job) else "at once"
+        if found != "at once":
+            tried.restart()
+            if _answers_udp(job):
+                raise Untold("the host answers over UDP also where TCP alone is allowed")
+    if not _answers_udp(job):
+        raise Untold("the host answers over UDP no longer, though all is as before")
+    return found
+
+
+def _answers_udp(job: Job) -> bool:
+    over_udp = replace(job, prober=replace(job.prober, udp=True))
+    return any(_seen(over_udp)["udp"]["verdict"] == "answers" for _datagram in range(DATAGRAMS))
+
+
+def _thumbprint(job: Job) -> str:
+    _need_idle(job)
+    thumbprint, pin = _no_certificate(job.host)
+    if not terminal_services.general(job.host.cim):
+        raise Untold("this edition lacks the provider")
+    with _tried(job, (pin,), Run.record):
+        try:
+            keys = {"TerminalName": terminal_services.LISTENER}
+            job.host.cim.put(WIN32_TS_GENERAL_SETTING, keys, {"SSLCertificateSHA1Hash": thumbprint})
+        except PolicyHeld as held:
+            raise Untold(str(held)) from held
+        except WsmanFault:
+            return "refused"
+        return "taken" if _pinned(job.host) == thumbprint else "without effect"
+
+
+def _pinned_missing(job: Job) -> str:
+    """TermService is restarted, so that what it has kept in mind counts for nothing."""
+    _need_idle(job)
+    _thumbprint, pin = _no_certificate(job.host)
+    with _tried(job, (pin,)) as tried:
+        tried.restart()
+        probe = job.prober.look_until(_opened, job.host.listener_port) or _seen(job)
+    if tls_works([probe]):
+        return "its own certificate"
+    failures = [answer["failure"] for answer in probe["x224"]["asked"].values()]
+    return "no certificate" if SSL_CERT_NOT_ON_SERVER in failures else f"the stage {probe['stage']} fails"
+
+
+def _opened(probe: Probe) -> bool:
+    """A listener opens seconds after its service."""
+    return bool(probe["tcp"]["verdict"] == "open")
+
+
+def _no_certificate(host: Host) -> tuple[str, Change]:
+    """A thumbprint that no certificate has, and the listener tied to it."""
+    if _pinned(host):
+        raise Untold("the listener is tied to a certificate")
+    thumbprint = f"{uuid.uuid4().hex}{'0' * 8}".upper()
+    data = base64.b64encode(bytes.fromhex(thumbprint)).decode("ascii")
+    reason = "the self-test ties the listener to a certificate that does not exist"
+    after: Plain = {"type": "REG_BINARY", "data": data}
+    return thumbprint, Change("selftest", "registry", PIN, None, after, reason, risk="high", restart=None)
+
+
+def _pinned(host: Host) -> str:
+    return _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
+
+
+@dataclass
+class Tried:
+    """Changes that stand for a moment; whether TermService was restarted with them."""
+
+    job: Job
+    run: Run
+    restarted: bool = False
+
+    def restart(self) -> None:
+        """Restart TermService, so that what is stored is live for certain."""
+        why = restart(self.job.host, self.run.record, "the self-test looks at what is live after it", "when_idle")
+        if why:
+            raise Untold(why)
+        self.restarted = True
+
+
+@contextmanager
+def _tried(job: Job, changes: Sequence[Change], write: Callable[[Run, Change], object] = Run.apply) -> Iterator[Tried]:
+    """Changes made without more ado, for as long as this is open, then undone, and TermService restarted once more."""
+    with Run(job.host, job.run_id, job.made) as run:
+        tried = Tried(job, run)
+        try:
+            for change in changes:
+                write(run, change)
+            yield tried
+        finally:
+            for change in reversed(changes):
+                run.undo(change)
+            if tried.restarted:
+                tried.restart()
+
+
 def _seen(job: Job) -> Probe:
     probe = job.prober.look(job.host.listener_port)
     if probe is None:
@@ -96,7 +212,9 @@ def _seen(job: Job) -> Probe:
     return probe
 
 
-_REMEDY = {"nla": "nla", "deny_connections": "remote_desktop", "security_layer": "security_layer"}
+_REMEDY = {
+    "nla": "nla", "deny_connections": "remote_desktop", "security_layer": "security_layer", "transport": "transport",
+}  # fmt: skip
 
 
 @contextmanager
@@ -106,31 +224,35 @@ def _changed(
     """The setting changed without a restart, for as long as this is open."""
     _need(job, setting, expected)
     try:
-        yield _fixed(replace(job, restart="never"), setting, there)
+        yield _planned(replace(job, restart="never"), setting, there)[1]
     finally:
-        _fixed(replace(job, restart="when_idle"), setting, back)
+        _planned(replace(job, restart="when_idle"), setting, back)
 
 
 def _need(job: Job, setting: str, expected: int) -> None:
     """An idle host that answers, with the setting as it mostly is."""
+    _need_idle(job)
+    if job.host.effective(setting) != expected:
+        raise Untold(f"{setting} is not as on most hosts here")
+
+
+def _need_idle(job: Job) -> None:
     found = sessions(job.host)
     if not found.idle:
         raise Untold(f"there are {found}; use an idle lab host")
-    if job.host.effective(setting) != expected:
-        raise Untold(f"{setting} is not as on most hosts here")
-    probe = job.prober.look(job.host.listener_port)
-    if probe is None or not probe["passed"]:
+    if not _seen(job)["passed"]:
         raise Untold("no handshake with this host succeeds, so nothing shows what is live")
 
 
-def _fixed(job: Job, setting: str, given: Mapping[str, t.Any]) -> Done:
+def _planned(job: Job, setting: str, given: Mapping[str, t.Any]) -> tuple[Plan, Done]:
+    """The setting's fix, carried out unless the job only checks."""
     remedy = REMEDIES[_REMEDY[setting]]
     plan, done = fix(job, remedy, {**defaults(remedy.options), **given})
     if plan.held or plan.refused:
         raise Untold(
             "; ".join([f"policy holds {item.setting}" for item in plan.held] + [r.message for r in plan.refused])
         )
-    return done
+    return plan, done
 
 
 LAB_CHECKS = (
@@ -173,5 +295,36 @@ LAB_CHECKS = (
             "let through": "clients with CredSSP get in; the layer is known by the answer to TLS alone, as is done now",
         },
         _layer_rdp,
+    ),
+    LabCheck(
+        "live_transport",
+        "When is a change of the transports live?",
+        "at once",
+        {
+            "at once": "new connections follow the setting, and TermService is not restarted",
+            "after a restart": "TermService is restarted while UDP is still answered where it should not be",
+        },
+        _live_transport,
+    ),
+    LabCheck(
+        "thumbprint",
+        "Is a thumbprint refused that no certificate has?",
+        "refused",
+        {
+            "refused": "the provider keeps others from tying the listener to nothing",
+            "taken": "others may tie the listener to nothing; certificate looks before it writes, as is done now",
+            "without effect": "the provider takes it and stores nothing; certificate writes to the registry",
+        },
+        _thumbprint,
+    ),
+    LabCheck(
+        "pinned_missing",
+        "What does a listener show that is tied to a certificate which is gone?",
+        "no certificate",
+        {
+            "no certificate": "nobody gets in; certificate unties it",
+            "its own certificate": "clients get in with that of Windows; certificate unties it all the same",
+        },
+        _pinned_missing,
     ),
 )

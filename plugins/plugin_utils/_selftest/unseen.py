@@ -25,11 +25,8 @@ ACCOUNT = "It takes another account than the one that the connection has."
 
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
-        "live_transport": Unseen("When is a change of the transports live?", UNSHOWN),
         "live_logons": Unseen("When is a refusal of new logons live?", UNSHOWN),
         "live_sessions": Unseen("When is a limit for disconnected sessions live?", UNSHOWN),
-        "put_thumbprint_checked": Unseen("Is a thumbprint refused that cannot be used?", CERTIFICATE),
-        "pinned_missing": Unseen("What does a listener show whose own certificate is gone?", CERTIFICATE),
         "new_key_on_renewal": Unseen("Does a renewed certificate get a new key in the same file?", CERTIFICATE),
         "keys_minted_in_gap": Unseen(
             "Do services make new keys while the folder of keys has another name?",

@@ -174,6 +174,16 @@ def test_what_a_run_took_back_itself_is_not_undone_again() -> None:
     assert connect(simulated).effective("drain_mode") == 1
 
 
+def test_a_recorded_change_that_came_to_nothing_leaves_nothing_to_undo() -> None:
+    """A host refused the write: whoever changes the item later is not taken for having changed what the run left."""
+    host = connect(SimulatedHost.build("2022"))
+    with Run(host, "run-1", []) as run:
+        run.record(change(0, 1))
+        assert not run.undo(change(0, 1))
+    (stretch,) = run.journal.stretches()
+    assert [recorded.undone for recorded in run.journal.entries(stretch)] == [True]
+
+
 def test_the_older_of_two_runs_alone_is_drift() -> None:
     simulated = SimulatedHost.build("2022")
     fix(job(simulated, "a-first"), REMEDIES["remote_desktop"], {**OPTIONS, "drain": "on"})

@@ -69,6 +69,9 @@ LAB = {
     ("live_deny", "after_restart"): ("live_deny", "after a restart"),
     ("firewall_stealth", False): ("closed_port", "refused"),
     ("rdp_layer_credssp", True): ("layer_rdp", "let through"),
+    ("live_transport", "after_restart"): ("live_transport", "after a restart"),
+    ("put_thumbprint_checked", False): ("thumbprint", "taken"),
+    ("pinned_missing", "own"): ("pinned_missing", "its own certificate"),
 }
 """A switch and a value other than what is expected, the check of the lab half that tells, and what it finds."""
 
