@@ -123,7 +123,7 @@ UNTOLD: Mapping[str, str] = {
     "A user's own settings, and those of an .rdp file": "They lie in profiles and files of users, which are not read. "
     ":ansplugin:`winfleet.rdp.from_rdp_file#filter` reads a file that is at hand.",
     "The connection broker of a farm": "Which host a session belongs to is known to the broker alone; a host that it "
-    "names wrongly is in order by itself.",
+    "names wrongly is in order by itself. That a host tells its broker an address that it no longer has is a cause.",
 }
 """What may be at fault and is no cause of its own, and why."""
 

@@ -23,7 +23,7 @@ UNSEEN_SETTINGS = ("drain_mode", "logons_disabled")
 UNSEEN_AREAS = ("identity", "services", "settings", "leases", "owed", "permissions", "licensing")
 """Areas that are read also where the handshake passes, for the same reason."""
 
-_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections"}
+_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections", "ntlm_inbound"}
 """What cannot keep the probe's handshake from passing."""
 
 _ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENTS_OWN}
@@ -71,8 +71,10 @@ def _keys(facts: Facts) -> tuple[str, ...]:
 
 
 def _unseen(facts: Facts) -> tuple[str, ...]:
-    """What the probe cannot see; how UDP is set only where a packet sent over it stayed without answer."""
-    return (*UNSEEN_SETTINGS, "transport") if facts.udp_silent else UNSEEN_SETTINGS
+    """What the probe cannot see; how UDP and NTLM are set only where the one or the other stayed without answer."""
+    udp = ("transport",) if facts.udp_silent else ()
+    ntlm = ("ntlm_inbound",) if facts.probe_verdict("ntlm") in ("closed", "refused") else ()
+    return (*UNSEEN_SETTINGS, *udp, *ntlm)
 
 
 def _settings(facts: Facts) -> tuple[str, ...]:

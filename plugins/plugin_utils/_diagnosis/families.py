@@ -104,6 +104,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 "connection_flood",
                 "path_blocked",
                 "path_blocked_elsewhere",
+                "name_differs_elsewhere",
                 "ipsec_rules",
                 "service_dll_replaced",
                 "foreign_protocol",
@@ -115,7 +116,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         ),
         "name": Family(
             "the client could not find the host by its name",
-            ("name_unresolved", "name_unresolved_elsewhere", "wrong_host"),
+            ("name_unresolved", "name_unresolved_elsewhere", "wrong_host", "name_differs_elsewhere"),
             (_NAME, _PROBE),
         ),
         "security": Family(
@@ -151,12 +152,27 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         ),
         "credentials": Family(
             "the logon was refused",
-            ("logon_rejected", "duplicate_machine_sid", "trust_broken", "time_skew", "ntlm_refused"),
+            (
+                "logon_rejected",
+                "duplicate_machine_sid",
+                "trust_broken",
+                "time_skew",
+                "ntlm_refused",
+                "client_ntlm_denied",
+                "broker_address_stale",
+            ),
             (_SECURITY_LOG, _CLIENT_LOG),
         ),
         "policy": Family(
             "a policy of client or host forbids the way of authentication",
-            ("credssp_unpatched", "ntlm_refused", "logon_rejected", "logon_right_missing"),
+            (
+                "credssp_unpatched",
+                "ntlm_refused",
+                "client_ntlm_denied",
+                "client_ntlm_old",
+                "logon_rejected",
+                "logon_right_missing",
+            ),
             (_SECURITY_LOG, _HOST),
         ),
         "refused_session": Family(
@@ -194,7 +210,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             ),
             ("TerminalServices-Gateway/Operational on the gateway: 201, 301, 304", _CLIENT_LOG),
         ),
-        "broker": Family("the connection broker could not place the session", (), ("the broker's event logs",)),
+        "broker": Family(
+            "the connection broker could not place the session", ("broker_address_stale",), ("the broker's event logs",)
+        ),
         "host_fault": Family("a component of the host crashed or the host went down", (), ("the host's System log",)),
         "protocol": Family(
             "a message did not have the form that the protocol demands: a filter on the way, or a faulty program",

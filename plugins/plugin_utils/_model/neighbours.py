@@ -10,7 +10,7 @@ names are the vendors'. UNSURE: names change between product versions, so that o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -18,6 +18,9 @@ AZURE_AGENT = "WindowsAzureGuestAgent"
 
 PRODUCTS: Mapping[str, str] = MappingProxyType(
     {
+        "AcronisActiveProtectionService": "Acronis Cyber Protect",
+        "Avecto Defendpoint Service": "BeyondTrust Endpoint Privilege Management",
+        "BrokerAgent": "Citrix Virtual Delivery Agent",
         "CSFalconService": "CrowdStrike Falcon",
         "EPSecurityService": "Bitdefender Endpoint Security",
         "PanGPS": "Palo Alto GlobalProtect",
@@ -29,6 +32,7 @@ PRODUCTS: Mapping[str, str] = MappingProxyType(
         "ZSAService": "Zscaler Client Connector",
         "ds_agent": "Trend Micro Deep Security",
         "ekrn": "ESET",
+        "fppsvc": "Forcepoint One Endpoint",
         "mfefire": "McAfee or Trellix firewall",
         "stAgentSvc": "Netskope",
         "vpnagent": "Cisco AnyConnect",
@@ -49,6 +53,10 @@ class BadUpdate:
     effect: str
     mended_by: str
     gateway: bool = False
+
+    def mended(self, installed: Collection[str]) -> bool:
+        """Whether the update that ends it is installed beside it; some hosts list both."""
+        return self.mended_by in installed
 
 
 _RPC = "RD Gateway with RPC over HTTP restarts again and again"

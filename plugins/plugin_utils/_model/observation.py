@@ -212,6 +212,8 @@ class ObstacleState:
         listeners: those beside RDP-Tcp.
         ipsec: the active connection security rules that drop what IPsec does not protect.
         program_data: the folder of all users' data, expanded; empty where it is not told.
+        redirection: the address that a connection broker is told to send users to; empty where none is stored.
+        addresses: the host's own; read only where there is such a one to compare them with.
     """
 
     protocol: str
@@ -221,6 +223,8 @@ class ObstacleState:
     ipsec: tuple[str, ...]
     listeners: tuple[ListenerKey, ...] = ()
     program_data: str = ""
+    redirection: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

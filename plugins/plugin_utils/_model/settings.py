@@ -33,6 +33,7 @@ TLS12_CLIENT = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNE
 CLIENT = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
 CIPHER_LIST = r"HKLM\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002"
 CIPHER_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
+LSA = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa"
 FIPS = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy"
 GPO_ROOT = (
     r"Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services"
@@ -119,6 +120,8 @@ CIS_L2 = "CIS Microsoft Windows Benchmarks, L2"
 _STIG = "DISA STIG (Windows Server 2022: V-254369; 2025: V-278116; 2019: V-205637; 11: V-253406; 10: V-220852)"
 
 _STIG_FIPS = "DISA STIG (Windows Server 2022: V-254480; 2025: V-278230; 2019: V-205842; 11: V-253466; 10: V-220942)"
+
+_STIG_NTLM = "DISA STIG (Windows Server 2022: V-254475; 2025: V-278225; 2019: V-205919; 11: V-253462; 10: V-220938)"
 
 _SESSION_LIMIT = Setting(
     "max_disconnection_time",
@@ -325,6 +328,42 @@ _CATALOGUE = (
         rules=(Rule(_STIG_FIPS, "FIPSAlgorithmPolicy", exactly=1),),
     ),
     Setting(
+        "ntlm_inbound",
+        LSA + r"\MSV1_0",
+        "RestrictReceivingNTLMTraffic",
+        "whether the host takes NTLM from others, which clients need that connect by address",
+        0,
+        "unsettled",
+        {0: "allowed", 1: "denied to domain accounts", 2: "denied"},
+    ),
+    Setting(
+        "client_ntlm_outbound",
+        LSA + r"\MSV1_0",
+        "RestrictSendingNTLMTraffic",
+        "whether this machine's own clients may send NTLM, which they need to connect by address",
+        0,
+        "unsettled",
+        {0: "allowed", 1: "audited", 2: "denied"},
+        rules=(Rule(CIS_L1, "2.3.11.12 (outgoing NTLM audited or denied; the number moves)", least=1),),
+    ),
+    Setting(
+        "client_ntlm_level",
+        LSA,
+        "LmCompatibilityLevel",
+        "which NTLM this machine sends and takes; below 3 it answers with NTLMv1",
+        3,
+        "unsettled",
+        {
+            0: "LM and NTLM",
+            1: "LM and NTLM, with the session security of NTLMv2 where both know it",
+            2: "NTLM",
+            3: "NTLMv2",
+            4: "NTLMv2, LM refused",
+            5: "NTLMv2, LM and NTLM refused",
+        },
+        rules=(Rule(CIS_L1, "2.3.11.7", exactly=5), Rule(_STIG_NTLM, "LmCompatibilityLevel", exactly=5)),
+    ),
+    Setting(
         "client_udp_off",
         CLIENT,
         "DisableUDPTransport",
@@ -385,8 +424,8 @@ TLS_SETTINGS = ("tls12_enabled", "tls12_disabled_by_default", "cipher_suites", "
 CLIENT_SETTINGS = ("client_udp_off", "tls12_client_enabled", "tls12_client_disabled_by_default")
 """What governs connections from this machine, not to it, and may be changed."""
 
-CLIENTS_OWN = (*CLIENT_SETTINGS, "client_authentication")
-"""The same, with what is only read: it keeps users from impostors."""
+CLIENTS_OWN = (*CLIENT_SETTINGS, "client_authentication", "client_ntlm_outbound", "client_ntlm_level")
+"""The same, with what is only read: it keeps users from impostors, or is the whole domain's business."""
 
 
 def effective(setting: Setting, state: SettingState) -> tuple[int | None, Decider]:

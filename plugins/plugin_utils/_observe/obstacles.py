@@ -6,7 +6,8 @@ r"""Reader: what stands in the listener's way though its own settings are right.
 
 Sources: Win32 TermServ (LoadableProtocol_Object, which Citrix and others replace), Microsoft support article
 "troubleshoot-rdp-general-error" (set-up flags), MS-GPFAS 2.2.3 (connection security rules), netsh interface portproxy
-(its rules lie under Services\PortProxy), MSRD-Collect (ProfileList\ProgramData, below which the machine keeps keys).
+(its rules lie under Services\PortProxy), MSRD-Collect (ProfileList\ProgramData, below which the machine keeps keys),
+Microsoft support article 2844958 (ClusterSettings\SessionDirectoryRedirectionIP, which outlives the address).
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from collections.abc import Iterator
 
 from .._cim.network import PORT_PROXY
 from .._cim.registry import Registry, RegistryValue
+from .._cim.schema import WIN32_NETWORK_ADAPTER_CONFIGURATION
+from .._host import Host
 from .._model.observation import ListenerKey, ObstacleState
-from .._model.settings import LISTENER, WINSTATIONS
+from .._model.settings import LISTENER, TERMINAL_SERVER, WINSTATIONS
 from ._request import Request
 
 KNOWN = ("Console", "RDP-Tcp")
@@ -25,6 +28,7 @@ KNOWN = ("Console", "RDP-Tcp")
 SETUP = r"HKLM\SYSTEM\Setup"
 SERVICE = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters"
 PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
+BROKER = TERMINAL_SERVER + r"\ClusterSettings"
 SECURITY_RULES = (
     r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\ConSecRules",
@@ -33,6 +37,7 @@ SECURITY_RULES = (
 
 def read(request: Request) -> ObstacleState:
     registry = request.host.registry
+    redirection = registry.text(BROKER, "SessionDirectoryRedirectionIP").strip()
     return ObstacleState(
         protocol=registry.text(LISTENER, "LoadableProtocol_Object"),
         library=registry.expanded(SERVICE, "ServiceDll") or "",
@@ -41,7 +46,15 @@ def read(request: Request) -> ObstacleState:
         ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(registry, key)),
         listeners=tuple(_listener(registry, name) for name in registry.keys(WINSTATIONS) or () if name not in KNOWN),
         program_data=registry.expanded(PROFILES, "ProgramData") or "",
+        redirection=redirection,
+        addresses=_addresses(request.host) if redirection else (),
     )
+
+
+def _addresses(host: Host) -> tuple[str, ...]:
+    adapters = host.cim.query(WIN32_NETWORK_ADAPTER_CONFIGURATION, "IPEnabled=TRUE", ("IPAddress",))
+    lists = (adapter.get("IPAddress") for adapter in adapters)
+    return tuple(str(address) for addresses in lists if isinstance(addresses, tuple) for address in addresses)
 
 
 def _port_proxies(registry: Registry) -> dict[str, str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..._model import versions
 from ..._model.neighbours import CLIENT_UPDATES
 from ..facts import Evidence, Facts
-from ._base import Cause, Cure, Shown
+from ._base import Cause, Cure, Shown, of_settings
 
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
@@ -26,11 +26,25 @@ CLIENT_EVENTS = (
     "https://learn.microsoft.com/archive/technet-wiki/37847.rdp-direct-connection-with-nla-remote-desktop-client-"
     "event-logs"
 )
+OUTGOING = (
+    "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-10/security/threat-protection/"
+    "security-policy-settings/network-security-restrict-ntlm-outgoing-ntlm-traffic-to-remote-servers"
+)
+LEVEL = (
+    "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-10/security/threat-protection/"
+    "security-policy-settings/network-security-lan-manager-authentication-level"
+)
 WINSOCK = "https://learn.microsoft.com/windows-server/administration/windows-commands/netsh-winsock"
 
 MENDED = (1, 2, 4066)
 """The first version of msrdc.exe without the faults in connecting that its release notes name: 1.2.3497 mended the
 connection to older hosts, 1.2.3577 reconnection, 1.2.4066 took UPnP away after reports of failing connections."""
+
+DENY = 2
+"""RestrictSendingNTLMTraffic: no NTLM to any host but the exceptions."""
+
+NTLM_V2 = 3
+"""LmCompatibilityLevel from which a client answers with NTLMv2 alone."""
 
 BREAKS = 2
 """Connections over UDP that have to break off before it is told: one may end so for any reason."""
@@ -41,7 +55,8 @@ def _tls12_off(facts: Facts) -> Shown:
 
 
 def _bad_updates(facts: Facts) -> Shown:
-    installed = (name for name in facts.observation.updates or () if name in CLIENT_UPDATES)
+    updates = facts.observation.updates or ()
+    installed = (name for name in updates if name in CLIENT_UPDATES and not CLIENT_UPDATES[name].mended(updates))
     return tuple(
         Evidence(
             f"{name}: {CLIENT_UPDATES[name].effect}",
@@ -77,6 +92,15 @@ def _udp_breaks(facts: Facts) -> Shown:
 
 def _authentication_strict(facts: Facts) -> Shown:
     return (facts.stored("client_authentication"),) if facts.number("client_authentication") == 1 else ()
+
+
+def _ntlm_denied(facts: Facts) -> Shown:
+    return (facts.stored("client_ntlm_outbound"),) if facts.number("client_ntlm_outbound") == DENY else ()
+
+
+def _ntlm_old(facts: Facts) -> Shown:
+    level = facts.number("client_ntlm_level")
+    return (facts.stored("client_ntlm_level"),) if level is not None and level < NTLM_V2 else ()
 
 
 def _layered(facts: Facts) -> Shown:
@@ -156,6 +180,31 @@ CAUSES = (
         by_hand="Give the hosts certificates from an authority that this machine trusts (module certificate, state "
         "bound), and connect by their full names. Leave the setting as it is: it keeps users from impostors.",
         sources=(ADMX, AUTHENTICATION),
+    ),
+    Cause(
+        "client_ntlm_denied",
+        "this machine sends no NTLM, so its users cannot connect by address, or to hosts outside of the domain",
+        "session",
+        "low",
+        _ntlm_denied,
+        "host_info: client_ntlm_outbound is not 2",
+        contributes=True,
+        by_hand="Connect by the full name that the domain knows. Where that is not possible, name the hosts in the "
+        "policy of exceptions (Restrict NTLM: Add remote server exceptions for NTLM authentication).",
+        touches=of_settings("client_ntlm_outbound"),
+        sources=(OUTGOING,),
+    ),
+    Cause(
+        "client_ntlm_old",
+        "this machine answers with NTLMv1, which an RD Gateway with channel binding refuses (0xC000035B)",
+        "session",
+        "medium",
+        _ntlm_old,
+        "host_info: client_ntlm_level is 3 or more",
+        contributes=True,
+        by_hand="Set LmCompatibilityLevel to 5 by policy, once nothing in the network needs NTLMv1.",
+        touches=of_settings("client_ntlm_level"),
+        sources=(LEVEL,),
     ),
     Cause(
         "winsock_layered",

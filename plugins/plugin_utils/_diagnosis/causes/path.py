@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
@@ -146,6 +147,27 @@ def _other_certificate(facts: Facts) -> Shown:
 def _thumbprint(facts: Facts) -> str | None:
     certificate = facts.probed_value("tls", "certificate")
     return str(certificate.get("sha1") or "") or None if isinstance(certificate, dict) else None
+
+
+def _addresses(facts: Facts) -> frozenset[IPv4Address | IPv6Address]:
+    """What the name led to where the probe was made."""
+    found = facts.probed_value("name", "addresses")
+    return frozenset(ip_address(str(text)) for text in found) if isinstance(found, (list, tuple)) else frozenset()
+
+
+def _name_differs(facts: Facts) -> Shown:
+    """Where a probe fails and the name leads nowhere near; addresses of one kind alone can be compared."""
+    ours = _addresses(facts)
+    told: list[Evidence] = []
+    for view in facts.elsewhere:
+        theirs = {a for a in _addresses(view) if a.version in {own.version for own in ours}}
+        if theirs and not theirs & ours and not view.passed and facts.got_past("tcp") and view.vantage != CONTROLLER:
+            told.append(Evidence(f"addresses of the name from {view.vantage}", _listed(theirs), "probe"))
+    return (*told, Evidence(f"addresses of the name from {facts.vantage}", _listed(ours), "probe")) if told else ()
+
+
+def _listed(addresses: Iterable[IPv4Address | IPv6Address]) -> str:
+    return ", ".join(sorted(map(str, addresses)))
 
 
 def _wrong_host(facts: Facts) -> Shown:
@@ -308,6 +330,20 @@ CAUSES = (
         "probe_info from there: the name stage resolves",
         always=True,
         by_hand="Correct the DNS record or the split DNS that is used there.",
+        sources=(GENERAL,),
+    ),
+    Cause(
+        "name_differs_elsewhere",
+        "where the users are the host's name leads to another address, and the host is not reached there",
+        "name",
+        "medium",
+        _name_differs,
+        "probe_info from there: the name leads to the same address, or the handshake passes",
+        certain=False,
+        contributes=True,
+        always=True,
+        by_hand="Where no router translates that address to the host's, the record is stale or of another DNS: correct "
+        "it, then let clients forget it (ipconfig /flushdns).",
         sources=(GENERAL,),
     ),
     Cause(

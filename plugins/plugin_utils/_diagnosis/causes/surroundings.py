@@ -33,6 +33,9 @@ NTLM = (
     "https://learn.microsoft.com/previous-versions/windows/it-pro/windows-10/security/threat-protection/"
     "security-policy-settings/network-security-restrict-ntlm-incoming-ntlm-traffic"
 )
+MOVED = (
+    "https://learn.microsoft.com/troubleshoot/windows-server/remote/rds-client-cant-connect-to-rd-session-host-server"
+)
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
 
 
@@ -77,7 +80,20 @@ def _silent(facts: Facts) -> Shown:
 
 def _ntlm_refused(facts: Facts) -> Shown:
     """Healthy where users have Kerberos (real hosts deny NTLM on purpose), so it never explains a failure alone."""
-    return (facts.seen("ntlm"),) if facts.probe_verdict("ntlm") in ("closed", "refused") else ()
+    if facts.probe_verdict("ntlm") not in ("closed", "refused"):
+        return ()
+    denied = facts.number("ntlm_inbound") not in (None, 0)
+    return (facts.seen("ntlm"), *((facts.stored("ntlm_inbound"),) if denied else ()))
+
+
+def _broker_address(facts: Facts) -> Shown:
+    found = facts.observation.obstacles
+    if found is None or not found.redirection or not found.addresses or found.redirection in found.addresses:
+        return ()
+    return (
+        Evidence("SessionDirectoryRedirectionIP", found.redirection, r"Terminal Server\ClusterSettings"),
+        Evidence("the host's addresses", ", ".join(found.addresses), "Win32_NetworkAdapterConfiguration"),
+    )
 
 
 def _bad_updates(facts: Facts) -> Shown:
@@ -91,7 +107,7 @@ def _bad_updates(facts: Facts) -> Shown:
             "Win32_QuickFixEngineering",
         )
         for name in installed
-        if name in BAD_UPDATES and (role or not BAD_UPDATES[name].gateway)
+        if name in BAD_UPDATES and (role or not BAD_UPDATES[name].gateway) and not BAD_UPDATES[name].mended(installed)
     )
 
 
@@ -161,6 +177,18 @@ CAUSES = (
         contributes=True,
         by_hand="w32tm /resync on the host, and look at where its domain takes the time from.",
         sources=(SKEW,),
+    ),
+    Cause(
+        "broker_address_stale",
+        "this session host tells its connection broker an address that it no longer has, so users are sent elsewhere",
+        "session",
+        "high",
+        _broker_address,
+        "host_info: area obstacles has a redirection that is one of the addresses, or none",
+        contributes=True,
+        by_hand=r"Delete the value SessionDirectoryRedirectionIP under HKLM\SYSTEM\CurrentControlSet\Control\Terminal "
+        r"Server\ClusterSettings, as Microsoft advises, unless it is an address that is translated to this host.",
+        sources=(MOVED,),
     ),
     Cause(
         "ports_exhausted",

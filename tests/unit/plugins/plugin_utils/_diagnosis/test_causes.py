@@ -20,6 +20,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
     EventRecord,
     Identity,
     Observation,
+    ObstacleState,
     ProviderState,
     ServiceState,
     SettingState,
@@ -78,7 +79,19 @@ SHOWN: t.Mapping[str, Observation] = {
     "credssp_unpatched": seen(probe(ntlm={"verdict": "challenge", "credssp_version": 4})),
     "duplicate_machine_sid": seen(events=(event("LsaSrv", 6167),)),
 }
+STALE = ObstacleState("", "", (), {}, (), redirection="10.20.0.9", addresses=("10.20.0.11", "fe80::1"))
+
+
+def seen_by_name(addresses: list[str], **stages: t.Any) -> dict[str, t.Any]:
+    return {**HEALTHY, "name": {"verdict": "resolved", "addresses": addresses}, **stages}
+
+
+ELSEWHERE = {**BLOCKED, "name": {"verdict": "resolved", "addresses": ["192.0.2.99", "2001:db8::1"]}}
 HINTS: t.Mapping[str, Observation] = {
+    "broker_address_stale": seen(obstacles=STALE),
+    "name_differs_elsewhere": seen(seen_by_name(["192.0.2.11"]), ELSEWHERE),
+    "client_ntlm_denied": seen(settings={"client_ntlm_outbound": SettingState(value(2, "REG_DWORD"))}),
+    "client_ntlm_old": seen(settings={"client_ntlm_level": SettingState(value(2, "REG_DWORD"))}),
     "path_poor": seen(probe(quality={"loss_percent": 10.0, "rtt_median_ms": 20.0})),
     "trust_broken": seen(events=(event("NETLOGON", 5719),)),
     "time_skew": seen(identity=replace(IDENTITY, clock_offset_s=-400.0)),
@@ -127,6 +140,15 @@ CLIENTS_IN_ORDER: t.Mapping[str, t.Any] = {
         "settings": {"client_udp_off": SettingState(value(1, "REG_DWORD"))},
     },
     "a client that warns": {"settings": {"client_authentication": SettingState(value(2, "REG_DWORD"))}},
+    "NTLM that is only audited": {"settings": {"client_ntlm_outbound": SettingState(value(1, "REG_DWORD"))}},
+    "NTLMv2": {"settings": {"client_ntlm_level": SettingState(value(3, "REG_DWORD"))}},
+    "NTLM as Windows sets it": {
+        "settings": {"client_ntlm_level": SettingState(ABSENT), "client_ntlm_outbound": SettingState(ABSENT)}
+    },
+    "an address of the host's own": {"obstacles": replace(STALE, redirection="fe80::1")},
+    "no address for a broker": {"obstacles": replace(STALE, redirection="")},
+    "addresses that were not told": {"obstacles": replace(STALE, addresses=())},
+    "an update that is mended": {"updates": ("KB5051987", "KB5053598", "KB5055523", "KB5074109", "KB5077744")},
     "a client that connects": {"settings": {"client_authentication": SettingState(value(0, "REG_DWORD"))}},
     "providers of Windows alone": {"winsock": WinsockState(())},
 }
@@ -150,6 +172,31 @@ def test_that_the_controller_alone_cannot_reach_the_port_is_no_finding() -> None
     assert standing.findings == ()
     assert standing.healthy
     assert any("controller" in question for question in open_questions(observation, ()))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (["192.0.2.11"], ["192.0.2.11"]),
+        (["192.0.2.11"], ["192.0.2.99", "192.0.2.11"]),
+        (["2001:db8::2"], ["192.0.2.99"]),
+        ([], ["192.0.2.99"]),
+    ],
+)
+def test_a_name_that_may_lead_to_the_same_host_is_no_hint(ours: list[str], theirs: list[str]) -> None:
+    view = {**BLOCKED, "name": {"verdict": "resolved", "addresses": theirs}}
+    assert "name_differs_elsewhere" not in {f.id for f in diagnose(seen(seen_by_name(ours), view))}
+
+
+def test_another_address_that_leads_to_the_host_is_no_hint() -> None:
+    translated = {**seen_by_name(["203.0.113.7"]), "vantage": "the internet"}
+    assert diagnose(seen(seen_by_name(["192.0.2.11"]), translated)) == ()
+
+
+def test_that_ntlm_is_denied_by_setting_is_told_with_the_refusal() -> None:
+    denied = seen(probe(ntlm={"verdict": "closed"}), settings={"ntlm_inbound": SettingState(value(2, "REG_DWORD"))})
+    (found,) = diagnose(denied)
+    assert [evidence.value for evidence in found.evidence] == ["closed", "2 (denied)"]
 
 
 def test_without_a_probe_nothing_is_called_blocked() -> None:

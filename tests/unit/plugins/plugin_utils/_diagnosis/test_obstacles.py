@@ -186,3 +186,20 @@ def test_a_folder_for_keys_that_is_said_to_be_elsewhere_counts_where_tls_fails(f
     assert ("program_data_moved" in {finding.id for finding in direct(standing.findings)}) is moved
     passed = {**(standing.observation.probe or {}), "passed": True}
     assert "program_data_moved" not in {f.id for f in direct(diagnose(replace(standing.observation, probe=passed)))}
+
+
+CLUSTER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\ClusterSettings"
+
+
+@pytest.mark.parametrize(("own", "stale"), [(True, False), (False, True)])
+def test_an_address_that_a_broker_is_told_is_compared_with_the_hosts_own(own: bool, stale: bool) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.create(CLUSTER)
+    address = simulated.windows.machine.own_address if own else "10.99.0.1"
+    simulated.windows.registry.put(CLUSTER, "SessionDirectoryRedirectionIP", Type.SZ, address)
+    doing = job(simulated)
+    found = examine(doing.host, doing.prober, 600, full=True)
+    assert found.observation.obstacles is not None
+    assert found.observation.obstacles.addresses == (simulated.windows.machine.own_address,)
+    assert ("broker_address_stale" in {finding.id for finding in found.findings}) is stale
+    assert found.healthy
