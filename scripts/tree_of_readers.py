@@ -57,7 +57,8 @@ def text() -> Iterator[str]:
     for name, remedy in REMEDIES.items():
         areas = remedy.areas_for(defaults(remedy.options))
         yield f":ansplugin:`winfleet.rdp.{name}#module`"
-        yield from (f"  {_named(areas, AREAS)}", "")
+        asked = f"{_named(remedy.areas, AREAS)}, only as its options ask for them"
+        yield from (f"  {_named(areas, AREAS) or asked}", "")
 
 
 def _read(outcome: str, found: Scope) -> Iterator[str]:

@@ -41,11 +41,13 @@ options:
     default: valid
   thumbprint:
     description:
-      - SHA-1 thumbprint of the certificate for O(state=bound). Blanks and colons in it do not matter.
+      - SHA-1 thumbprint of the certificate for O(state=bound). Blanks, colons and the unseen mark that Windows' dialog
+        puts before it do not matter.
+      - With another O(state) it is refused, since it would be without effect.
     type: str
   renew_before:
     description:
-      - Renew the self-signed certificate this many days before it expires.
+      - Renew the self-signed certificate this many days before it expires, at most 180. It is valid for half a year.
     type: int
     default: 0
 extends_documentation_fragment:

@@ -17,8 +17,8 @@ author:
 description:
   - For hosts that have the role RD Gateway; elsewhere it says so and fails.
   - Sees to the service C(TSGateway) and its certificate, and to whether the gateway's policies let a user group reach
-    hosts. What is missing is enabled where it is kept disabled as exactly that, or made. Policies of others are never
-    widened.
+    hosts. What is missing is enabled where it is kept disabled as exactly that, added to a list that only a policy for
+    exactly this group and these ports uses, or made. Policies of others are never widened.
   - A user needs a connection policy (CAP, else event 201) and a resource policy (RAP, else event 301). A resource
     policy names a host exactly as the client asks for it. The full name does not stand for the short one or for the
     address.
@@ -50,7 +50,8 @@ options:
   hosts:
     description:
       - The hosts that O(user_group) is to reach, under each name and address by which users ask for them.
-      - They are taken as they are given. No name is looked up, since another machine might have it.
+      - They are taken as they are given. No name is looked up, since another machine might have it. Where a full name
+        is let through and its short one is not, RV(notes) says so.
     type: list
     elements: str
     default: []

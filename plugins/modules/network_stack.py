@@ -25,7 +25,8 @@ options:
   dns:
     description:
       - V(stale) flushes the cache where a remembered address of O(names) is not among those that the controller's
-        resolver gives, or where the name is remembered as unknown and has an address.
+        resolver gives, or where the name is remembered as unknown and has an address. Without O(names) nothing is
+        looked at.
       - V(flush) flushes a cache that holds anything.
       - V(keep) leaves it.
     type: str

@@ -13,7 +13,6 @@ manage it themselves. An expired certificate alone makes clients warn; it does n
 from __future__ import annotations
 
 import base64
-import re
 from datetime import datetime, timedelta
 
 from .._model.change import Change, Plan, Refusal
@@ -25,7 +24,9 @@ from . import _certificates as steps
 from ._base import Options, Remedy, missing_area
 
 NAME = "certificate"
-THUMBPRINT = re.compile(r"[0-9A-F]{40}")
+
+LONGEST_AHEAD = 180
+"""Days. Windows' own certificate is valid for half a year, so further ahead each run would find it due again."""
 
 OPTIONS = {
     "state": {"type": "str", "choices": ["valid", "bound", "self_signed"], "default": "valid"},
@@ -41,12 +42,27 @@ def plan(observation: Observation, options: Options) -> Plan:
         return missing_area("keys", observation)
     if moment is None:
         return missing_area("identity", observation)
+    invalid = _invalid(options)
+    if invalid.refused:
+        return invalid
     if options["state"] == "bound":
         wanted = _bound(observation, keys, options, moment)
     else:
         wanted = _valid(keys, options, moment)
     hindered = steps.hindrances(observation, keys) if wanted.changes else Plan()
     return hindered if hindered.refused else wanted
+
+
+def _invalid(options: Options) -> Plan:
+    """What would be ignored, or would renew the certificate again and again."""
+    state, ahead = options["state"], options["renew_before"]
+    unused = f"thumbprint is for the state bound, and the state is {state}: set state to bound, or leave thumbprint out"
+    beyond = f"renew_before is {ahead}: use days from 0 to {LONGEST_AHEAD}; Windows' certificate lasts half a year"
+    shown = (
+        (bool(options["thumbprint"]) and state != "bound", unused, "thumbprint"),
+        (not 0 <= ahead <= LONGEST_AHEAD, beyond, "renew_before"),
+    )
+    return Plan(refused=tuple(Refusal(message, option) for wrong, message, option in shown if wrong))
 
 
 def _valid(keys: KeysState, options: Options, moment: datetime) -> Plan:
@@ -77,8 +93,8 @@ def _own_made_valid(keys: KeysState, moment: datetime, ahead: timedelta) -> tupl
 
 def _bound(observation: Observation, keys: KeysState, options: Options, moment: datetime) -> Plan:
     """Tie the listener to a certificate of the machine's personal store, once all that can be checked is right."""
-    thumbprint = re.sub(r"[\s:]", "", options["thumbprint"] or "").upper()
-    if not THUMBPRINT.fullmatch(thumbprint):
+    thumbprint = steps.thumbprint(options["thumbprint"] or "")
+    if not thumbprint:
         return _refused(f"thumbprint has to be 40 hexadecimal digits, not {options['thumbprint']!r}")
     if observation.key_owners is None:
         return missing_area("key_owners", observation)

@@ -16,8 +16,9 @@ the service starts again.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -36,8 +37,7 @@ LONGEST = 64
 
 _FORBIDDEN = re.compile(r'[<>:;"/\\|?*\t]')
 _GROUP = re.compile(r"[^;\\*]+\\[^;\\*]+")
-_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
-_THUMBPRINT = re.compile(r"[0-9A-F]{40}")
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
 
 OPTIONS = {
     "state": {"type": "str", "choices": ["serving", "keep"], "default": "serving"},
@@ -82,10 +82,26 @@ def _invalid(options: Options) -> Plan:
             rf"{group!r} is not of the form DOMAIN\group",
             "user_group",
         ),
-        (not all(map(_HOST.fullmatch, hosts)), f"{hosts!r} holds what is neither a name nor an address", "hosts"),
+        (
+            not all(map(_is_host, hosts)),
+            f"{hosts!r} holds what is neither a name nor an address; ports stand in the option ports",
+            "hosts",
+        ),
         (not ports or not all(0 < port < 65536 for port in ports), f"{ports!r} are not ports", "ports"),
     )
     return Plan(refused=tuple(Refusal(message, option) for wrong, message, option in shown if wrong))
+
+
+def _is_host(text: str) -> bool:
+    """Whether a text is a name, or an address as it is; with a colon only an IPv6 address is one."""
+    return _HOST.fullmatch(text) is not None or _address(text) is not None
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def _service(gateway: GatewayState) -> Plan:
@@ -107,9 +123,14 @@ def _certificate(gateway: GatewayState, options: Options, moment: datetime) -> P
     faults = _faults(bound, names, moment) if bound else ("none is bound that the machine's store has",)
     if not faults:
         return Plan()
-    fitting = [item for item in gateway.certificates if names and not _faults(item, names, moment)]
+    fitting = [item for item in gateway.certificates if not _faults(item, names, moment)]
+    if not names:
+        return _refused(
+            f"the gateway's certificate: {'; '.join(faults)}. Say by name under which name clients reach the gateway, "
+            "so that one can be taken from the machine's store, or by thumbprint which one it is to be", "name",
+        )  # fmt: skip
     if not fitting:
-        named = ", ".join(names) or "its name, which the option name tells"
+        named = ", ".join(names)
         return _refused(
             f"the gateway's certificate: {'; '.join(faults)}. The machine's personal store has none for {named} that "
             "could serve: import one with its key", "thumbprint",
@@ -118,8 +139,8 @@ def _certificate(gateway: GatewayState, options: Options, moment: datetime) -> P
 
 
 def _wanted(gateway: GatewayState, given: str, names: Iterable[str], moment: datetime) -> Plan:
-    thumbprint = re.sub(r"[\s:]", "", given).upper()
-    found = gateway.certificate(thumbprint) if _THUMBPRINT.fullmatch(thumbprint) else None
+    thumbprint = steps.thumbprint(given)
+    found = gateway.certificate(thumbprint) if thumbprint else None
     if found is None:
         return _refused(f"the machine's personal store has no certificate {given!r}; import it first", "thumbprint")
     faults = _faults(found, names, moment)
@@ -173,7 +194,18 @@ def _policies(gateway: GatewayState, options: Options) -> Plan:
         return Plan()
     ports = tuple(dict.fromkeys(options["ports"]))
     missing = [h for h in hosts if not all(gateway.lets_through(group, h, port) for port in ports)]
-    return _connection(gateway, group) + (_resource(gateway, group, missing, ports) if missing else Plan())
+    resource = _resource(gateway, group, missing, ports) if missing else Plan()
+    return _connection(gateway, group) + resource + Plan(notes=tuple(_short_names(gateway, group, hosts, ports)))
+
+
+def _short_names(gateway: GatewayState, group: str, hosts: tuple[str, ...], ports: tuple[int, ...]) -> Iterator[str]:
+    """The short names of hosts by which users might ask in vain; that they are wanted is not known, so it is said."""
+    for host in hosts:
+        short, dot, _domain = host.partition(".")
+        if not dot or _address(host) or short in hosts:
+            continue
+        if not all(gateway.lets_through(group, short, port) for port in ports):
+            yield f"{host} is let through under this name alone, not as {short}: add that to hosts if users ask by it"
 
 
 def _connection(gateway: GatewayState, group: str) -> Plan:

@@ -36,14 +36,17 @@ def plan(observation: Observation, options: Options) -> Plan:
 
 
 def needs(options: Options) -> tuple[str, ...]:
-    """The areas that these options are about."""
-    dns = ("dns",) if options["dns"] != "keep" else ()
+    """The areas that these options are about; a cache is not read for no names."""
+    looked_at = options["dns"] == "flush" or (options["dns"] == "stale" and options["names"])
+    dns = ("dns",) if looked_at else ()
     return (*dns, *(("winsock",) if options["winsock"] == "reset" else ()))
 
 
 def _dns(observation: Observation, options: Options) -> Plan:
     if options["dns"] == "keep":
         return Plan()
+    if options["dns"] == "stale" and not options["names"]:
+        return Plan(notes=("no names are given, so no remembered address was looked at",))
     if observation.dns is None:
         return missing_area("dns", observation)
     if options["dns"] == "flush":

@@ -29,7 +29,7 @@ FIXES = [
     ("transport", {"mode": "tcp_only"}),
     ("connection_limit", {"pending": 5000, "sessions": 25}),
     ("machine_keys", {"method": "ace"}),
-    ("certificate", {"renew_before": 3000}),
+    ("certificate", {"renew_before": 180}),
     ("security_layer", {"encryption": "fips"}),
     ("nla", {"state": "off", "lease": "30m"}),
     ("network_stack", {"dns": "flush"}),

@@ -223,7 +223,7 @@ def test_a_rename_of_a_folder_in_use_leaves_everything_as_it_is() -> None:
     assert settings_state(simulated) == before
 
 
-SELF_SIGNED = {"state": "self_signed", "renew_before": 3000}
+SELF_SIGNED = {"state": "self_signed", "renew_before": 180}
 GUARDS = {
     "connection_broker": "connection broker",
     "certificate_template": "template",
@@ -277,7 +277,8 @@ def test_the_ladder_goes_on_where_a_rung_does_not_help() -> None:
     course = cure(simulated)
     assert course.verdict == "repaired"
     assert [(step.kept, step.remedy) for step in course.steps] == [(False, "machine_keys"), (True, "machine_keys")]
-    assert kinds(course.changes) == ["certificate", "renewal"]
+    restarts = ["restart", "restart"]  # for the entry, and for what was before it
+    assert kinds(course.changes) == [*restarts, "certificate", "renewal"]
 
 
 # --- certificate
@@ -323,6 +324,29 @@ def test_what_is_no_certificate_of_the_store_is_not_bound(thumbprint: str | None
     simulated, _thumbprint = bound_host()
     plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint)
     assert (done.changes, len(plan.refused)) == ([], 1)
+
+
+@pytest.mark.parametrize("between", [" ", ":", "\u200e"])
+def test_a_thumbprint_is_taken_as_windows_shows_it(between: str) -> None:
+    simulated, thumbprint = bound_host()
+    shown = between + between.join(thumbprint[number : number + 2] for number in range(0, 40, 2))
+    assert kinds(run(simulated, "certificate", state="bound", thumbprint=shown)[1].changes)[-1] == "registry"
+    assert simulated.windows.certificates.pinned() == thumbprint
+
+
+@pytest.mark.parametrize("state", ["valid", "self_signed"])
+def test_a_thumbprint_that_would_be_ignored_is_refused(state: str) -> None:
+    simulated, thumbprint = bound_host()
+    plan, done = run(simulated, "certificate", state=state, thumbprint=thumbprint, renew_before=180)
+    assert done.changes == []
+    assert "set state to bound" in plan.refused[0].message
+
+
+@pytest.mark.parametrize("days", [-1, 181, 10**12])
+def test_a_renewal_that_would_be_due_again_and_again_is_refused(days: int) -> None:
+    plan, done = run(SimulatedHost.build("2022"), "certificate", renew_before=days)
+    assert done.changes == []
+    assert "from 0 to 180" in plan.refused[0].message
 
 
 def test_a_certificate_is_renewed_before_it_expires() -> None:

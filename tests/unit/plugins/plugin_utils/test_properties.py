@@ -182,7 +182,7 @@ STRENGTHENING: dict[str, tuple[dict[str, t.Any], ...]] = {
     "security_layer": ({}, {"encryption": "high"}, {"encryption": "fips", "remove_orphaned_policy": True}),
     "nla": ({}, {"remove_orphaned_policy": True}),
     "schannel": ({}, {"remove_orphaned_policy": True}),
-    "certificate": ({}, {"state": "self_signed"}, {"renew_before": 3000}),
+    "certificate": ({}, {"state": "self_signed"}, {"renew_before": 180}),
     "machine_keys": ({"method": "ace"}, {"method": "folder_acl"}, {"method": "key"}, {"method": "copy_aside"}),
     "remote_desktop": ({}, {"start_mode": "automatic"}),
     "firewall": ({}, {"profiles": ["active"]}, {"block_rules": "disable"}),

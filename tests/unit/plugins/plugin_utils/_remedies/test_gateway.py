@@ -171,6 +171,18 @@ def test_a_list_that_another_policy_uses_too_is_not_extended() -> None:
     assert gateway.attempt(USER, [USERS], "rdp02") == 301
 
 
+def test_a_short_name_that_is_not_let_through_is_said_and_not_made() -> None:
+    simulated = host()
+    given = {"user_group": USERS, "hosts": ["web.corp.example", "192.0.2.7", "fe80::1"]}
+    plan, _done = fix(job(simulated), REMEDY, options(**given))
+    assert plan.notes == (
+        "web.corp.example is let through under this name alone, not as web: add that to hosts if users ask by it",
+    )
+    assert role(simulated).attempt(USER, [USERS], "web") == 301
+    assert role(simulated).attempt(USER, [USERS], "fe80::1") == 302
+    assert fix(job(host()), REMEDY, options(user_group=USERS, hosts=list(TARGETS)))[0].notes == ()
+
+
 def test_central_policies_are_left_to_their_server() -> None:
     simulated = host("gateway_cap_disabled")
     role(simulated).central = True
@@ -212,6 +224,13 @@ def test_a_first_certificate_cannot_be_unbound_and_roll_back_says_so() -> None:
     assert [target.entry.change.kind for target in undoing.not_undoable] == ["gateway_certificate"]
 
 
+def test_without_a_name_none_is_chosen_and_it_says_what_to_give() -> None:
+    plan, _done = fix(job(host("gateway_certificate_unbound")), REMEDY, options())
+    assert plan.changes == ()
+    assert "Say by name under which name clients reach the gateway" in plan.refused[0].message
+    assert plan.refused[0].option == "name"
+
+
 def test_the_key_of_a_bound_certificate_is_made_readable_first() -> None:
     simulated = host()
     wanted = stored(simulated, NAME, sddl="O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)")
@@ -233,6 +252,8 @@ def test_the_key_of_a_bound_certificate_is_made_readable_first() -> None:
         ({"user_group": r"A\b;C\d"}, "not of the form"),
         ({"user_group": USERS, "hosts": ["rdp01;*"]}, "neither a name nor an address"),
         ({"user_group": USERS, "hosts": ["*"]}, "neither a name nor an address"),
+        ({"user_group": USERS, "hosts": ["rdp01:3390"]}, "ports stand in the option ports"),
+        ({"user_group": USERS, "hosts": ["[fe80::1]"]}, "neither a name nor an address"),
         ({"user_group": USERS, "hosts": ["rdp01"], "ports": [0]}, "are not ports"),
         ({"user_group": USERS, "hosts": ["rdp01"], "ports": []}, "are not ports"),
     ],

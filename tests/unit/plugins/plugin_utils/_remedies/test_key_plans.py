@@ -136,13 +136,24 @@ def _option(name: str, spec: t.Mapping[str, t.Any]) -> st.SearchStrategy[t.Any]:
     return st.booleans() if spec["type"] == "bool" else st.sampled_from(spec["choices"])
 
 
+def _sensible(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A thumbprint with the only state that it is for; with another the whole plan is a refusal."""
+    return (
+        options
+        if options["state"] == "bound"
+        else {**options, **({"thumbprint": None} if "thumbprint" in options else {})}
+    )
+
+
 NAMES = ("certificate", "machine_keys")
 Case = tuple[str, Observation, dict[str, t.Any]]
 cases = st.sampled_from(NAMES).flatmap(
     lambda name: st.tuples(
         st.just(name),
         observations,
-        st.fixed_dictionaries({option: _option(option, spec) for option, spec in REMEDIES[name].options.items()}),
+        st.fixed_dictionaries({option: _option(option, spec) for option, spec in REMEDIES[name].options.items()}).map(
+            _sensible
+        ),
     )
 )
 

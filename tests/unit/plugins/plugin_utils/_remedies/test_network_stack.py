@@ -97,10 +97,13 @@ def test_a_busy_host_that_fills_its_cache_at_once_is_no_failure() -> None:
     assert len(fix(job(simulated), REMEDY, options(dns="flush"))[1].changes) == 1
 
 
-def test_what_was_not_asked_for_is_not_even_read() -> None:
-    simulated = SimulatedHost.build("11")
+@pytest.mark.parametrize("dns", ["keep", "stale"])
+def test_what_was_not_asked_for_is_not_even_read(dns: str) -> None:
+    simulated = remembering("192.0.2.17")
     asked: list[bytes] = []
-    fix(job(simulated, before=lambda _number, body: asked.append(body)), REMEDY, options(dns="keep"))
+    doing = job(simulated, before=lambda _number, body: asked.append(body))
+    plan, _done = fix(doing, REMEDY, options(dns=dns))
+    assert plan.notes == (("no names are given, so no remembered address was looked at",) if dns == "stale" else ())
     assert len(asked) == 1, "whether an earlier run has left a reboot to be done"
     assert b"EnumKey" in asked[0]
 
