@@ -203,11 +203,12 @@ class Verdicts:
             yield f"not foreseen: {message}\n{result.get('exception', '')}"
         if not message.startswith(f"{simulated.name}: "):
             yield f"the host is not named: {message}"
-        if isinstance(error, WsmanError) and not (error.hint and error.hint in message):
+        if not isinstance(error, WsmanError):
+            return
+        if not (error.hint and error.hint in message):
             yield f"what to do is not said: {message}"
         # What a service has not done in time is told as a step of its own: no operation failed.
-        named = error.step in message if error.step else isinstance(error, ServiceError)
-        if isinstance(error, WsmanError) and not named:
+        if not (error.step in message if error.step else isinstance(error, ServiceError)):
             yield f"the step is not named: {message}"
 
     def _left_over(self, simulated: SimulatedHost, line: Line) -> Iterator[str]:
