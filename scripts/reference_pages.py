@@ -18,7 +18,15 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.codes impo
     Kind,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.explain import explain
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.facts import Facts
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.families import FAMILIES, Family
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
+    FirewallState,
+    Observation,
+    ProfileState,
+    SettingState,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, Check, LabCheck
 
@@ -96,8 +104,12 @@ def _family(name: str, family: Family) -> Iterator[str]:
 CAUSES_INTRODUCTION = """\
 What the module :ansplugin:`winfleet.rdp.diagnosis_info#module` looks for, by the stage of a connection that it breaks.
 A cause is listed only where there is evidence for it. One that a later stage of the handshake has got past is called
-unrelated; one that is a hint alone is called contributing.
+unrelated; one that is a hint alone is called contributing. What cures it stands in the order in which it is tried, the
+smallest first, with the risk of the cure; where a benchmark has an item about what was found, it is named.
 """
+
+RULED_OUT = "A handshake that gets past this stage rules these out as the reason for a failure."
+NOT_RULED_OUT = "No handshake rules these out; that holds which verifies the cure does."
 
 BREAKS: Mapping[str, str] = {
     "name": "The name leads to no address.",
@@ -136,19 +148,35 @@ def causes() -> str:
 def _causes_body() -> Iterator[str]:
     yield CAUSES_INTRODUCTION
     for stage, text in BREAKS.items():
-        yield from ("", *heading(f"Stage {stage}", "-"), text, "")
+        ruled_out = NOT_RULED_OUT if stage == "session" else RULED_OUT
+        yield from ("", *heading(f"Stage {stage}", "-"), f"{text} {ruled_out}", "")
         rows = (_cause_row(cause) for cause in CAUSES.values() if cause.stage == stage)
-        yield from table(("Cause", "What it is", "Cured by", "How to verify", "Sources"), rows)
+        yield from table(("Cause", "What it is", "Cured by", "How to verify", "Benchmarks", "Sources"), rows)
     yield from ("", *heading("What is no cause of its own", "-"))
     yield from table(("What may be at fault", "Why it is not listed"), UNTOLD.items())
 
 
 def _cause_row(cause: Cause) -> tuple[str, ...]:
-    remedies = [f":ansplugin:`winfleet.rdp.{cure.remedy}#module`" for cure in cause.cures]
-    cured = "; ".join([*dict.fromkeys(remedies), *([cause.by_hand] if cause.by_hand else [])])
+    remedies = dict.fromkeys(f":ansplugin:`winfleet.rdp.{cure.remedy}#module`" for cure in cause.cures)
+    tried = [f"{', '.join(remedies)} (risk: {cause.risk})"] if remedies else []
+    cured = "; ".join([*tried, *([cause.by_hand] if cause.by_hand else [])])
     links = ", ".join(f"`{number} <{source}>`__" for number, source in enumerate(cause.sources, 1))
-    hint = "; a hint alone" if cause.contributes else ""
-    return f"``{cause.id}``", f"{_sentence(cause.title)[:-1]} ({cause.severity}{hint})", cured, cause.verify, links
+    kind = f"{cause.severity}{'; a hint alone' if cause.contributes else ''}{_seen_elsewhere(cause)}"
+    what = f"{_sentence(cause.title)[:-1]} ({kind})"
+    return f"``{cause.id}``", what, cured, cause.verify, _benchmarks(cause), links
+
+
+def _seen_elsewhere(cause: Cause) -> str:
+    """What no handshake of the prober rules out though it breaks an early stage."""
+    return "; no handshake from one place rules it out" if cause.always and cause.stage != "session" else ""
+
+
+def _benchmarks(cause: Cause) -> str:
+    """The items that the finding names, whatever it is that was found, on a client, which has the most of them."""
+    guarded = ProfileState("public", enabled=True, inbound=None, local_rules=False, exceptions=None)
+    firewall = FirewallState((), {"public": guarded}, ("public",), running=True)
+    anything = Observation("", settings={name: SettingState(ABSENT) for name in SETTINGS}, firewall=firewall)
+    return "; ".join(f"{item.benchmark}: {item.item}" for item in cause.touches(Facts(anything)))
 
 
 # --- readers
@@ -204,7 +232,8 @@ def _rule(rule: Rule) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    """With a capital letter, unless it begins with the name of a value, such as fDenyTSConnections."""
+    return f"{text if text[1:2].isupper() else text[0].upper() + text[1:]}."
 
 
 # --- the self-test

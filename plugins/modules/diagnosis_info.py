@@ -184,7 +184,7 @@ findings:
           source: MSFT_NetConnectionProfile
       remedies:
         - firewall
-      risk: low
+      risk: medium
       by_hand: ""
       verify: "probe_info: the TCP stage opens"
       ruled_out_by: a handshake that gets past the stage tcp

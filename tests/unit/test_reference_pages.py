@@ -21,3 +21,11 @@ def test_the_page_of_causes_has_every_cause() -> None:
     assert {cause.stage for cause in CAUSES.values()} <= set(BREAKS)
     text = PAGES["causes"]()
     assert [name for name in CAUSES if text.count(f"``{name}``") != 1] == []
+
+
+def test_the_page_of_causes_names_risks_and_benchmarks() -> None:
+    text = PAGES["causes"]()
+    assert text.count("(risk: ") == sum(bool(cause.cures) for cause in CAUSES.values())
+    for item in ("18.10.57.3.2.1", "18.10.57.3.9.3", "9.3.4", "5.21, in older ones 5.22", "2.3.11.7", "V-254480"):
+        assert item in text
+    assert "``deny_value_missing``\n    - fDenyTSConnections is missing" in text

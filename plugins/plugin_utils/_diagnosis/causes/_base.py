@@ -69,9 +69,9 @@ class Cause:
 
     @property
     def ruled_out_by(self) -> str:
-        """The evidence against it as the reason for a failure."""
+        """The evidence against it as the reason for a failure; behind the handshake, what verifies a cure as well."""
         if self.always or self.stage == "session":
-            return "the evidence is not there; no handshake tells"
+            return self.verify
         return f"a handshake that gets past the stage {self.stage}"
 
 

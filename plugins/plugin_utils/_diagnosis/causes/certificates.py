@@ -197,6 +197,7 @@ CAUSES = (
         _of_keys(_key_missing),
         COMPLETES,
         (VALID, KEYS, RENEWED, NEW_KEY),  # the first unties the listener from such a certificate, and does no more
+        "medium",
         by_hand="Where the listener is tied to that certificate, import it once more with its private key, or bind "
         "another one.",
         sources=(REPAIR,),
@@ -244,6 +245,7 @@ CAUSES = (
         _expired,
         SHOWN,
         (VALID, RENEWED),
+        "medium",
         sources=(REPAIR,),
     ),
     Cause(

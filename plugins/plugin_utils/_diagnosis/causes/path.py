@@ -217,6 +217,7 @@ CAUSES = (
         _rule_disabled,
         LISTENS,
         (OPEN,),
+        "medium",
         sources=(FIREWALL,),
     ),
     Cause(

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import typing as t
 from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.breakages import BREAKAGES, cause_of
@@ -71,6 +73,15 @@ def test_a_healthy_host_has_no_finding(trait: str | None, version: str) -> None:
     standing = examine(connect(simulated), prober(simulated), 600)
     assert direct(standing.findings) == ()
     assert standing.healthy
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("breakage", CURED)
+def test_a_finding_tells_of_no_less_risk_than_its_cure_has(breakage: str, version: str) -> None:
+    simulated = SimulatedHost.build(version, breakages=[breakage])
+    course = foresee(examine(connect(simulated), prober(simulated), 600), Limits())
+    told = [RISKS.index(t.cast(Risk, finding.risk)) for finding in direct(course.before.findings)]
+    assert max(RISKS.index(change.risk) for change in course.changes) <= max(told)
 
 
 @pytest.mark.parametrize("breakage", CURED)
