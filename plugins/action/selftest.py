@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleActionFail
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import CONNECTION, PROBE, RUN, RdpAction, Spec
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
+    ACCOUNTS,
+    ADMINISTRATOR,
+    run,
+    run_as,
+    version,
+)
 
 LAB = {"restart": "when_idle", "allow_reboot": False}
 """How the lab half works: users are not cut off."""
@@ -22,13 +29,21 @@ class ActionModule(RdpAction):
     spec: t.ClassVar[Spec] = {
         "write_half": {"type": "bool", "default": False},
         "lab_half": {"type": "bool", "default": False},
+        "account": {"type": "str", "choices": [*ACCOUNTS], "default": ADMINISTRATOR},
         **RUN,
         **PROBE,
         **CONNECTION,
     }
 
     def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        if options["account"] != ADMINISTRATOR:
+            return self._rdp_without_rights(host, options)
         real = not self._task.check_mode
         lab = self.rdp_job(host, {**options, **LAB}) if options["lab_half"] and real else None
         outcomes = list(run(host, options["write_half"] and real, lab))
-        return _result.tested(host.identity, host.revision, outcomes)
+        return _result.tested(_result.windows(host.identity, host.revision), outcomes)
+
+    def _rdp_without_rights(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        if options["write_half"] or options["lab_half"]:
+            raise AnsibleActionFail(f"{self.rdp_name}: write_half and lab_half need the account of an administrator")
+        return _result.tested(_result.windows_by_version(version(host)), list(run_as(host, options["account"])))

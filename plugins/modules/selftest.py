@@ -51,6 +51,17 @@ options:
       - Takes V(true) and V(false) and nothing else.
     type: bool
     default: false
+  account:
+    description:
+      - What the account of the connection is. By default it is an administrator's.
+      - With V(unprivileged) and V(remote_management_user) the module finds out how an account without rights is
+        refused, by two requests, and does nothing else; O(write_half) and O(lab_half) are refused then. Give that
+        account to the task as to any other, by C(ansible_user) and C(ansible_password).
+      - V(remote_management_user) is a member of the group Remote Management Users (S-1-5-32-580) and of no other group
+        with rights, V(unprivileged) not even of that.
+    type: str
+    choices: [administrator, unprivileged, remote_management_user]
+    default: administrator
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp
@@ -79,6 +90,13 @@ EXAMPLES = r"""
     lab_half: true
   register: tried
 
+- name: Find out how an account without rights is refused
+  winfleet.rdp.selftest:
+    account: unprivileged
+  vars:
+    ansible_user: nobody-special
+    ansible_password: "{{ vault_nobody_special }}"
+
 - name: Keep the result, to send it to the maintainers
   ansible.builtin.copy:
     content: "{{ {'windows': tried.windows, 'checks': tried.checks} | to_nice_json }}"
@@ -89,7 +107,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 windows:
-  description: What the host runs.
+  description: What the host runs. An account without rights learns the version and the build, and nothing else.
   returned: success
   type: dict
   contains:

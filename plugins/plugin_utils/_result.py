@@ -255,12 +255,23 @@ WINDOWS = ("caption", "version", "build", "product_type", "language")
 """What may be told of a host whose name is nobody's business."""
 
 
-def tested(identity: Identity, revision: int | None, outcomes: Sequence[Outcome]) -> Result:
-    """The result of a self-test."""
+def windows(identity: Identity, revision: int | None) -> Result:
+    """What a host runs."""
+    return {**{name: getattr(identity, name) for name in WINDOWS}, "revision": revision}
+
+
+def windows_by_version(version: tuple[str, int] | None) -> Result:
+    """What a host runs, as far as its version and build say it; nothing else is known to an account without rights."""
+    text, build = version or (None, None)
+    return {**dict.fromkeys((*WINDOWS, "revision")), "version": text, "build": build}
+
+
+def tested(runs: Result, outcomes: Sequence[Outcome]) -> Result:
+    """The result of a self-test on a host that runs this."""
     counts = Counter(outcome.verdict for outcome in outcomes)
     return {
         "changed": False,
-        "windows": {**{name: getattr(identity, name) for name in WINDOWS}, "revision": revision},
+        "windows": runs,
         "checks": to_plain(outcomes),
         "deviations": [outcome.name for outcome in outcomes if outcome.verdict == "deviates"],
         "summary": (

@@ -42,12 +42,13 @@ class Wire:
     before: Callable[[int, bytes], None] = lambda number, body: None
     timeout: int = 30
     sent: int = 0
+    user: str = "Administrator"
 
     def send(self, body: bytes, *, repeatable: bool) -> bytes:
         self.sent += 1
         self.before(self.sent, body)
         try:
-            status, answer = self.simulated.handle(body)
+            status, answer = self.simulated.handle(body, self.user)
         except ConnectionError as error:
             raise TransportFailed(str(error), sent=None) from error
         if status == 401:
@@ -71,9 +72,10 @@ def connect(
     before: Callable[[int, bytes], None] | None = None,
     behind: timedelta = timedelta(),
     check: bool = False,
+    user: str = "Administrator",
 ) -> Host:
     """A host of ours over a simulated one; what waits moves the simulated clock, and ours is that much behind it."""
-    wire = Wire(simulated, before) if before else Wire(simulated)
+    wire = Wire(simulated, before, user=user) if before else Wire(simulated, user=user)
     clock = simulated.clock
     return Host(
         simulated.name,

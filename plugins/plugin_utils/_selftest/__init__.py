@@ -16,10 +16,14 @@ from .._fix import Job
 from .._host import Host
 from . import files, firewall, registry, tasks, windows, wire
 from ._base import Check, Outcome, judge
+from .account import ACCOUNT_CHECKS, ACCOUNTS, ADMINISTRATOR, version
 from .lab import LAB_CHECKS, LabCheck
 from .unseen import UNSEEN, Unseen
 
-__all__ = ["CHECKS", "LAB_CHECKS", "UNSEEN", "Check", "LabCheck", "Outcome", "Unseen", "run"]
+__all__ = [
+    "ACCOUNTS", "ACCOUNT_CHECKS", "ADMINISTRATOR", "CHECKS", "LAB_CHECKS", "UNSEEN", "Check", "LabCheck", "Outcome",
+    "Unseen", "run", "run_as", "version",
+]  # fmt: skip
 
 CHECKS: tuple[Check, ...] = tuple(
     check for area in (wire, windows, registry, firewall, files, tasks) for check in area.CHECKS
@@ -32,3 +36,8 @@ def run(host: Host, write_half: bool, lab: Job | None = None) -> Iterator[Outcom
     if lab is not None:
         checks += [check.on(lab) for check in LAB_CHECKS]
     return (judge(check, host) for check in checks)
+
+
+def run_as(host: Host, account: str) -> Iterator[Outcome]:
+    """Check what a host answers to an account without rights, which the connection has."""
+    return (judge(check, host) for check in ACCOUNT_CHECKS[account])

@@ -21,7 +21,6 @@ class Unseen:
 
 UNSHOWN = "No handshake shows it: it takes users with sessions."
 CERTIFICATE = "It takes a change of the listener's certificate, which cannot be undone."
-ACCOUNT = "It takes another account than the one that the connection has."
 
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
@@ -45,8 +44,6 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "Is a process that is born from WMI blocked?",
             "Security products take the attempt for an attack, and the collection makes none.",
         ),
-        "access_denied": Unseen("How is an account without rights refused?", ACCOUNT),
-        "remote_management_users": Unseen("Do members of Remote Management Users reach WMI?", ACCOUNT),
     }
 )
 """By the name of the simulator's switch."""

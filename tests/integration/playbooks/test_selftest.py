@@ -39,3 +39,17 @@ def test_the_write_half_is_left_out_in_check_mode_and_taken_from_a_real_boolean_
     refused = run("selftest", fleet.inventory, "-e", "rdp_write_half=true")
     assert refused.code == 2
     assert "true or false and nothing else" in refused.output
+
+
+def test_an_account_without_rights_is_asked_nothing_but_how_it_is_refused(start_fleet, run, tmp_path):
+    fleet = start_fleet("--hosts", "1", "--version", "host001=2022")
+    without = ("-e", "ansible_user=operator", "-e", "rdp_selftest_account=unprivileged")
+    played = run("selftest", fleet.inventory, *without, "-e", f"rdp_selftest_dir={tmp_path}")
+    assert played.code == 0, played.output
+    kept = results(tmp_path)["host001"]
+    assert [(check["name"], check["verdict"]) for check in kept["checks"]] == [("access_denied", "as_expected")]
+    assert kept["windows"]["build"] == 20348
+    assert fleet.count("writes") == 0
+    refused = run("selftest", fleet.inventory, *without, "-e", '{"rdp_write_half": true}')
+    assert refused.code == 2
+    assert "need the account of an administrator" in refused.output

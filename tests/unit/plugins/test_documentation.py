@@ -58,7 +58,7 @@ RESULTS = {
     "diagnosis_info": _result.diagnosed(STANDING),
     "remediate": _result.remediated(Course(STANDING, STANDING), "run"),
     "rollback": _result.rolled_back(Undoing(), False, []),
-    "selftest": _result.tested(Mock(), 1, []),
+    "selftest": _result.tested(_result.windows(Mock(), 1), []),
     **{
         name: _result.fixed(Plan(), Done(leases=() if "leases" in remedy.areas else None), "run")
         for name, remedy in REMEDIES.items()

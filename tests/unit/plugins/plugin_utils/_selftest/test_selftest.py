@@ -7,16 +7,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
+    ACCOUNT_CHECKS,
+    CHECKS,
+    LAB_CHECKS,
+    UNSEEN,
+    run,
+    run_as,
+    version,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest._base import UNKNOWN, judge
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AccessDenied,
     AuthenticationFailed,
+    BadAnswer,
     EncodingLimit,
     TransportFailed,
 )
@@ -26,6 +36,7 @@ from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
 from tests.simulator.windows.firewall import POLICY, Rule
 from tests.simulator.windows.registry import Type
+from tests.simulator.wsman.engine import REMOTE_MANAGEMENT_USERS
 from tests.support.cutting import cut_after, roll_back_all, writes_of
 from tests.support.in_process import connect, job, settings_state
 
@@ -75,6 +86,13 @@ LAB = {
 }
 """A switch and a value other than what is expected, the check of the lab half that tells, and what it finds."""
 
+REFUSED = {
+    ("access_denied", "wmi_service"): ("access_denied", "WMI status"),
+    ("access_denied", "wmi_error"): ("access_denied", "MSFT_WmiError"),
+    ("remote_management_users", "allowed"): ("remote_management_users", "let in"),
+}
+"""A switch and a value other than its default, the check that tells by an account without rights, what it finds."""
+
 AS_DOCUMENTED = {"firewall_stealth": True}
 """Where the simulator's default is not what Microsoft documents: a refused port is seen sooner than a silent one."""
 
@@ -123,11 +141,11 @@ def test_the_read_half_writes_nothing():
 
 
 def test_every_switch_is_seen_or_known_to_be_out_of_sight():
-    seen = {name for name, _value in (*SEEN, *LAB)}
+    seen = {name for name, _value in (*SEEN, *LAB, *REFUSED)}
     assert seen | set(UNSEEN) == set(SWITCHES)
     assert seen & set(UNSEEN) == set()
     values = {(name, value) for name in seen for value in SWITCHES[name].choices if value != expected_value(name)}
-    assert values - set(SEEN) - set(LAB) == UNTOLD_VALUES
+    assert values - set(SEEN) - set(LAB) - set(REFUSED) == UNTOLD_VALUES
 
 
 def expected_value(name):
@@ -341,3 +359,43 @@ def test_a_lab_run_that_is_cut_off_is_undone_by_the_host_and_by_roll_back(check)
         host.clock.advance(3600)
         roll_back_all(host)
         assert settings_state(host) == before, number
+
+
+def without_rights(account, **switches):
+    """The checks of an account without rights, of which the host is none the wiser."""
+    host = simulated(**switches)
+    plain = host.windows.machine.accounts["operator"]
+    groups = plain.groups | ({REMOTE_MANAGEMENT_USERS} if account == "remote_management_user" else set())
+    host.windows.machine.accounts["operator"] = replace(plain, groups=groups)
+    before = host.state_json()
+    found = {outcome.name: outcome for outcome in run_as(connect(host, user="operator"), account)}
+    assert host.state_json() == before
+    return found
+
+
+@pytest.mark.parametrize("account", ACCOUNT_CHECKS)
+def test_an_account_without_rights_is_refused_as_expected(account):
+    found = without_rights(account)
+    assert [outcome.verdict for outcome in found.values()] == ["as_expected"] * len(found)
+    assert ("remote_management_users" in found) == (account == "remote_management_user")
+
+
+@pytest.mark.parametrize("switch", REFUSED, ids=str)
+def test_an_account_that_is_refused_otherwise_is_named(switch):
+    name, value = switch
+    check, finding = REFUSED[switch]
+    found = without_rights("remote_management_user", **{name: value})
+    assert deviating(found) == {check: finding}
+    assert found[check].means != UNKNOWN
+
+
+def test_an_account_with_rights_does_not_show_how_others_are_refused():
+    (found,) = run_as(connect(simulated()), "unprivileged")
+    assert (found.verdict, found.means) == ("could_not_tell", "this account is let in")
+
+
+def test_a_host_tells_its_version_to_an_account_without_rights():
+    assert version(connect(simulated(), user="operator")) == ("10.0.20348", 20348)
+    silent = connect(simulated())
+    silent.cim.identify = Mock(side_effect=BadAnswer("nothing"))
+    assert version(silent) is None
