@@ -23,6 +23,10 @@ def to_rdp_file(
     """Make a file that connects to a host."""
     if not isinstance(host, str):
         raise AnsibleFilterError("to_rdp_file: the input has to be a name or an address")
+    if not isinstance(udp, bool):
+        raise AnsibleFilterError(f"to_rdp_file: udp is {udp!r}: use true or false")
+    if port is not None and not str(port).isdecimal():
+        raise AnsibleFilterError(f"to_rdp_file: port is {port!r}: use a number from 1 to 65535")
     try:
         made = properties(host, None if port is None else int(port), gateway, authentication, udp)
         return write({**made, **{name.lower(): value for name, value in (extra or {}).items()}})

@@ -28,7 +28,8 @@ MOST = 65536
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _-]*")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
+_HOST = re.compile(rf"(?=.{{1,253}}\Z)(?!(?:.*\.)?[0-9]+\Z){_LABEL}(?:\.{_LABEL})*")
+"""A name does not end in a number: what does is an address with something wrong in it (RFC 3696, section 2)."""
 
 
 class NotAnRdpFile(ValueError):
@@ -106,12 +107,26 @@ def _line(name: str, value: object) -> str:
 def read(text: str) -> dict[str, Value]:
     """The properties in a file, by name in lower case; secrets are left out.
 
+    Microsoft's client saves UTF-16, which Ansible's lookups take for UTF-8, with surrogates for what is none.
+
     Raises:
         NotAnRdpFile: it is too long, or a line is no property.
     """
     if len(text) > MOST:
         raise NotAnRdpFile(f"it is longer than {MOST} characters")
-    return dict(_properties(text))
+    return dict(_properties(_decoded(text) if "\0" in text else text))
+
+
+def _decoded(text: str) -> str:
+    """UTF-16 that was taken for UTF-8, with a byte order mark or as Windows writes it without one."""
+    try:
+        found = text.encode("utf-8", "surrogateescape")
+        marked = found[:2] in (b"\xff\xfe", b"\xfe\xff")
+        return found.decode("utf-16" if marked else "utf-16-le")
+    except UnicodeError as error:
+        raise NotAnRdpFile(
+            "it holds zero bytes and is no UTF-16: read it by slurp and decode it with b64decode(encoding='utf-16')"
+        ) from error
 
 
 def _properties(text: str) -> Iterator[tuple[str, Value]]:

@@ -214,6 +214,7 @@ def test_the_plays_of_roles_and_guides_run(fleet, inventory, tmp_path):
 def test_the_examples_of_the_filters_run(inventory, tmp_path):
     """In check mode, since one of them writes for all users of the controller."""
     (tmp_path / "host17.rdp").write_text("full address:s:host17.example.com\r\n", encoding="utf-8")
+    (tmp_path / "saved.rdp").write_bytes("full address:s:saved.example.com\r\n".encode("utf-16"))
     tasks = [
         task
         for path in FILTERS
@@ -224,5 +225,5 @@ def test_the_examples_of_the_filters_run(inventory, tmp_path):
     played = play(str(book), inventory, "--check", directory=tmp_path)
     assert played.code == 0, played.output
     assert recap(played.output)["localhost"]["ok"] == len(tasks)
-    for said in ("A symptom of many causes", "host17.example.com", "33890"):
+    for said in ("A symptom of many causes", "host17.example.com", "33890", "saved.example.com"):
         assert said in played.output

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.text.converters import to_text
 from ansible_collections.winfleet.rdp.plugins.filter import from_rdp_file, to_rdp_file
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +65,11 @@ def test_more_properties_win():
         (17, {}),
         ("host17", {"port": 70000}),
         ("host17", {"port": "many"}),
+        ("192.0.2.300", {}),
+        ("17", {}),
+        ("host17", {"udp": "false"}),
+        ("host17", {"port": True}),
+        ("host17", {"port": -1}),
         ("host17", {"gateway": "rdgw;x"}),
         ("host17", {"authentication": "always"}),
         ("host17", {"extra": {"password 51": "01"}}),
@@ -80,6 +86,21 @@ def test_what_makes_no_file_is_refused(host, given):
 def test_a_file_as_clients_save_it():
     text = "\ufeffscreen mode id:i:2\r\nFull Address:s:host17:3390\r\naudiomode:i:0\r\npassword 51:b:01AB\r\n\r\n"
     assert read(text) == {"screen mode id": 2, "full address": "host17:3390", "audiomode": 0}
+
+
+SAVED = "full address:s:m\u00fcnchen.example\r\nscreen mode id:i:2\r\n"
+
+
+@pytest.mark.parametrize(
+    "saved", [SAVED.encode("utf-16"), SAVED.encode("utf-16-le"), ("\ufeff" + SAVED).encode("utf-16-be")]
+)
+def test_utf_16_is_understood_though_it_was_taken_for_utf_8(saved):
+    assert read(to_text(saved)) == {"full address": "m\u00fcnchen.example", "screen mode id": 2}
+
+
+def test_zero_bytes_that_are_no_utf_16_are_told_with_what_to_do():
+    with pytest.raises(AnsibleFilterError, match="b64decode"):
+        read("a\0b")
 
 
 @pytest.mark.parametrize("text", ["full address", "a:i:x", "a:q:1", ":s:x", "x" * 70000, 7])
