@@ -28,7 +28,14 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Rule, Setting
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import CHECKS, LAB_CHECKS, UNSEEN, Check, LabCheck
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
+    CHECKS,
+    DISPOSABLE_CHECKS,
+    LAB_CHECKS,
+    UNSEEN,
+    Check,
+    LabCheck,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest.account import MEMBERSHIP, REFUSAL
 
 from scripts import tree_of_readers
@@ -240,6 +247,7 @@ def _sentence(text: str) -> str:
 # --- the self-test
 
 LAB = "Changes settings of the listener for a moment and restarts it, on lab hosts that nobody uses."
+DISPOSABLE = "Cannot be undone, or reboots the host; after the lab half, where the option ``disposable`` says so."
 ACCOUNT = "Instead of all that, where the connection has such an account and the option ``account`` says so."
 STILL_OPEN = "These facts stay open as well. The collection works either way, and its tests run under both."
 SELFTEST_INTRODUCTION = """\
@@ -266,6 +274,8 @@ def _selftest_body() -> Iterator[str]:
         yield from table(("Check", "Question", "Expected", "Findings"), rows)
     yield from ("", *heading("Lab half", "-"), LAB, "")
     yield from table(("Check", "Question", "Expected", "Findings"), map(_check_row, LAB_CHECKS))
+    yield from ("", *heading("Disposable hosts", "-"), DISPOSABLE, "")
+    yield from table(("Check", "Question", "Expected", "Findings"), map(_check_row, DISPOSABLE_CHECKS))
     yield from ("", *heading("Account without rights", "-"), ACCOUNT, "")
     yield from table(("Check", "Question", "Expected", "Findings"), map(_check_row, (REFUSAL, MEMBERSHIP)))
     yield from ("", *heading("What it does not settle", "-"), STILL_OPEN, "")

@@ -19,8 +19,11 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
     version,
 )
 
-LAB = {"restart": "when_idle", "allow_reboot": False}
+LAB = {"restart": "when_idle"}
 """How the lab half works: users are not cut off."""
+
+NEEDS = {"disposable": "lab_half", "allow_reboot": "disposable"}
+"""What goes further than another option needs that one too."""
 
 
 class ActionModule(RdpAction):
@@ -29,6 +32,8 @@ class ActionModule(RdpAction):
     spec: t.ClassVar[Spec] = {
         "write_half": {"type": "bool", "default": False},
         "lab_half": {"type": "bool", "default": False},
+        "disposable": {"type": "bool", "default": False},
+        "allow_reboot": {"type": "bool", "default": False},
         "account": {"type": "str", "choices": [*ACCOUNTS], "default": ADMINISTRATOR},
         **RUN,
         **PROBE,
@@ -36,11 +41,14 @@ class ActionModule(RdpAction):
     }
 
     def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
+        for option, needed in NEEDS.items():
+            if options[option] and not options[needed]:
+                raise AnsibleActionFail(f"{self.rdp_name}: {option} needs {needed} as well")
         if options["account"] != ADMINISTRATOR:
             return self._rdp_without_rights(host, options)
         real = not self._task.check_mode
         lab = self.rdp_job(host, {**options, **LAB}) if options["lab_half"] and real else None
-        outcomes = list(run(host, options["write_half"] and real, lab))
+        outcomes = list(run(host, options["write_half"] and real, lab, options["disposable"]))
         return _result.tested(_result.windows(host.identity, host.revision), outcomes)
 
     def _rdp_without_rights(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -24,7 +24,8 @@ description:
     check fails. They are a key below C(HKLM\SOFTWARE\winfleet.rdp\Selftest), a firewall rule that is never enabled, a
     folder below C(%SystemRoot%\Temp), and scheduled tasks. No setting of Remote Desktop and no entry of the journal is
     touched.
-  - The lab half changes settings of Remote Desktop for a moment, see O(lab_half).
+  - The lab half changes settings of Remote Desktop for a moment, see O(lab_half). On a host that may be thrown away it
+    goes further, see O(disposable).
   - What it does not settle is listed with the reasons in the guide of the self-test.
   - The result names neither the host nor its users, so that it can be sent to the maintainers, which is welcome for
     every version of Windows, and most of all where something deviates.
@@ -48,6 +49,27 @@ options:
         has left.
       - While somebody has a session nothing is changed, and these checks cannot tell.
       - In check mode it is left out.
+      - Takes V(true) and V(false) and nothing else.
+    type: bool
+    default: false
+  disposable:
+    description:
+      - Whether this host may be thrown away afterwards, so that the lab half also does what it cannot undo. It needs
+        O(lab_half).
+      - The listener gets another self-signed certificate, at which clients will warn, and very likely another key. The
+        certificate and the key before are lost.
+      - With O(allow_reboot) the host is rebooted as well.
+      - In check mode it is left out.
+      - Takes V(true) and V(false) and nothing else.
+    type: bool
+    default: false
+  allow_reboot:
+    description:
+      - Whether the host may be rebooted to find out whether missed starts of tasks are made up for, which takes about
+        half an hour, and whether users prevent a reboot. It needs O(disposable).
+      - Users who are connected to the host then lose their sessions with all that is not saved. Where they do prevent
+        the reboot, it may still come when they let it.
+      - A host that would not come back by itself is not rebooted.
       - Takes V(true) and V(false) and nothing else.
     type: bool
     default: false

@@ -83,6 +83,7 @@ STRICT = frozenset(
         "accept_permanent_weakening",
         "write_half",
         "lab_half",
+        "disposable",
         "accept_internet_exposure",
         "accept_shared_keys",
         "logon_check",

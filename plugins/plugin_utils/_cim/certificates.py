@@ -85,6 +85,20 @@ def read(registry: Registry, store: str, thumbprint: str) -> StoredCertificate |
     return parse(value.data)
 
 
+def key_id(registry: Registry, store: str, thumbprint: str) -> str:
+    """Return the SHA-1 of a certificate's public key (RFC 5280 4.2.1.2), empty where the certificate is not there.
+
+    Raise DamagedCertificate for what is no certificate.
+    """
+    value = registry.read(rf"{STORES}\{store}\Certificates\{thumbprint}", "Blob", "REG_BINARY")
+    if not isinstance(value, RegistryValue) or not isinstance(value.data, bytes):
+        return ""
+    parse(value.data)
+    x509 = _libs.need(_libs.X509, "cryptography")
+    key = x509.load_der_x509_certificate(_records(value.data)[CERTIFICATE]).public_key()
+    return str(x509.SubjectKeyIdentifier.from_public_key(key).digest.hex())
+
+
 def parse(blob: bytes) -> StoredCertificate:
     """Return what a Blob holds; raise DamagedCertificate when it holds no certificate."""
     records = _records(blob)

@@ -125,7 +125,7 @@ def _answers_udp(job: Job) -> bool:
 
 
 def _thumbprint(job: Job) -> str:
-    _need_idle(job)
+    need_idle(job)
     thumbprint, pin = _no_certificate(job.host)
     if not terminal_services.general(job.host.cim):
         raise Untold("this edition lacks the provider")
@@ -142,7 +142,7 @@ def _thumbprint(job: Job) -> str:
 
 def _pinned_missing(job: Job) -> str:
     """TermService is restarted, so that what it has kept in mind counts for nothing."""
-    _need_idle(job)
+    need_idle(job)
     _thumbprint, pin = _no_certificate(job.host)
     with _tried(job, (pin,)) as tried:
         tried.restart()
@@ -231,12 +231,13 @@ def _changed(
 
 def _need(job: Job, setting: str, expected: int) -> None:
     """An idle host that answers, with the setting as it mostly is."""
-    _need_idle(job)
+    need_idle(job)
     if job.host.effective(setting) != expected:
         raise Untold(f"{setting} is not as on most hosts here")
 
 
-def _need_idle(job: Job) -> None:
+def need_idle(job: Job) -> None:
+    """Raises Untold for a host that somebody uses, or that lets nobody in."""
     found = sessions(job.host)
     if not found.idle:
         raise Untold(f"there are {found}; use an idle lab host")

@@ -20,13 +20,11 @@ class Unseen:
 
 
 UNSHOWN = "No handshake shows it: it takes users with sessions."
-CERTIFICATE = "It takes a change of the listener's certificate, which cannot be undone."
 
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
         "live_logons": Unseen("When is a refusal of new logons live?", UNSHOWN),
         "live_sessions": Unseen("When is a limit for disconnected sessions live?", UNSHOWN),
-        "new_key_on_renewal": Unseen("Does a renewed certificate get a new key in the same file?", CERTIFICATE),
         "keys_minted_in_gap": Unseen(
             "Do services make new keys while the folder of keys has another name?",
             "It takes a renaming of the folder in which the keys of every service lie.",
@@ -35,11 +33,6 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "How many connections may be in negotiation where nobody has set it?",
             "It takes a flood of connections.",
         ),
-        "start_when_available": Unseen(
-            "Is a missed start made up for where a task has no end and no repetition?",
-            "The host has to be off while the task is due; the collection's tasks do not depend on it.",
-        ),
-        "reboot_blocked_by_users": Unseen("Do users who are logged on prevent a reboot?", "It takes a reboot."),
         "process_create": Unseen(
             "Is a process that is born from WMI blocked?",
             "Security products take the attempt for an attack, and the collection makes none.",

@@ -87,8 +87,15 @@ def test_a_text_is_no_decision_in_any_role(given: str, nowhere: Path, tmp_path: 
     assert "refused" not in done.output, "something was sent"
 
 
-def test_a_text_is_no_decision_in_the_playbook_of_the_self_test(nowhere: Path) -> None:
-    assert REFUSED in play("winfleet.rdp.selftest", nowhere, "-e", "rdp_write_half=True").output
+@pytest.mark.parametrize("option", ["write_half", "lab_half", "disposable", "allow_reboot"])
+def test_a_text_is_no_decision_in_the_playbook_of_the_self_test(nowhere: Path, option: str) -> None:
+    assert REFUSED in play("winfleet.rdp.selftest", nowhere, "-e", f"rdp_{option}=True").output
+
+
+@pytest.mark.parametrize(("option", "needed"), [("disposable", "lab_half"), ("allow_reboot", "disposable")])
+def test_the_self_test_takes_no_decision_without_the_one_below_it(nowhere: Path, option: str, needed: str) -> None:
+    done = play("winfleet.rdp.selftest", nowhere, "-e", json.dumps({f"rdp_{option}": True}))
+    assert f"{option} needs {needed} as well" in done.output
 
 
 def test_a_truth_value_is_one(nowhere: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from datetime import datetime, timedelta, timezone
+from unittest.mock import Mock
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import certificates
@@ -17,6 +18,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.certificates imp
     key_file_stem,
     parse,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Absent, RegistryValue
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import ChannelUnavailable
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -28,9 +30,11 @@ from hypothesis import strategies as st
 START = datetime(2026, 6, 18, 12, 0, tzinfo=timezone.utc)
 
 
-def made(usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.SERVER_AUTH) -> bytes:
+def made(
+    usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.SERVER_AUTH, key: ec.EllipticCurvePrivateKey | None = None
+) -> bytes:
     """DER of a certificate with an elliptic-curve key, which is quick to make."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "HOST017")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(17).not_valid_before(START).not_valid_after(START + timedelta(days=183))
@@ -100,6 +104,16 @@ def test_a_damaged_blob_is_read_or_refused(place: int, flip: int) -> None:
     except DamagedCertificate:
         return
     assert len(found.thumbprint) == 40
+
+
+def test_a_key_is_known_again_in_another_certificate() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    made_with_it = [made(usage, key) for usage in (None, ExtendedKeyUsageOID.SERVER_AUTH)]
+    stored = [RegistryValue("REG_BINARY", record(32, der)) for der in (*made_with_it, DER)]
+    registry = Mock(read=Mock(side_effect=[*stored, Absent(key_exists=False)]))
+    first, second, other, absent = (certificates.key_id(registry, "My", "00") for _read in range(4))
+    assert first == second != other
+    assert absent == ""
 
 
 def test_without_the_package_it_is_said_which_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
     ACCOUNT_CHECKS,
     CHECKS,
+    DISPOSABLE_CHECKS,
     LAB_CHECKS,
     UNSEEN,
     run,
@@ -38,7 +39,7 @@ from tests.simulator.windows.firewall import POLICY, Rule
 from tests.simulator.windows.registry import Type
 from tests.simulator.wsman.engine import REMOTE_MANAGEMENT_USERS
 from tests.support.cutting import cut_after, roll_back_all, writes_of
-from tests.support.in_process import connect, job, settings_state
+from tests.support.in_process import connect, job, prober, settings_state
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 
@@ -93,6 +94,13 @@ REFUSED = {
 }
 """A switch and a value other than its default, the check that tells by an account without rights, what it finds."""
 
+DISPOSABLE = {
+    ("new_key_on_renewal", False): ("renewed_key", "the same key"),
+    ("start_when_available", "always"): ("missed_start", "made up for"),
+    ("reboot_blocked_by_users", True): ("reboot_with_users", "held up"),
+}
+"""A switch and a value other than its default, the check that tells on a disposable host, and what it finds."""
+
 AS_DOCUMENTED = {"firewall_stealth": True}
 """Where the simulator's default is not what Microsoft documents: a refused port is seen sooner than a silent one."""
 
@@ -141,11 +149,11 @@ def test_the_read_half_writes_nothing():
 
 
 def test_every_switch_is_seen_or_known_to_be_out_of_sight():
-    seen = {name for name, _value in (*SEEN, *LAB, *REFUSED)}
+    seen = {name for name, _value in (*SEEN, *LAB, *REFUSED, *DISPOSABLE)}
     assert seen | set(UNSEEN) == set(SWITCHES)
     assert seen & set(UNSEEN) == set()
     values = {(name, value) for name in seen for value in SWITCHES[name].choices if value != expected_value(name)}
-    assert values - set(SEEN) - set(LAB) - set(REFUSED) == UNTOLD_VALUES
+    assert values - set(SEEN) - set(LAB) - set(REFUSED) - set(DISPOSABLE) == UNTOLD_VALUES
 
 
 def expected_value(name):
@@ -399,3 +407,70 @@ def test_a_host_tells_its_version_to_an_account_without_rights():
     silent = connect(simulated())
     silent.cim.identify = Mock(side_effect=BadAnswer("nothing"))
     assert version(silent) is None
+
+
+def disposed(host, name, **how):
+    """What a check finds on a host that may be thrown away and rebooted."""
+    check = next(check for check in DISPOSABLE_CHECKS if check.name == name)
+    doing = job(host, "lab", **{"allow_reboot": True, **how})
+    return judge(check.on(doing), doing.host)
+
+
+def with_users(name):
+    return ["many_sessions"] if name == "reboot_with_users" else []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("check", DISPOSABLE_CHECKS, ids=lambda check: check.name)
+def test_a_disposable_host_is_as_expected(version, check):
+    host = simulated(version, with_users(check.name))
+    tasks = host.state()["tasks"]
+    found = disposed(host, check.name)
+    assert found.verdict == "as_expected", found
+    assert host.state()["tasks"] == tasks
+    assert prober(host).look(lambda: 3389)["passed"]
+
+
+@pytest.mark.parametrize("switch", DISPOSABLE, ids=str)
+def test_a_disposable_host_that_does_otherwise_is_named(switch):
+    name, value = switch
+    check, finding = DISPOSABLE[switch]
+    found = disposed(simulated("2022", with_users(check), **{name: value}), check)
+    assert (found.verdict, found.found) == ("deviates", finding)
+    assert found.means != UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "planted", "how", "why"),
+    [
+        ("renewed_key", {"traits": ["many_sessions"]}, {}, "idle lab host"),
+        ("renewed_key", {"traits": ["pinned_certificate"]}, {}, "of its own"),
+        ("missed_start", {}, {"allow_reboot": False}, "allow_reboot is not set"),
+        ("missed_start", {"traits": ["many_sessions"]}, {}, "idle lab host"),
+        ("reboot_with_users", {}, {}, "nobody is connected"),
+        ("reboot_with_users", {"traits": ["many_sessions"]}, {"allow_reboot": False}, "allow_reboot is not set"),
+    ],
+)
+def test_a_host_that_is_not_disposable_enough_is_left_alone(name, planted, how, why):
+    host = SimulatedHost.build("2022", **planted)
+    before, booted = settings_state(host), host.windows.booted
+    found = disposed(host, name, **how)
+    assert found.verdict == "could_not_tell"
+    assert why in found.means
+    assert (settings_state(host), host.windows.booted) == (before, booted)
+
+
+def test_what_cannot_be_undone_is_done_on_disposable_hosts_alone():
+    host = lab_host()
+    before = settings_state(host)
+    names = {found.name for found in run(*both(host))}
+    assert names.isdisjoint(check.name for check in DISPOSABLE_CHECKS)
+    assert settings_state(host) == before
+    found = {outcome.name: outcome.verdict for outcome in run(*both(host), disposable=True)}
+    assert found["renewed_key"] == "as_expected"
+    assert (found["missed_start"], found["reboot_with_users"]) == ("could_not_tell", "could_not_tell")
+
+
+def both(host):
+    doing = job(host, "lab")
+    return doing.host, False, doing

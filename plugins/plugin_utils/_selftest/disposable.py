@@ -1,0 +1,175 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks that cannot be undone, or reboot the host. PRIVATE to the collection. For lab hosts that may be thrown away.
+
+What they change is journaled, so that roll-back lists it. Scheduled tasks of their own go afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from .. import _listener_certificate
+from .._apply import Run
+from .._cim import certificates
+from .._cim.host import boot_time
+from .._cim.schema import PS_SCHEDULED_TASK
+from .._cim.tasks import FOLDER, Definition, definition_xml
+from .._cim.values import Sendable
+from .._fix import Job
+from .._host import Host
+from .._model.change import Change
+from .._model.keys import CONTAINER_FILE
+from .._observe import observe
+from .._reboot import objection, reboot
+from .._remedies._certificates import hindrances, renewed_whole
+from .._restart import Policy, sessions
+from ._base import Scratch, Untold
+from .lab import LabCheck, need_idle
+from .windows import KEY_FOLDER
+
+REASON = "the self-test asks what the host does then"
+
+EVERY, STARTS = timedelta(seconds=15), 16
+"""Between the starts of the scratch tasks, and how many of them there are: no reboot falls between all of these."""
+
+LATE, POLL = 900.0, 30.0
+"""Seconds in which a missed start is made up for, and between looks; documented are ten minutes (Win32 TaskSchd,
+tasksettings-startwhenavailable)."""
+
+
+def _renewed_key(job: Job) -> str:
+    """The listener's own certificate deleted, and SessionEnv restarted, which makes another one."""
+    need_idle(job)
+    before = _key(job.host)
+    with Run(job.host, job.run_id, job.made) as run:
+        for change in _renewal(job.host):
+            run.apply(change)
+    (old, old_files), (new, new_files) = before, _key(job.host)
+    if old == new:
+        return "the same key"
+    return f"a new key in {'the same file' if old_files == new_files else 'another file'}"
+
+
+def _key(host: Host) -> tuple[str, frozenset[str]]:
+    """Which key the listener's own certificate has, and the names of the listener's key files."""
+    found = _listener_certificate.thumbprint(host)
+    if found is None:
+        raise Untold("the listener has no certificate of its own here")
+    names = (file.name for file in host.files.files(KEY_FOLDER))
+    ours = frozenset(name for name in names if name.startswith(CONTAINER_FILE))
+    return certificates.key_id(host.registry, _listener_certificate.REMOTE_DESKTOP, found), ours
+
+
+def _renewal(host: Host) -> Sequence[Change]:
+    seen = observe(host, {"identity", "services", "keys"})
+    if seen.keys is None or seen.keys.pinned:
+        raise Untold("the listener does not serve a certificate of its own")
+    hindered = hindrances(seen, seen.keys).refused
+    if hindered:
+        raise Untold(hindered[0].message)
+    return renewed_whole("selftest", seen.keys, REASON)
+
+
+def _missed_start(job: Job) -> str:
+    """Of tasks that are due every few seconds some have to be so while the host is off."""
+    need_idle(job)
+    _need_reboot(job, "when_idle")
+    with _due(job.host) as due:
+        _rebooted(job)
+        _wait(job.host, lambda: job.host.now() > due[-1][1] + EVERY, LATE)
+        missed = [name for name, _at in due if job.host.tasks.result(name) is None]
+        if not missed:
+            raise Untold("no start fell into the time in which the host was off")
+        made_up = _wait(job.host, lambda: all(job.host.tasks.result(name) is not None for name in missed), LATE)
+    return "made up for" if made_up else "left out"
+
+
+@contextmanager
+def _due(host: Host) -> Iterator[Sequence[tuple[str, datetime]]]:
+    """Tasks without an end or a repetition, with when each is to start, until they are deleted."""
+    scratch, now = Scratch().name, host.now()
+    due = [(f"{scratch}-{number}", now + number * EVERY) for number in range(1, STARTS + 1)]
+    try:
+        for name, at in due:
+            definition = definition_xml(Definition("winfleet.rdp self-test", "exit 0", starts=at))
+            once = re.sub(r"<Repetition>.*?</Repetition>|<BootTrigger>.*?</BootTrigger>", "", definition)
+            arguments: dict[str, Sendable] = {"TaskName": name, "TaskPath": FOLDER, "Xml": once, "Force": True}
+            host.cim.invoke(PS_SCHEDULED_TASK, "RegisterByXml", arguments)
+        yield due
+    finally:
+        for name, _at in due:
+            host.tasks.delete(name)
+
+
+def _wait(host: Host, done: Callable[[], bool], patience: float) -> bool:
+    """Whether something was so in time."""
+    for _look in range(int(patience / POLL)):
+        if done():
+            return True
+        host.sleep(POLL)
+    return done()
+
+
+def _reboot_with_users(job: Job) -> str:
+    """Windows answers that it reboots all the same, so only a new boot time tells."""
+    if not sessions(job.host).connected:
+        raise Untold("nobody is connected; log a user on with Remote Desktop first")
+    _need_reboot(job, "always")
+    before = boot_time(job.host.cim)
+    with Run(job.host, job.run_id, job.made) as run:
+        reboot(job.host, run.record, REASON)
+    return "held up" if boot_time(job.host.cim) == before else "reboots"
+
+
+def _need_reboot(job: Job, policy: Policy) -> None:
+    why = objection(job.host, job.allow_reboot, policy)
+    if why:
+        raise Untold(why)
+
+
+def _rebooted(job: Job) -> None:
+    with Run(job.host, job.run_id, job.made) as run:
+        why = reboot(job.host, run.record, REASON)
+    if why:
+        raise Untold(why)
+
+
+DISPOSABLE_CHECKS = (
+    LabCheck(
+        "renewed_key",
+        "Which key does a renewed certificate of the listener have?",
+        "a new key in the same file",
+        {
+            "a new key in the same file": "a certificate that was deleted is of no more use, so renewals have no undo",
+            "the same key": "the certificate before could be put back; renewals are taken to have no undo all the same",
+            "a new key in another file": "the old file is left over; machine_keys looks for the listener's by its name",
+        },
+        _renewed_key,
+    ),
+    LabCheck(
+        "missed_start",
+        "Is a start that was missed made up for where a task has neither an end nor a repetition?",
+        "left out",
+        {
+            "left out": "leases need the endless repetition that they have",
+            "made up for": "leases end after a shutdown as well; their endless repetition is not what it takes",
+        },
+        _missed_start,
+    ),
+    LabCheck(
+        "reboot_with_users",
+        "Do users who are logged on prevent a reboot?",
+        "reboots",
+        {
+            "reboots": "their sessions end, as restart set to always accepts",
+            "held up": "the host is waited for, and the message says that a program or a user holds the reboot up",
+        },
+        _reboot_with_users,
+    ),
+)
