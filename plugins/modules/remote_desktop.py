@@ -19,9 +19,10 @@ description:
   - Switched on means that connections are allowed (C(fDenyTSConnections)), the listener is enabled
     (C(fEnableWinStation)), Remote Desktop Services run at all (C(TSEnabled)), and the services C(TermService),
     C(SessionEnv) and C(UmRdpService) are not disabled. A value that is as it should be is not written.
-  - What no setting changes is named in RV(notes), such as another vendor's protocol object, another library in
-    C(TermService)'s place, other listeners of the host, and a set-up that is not finished. Home editions take no
-    connections, and are refused.
+  - What is in the way and is not changed is named in RV(notes), such as another vendor's protocol object, another
+    library in C(TermService)'s place, another program on the listener's port or nothing that listens there, other
+    listeners of the host, permissions of the listener that deny a group of users, refused logons, drain mode, and a
+    set-up that is not finished. Home editions take no connections, and are refused.
   - The firewall is another concern, see M(winfleet.rdp.firewall).
   - A value that policy sets is never written under, see RV(policy_held).
 options:

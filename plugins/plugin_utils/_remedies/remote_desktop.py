@@ -17,7 +17,7 @@ from dataclasses import replace
 from .._model.change import Change, Plan, Refusal
 from .._model.observation import Observation, ServiceState
 from .._model.settings import SETTINGS, effective
-from .._model.termservice import LIBRARY, PROTOCOL
+from . import _obstacles
 from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
 
 NAME = "remote_desktop"
@@ -55,14 +55,14 @@ def plan(observation: Observation, options: Options) -> Plan:
         return Plan(refused=(Refusal(f"{observation.identity.caption} takes no Remote Desktop connections: {HOME}"),))
     if observation.services is None:
         return missing_area("services", observation)
-    return (
+    steps = (
         _start_modes(observation, options)
         + _settings(observation, options, _wishes(options))
         + _port(observation, options)
         + _running(observation)
         + _proxies(observation, options)
-        + Plan(notes=tuple(_beside(observation)))
     )
+    return steps + Plan(notes=tuple(_obstacles.notes(observation, options, bool(steps.changes))))
 
 
 def _wish(setting: str, number: int, reason: str) -> Wish:
@@ -143,7 +143,7 @@ def needs(options: Options) -> tuple[str, ...]:
 
 def beside(options: Options) -> tuple[str, ...]:
     """What stands in the way matters only to a listener that is wanted."""
-    return ("obstacles",) if options["state"] == "enabled" else ()
+    return _obstacles.AREAS if options["state"] == "enabled" else ()
 
 
 def _proxies(observation: Observation, options: Options) -> Plan:
@@ -168,22 +168,6 @@ def _removal(name: str, to: str, reason: str) -> Change:
 def _port_of(observation: Observation, options: Options) -> int:
     state = observation.settings.get("port")
     return options["port"] or (effective(SETTINGS["port"], state)[0] if state else None) or 3389
-
-
-def _beside(observation: Observation) -> Iterator[str]:
-    """What no setting of this module changes, said plainly."""
-    found = observation.obstacles
-    if found is None:
-        return
-    if found.protocol.lower() not in ("", PROTOCOL):
-        yield f"another vendor's protocol object ({found.protocol}) drives RDP-Tcp; only its own setup takes it away"
-    if found.library and not found.library.lower().endswith(LIBRARY):
-        yield f"TermService runs {found.library} instead of Windows' own library"
-    if found.setup:
-        yield f"Windows is still being set up ({', '.join(found.setup)}), and takes no connections until that ends"
-    for other in found.listeners:
-        state = "enabled" if other.enabled else "disabled"
-        yield f"the listener {other.name} (port {other.port or 'unknown'}, {state}) is another product's: left as it is"
 
 
 def _start_modes(observation: Observation, options: Options) -> Plan:

@@ -133,6 +133,50 @@ def test_other_listeners_are_named_and_left_as_they_are() -> None:
     assert done.changes == []
 
 
+def test_a_further_listener_of_windows_own_is_not_called_anothers() -> None:
+    simulated = with_listener(3390)
+    own = "{5828227C-20CF-4408-B73F-73AB70B8849F}"
+    simulated.windows.registry.put(rf"{WINSTATIONS}\ICA-Tcp", "LoadableProtocol_Object", Type.SZ, own)
+    notes = fix(job(simulated), REMOTE_DESKTOP, KEEP)[0].notes
+    assert notes == ("the listener ICA-Tcp (port 3390, enabled) is a further one of Windows' own: left as it is",)
+
+
+TOLD = {
+    "port_taken": "listens on port 3389 in TermService's place",
+    "port_excluded": "nothing listens on its port 3389",
+    "lan_adapter_missing": "nothing listens on its port 3389",
+    "listener_permissions": "deny the logon to Remote Desktop Users (S-1-5-32-555)",
+    "logons_disabled": "set logons to accepted",
+    "drain_mode": "set drain to off",
+    "foreign_protocol": "another vendor's protocol object",
+    "service_dll_replaced": "instead of Windows' own library",
+}
+
+
+@pytest.mark.parametrize("breakage", sorted(TOLD))
+def test_what_keeps_users_out_of_a_desktop_that_is_on_is_said_and_left(breakage: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage])
+    before = settings_state(simulated)
+    plan, done = fix(job(simulated), REMOTE_DESKTOP, KEEP)
+    assert TOLD[breakage] in plan.notes[0]
+    assert all("nothing listens" in note for note in plan.notes[1:])
+    assert (done.changes, settings_state(simulated)) == ([], before)
+
+
+@pytest.mark.parametrize(
+    "breakage", ["", "rdp_denied", "termservice_stopped", "listener_disabled", "firewall_rule_disabled"]
+)
+def test_what_this_run_mends_or_leaves_in_order_is_not_said_to_be_in_the_way(breakage: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage] if breakage else [])
+    assert fix(job(simulated), REMOTE_DESKTOP, KEEP)[0].notes == ()
+
+
+def test_what_is_asked_for_is_not_said_to_be_in_the_way() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["logons_disabled", "drain_mode"])
+    asked = {**KEEP, "logons": "refused", "drain": "on"}
+    assert fix(job(simulated), REMOTE_DESKTOP, asked)[0].notes == ()
+
+
 @pytest.mark.parametrize(("port", "enabled", "found"), [(3389, 1, True), (3389, 0, False), (1494, 1, False)])
 def test_a_listener_on_the_same_port_is_a_rival(port: int, enabled: int, found: bool) -> None:
     simulated = with_listener(port, enabled)
