@@ -59,8 +59,12 @@ def _sources(wish: Wish, separator: str = ", ") -> str:
     return separator.join(map(str, wish.sources))
 
 
+EXPOSED = "OPEN TO THE INTERNET"
+
+
 def _title(wish: Wish) -> str:
-    return f"Remote Desktop to {wish.name}"
+    """What whoever finds the rule on the device reads; the mark has to be there, since results are not kept."""
+    return f"Remote Desktop to {wish.name}{f', {EXPOSED}' if wish.exposed else ''}"
 
 
 def _generic(wish: Wish) -> Rule:
@@ -69,7 +73,8 @@ def _generic(wish: Wish) -> Rule:
         "text",
         _lines(
             f"1. Forward TCP {outside} to {wish.address} port {wish.port}.",
-            f"2. Allow that from {_sources(wish)} alone; drop it from anywhere else, and log what is dropped.",
+            f"2. Allow that from {_sources(wish)} alone; drop it from anywhere else, and log what is dropped."
+            + (f" This leaves it {EXPOSED}." if wish.exposed else ""),
             "3. Do not forward UDP.",
         ),
         _lines(f"Remove the forward of TCP {outside} and the filter rule that goes with it."),
@@ -169,6 +174,7 @@ def _nftables(wish: Wish) -> Rule:
     return Rule(
         "nft",
         _lines(
+            *((f"# {_title(wish)}",) if wish.exposed else ()),
             f"table ip {table} {{",
             "\tset sources {",
             "\t\ttype ipv4_addr",
@@ -213,7 +219,7 @@ def _azure_nsg(wish: Wish) -> Rule:
     return Rule(
         "shell",
         _lines(
-            f"az network nsg rule create {group} --name Allow-RDP-{wish.name} \\",
+            f'az network nsg rule create {group} --name Allow-RDP-{wish.name} --description "{_title(wish)}" \\',
             "  --access Allow --direction Inbound --priority 300 --protocol Tcp \\",
             f"  --source-address-prefixes {' '.join(prefixes)} --source-port-ranges '*' \\",
             f"  --destination-address-prefixes {wish.address} --destination-port-ranges {wish.port}",
@@ -258,7 +264,8 @@ def _gcp(wish: Wish) -> Rule:
         "shell",
         _lines(
             f'gcloud compute firewall-rules create {name} --network="$NETWORK" --direction=INGRESS --priority=1000 \\',
-            f"  --allow=tcp:{wish.port} --source-ranges={_sources(wish, ',')} --target-tags=rdp-{wish.name}",
+            f"  --allow=tcp:{wish.port} --source-ranges={_sources(wish, ',')} --target-tags=rdp-{wish.name} \\",
+            f'  --description="{_title(wish)}"',
         ),
         _lines(f"gcloud compute firewall-rules delete {name}"),
         (f"The instance needs the network tag rdp-{wish.name}.", _UNTRANSLATED),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -90,7 +90,7 @@ def translated(own: Iterable[Address], wan: Address | None, external: Address | 
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Sources as networks, each once and in order.
+    """Sources as networks, none within another, in order.
 
     Raises:
         WrongWish: one is no network.
@@ -99,7 +99,8 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
         found = {ip_network(text.strip(), strict=False) for text in texts}
     except ValueError as error:
         raise WrongWish(f"source: {error}", "source") from error
-    return tuple(sorted(found, key=lambda network: (network.version, network)))
+    four = collapse_addresses(network for network in found if isinstance(network, IPv4Network))
+    return (*four, *collapse_addresses(network for network in found if isinstance(network, IPv6Network)))
 
 
 def address(text: str | None, option: str) -> Address | None:
@@ -117,6 +118,15 @@ def address(text: str | None, option: str) -> Address | None:
 WIDEST = {4: 8, 6: 20}
 """Networks with a shorter prefix are as good as the whole internet."""
 
+MAPPED = IPv6Network("::ffff:0:0/96")
+"""The addresses of IPv4, written as those of IPv6 (RFC 4291 2.5.5.2)."""
+
+
+def _is_internet(network: Network) -> bool:
+    if isinstance(network, IPv6Network) and network.subnet_of(MAPPED):
+        return network.prefixlen - MAPPED.prefixlen < WIDEST[4]
+    return network.prefixlen < WIDEST[network.version]
+
 
 def guarded(sources: tuple[Network, ...], accepted: bool) -> tuple[tuple[Network, ...], bool]:
     """The sources and whether they are the internet, which has to have been accepted.
@@ -124,7 +134,7 @@ def guarded(sources: tuple[Network, ...], accepted: bool) -> tuple[tuple[Network
     Raises:
         WrongWish: there are none, or they are as wide as the internet, and that was not accepted.
     """
-    exposed = not sources or any(network.prefixlen < WIDEST[network.version] for network in sources)
+    exposed = not sources or any(map(_is_internet, sources))
     if exposed and not accepted:
         raise WrongWish(
             "Without sources the port would be open to the whole internet, where Remote Desktop is found and attacked "

@@ -29,6 +29,7 @@ GOLDEN = Path(__file__).parent / "golden"
 OPEN, CLOSED = {"tcp": {"verdict": "open"}}, {"tcp": {"verdict": "timeout"}}
 INSIDE, OUTSIDE = {"vantage": "inside"}, {"vantage": "outside"}
 BLOCKED = [{**OPEN, **INSIDE}, {**CLOSED, **OUTSIDE}]
+IN_PARTS = [f"{first}.0.0.0/8" for first in range(256)]
 NFT = shutil.which("nft") or "/usr/sbin/nft"
 
 
@@ -61,12 +62,32 @@ def test_every_rule_names_the_sources_and_no_others(device: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_open_to_the_world_only_when_it_is_accepted_and_then_marked(device: str) -> None:
-    for source in ([], ["0.0.0.0/0"], ["128.0.0.0/1"], ["203.0.113.0/24", "0.0.0.0/0"]):
+    for source in ([], ["0.0.0.0/0"], ["128.0.0.0/1"], ["203.0.113.0/24", "0.0.0.0/0"], IN_PARTS):
         with pytest.raises(WrongWish, match="accept_internet_exposure"):
             guide("win01", options(device=device, source=source))
         found = guide("win01", options(device=device, source=source, accept_internet_exposure=True))
         assert found["exposed"]
         assert "WHOLE INTERNET" in found["warnings"][0]
+        assert "OPEN TO THE INTERNET" in found["rule"]["text"]
+    assert "OPEN TO THE INTERNET" not in guide("win01", options(device=device))["rule"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("source", "exposed"),
+    [
+        (["10.0.0.0/8"], False),
+        (["10.0.0.0/8", "12.0.0.0/8"], False),
+        (["12.0.0.0/8", "13.0.0.0/8"], True),
+        (["2001:db8::/32"], False),
+        (["2000::/3"], True),
+        (["2001:db8::/21", "2001:0::/21"], False),
+        (["::ffff:0.0.0.0/96"], True),
+        (["::ffff:203.0.113.0/120"], False),
+    ],
+)
+def test_the_internet_in_parts_or_in_disguise_is_the_internet(source: list[str], exposed: bool) -> None:
+    wish = options(device="azure_nsg", source=source, accept_internet_exposure=True)
+    assert guide("win01", wish)["exposed"] is exposed
 
 
 @pytest.mark.parametrize(
@@ -143,7 +164,7 @@ def test_aws_takes_its_permissions_from_the_command_as_json() -> None:
     assert json.loads(rule["text"].split("'")[1]) == rule["document"]
 
 
-@pytest.mark.parametrize("source", [["203.0.113.0/24", "198.51.100.17"], ["0.0.0.0/0"]])
+@pytest.mark.parametrize("source", [["203.0.113.0/24", "198.51.100.17"], ["203.0.113.9", "203.0.113.0/24"], IN_PARTS])
 def test_nft_takes_the_rule(source: list[str], tmp_path: Path) -> None:
     if (
         not os.access(NFT, os.X_OK)
