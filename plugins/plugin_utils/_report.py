@@ -240,7 +240,8 @@ def table(entries: Sequence[Entry], width: int) -> list[Line]:
     blocks = render(header, [_row(host) for host in hosts], width)
     lines = [Line(text) for text in blocks[0]]
     lines += [Line(text, host["verdict"]) for host, block in zip(hosts, blocks[1:], strict=True) for text in block]
-    return [*lines, Line(""), Line(headline(entries, len(hosts)))]
+    same = (Line(f"one machine SID: {', '.join(names)}") for names in clones(entries))
+    return [*lines, Line(""), *same, Line(headline(entries, len(hosts)))]
 
 
 _ACTED = ("WHAT WAS WRONG", "WHAT WAS DONE", "PROOF: HANDSHAKE")

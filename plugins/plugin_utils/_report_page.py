@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-from ._report import Entry, Report, left, made, net, proof, standing, what_was_done, what_was_wrong
+from ._report import Entry, Report, clones, left, made, net, proof, standing, what_was_done, what_was_wrong
 from ._table import neutral
 
 ASSETS = Path(__file__).parent / "_report_assets"
@@ -124,6 +124,7 @@ def page_data(report: Report) -> Data:
     words = ("tone", "means", "next")
     return {
         "causes": list(causes.values()),
+        "clones": _visible(clones(report["hosts"])),
         "hosts": hosts,
         "steps": STEPS,
         "verdicts": {name: dict(zip(words, said, strict=True)) for name, said in VERDICTS.items()},
@@ -162,6 +163,12 @@ def _host(entry: Entry, causes: dict[str, Data]) -> Data:
 
 
 def _steps(entry: Entry) -> list[str]:
+    """Where nothing else is next, and the host is not well, it is for a person: what was refused says why."""
+    found = _planned_steps(entry)
+    return found or ([] if VERDICTS[entry["verdict"]][0] in ("good", "held") else ["by_hand"])
+
+
+def _planned_steps(entry: Entry) -> list[str]:
     wanted = {
         "reach": entry["verdict"] == "unreachable",
         "remediate": entry["verdict"] == "repairable",

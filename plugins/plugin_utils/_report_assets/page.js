@@ -303,6 +303,11 @@
     place("compliance").closest("section").hidden = !ordered.length;
   }
 
+  function showClones() {
+    place("clones").append(...report.clones.map((names) => make("li", {}, names.flatMap((name, index) => [index ? ", " : "", broken(name)]))));
+    place("clones").closest("section").hidden = !report.clones.length;
+  }
+
   /** Choose what is clicked, or take the choice back. */
   function choose(what, name) {
     if (what === "verdicts") view.verdicts.delete(name) || view.verdicts.add(name);
@@ -362,6 +367,7 @@
   showSteps();
   showLeases();
   showCompliance();
+  showClones();
   showColumns();
   listen();
   start();

@@ -105,6 +105,14 @@ class TestGlance:
         assert "Nothing is left to do." in page.run("document.getElementById('steps').textContent")
         assert page.run("getComputedStyle(document.querySelector('.stack')).display") == "none"
 
+    def test_clones_are_named_where_there_are_any(self, show, page):
+        assert page.run("document.getElementById('clones').closest('section').hidden")
+        clone = {"verdict": "healthy", "findings": [], "probe": None, "machine": "guid|S-1-5-21-1"}
+        cloned = show(merge(None, [entry(name, clone, "2026", False) for name in ("web2.example", "web1.example")]))
+        rows = "[...document.querySelectorAll('#clones li')].map(row => row.textContent)"
+        assert cloned.run(rows) == ["web1.example, web2.example"]
+        assert cloned.run("document.getElementById('clones').checkVisibility()")
+
     def test_an_empty_report_opens(self, show):
         assert show(merge(None, [])).run(FOUND) == "0 hosts"
 

@@ -368,6 +368,10 @@ class TestTable:
         assert [line.split()[0] for line in text[2:4]] == ["host002", "host010"]
         assert text[-1] == "2 hosts: 2 repaired"
 
+    def test_clones_are_told_before_the_fleet(self):
+        cloned = [{**new(remediation()), "host": name, "machine": "guid|S-1-5-21-1"} for name in ("b", "a")]
+        assert self.lines(cloned)[-2:] == ["one machine SID: a, b", "2 hosts: 2 repaired"]
+
     def test_the_header_tells_what_was_done_from_what_would_be(self):
         assert "WHAT WAS DONE" in self.lines([new(remediation())])[0]
         assert "WHAT WOULD BE DONE" in self.lines([new(diagnosis())])[0]

@@ -176,3 +176,22 @@ class TestWords:
         steps = {step for host in embedded(fleet(69))["hosts"] for step in host["steps"]}
         reboot = {"verdict": "needs_reboot", "needs": {"restart": False, "reboot": True, "why": []}}
         assert steps | set(shown(reboot)["steps"]) == set(STEPS)
+
+    @pytest.mark.parametrize("verdict", ["unresolved", "improved", "not_rdp", "blocked_on_path"])
+    def test_a_host_that_is_not_well_has_something_next(self, verdict):
+        refused = {
+            "verdict": verdict,
+            "findings": [],
+            "probe": None,
+            "refused": [{"message": "disk full", "option": ""}],
+        }
+        assert shown(refused)["steps"] == ["by_hand"]
+
+    @pytest.mark.parametrize("verdict", ["healthy", "repaired", "leased"])
+    def test_a_host_that_is_well_has_nothing_next(self, verdict):
+        assert shown({"verdict": verdict, "findings": [], "probe": None})["steps"] == []
+
+    def test_clones_are_named(self):
+        clone = {"verdict": "healthy", "findings": [], "probe": None, "machine": "guid|S-1-5-21-1"}
+        report = merge(None, [entry(name, clone, AT, False) for name in ("b", "a")])
+        assert page_data(report)["clones"] == [["a", "b"]]
