@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ._cim.host import Identity
 from ._diagnosis.facts import Facts
-from ._diagnosis.rank import direct, open_questions
+from ._diagnosis.rank import Finding, direct, open_questions
 from ._diagnosis.verdict import Standing
 from ._fix import Done
 from ._lease import task_name
@@ -29,6 +29,9 @@ from ._selftest import Outcome
 from ._table import neutral
 
 Result = dict[str, t.Any]
+
+LADDER, CERTIFICATE = "machine_keys", "certificate"
+"""The module that climbs its methods, and the one that sees to the certificate to which the key belongs."""
 
 ACTS = ("restart", "reboot")
 """Kinds of changes that leave nothing different behind; whether they are needed shows only on the host."""
@@ -125,7 +128,8 @@ def climbed(course: Course, run_id: str) -> Result:
     """The result of a fix module that climbed its ladder of methods."""
     plan = Plan(held=tuple(course.held), refused=tuple(course.refused))
     told = [f"{step.remedy} for {step.cause}: {step.reason}" for step in course.steps]
-    done = Done(list(course.changes), course.after.observation.probe, dict(course.waiting), [*course.notes, *told])
+    notes = [*course.notes, *told, *map(_elsewhere, _others(course))]
+    done = Done(list(course.changes), course.after.observation.probe, dict(course.waiting), notes)
     return fixed(plan, done, run_id)
 
 
@@ -135,12 +139,23 @@ def unsolved(course: Course) -> str:
         return ""
     if course.refused:
         return "; ".join(refusal.message for refusal in course.refused)
-    if Facts(course.after.observation).failed_stage == "tls":
-        return (
-            "TLS fails, and nothing that was read of certificate and key explains it; name a method, or ask "
-            "diagnosis_info"
-        )
+    tied = [finding for finding in _others(course) if CERTIFICATE in finding.remedies]
+    if tied:
+        return "; ".join(map(_elsewhere, tied))
+    if Facts(course.after.observation).failed_stage == "tls" and not direct(course.after.findings):
+        return "TLS fails, and nothing that was read explains it; name a method, or ask diagnosis_info"
     return ""
+
+
+def _others(course: Course) -> list[Finding]:
+    """What keeps users out and no method of the ladder cures."""
+    return [finding for finding in direct(course.after.findings) if LADDER not in finding.remedies]
+
+
+def _elsewhere(finding: Finding) -> str:
+    cures = " or ".join(finding.remedies)
+    what = f"the module {cures} cures that" if cures else finding.by_hand or "see diagnosis_info"
+    return f"what keeps users out is not the listener's key: {finding.title} ({finding.id}); {what}"
 
 
 def standing(state: Standing) -> Result:

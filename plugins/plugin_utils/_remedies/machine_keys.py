@@ -97,7 +97,8 @@ def _ace(_observation: Observation, keys: KeysState, _options: Options) -> Plan:
     if file is None:
         return _refused("the listener has no certificate with a private key that somebody could be let read")
     if file.dacl.state == "absent":
-        return _refused(f"the key file {file.path} does not exist; take the method restart")
+        cure = "import its certificate again with the key" if keys.pinned else "take the method restart"
+        return _refused(f"the key file {file.path} does not exist; {cure}")
     if file.cng and file.dacl.reason and file.dacl.reason.startswith("its file"):
         return _refused(f"the file of the CNG key {file.container} was not found; bind another certificate")
     return Plan(changes=steps.readable(NAME, file, "NETWORK SERVICE cannot read the listener's private key"))

@@ -133,6 +133,23 @@ def test_the_whole_way(start_fleet, run, result_of, tmp_path):
     assert without_journal(fleet.states()) == without_journal(found)
 
 
+FORETOLD = {
+    "host001=certificate_pinned_missing": ("repairable", "repaired"),
+    "host002=key_not_imported": ("repairable", "repaired"),
+    "host003=tls_server_disabled": ("repairable", "needs_reboot"),
+    "host004=cipher_suites_empty": ("policy_held", "policy_held"),
+}
+"""Verdicts of check mode and of the run, where a task needs what one before it has changed, or failed for its fault."""
+
+
+def test_check_mode_does_not_fail_where_the_run_would_not(start_fleet, run, tmp_path):
+    fleet = start_fleet("--hosts", "4", *(word for planted in FORETOLD for word in ("--break", planted)))
+    for number, options in enumerate((["--check"], [])):
+        played = run("baseline", fleet.inventory, *options, "-e", f"rdp_report_dir={tmp_path / 'report'}")
+        assert played.code == 0, played.output
+        assert verdicts(tmp_path) == {planted.partition("=")[0]: both[number] for planted, both in FORETOLD.items()}
+
+
 def test_what_is_held_fails_or_is_not_reached_is_in_the_report(start_fleet, run, with_hosts, tmp_path):
     """And a key that cannot be read is repaired, where TLS is asked for and so fails."""
     fleet = start_fleet("--hosts", "3", "--break", "host001=security_layer_rdp_by_policy", "--break",

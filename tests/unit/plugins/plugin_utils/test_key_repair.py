@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
@@ -265,6 +266,34 @@ def test_a_method_of_its_own_stops_at_the_smallest_that_helps() -> None:
     course = climb(job(simulated), "machine_keys")
     assert kinds(course.changes) == ["file_access"]
     assert kinds(climb(job(simulated), "machine_keys").changes) == []
+
+
+ELSEWHERE = {
+    "certificate_pinned_missing": (True, "the module certificate cures that"),
+    "certificate_wrong_usage": (True, "the module certificate cures that"),
+    "cipher_suites_empty": (False, "the module schannel cures that"),
+    "tls_server_disabled": (False, "the module schannel cures that"),
+    "rdp_denied": (False, "the module remote_desktop cures that"),
+    "port_taken": (False, "Move the program with that process id to another port"),
+}
+"""What no method cures: whether the module fails for it, and what it says to do."""
+
+
+@pytest.mark.parametrize("breakage", sorted(ELSEWHERE))
+def test_what_is_not_the_keys_fault_is_named_and_fails_where_it_is_the_certificates(breakage: str) -> None:
+    fails, cure = ELSEWHERE[breakage]
+    course = climb(job(built("2022", breakage, {})), "machine_keys")
+    assert course.changes == []
+    result = _result.climbed(course, "run-1")
+    assert [breakage in note and cure in note for note in result["notes"]] == [True]
+    assert (cure in _result.unsolved(course)) is fails
+    assert bool(_result.unsolved(course)) is fails
+
+
+def test_a_key_that_was_not_imported_is_not_made_by_a_restart() -> None:
+    told = _result.unsolved(climb(job(built("2022", "key_not_imported", {})), "machine_keys"))
+    assert "import its certificate again with the key" in told
+    assert "method restart" not in told
 
 
 def test_the_ladder_goes_on_where_a_rung_does_not_help() -> None:
