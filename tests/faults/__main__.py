@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A fault at the n-th operation, for every n: ``make faults`` tries all of them and prints what passed.
+"""A fault at the n-th operation, for every n: ``make faults`` tries all, prints what passed and writes its page.
 
 ``python -m tests.faults --sample 3 --seed 7`` tries three operations for each kind of fault, drawn from all scenarios;
 ``--only`` and ``--kind`` take patterns. Of faults that the client cannot tell apart one is run, and the others count as
@@ -24,6 +24,7 @@ from multiprocessing import get_context
 
 from tests.faults.grid import Case, cases, clean
 from tests.faults.kinds import KINDS
+from tests.faults.page import write
 from tests.faults.scenarios import SCENARIOS
 
 Wanted = Mapping[int, tuple[str, ...]] | None
@@ -133,11 +134,16 @@ def main() -> int:
             file=sys.stderr,
             flush=True,
         )
-    print(*_table(found), "", *_by_kind(found), "", *_problems(found), sep="\n", flush=True)
     failed = sum(bool(case.problems) for case in found)
     alike = sum(bool(case.alike) for case in found)
     seconds = time.monotonic() - began
-    print(f"{len(found) - failed} of {len(found)} passed in {seconds:.0f} s, {alike} of them alike to one that was run")
+    summary = (
+        f"{len(found) - failed} of {len(found)} passed in {seconds:.0f} s, {alike} of them alike to one that was run"
+    )
+    printed = [*_table(found), "", *_by_kind(found), "", *_problems(found), summary]
+    print(*printed, sep="\n", flush=True)
+    if options.only == "*" and not options.kind and not options.sample:
+        write(printed)
     return 1 if failed or not found else 0
 
 

@@ -1,0 +1,33 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The page of the documentation with what ``make faults`` has printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scripts.reference_pages import RST, page
+
+PAGE = RST / "fault_grid.rst"
+
+ABOUT = """\
+What ``make faults`` printed when it was run last. Each task is run on a simulated host once without a fault, in *n*
+operations, and then again for each of them and each kind of fault. The columns are families of kinds, which the
+second list tells one by one; each has what passed of what was tried. What has to hold after each fault, and what does
+not, is in :ref:`ansible_collections.winfleet.rdp.docsite.faults`. No real host has taken part.
+
+*Alike* are faults that become the same exception in the client, which looked at nothing by which they differ. One of
+them was run in the place of all."""
+
+
+def write(printed: Iterable[str]) -> None:
+    """Put what was printed of the whole grid into the documentation, as it is."""
+    PAGE.write_text(text(printed), encoding="utf-8")
+
+
+def text(printed: Iterable[str]) -> str:
+    """The whole page."""
+    head = (*page("fault_grid", "Fault grid"), *ABOUT.splitlines(), "", ".. code-block:: text", "")
+    return "\n".join((*head, *(f"  {line}".rstrip() for line in printed))) + "\n"
