@@ -155,6 +155,10 @@ class GatewayState:
     def group_of(self, policy: GatewayItem) -> GatewayItem | None:
         return next((group for group in self.groups if policy.uses(group)), None)
 
+    def is_used(self, group: GatewayItem) -> bool:
+        """Whether any policy is about a resource group."""
+        return any(policy.uses(group) for policy in self.resources)
+
     def is_shared(self, group: GatewayItem) -> bool:
         """Whether more than one policy is about a resource group."""
         return sum(policy.uses(group) for policy in self.resources) > 1

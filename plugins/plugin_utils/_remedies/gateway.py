@@ -248,19 +248,32 @@ def _extended(resources: GatewayItem, missing: list[str], group: str) -> Change:
 
 
 def _created(gateway: GatewayState, group: str, missing: list[str], ports: tuple[int, ...]) -> Plan:
-    listed = ";".join(map(str, ports))
-    name = _free_name(f"{group} {' '.join(map(str, ports))}", (*gateway.resources, *gateway.groups))
+    listed, about = ";".join(map(str, ports)), f"{group} {' '.join(map(str, ports))}"
+    left = _left_behind(gateway, _base(about), missing)
+    name = left or _free_name(about, (*gateway.resources, *gateway.groups))
     reason = f"no policy lets {group} reach {', '.join(missing)} on {listed}"
     resources: dict[str, Plain] = {"Name": name, "Description": "", "Resources": ";".join(missing)}
     policy: dict[str, Plain] = {
         "Name": name, "Description": "", "ResourceGroupType": "RG", "ResourceGroupName": name,
         "UserGroupNames": group, "ProtocolNames": "RDP", "PortNumbers": listed, "Enabled": True,
     }  # fmt: skip
-    return Plan(
+    listing = () if left else (_made("gateway_resource_group", name, resources, reason),)
+    return Plan((*listing, _made("gateway_resource_policy", name, policy, reason)))
+
+
+def _left_behind(gateway: GatewayState, base: str, missing: Iterable[str]) -> str:
+    """The name of a list of exactly these hosts that a run which was cut off made under this name, and nobody uses."""
+    taken = {policy.name.lower() for policy in gateway.resources}
+    return next(
         (
-            _made("gateway_resource_group", name, resources, reason),
-            _made("gateway_resource_policy", name, policy, reason),
-        )
+            item.name
+            for item in gateway.groups
+            if item.name.lower() == base.lower()
+            and item.resources == set(missing)
+            and item.name.lower() not in taken
+            and not gateway.is_used(item)
+        ),
+        "",
     )
 
 
@@ -279,10 +292,13 @@ def _connection_fields(name: str, group: str) -> dict[str, Plain]:
 
 def _free_name(about: str, taken: Iterable[GatewayItem]) -> str:
     """A name that tells what the policy is about, and that no other has."""
-    names = {item.name.lower() for item in taken}
-    base = _short(_FORBIDDEN.sub(" ", f"{PREFIX} {about}"))
+    names, base = {item.name.lower() for item in taken}, _base(about)
     numbered = (base if number == 1 else f"{base} {number}" for number in range(1, len(names) + 2))
     return next(name for name in numbered if name.lower() not in names)
+
+
+def _base(about: str) -> str:
+    return _short(_FORBIDDEN.sub(" ", f"{PREFIX} {about}"))
 
 
 def _short(name: str) -> str:

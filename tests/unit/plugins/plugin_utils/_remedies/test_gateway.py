@@ -129,6 +129,31 @@ def test_a_run_that_is_cut_off_anywhere_can_be_undone_and_goes_on(
         assert attempts(simulated, OTHERS) == [302, 302, 302]
 
 
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+def test_the_next_run_after_one_that_was_cut_off_makes_nothing_twice(
+    cut: Callable[[int], Callable[[int, bytes], None]],
+) -> None:
+    made = run({"user_group": OTHERS, "hosts": list(TARGETS)})
+    whole = host()
+    writes = writes_of(made, whole)
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = host()
+        with pytest.raises((Cut, TransportFailed)):
+            made(simulated, cut(number))
+        simulated.clock.advance(3600)
+        fix(job(simulated, "again"), REMEDY, options(user_group=OTHERS, hosts=list(TARGETS)))
+        assert (role(simulated).groups, role(simulated).resources) == (role(whole).groups, role(whole).resources)
+        assert role(simulated).connections == role(whole).connections
+
+
+def test_a_list_of_that_name_that_is_in_use_or_names_other_hosts_is_not_taken() -> None:
+    simulated = host()
+    name = rf"winfleet.rdp {OTHERS} 3389".replace("\\", " ")
+    role(simulated).groups.append({"Name": name, "Description": "", "Resources": "elsewhere"})
+    changes = fix(job(simulated), REMEDY, options(user_group=OTHERS, hosts=["rdp02"]))[1].changes
+    assert [change.item for change in changes if change.kind == "gateway_resource_group"] == [f"{name} 2"]
+
+
 def test_a_whole_gateway_is_left_alone_and_lets_nobody_else_in() -> None:
     simulated = host()
     assert fix(job(simulated), REMEDY, options(name=NAME, **WHOLE))[0].changes == ()
