@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from scripts.reference_pages import RST, heading, page, table
 from tests.simulator.breakages import cause_of
-from tests.support.matrix import HINTS, KNOWN, OTHER_WAYS, PAIR_VERSION, VERSIONS, Trial, pairs, trial
+from tests.support.matrix import CUT_OFF, HINTS, KNOWN, OTHER_WAYS, PAIR_VERSION, VERSIONS, Trial, pairs, trial
 
 NAME = "confusion_matrix"
 
@@ -101,7 +101,9 @@ def _pairs(trials: list[Trial], possible: int) -> Iterator[str]:
     taken = "All" if len(trials) == possible else f"Evenly taken, {len(trials)} of the"
     where = f"planted in hosts of version {PAIR_VERSION}"
     yield f"{taken} {possible} pairs of causes were {where}."
-    yield ""
+    yield f"Left out is one pair, ``{'`` with ``'.join(sorted(CUT_OFF))}``: together they keep WinRM out as well, and"
+    yield "such a host cannot be asked anything. What is another way to a cause was tried alone, above. The remedies"
+    yield from ("of hints do not count: nothing is changed for a hint.", "")
     yield from table(
         ("What was measured", "Pairs"),
         (
@@ -109,6 +111,7 @@ def _pairs(trials: list[Trial], possible: int) -> Iterator[str]:
                 "both causes are listed, or the one in front says that it hides more",
                 _share(not t.missed for t in trials),
             ),
+            ("both causes are listed at first", _share(not t.unlisted for t in trials)),
             ("no change outside the remedies of the two causes", _share(not t.beyond for t in trials)),
             ("the verdict is what a whole diagnosis afterwards shows", _share(t.honest for t in trials)),
         ),

@@ -72,9 +72,13 @@ class Trial:
     @property
     def missed(self) -> tuple[str, ...]:
         """Planted causes that are in effect and not listed, although no finding says that it hides more."""
-        listed = {finding.id for finding in self.findings}
         hiding = direct(self.findings) + tuple(found for found in self.findings if CAUSES[found.id].veils)
-        return () if any(finding.hides for finding in hiding) else tuple(sorted(self._in_effect - listed))
+        return () if any(finding.hides for finding in hiding) else self.unlisted
+
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """Planted causes that are in effect and not listed at first, whatever hides them."""
+        return tuple(sorted(self._in_effect - {finding.id for finding in self.findings}))
 
     @property
     def _in_effect(self) -> set[str]:
@@ -84,8 +88,9 @@ class Trial:
 
     @property
     def beyond(self) -> tuple[str, ...]:
-        """Remedies that were used although no planted cause names them."""
-        wanted = {"restart", *(cure.remedy for name in self.planted for cure in CAUSES[cause_of(name)].cures)}
+        """Remedies that were used although no planted cause names them; the loop has no business with hints."""
+        causes = [CAUSES[cause_of(name)] for name in self.planted if not CAUSES[cause_of(name)].contributes]
+        wanted = {"restart", *(cure.remedy for cause in causes for cure in cause.cures)}
         return tuple(sorted({change.remedy for change in self.course.changes} - wanted))
 
     @property
