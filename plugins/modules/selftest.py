@@ -58,6 +58,8 @@ options:
         O(lab_half).
       - The listener gets another self-signed certificate, at which clients will warn, and very likely another key. The
         certificate and the key before are lost.
+      - For a moment 150 connections are opened that go no further than the first message. Nobody may get in meanwhile,
+        and sensors on the way may take it for an attack.
       - With O(allow_reboot) the host is rebooted as well.
       - In check mode it is left out.
       - Takes V(true) and V(false) and nothing else.

@@ -18,6 +18,7 @@ from .. import _listener_certificate
 from .._apply import Run
 from .._cim import certificates
 from .._cim.host import boot_time
+from .._cim.registry import RegistryValue
 from .._cim.schema import PS_SCHEDULED_TASK
 from .._cim.tasks import FOLDER, Definition, definition_xml
 from .._cim.values import Sendable
@@ -25,10 +26,12 @@ from .._fix import Job
 from .._host import Host
 from .._model.change import Change
 from .._model.keys import CONTAINER_FILE
+from .._model.settings import SETTINGS
 from .._observe import observe
 from .._reboot import objection, reboot
 from .._remedies._certificates import hindrances, renewed_whole
-from .._restart import Policy, sessions
+from .._restart import Policy, restart, sessions
+from . import _burst
 from ._base import Scratch, Untold
 from .lab import LabCheck, need_idle
 from .windows import KEY_FOLDER
@@ -37,6 +40,9 @@ REASON = "the self-test asks what the host does then"
 
 EVERY, STARTS = timedelta(seconds=15), 16
 """Between the starts of the scratch tasks, and how many of them there are: no reboot falls between all of these."""
+
+MANY = 150
+"""Connections: between the 100 and the 3,000 that are told of as the built-in limit (no public source settles it)."""
 
 LATE, POLL = 900.0, 30.0
 """Seconds in which a missed start is made up for, and between looks; documented are ten minutes (Win32 TaskSchd,
@@ -140,7 +146,39 @@ def _rebooted(job: Job) -> None:
         raise Untold(why)
 
 
+def _pending(job: Job) -> str:
+    """As many connections as exceed the smaller of the numbers that are told of; none of them goes on to TLS."""
+    need_idle(job)
+    if isinstance(job.host.stored(SETTINGS["pending_connections"]), RegistryValue):
+        raise Untold("the limit is set here")
+    port = job.prober.port or job.host.listener_port()
+    with _burst.held(job.prober.address, port, MANY) as opened:
+        stopped = opened < MANY or not job.host.port_use().listeners
+    _recover(job)
+    return f"up to {MANY}" if stopped else f"more than {MANY}"
+
+
+def _recover(job: Job) -> None:
+    """Once the connections are closed the listener comes back; where it does not, TermService is restarted."""
+    probe = job.prober.look_until(lambda seen: bool(seen["passed"]), job.host.listener_port)
+    if probe is None or not probe["passed"]:
+        with Run(job.host, job.run_id, job.made) as run:
+            why = restart(job.host, run.record, "the listener stopped under the self-test's connections", "when_idle")
+        if why:
+            raise Untold(f"the listener stopped and has not come back: {why}; restart TermService there")
+
+
 DISPOSABLE_CHECKS = (
+    LabCheck(
+        "pending_connections",
+        "How many connections may be in negotiation where nobody has set it?",
+        f"up to {MANY}",
+        {
+            f"up to {MANY}": "some hundred idle connections shut everybody out; connection_limit raises that",
+            f"more than {MANY}": "it takes more of them to shut everybody out",
+        },
+        _pending,
+    ),
     LabCheck(
         "renewed_key",
         "Which key does a renewed certificate of the listener have?",

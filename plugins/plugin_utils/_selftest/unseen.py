@@ -19,23 +19,25 @@ class Unseen:
     why: str
 
 
-UNSHOWN = "No handshake shows it: it takes users with sessions."
-
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
-        "live_logons": Unseen("When is a refusal of new logons live?", UNSHOWN),
-        "live_sessions": Unseen("When is a limit for disconnected sessions live?", UNSHOWN),
+        "live_logons": Unseen(
+            "When is a refusal of new logons live?",
+            "It shows behind the credentials, where a session would begin, and the checks log nobody on.",
+        ),
+        "live_sessions": Unseen(
+            "When is a limit for disconnected sessions live?",
+            "It takes somebody's session that is left alone until the limit ends it, and the checks log nobody on.",
+        ),
         "keys_minted_in_gap": Unseen(
             "Do services make new keys while the folder of keys has another name?",
-            "It takes a renaming of the folder in which the keys of every service lie.",
-        ),
-        "outstanding_default": Unseen(
-            "How many connections may be in negotiation where nobody has set it?",
-            "It takes a flood of connections.",
+            "Services would lose their keys to what they make meanwhile. machine_keys leaves no such gap: the new "
+            "folder comes with the same command.",
         ),
         "process_create": Unseen(
             "Is a process that is born from WMI blocked?",
-            "Security products take the attempt for an attack, and the collection makes none.",
+            "Security products take the attempt for an attack. The collection starts nothing by WMI, so either answer "
+            "is the same to it.",
         ),
     }
 )

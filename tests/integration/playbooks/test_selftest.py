@@ -8,6 +8,21 @@ from __future__ import annotations
 
 import json
 
+LAB = {
+    "live_nla": ("at once", "as_expected"),
+    "live_deny": ("at once", "as_expected"),
+    "closed_port": ("refused", "deviates"),
+    "layer_rdp": ("refused", "as_expected"),
+    "live_transport": ("at once", "as_expected"),
+    "thumbprint": ("refused", "as_expected"),
+    "pinned_missing": ("no certificate", "as_expected"),
+    "pending_connections": ("more than 150", "deviates"),
+    "renewed_key": ("a new key in the same file", "as_expected"),
+    "missed_start": ("", "could_not_tell"),
+    "reboot_with_users": ("", "could_not_tell"),
+}
+"""What the lab half finds on a simulated host by default: a closed port refuses, and its sockets have no limit."""
+
 
 def results(directory):
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("*.json")}
@@ -39,6 +54,16 @@ def test_the_write_half_is_left_out_in_check_mode_and_taken_from_a_real_boolean_
     refused = run("selftest", fleet.inventory, "-e", "rdp_write_half=true")
     assert refused.code == 2
     assert "true or false and nothing else" in refused.output
+
+
+def test_the_lab_half_sees_a_listener_over_its_sockets(start_fleet, run, tmp_path):
+    fleet = start_fleet("--hosts", "1", "--version", "host001=2022")
+    halves = json.dumps({"rdp_lab_half": True, "rdp_disposable": True})
+    played = run("selftest", fleet.inventory, "-e", halves, "-e", f"rdp_selftest_dir={tmp_path}")
+    assert played.code == 0, played.output
+    found = {check["name"]: check for check in results(tmp_path)["host001"]["checks"]}
+    seen = {name: (check["found"], check["verdict"]) for name, check in found.items() if name in LAB}
+    assert seen == LAB, {name: check["means"] for name, check in found.items() if name in LAB}
 
 
 def test_an_account_without_rights_is_asked_nothing_but_how_it_is_refused(start_fleet, run, tmp_path):

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import replace
-from unittest.mock import Mock
+from functools import partial
+from unittest.mock import Mock, patch
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
@@ -19,6 +22,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
     DISPOSABLE_CHECKS,
     LAB_CHECKS,
     UNSEEN,
+    _burst,
     run,
     run_as,
     version,
@@ -36,6 +40,7 @@ from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
 from tests.simulator.windows.firewall import POLICY, Rule
+from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.registry import Type
 from tests.simulator.wsman.engine import REMOTE_MANAGEMENT_USERS
 from tests.support.cutting import cut_after, roll_back_all, writes_of
@@ -95,6 +100,7 @@ REFUSED = {
 """A switch and a value other than its default, the check that tells by an account without rights, what it finds."""
 
 DISPOSABLE = {
+    ("outstanding_default", 3000): ("pending_connections", "more than 150"),
     ("new_key_on_renewal", False): ("renewed_key", "the same key"),
     ("start_when_available", "always"): ("missed_start", "made up for"),
     ("reboot_blocked_by_users", True): ("reboot_with_users", "held up"),
@@ -409,11 +415,27 @@ def test_a_host_tells_its_version_to_an_account_without_rights():
     assert version(silent) is None
 
 
+@contextmanager
+def flood(host, _address, _port, count):
+    """So many connections, as a simulated host without sockets meets them; its listener comes back by a restart."""
+    host.windows.flood = count
+    host.windows._flooded_again()
+    yield count
+    host.windows.flood = 0
+
+
+@contextmanager
+def flooding(host):
+    with patch.object(_burst, "held", partial(flood, host)):
+        yield
+
+
 def disposed(host, name, **how):
     """What a check finds on a host that may be thrown away and rebooted."""
     check = next(check for check in DISPOSABLE_CHECKS if check.name == name)
     doing = job(host, "lab", **{"allow_reboot": True, **how})
-    return judge(check.on(doing), doing.host)
+    with flooding(host):
+        return judge(check.on(doing), doing.host)
 
 
 def with_users(name):
@@ -444,6 +466,7 @@ def test_a_disposable_host_that_does_otherwise_is_named(switch):
     ("name", "planted", "how", "why"),
     [
         ("renewed_key", {"traits": ["many_sessions"]}, {}, "idle lab host"),
+        ("pending_connections", {"breakages": ["connection_flood"]}, {}, "no handshake"),
         ("renewed_key", {"traits": ["pinned_certificate"]}, {}, "of its own"),
         ("missed_start", {}, {"allow_reboot": False}, "allow_reboot is not set"),
         ("missed_start", {"traits": ["many_sessions"]}, {}, "idle lab host"),
@@ -466,7 +489,8 @@ def test_what_cannot_be_undone_is_done_on_disposable_hosts_alone():
     names = {found.name for found in run(*both(host))}
     assert names.isdisjoint(check.name for check in DISPOSABLE_CHECKS)
     assert settings_state(host) == before
-    found = {outcome.name: outcome.verdict for outcome in run(*both(host), disposable=True)}
+    with flooding(host):
+        found = {outcome.name: outcome.verdict for outcome in run(*both(host), disposable=True)}
     assert found["renewed_key"] == "as_expected"
     assert (found["missed_start"], found["reboot_with_users"]) == ("could_not_tell", "could_not_tell")
 
@@ -474,3 +498,33 @@ def test_what_cannot_be_undone_is_done_on_disposable_hosts_alone():
 def both(host):
     doing = job(host, "lab")
     return doing.host, False, doing
+
+
+def test_a_limit_that_somebody_has_set_tells_nothing_of_the_default():
+    host = simulated()
+    host.windows.registry.put_dword(TERMINAL_SERVER, "MaxOutstandingConnections", 5000)
+    found = disposed(host, "pending_connections")
+    assert (found.verdict, found.means) == ("could_not_tell", "the limit is set here")
+
+
+def test_a_listener_that_stopped_under_our_connections_is_back_afterwards():
+    host = simulated()
+    assert disposed(host, "pending_connections").found == "up to 150"
+    assert prober(host).look(lambda: 3389)["passed"]
+    assert [change.kind for change in made(host)] == ["restart"]
+    spared = simulated(outstanding_default=3000)
+    assert disposed(spared, "pending_connections").found == "more than 150"
+    assert made(spared) == []
+
+
+def test_a_listener_that_does_not_come_back_is_said_to_be_stopped():
+    found = disposed(simulated(traits=["no_shell"]), "pending_connections")
+    assert found.verdict == "could_not_tell"
+    assert "the listener stopped and has not come back" in found.means
+    assert "restart TermService there" in found.means
+
+
+def made(host):
+    """What the host's journal has."""
+    journal = Run(connect(host), "look", []).journal
+    return [recorded.entry.change for stretch in journal.stretches() for recorded in journal.entries(stretch)]
