@@ -118,8 +118,8 @@ EXAMPLES = r"""
   winfleet.rdp.selftest:
     account: unprivileged
   vars:
-    ansible_user: nobody-special
-    ansible_password: "{{ vault_nobody_special }}"
+    ansible_user: operator
+    ansible_password: "{{ vault_operator_password }}"
 
 - name: Keep the result, to send it to the maintainers
   ansible.builtin.copy:

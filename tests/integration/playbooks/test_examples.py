@@ -110,6 +110,7 @@ def inventory(fleet):
     named["certificate"]["rdp_thumbprint"] = fleet.ask(f"/hosts/{number('certificate')}/probe")["certificate"][
         "thumbprint"
     ]
+    named["selftest"]["vault_operator_password"] = hosts["vars"]["ansible_password"]
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
     content = {
         "windows": {**hosts, "hosts": named},
