@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
@@ -25,6 +26,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import NotPlain, from_plain
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Probe, Prober, flaw, telling
 
 
 class ActionModule(RdpAction):
@@ -43,7 +45,9 @@ class ActionModule(RdpAction):
     def rdp_run(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         if options["observation"] is None:
             return super().rdp_run(options)
-        observation = _saved(options["observation"])
+        if options["logon_check"]:
+            raise AnsibleActionFail("logon_check needs the host, not a saved observation: leave out one of them")
+        observation = _seen_as_well(_saved(options["observation"]), self.rdp_prober(options))
         return {**_result.diagnosed(Standing(observation, diagnose(observation))), "operations": 0}
 
     def rdp_work(self, host: Host, options: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -55,6 +59,22 @@ class ActionModule(RdpAction):
 
 def _saved(data: dict[str, t.Any]) -> Observation:
     try:
-        return from_plain(Observation, data)
+        observation = from_plain(Observation, data)
     except NotPlain as error:
         raise AnsibleActionFail(f"observation is not what host_info gives: {error}") from error
+    for problem in filter(None, map(flaw, _probes(observation))):
+        raise AnsibleActionFail(f"observation is not what host_info gives: probe: {problem}")
+    return observation
+
+
+def _probes(observation: Observation) -> tuple[Probe, ...]:
+    first = () if observation.probe is None else (observation.probe,)
+    return (*first, *observation.other_probes)
+
+
+def _seen_as_well(observation: Observation, prober: Prober) -> Observation:
+    """The observation with the probes that are given beside it; the one that got furthest tells of the host."""
+    if not prober.given:
+        return observation
+    probe, others = telling(replace(prober, given=(*_probes(observation), *prober.given)), None)
+    return replace(observation, probe=probe, other_probes=others)

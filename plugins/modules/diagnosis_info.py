@@ -27,7 +27,7 @@ options:
   observation:
     description:
       - A saved RV(winfleet.rdp.host_info#module:observation), analysed as it is. No connection is made then, and no
-        probe; one that the observation has counts.
+        probe; what counts is a probe that the observation has, and those of O(probes).
     type: dict
   depth:
     description:

@@ -43,10 +43,51 @@ def test_diagnosis_needs_no_connection_for_a_saved_observation(run_module: RunMo
     assert result["operations"] == 0
 
 
-def test_diagnosis_refuses_what_is_no_observation(run_module: RunModule) -> None:
-    result = run_module("host001", "diagnosis_info", observation={"settings": 7})
+PASSED: t.Mapping[str, t.Any] = {
+    "host": "gone",
+    "port": 3389,
+    "passed": True,
+    "stage": "complete",
+    "name": {"verdict": "resolved"},
+    "tcp": {"verdict": "open"},
+    "x224": {"verdict": "negotiates"},
+    "tls": {"verdict": "ok"},
+    "ntlm": {"verdict": "challenge"},
+    "vantage": "the data centre",
+}
+BLOCKED = {**PASSED, "passed": False, "stage": "tcp", "tcp": {"verdict": "timeout"}, "vantage": "the branch office"}
+
+
+def test_probes_of_several_places_are_analysed_with_a_saved_observation(run_module: RunModule, tmp_path: Path) -> None:
+    saved = json.loads(json.dumps(run_module("host001", "host_info")["observation"]))
+    offline = tmp_path / "offline.yml"
+    offline.write_text(yaml.safe_dump({"windows": {"hosts": {"gone": {"ansible_host": "127.255.255.254"}}}}))
+    blocked = run_module("gone", "diagnosis_info", offline, observation=saved, probes=[BLOCKED])
+    assert next((f["id"], f["relation"]) for f in blocked["findings"]) == ("rdp_denied", "direct")
+    relations = {
+        f["id"]: f["relation"]
+        for f in run_module("gone", "diagnosis_info", offline, observation=saved, probes=[BLOCKED, PASSED])["findings"]
+    }
+    assert relations == {**relations, "rdp_denied": "unrelated", "path_blocked_elsewhere": "direct"}
+    kept = {**saved, "probe": PASSED}
+    again = run_module("gone", "diagnosis_info", offline, observation=kept, probes=[BLOCKED])
+    assert {f["id"]: f["relation"] for f in again["findings"]} == relations
+    assert again["operations"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"observation": {"settings": 7}}, "not what host_info gives"),
+        ({"observation": {"taken_at": "2026", "probe": {"stage": "tls"}}}, "probe: it lacks"),
+        ({"observation": {"taken_at": "2026", "other_probes": [{}]}}, "probe: it lacks"),
+        ({"observation": {"taken_at": "2026"}, "logon_check": True}, "logon_check"),
+    ],
+)
+def test_diagnosis_refuses_what_is_no_observation(run_module: RunModule, options: t.Any, said: str) -> None:
+    result = run_module("host001", "diagnosis_info", **options)
     assert result["failed"]
-    assert "not what host_info gives" in result["msg"]
+    assert said in result["msg"]
 
 
 @pytest.mark.parametrize("host", sorted(FIXES))
