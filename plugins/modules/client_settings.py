@@ -15,8 +15,8 @@ version_added: 0.1.0
 author:
   - winfleet.rdp contributors (@winfleet)
 description:
-  - Sets whether the machine's own client uses UDP, takes away Schannel overrides that keep clients from TLS 1.2, and
-    checks how old the clients are.
+  - Sets whether the machine's own client uses UDP, takes away Schannel overrides that keep clients from TLS 1.2,
+    forgets addresses that hosts no longer have, and checks how old the clients are.
   - Programs and updates are never installed or removed. Updates with a known regression of Remote Desktop are named in
     RV(notes).
 options:
@@ -44,6 +44,13 @@ options:
       - The least file version of C(mstsc.exe), and of C(msrdc.exe) where it is installed, as up to four numbers with
         dots. An older one fails the task with what to do, after the changes that can be made.
     type: str
+  names:
+    description:
+      - Names of hosts, as users connect to them. The DNS client's cache is flushed where it remembers an address of one
+        that is not among those that the controller's resolver gives, as M(winfleet.rdp.network_stack) does.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp
@@ -65,6 +72,11 @@ EXAMPLES = r"""
 - name: Keep the client from UDP where the VPN drops it
   winfleet.rdp.client_settings:
     udp: "off"
+
+- name: Forget where a host was before it moved
+  winfleet.rdp.client_settings:
+    names:
+      - host17.example.com
 
 - name: Find machines whose client is too old
   winfleet.rdp.client_settings:

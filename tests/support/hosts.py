@@ -147,6 +147,7 @@ _ASKED: Mapping[str, Mapping[str, st.SearchStrategy[t.Any]]] = {
     "nla": {"renew_lease": st.just(False)},
     "security_layer": {"renew_lease": st.just(False)},
     "network_stack": {"names": st.just([CACHED])},
+    "client_settings": {"names": st.just([CACHED])},
     "connection_limit": {"pending": st.sampled_from([None, 5000]), "sessions": st.sampled_from([None, 0, 25])},
     "certificate": {"thumbprint": st.none(), "renew_before": st.sampled_from([0, 180])},
     "remote_desktop": {"port": st.sampled_from([None, 33890])},

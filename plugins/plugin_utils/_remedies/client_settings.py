@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""Settings of machines that connect: UDP, TLS, and whether the client is recent enough. PRIVATE to the collection.
+r"""Machines that connect: UDP, TLS, stale addresses, and whether the client is recent enough. PRIVATE.
 
 Programs and updates are named and never installed or removed. Sources: TerminalServer.admx "Turn Off UDP On Client",
 Microsoft's support tool MSRD-Collect (Terminal Server Client\DisableUDPTransport), release notes of the updates.
@@ -19,6 +19,7 @@ from .._model.settings import CLIENT_SETTINGS
 from .._model.versions import VERSION, numbers
 from ._base import POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
 from ._tls import Side, allow_tls12
+from .network_stack import stale
 
 NAME = "client_settings"
 
@@ -28,6 +29,7 @@ OPTIONS = {
     "udp": {"type": "str", "choices": ["keep", "on", "off"], "default": "keep"},
     "tls": {"type": "str", "choices": ["keep", "usable"], "default": "usable"},
     "minimum_version": {"type": "str"},
+    "names": {"type": "list", "elements": "str", "default": []},
     **POLICY_OPTION,
 }
 
@@ -42,7 +44,14 @@ def plan(observation: Observation, options: Options) -> Plan:
         plan += plan_setting(observation, Wish(NAME, "client_udp_off", _UDP_OFF[options["udp"]], reason), options)
     if options["tls"] == "usable":
         plan += allow_tls12(observation, CLIENTS, options)
+    if options["names"]:
+        plan += stale(observation.dns, NAME) if observation.dns is not None else missing_area("dns", observation)
     return plan + _version(observation, options["minimum_version"])
+
+
+def needs(options: Options) -> tuple[str, ...]:
+    """What is remembered of names matters only where some are given."""
+    return (*_AREAS, "dns") if options["names"] else _AREAS
 
 
 def _version(observation: Observation, wanted: str | None) -> Plan:
@@ -71,9 +80,12 @@ def _bad_updates(observation: Observation) -> Iterator[str]:
             yield f"{name} is installed: {known.effect}; mended by {known.mended_by}"
 
 
+_AREAS = ("identity", "settings", "client", "updates")
+
 REMEDY = Remedy(
     name=NAME,
-    areas=("identity", "settings", "client", "updates"),
+    areas=(*_AREAS, "dns"),
+    needs=needs,
     settings=CLIENT_SETTINGS,
     options=OPTIONS,
     plan=plan,

@@ -51,17 +51,18 @@ def _dns(observation: Observation, options: Options) -> Plan:
         return missing_area("dns", observation)
     if options["dns"] == "flush":
         reason = "the DNS client's cache is to be flushed"
-        return Plan(changes=(_flush(None, reason),)) if observation.dns.cached else Plan()
-    return _stale(observation.dns)
+        return Plan(changes=(_flush(NAME, None, reason),)) if observation.dns.cached else Plan()
+    return stale(observation.dns, NAME)
 
 
-def _stale(dns: DnsState) -> Plan:
-    stale = {name: old for name, old in dns.cached.items() if _disagrees(old, dns.resolved.get(name, ()))}
+def stale(dns: DnsState, remedy: str) -> Plan:
+    """Plan the cache flushed, by a remedy, where an address of the names that were asked about is none any more."""
+    old_ones = {name: old for name, old in dns.cached.items() if _disagrees(old, dns.resolved.get(name, ()))}
     unknown = tuple(f"{name} has no answer here, so nothing tells whether it is stale" for name in _unanswered(dns))
-    if not stale:
+    if not old_ones:
         return Plan(notes=unknown)
-    named = ", ".join(f"{name} is remembered as {' '.join(old) or 'unknown'}" for name, old in stale.items())
-    return Plan(changes=(_flush(stale, f"the resolver disagrees: {named}"),), notes=unknown)
+    named = ", ".join(f"{name} is remembered as {' '.join(old) or 'unknown'}" for name, old in old_ones.items())
+    return Plan(changes=(_flush(remedy, old_ones, f"the resolver disagrees: {named}"),), notes=unknown)
 
 
 def _unanswered(dns: DnsState) -> Iterable[str]:
@@ -81,9 +82,9 @@ def _family(address: str) -> int:
     return ipaddress.ip_address(address.partition("%")[0]).version
 
 
-def _flush(stale: Mapping[str, tuple[str, ...]] | None, reason: str) -> Change:
-    before = "entries" if stale is None else to_plain(stale)
-    return Change(NAME, "dns_cache", "the DNS client's cache", before, None, reason, undo="none", risk="none")
+def _flush(remedy: str, old_ones: Mapping[str, tuple[str, ...]] | None, reason: str) -> Change:
+    before = "entries" if old_ones is None else to_plain(old_ones)
+    return Change(remedy, "dns_cache", "the DNS client's cache", before, None, reason, undo="none", risk="none")
 
 
 def _winsock(observation: Observation, options: Options) -> Plan:

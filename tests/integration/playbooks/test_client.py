@@ -9,7 +9,7 @@ from __future__ import annotations
 
 def test_the_whole_way(start_fleet, run):
     """Dry run, apply, apply again, roll back."""
-    fleet = start_fleet("--hosts", "1", "--version", "host001=11")
+    fleet = start_fleet("--hosts", "1", "--version", "host001=11", "--trait", "host001=dns_cache_stale")
     found = fleet.states()
     options = ("-e", '{"rdp_client_udp": "off", "rdp_client_names": ["localhost"]}')
     check = run("client", fleet.inventory, "--check", "--diff", *options)

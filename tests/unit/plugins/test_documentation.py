@@ -242,7 +242,8 @@ LEFT_TO_MODULES = {
     ("nla", "accept_permanent_weakening"): "weakens",
     ("machine_keys", "method"): "a repair of one host",
     ("machine_keys", "accept_shared_keys"): "a repair of one host",
-    ("network_stack", "dns"): "a repair of one host, but for stale names",
+    ("network_stack", "dns"): "a repair of one host",
+    ("network_stack", "names"): "the role decides on them as names of client_settings",
     ("network_stack", "winsock"): "a repair of one host",
 }
 """Decisions that no wanted state of a fleet has."""

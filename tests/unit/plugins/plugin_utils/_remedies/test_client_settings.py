@@ -11,10 +11,12 @@ import typing as t
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientState, Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.client_settings import REMEDY
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.network import CacheEntry
 from tests.support.in_process import job, settings_state
 
 CLIENT = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
@@ -22,7 +24,8 @@ TLS12 = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Proto
 
 
 def options(**given: t.Any) -> dict[str, t.Any]:
-    return {"udp": "keep", "tls": "keep", "minimum_version": None, "remove_orphaned_policy": False, **given}
+    usual = {"udp": "keep", "tls": "keep", "minimum_version": None, "names": [], "remove_orphaned_policy": False}
+    return {**usual, **given}
 
 
 @pytest.mark.parametrize("version", ["10", "11", "2022"])
@@ -36,6 +39,20 @@ def test_udp_off_and_back(version: str) -> None:
     assert fix(job(simulated, "run-2"), REMEDY, options(udp="off"))[0].changes == ()
     rollback(job(simulated, "back"), "all", force=False)
     assert settings_state(simulated) == before
+
+
+def test_an_address_that_a_host_no_longer_has_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "resolve", lambda _name: ("192.0.2.18",))
+    simulated = SimulatedHost.build("11")
+    simulated.windows.network.dns_cache = [CacheEntry("rdp.corp.example", "192.0.2.17")]
+    assert fix(job(simulated), REMEDY, options())[0].changes == ()
+    assert fix(job(simulated), REMEDY, options(names=["other.corp.example"]))[0].changes == ()
+    _plan, foretold = fix(job(simulated, check=True), REMEDY, options(names=["rdp.corp.example"]))
+    _plan, done = fix(job(simulated), REMEDY, options(names=["rdp.corp.example"]))
+    assert [(change.remedy, change.kind) for change in done.changes] == [("client_settings", "dns_cache")]
+    assert done.changes == foretold.changes
+    assert simulated.windows.network.dns_cache == []
+    assert fix(job(simulated), REMEDY, options(names=["rdp.corp.example"]))[0].changes == ()
 
 
 def test_the_policy_of_clients_is_held_and_has_its_own_key() -> None:
