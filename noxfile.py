@@ -12,6 +12,7 @@ which not every network lets through; those here need a package index alone.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def path_with(venv: Path) -> str:
 
 
 def make_environment(session: nox.Session, requirements: str, venv: Path, python: Path = VENV_PYTHON) -> None:
-    """Install requirements/REQUIREMENTS.txt into an environment of that Python."""
-    session.run("python", "scripts/env.py", "--python", str(python), "--venv", str(venv), requirements)
+    """Install requirements/REQUIREMENTS.txt into an environment of that Python; what is compiled is not optimised."""
+    command = ("python", "scripts/env.py", "--python", str(python), "--venv", str(venv), requirements)
+    session.run(*command, env={"CFLAGS": "-O0"})
 
 
 def run_sanity(session: nox.Session, venv: Path, place: Path) -> None:
@@ -123,13 +125,18 @@ def galaxy(session: nox.Session) -> None:
 @nox.session(python=False)
 @nox.parametrize("series", ["3.10", "3.11", "3.12", "3.13", "3.14"])
 def matrix(session: nox.Session, series: str) -> None:
-    """Run sanity, unit and integration tests with one Python and the ansible-core that requirements/ pin for it."""
+    """Run sanity, unit and integration tests with one Python and the ansible-core that requirements/ pin for it.
+
+    Kerberos is among them where it can be compiled (Debian: libkrb5-dev).
+    """
     python = find_pythons().get(series)
     if not python:
         session.skip(f"no Python {series} on PATH or in pyenv")
     place = BUILD / "matrix" / series
     venv = place / "venv"
     make_environment(session, "lint", venv, python)
+    if shutil.which("krb5-config"):
+        make_environment(session, "kerberos", venv, python)
     pytest = (f"{venv}/bin/python", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-rs")
     session.run(*pytest, *session.posargs, env={"PATH": path_with(venv)})
     run_sanity(session, venv, place)

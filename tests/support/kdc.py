@@ -23,6 +23,12 @@ from pathlib import Path
 REALM = "WINFLEET.TEST"
 PROGRAMS = ("krb5kdc", "kdb5_util", "kadmin.local", "kinit")
 LIBRARIES = ("gssapi", "krb5", "kerberos")
+SERVICES = ("HTTP", "WSMAN", "host")
+"""What a ticket for WinRM is asked for: by pywinrm, by psrp until ansible-core 2.20, by psrp from 2.21 on.
+
+In Active Directory a host's account answers to all of them.
+"""
+
 PATIENCE = 10.0
 SEARCH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 
@@ -83,9 +89,9 @@ class Kdc:
     def add_user(self, name: str, password: str) -> None:
         self._run("kadmin.local", "-r", REALM, "addprinc", "-pw", password, name)
 
-    def add_service(self, *names: str) -> None:
-        """Make principals with random keys, and put those into the keytab."""
-        for name in names:
+    def add_host(self, host: str) -> None:
+        """Make a host's principals with random keys, and put those into the keytab."""
+        for name in (f"{service}/{host}" for service in SERVICES):
             self._run("kadmin.local", "-r", REALM, "addprinc", "-randkey", name)
             self._run("kadmin.local", "-r", REALM, "ktadd", "-k", str(self.folder / "keytab"), name)
 

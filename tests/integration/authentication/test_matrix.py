@@ -15,7 +15,7 @@ import pytest
 
 from tests.running import running_fleet
 from tests.simulator.host import DEFAULT_CREDENTIAL
-from tests.support.authentication import COLUMNS, TABLE, WRONG, Cell, Seen, cells, try_cells
+from tests.support.authentication import COLUMNS, SERVICE, TABLE, WRONG, Cell, Seen, cells, try_cells
 from tests.support.kdc import missing, running_kdc
 
 METHODS = [method for method in TABLE if method != "kerberos"]
@@ -130,7 +130,7 @@ def test_kerberos_against_a_real_kdc(tmp_path, monkeypatch):
     place.mkdir()
     with running_kdc(place) as kdc:
         kdc.add_user("Administrator", DEFAULT_CREDENTIAL)
-        kdc.add_service("HTTP/host.winfleet.test", "WSMAN/host.winfleet.test")
+        kdc.add_host(SERVICE)
         for name, value in kdc.environment.items():
             monkeypatch.setenv(name, value)
         with running_fleet(tmp_path, "--hosts", "8", *OPTIONS) as fleet:

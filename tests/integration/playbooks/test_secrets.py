@@ -196,7 +196,7 @@ def _realm(way: Way, folder: Path) -> Iterator[None]:
     place.mkdir()
     with running_kdc(place) as kdc, pytest.MonkeyPatch.context() as patched:
         kdc.add_user("Administrator", PASSWORD)
-        kdc.add_service(f"HTTP/{SERVICE}", f"WSMAN/{SERVICE}")
+        kdc.add_host(SERVICE)
         for name, value in kdc.environment.items():
             patched.setenv(name, value)
         yield
