@@ -9,10 +9,12 @@ leaves the next one to know of it. A note is a key under the journal's root, who
 which every run takes there finds it:
 
     restart owed since <UTC> by process <id>    void when TermService runs in another process, or the host has started
-    reboot owed since <UTC>                     void when the host has started since
+    reboot owed since <UTC> in boot <UTC>       void when the host has started since
 
-Both are compared with what the host says now. Where services share a process, as on clients, a restart of TermService
-leaves the process; the run that restarts it deletes the note.
+Both are compared with what the host says now. In which boot a reboot was noted is told by a time that stays when the
+clock is set (boot_mark), where the host tells it: else a clock that is set forward would make the host look rebooted.
+Where services share a process, as on clients, a restart of TermService leaves the process; the run that restarts it
+deletes the note.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import typing as t
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 
-from ._cim.host import boot_time
+from ._cim.host import boot_mark, boot_time
 from ._guard import ROOT
 from ._host import Host
 
@@ -30,7 +32,10 @@ SERVICE = "TermService"
 
 What = t.Literal["restart", "reboot"]
 
-NOTE = re.compile(r"(?P<what>restart|reboot) owed since (?P<since>\d{8}T\d{6}Z)(?: by process (?P<process>\d{1,10}))?")
+NOTE = re.compile(
+    r"(?P<what>restart|reboot) owed since (?P<since>\d{8}T\d{6}Z)(?: by process (?P<process>\d{1,10}))?"
+    r"(?: in boot (?P<boot>\d{8}T\d{6}\.\d{6}Z))?"
+)
 
 STAMP = "%Y%m%dT%H%M%SZ"
 
@@ -54,7 +59,8 @@ def owe_restart(host: Host) -> None:
 
 def owe_reboot(host: Host) -> None:
     """Note a reboot before a change that Windows reads only when it starts."""
-    note = f"reboot owed since {_since(host)}"
+    boot = boot_mark(host.cim)
+    note = f"reboot owed since {_since(host)}" + (f" in boot {boot}" if boot else "")
     host.registry.create_key(rf"{ROOT}\{note}")
     host.owes["reboot"] = note
 
@@ -71,9 +77,9 @@ def due(host: Host, kept: Iterable[str] | None = None) -> tuple[str, ...]:
     noted = {name: found for name in names if (found := NOTE.fullmatch(name))}
     host.owes.clear()
     if noted:
-        started, process = boot_time(host.cim), _process(host, noted.values())
+        started, process, boot = boot_time(host.cim), _process(host, noted.values()), _boot(host, noted.values())
         for name, found in sorted(noted.items()):
-            if not _is_void(found, started, process):
+            if not _is_void(found, started, process, boot):
                 host.owes[found["what"]] = name
     host.void_notes = [name for name in noted if name not in host.owes.values()]
     return tuple(sorted(host.owes))
@@ -83,7 +89,13 @@ def _process(host: Host, noted: Iterable[re.Match[str]]) -> int:
     return host.service(SERVICE).process_id if any(found["what"] == "restart" for found in noted) else 0
 
 
-def _is_void(note: re.Match[str], started: datetime, process: int) -> bool:
+def _boot(host: Host, noted: Iterable[re.Match[str]]) -> str:
+    return boot_mark(host.cim) if any(found["boot"] for found in noted) else ""
+
+
+def _is_void(note: re.Match[str], started: datetime, process: int, boot: str) -> bool:
+    if boot and note["boot"] == boot:
+        return False
     if started >= _moment(note["since"]) - TOLERANCE:
         return True
     return note["what"] == "restart" and (not process or note["process"] != str(process))

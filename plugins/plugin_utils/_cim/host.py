@@ -20,6 +20,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
     WIN32_COMPUTER_SYSTEM,
     WIN32_OPERATING_SYSTEM,
+    WIN32_PROCESS,
     WIN32_USER_ACCOUNT,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
@@ -85,6 +86,18 @@ def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identi
 def boot_time(client: CimClient) -> datetime:
     """Return when the host started (one operation)."""
     return _time(client.get(WIN32_OPERATING_SYSTEM), "LastBootUpTime")
+
+
+def boot_mark(client: CimClient) -> str:
+    """Return when this start of Windows began by the clock of that moment (one operation); empty where it is not told.
+
+    It is the creation time of wininit.exe, which each start of Windows creates once. The kernel keeps that time as it
+    was when the clock is set afterwards (Microsoft Learn, PsGetProcessCreateTimeQuadPart), unlike LastBootUpTime.
+    """
+    found = client.query(WIN32_PROCESS, wql.compare("Name", "wininit.exe"), ("CreationDate",))
+    times = [process.get("CreationDate") for process in found]
+    began = min((time for time in times if isinstance(time, datetime)), default=None)
+    return began.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ") if began else ""
 
 
 def machine_sid(client: CimClient) -> str | None:

@@ -33,7 +33,7 @@ class OperatingSystem(HostProvider):
             "Version": edition.version, "BuildNumber": str(edition.build), "ProductType": edition.product_type,
             "OperatingSystemSKU": edition.sku, "OSArchitecture": "64-bit", "OSLanguage": LCID[windows.language],
             "MUILanguages": [CULTURE[windows.language]], "CSName": windows.machine.computer_name,
-            "LastBootUpTime": windows.booted.astimezone(timezone(windows.zone)),
+            "LastBootUpTime": windows.last_boot.astimezone(timezone(windows.zone)),
             "LocalDateTime": windows.clock.now().astimezone(timezone(windows.zone)),
             "InstallDate": datetime(2025, 3, 4, 10, 0, tzinfo=windows.clock.now().tzinfo), "SystemDrive": "C:",
             "SystemDirectory": SYSTEM_32, "WindowsDirectory": r"C:\Windows",

@@ -38,6 +38,8 @@ class Clock:
         self._ticking = ticking
         self._timers: list[Timer] = []
         self._numbers = itertools.count()
+        self.stepped = timedelta()
+        """By how much it was set forward so far, all in all."""
 
     def now(self) -> datetime:
         """The host's time, aware, in UTC."""
@@ -70,7 +72,9 @@ class Clock:
 
     def set(self, moment: datetime) -> None:
         """Jump to ``moment`` without letting time pass (a clock that somebody sets wrong)."""
-        self._base += moment - self.now()
+        step = moment - self.now()
+        self._base += step
+        self.stepped += step
 
     def _move_to(self, moment: datetime) -> None:
         self._base += moment - self.now()

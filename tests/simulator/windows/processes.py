@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from tests.simulator.windows.network import SYSTEM_PROCESS, Network
 from tests.simulator.windows.services import RUNNING, ServiceManager
 
+INITIAL_PROCESS, INITIAL_PATH = 588, r"C:\Windows\system32\wininit.exe"
+
 
 @dataclass(frozen=True)
 class Process:
@@ -22,8 +24,8 @@ class Process:
 
 
 def processes(services: ServiceManager, network: Network) -> list[Process]:
-    """System, the services' hosts, and the program that took the RDP port, if one did."""
-    rows = [Process(SYSTEM_PROCESS, "System")]
+    """System, what starts the services, the services' hosts, and the program that took the RDP port, if one did."""
+    rows = [Process(SYSTEM_PROCESS, "System"), Process(INITIAL_PROCESS, "wininit.exe", INITIAL_PATH)]
     for service in services:
         if service.state == RUNNING and not service.driver:
             program = service.path.split(" -k ")[0].replace("%SystemRoot%", r"C:\Windows")

@@ -66,6 +66,7 @@ class Windows:
         self.clock = clock
         self.switches = switches
         self.booted = clock.now() - timedelta(days=3)
+        self._stepped = clock.stepped
         self.down_until: datetime | None = None
         self.registry = Registry()
         self.files = FileSystem()
@@ -198,10 +199,15 @@ class Windows:
         self.volume.booted()
         self.waiting.clear()
         self.files.held.clear()
-        self.booted = self.clock.now()
+        self.booted, self._stepped = self.clock.now(), self.clock.stepped
         self.run_up()
         self.tasks.boot()
         self.events.write("EventLog", 6005, INFORMATION)
+
+    @property
+    def last_boot(self) -> datetime:
+        """When Windows says that it started: it moves with the clock when that is set, as processes' times do not."""
+        return self.booted + (self.clock.stepped - self._stepped)
 
     def add_gateway(self) -> Gateway:
         """Install the RD Gateway role and let its service run."""

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _owed
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.host import boot_time
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
@@ -74,6 +76,31 @@ def test_a_reboot_that_was_not_made_is_due_until_the_host_has_started() -> None:
     start_again(simulated)
     assert module(simulated, "schannel", "run-5").waiting == {}
     assert module(simulated, "schannel", "run-6", check=True).waiting == {}
+
+
+def set_forward(simulated: SimulatedHost, **by: float) -> None:
+    """Set the clock, which moves the time of the last start as well."""
+    simulated.clock.set(simulated.clock.now() + timedelta(**by))
+
+
+def test_a_clock_that_is_set_makes_no_reboot_look_done_or_undone() -> None:
+    simulated = SimulatedHost.build("2022", breakages=[LATE])
+    module(simulated, "schannel", "run-1")
+    started = boot_time(connect(simulated).cim)
+    set_forward(simulated, days=30)
+    assert boot_time(connect(simulated).cim) == started + timedelta(days=30)
+    assert due(connect(simulated)) == ("reboot",)
+    start_again(simulated)
+    assert due(connect(simulated)) == ()
+
+
+def test_without_a_process_to_tell_the_boot_by_a_reboot_is_told_by_the_clock_alone() -> None:
+    simulated = SimulatedHost.build("2022")
+    host = connect(simulated)
+    host.registry.create_key(rf"{ROOT}\reboot owed since {host.now():%Y%m%dT%H%M%SZ}")
+    assert due(host) == ("reboot",)
+    start_again(simulated)
+    assert due(connect(simulated)) == ()
 
 
 def test_a_later_run_that_may_reboots_the_host_and_nothing_is_due_after_it() -> None:
