@@ -53,6 +53,9 @@ THUMBPRINT = re.compile(r"[0-9A-F]{40}")
 MADE_ANEW = re.compile(r"MachineKeys|SystemCertificates.Remote Desktop|SelfSignedCertificate")
 """Paths of the listener's own certificate and its key, which SessionEnv makes anew when it starts."""
 
+LISTED = {"SessionEnv": MADE_ANEW, "the Winsock catalog": re.compile(r"Services.WinSock2")}
+"""What each item that a roll-back lists as having no undo may leave different."""
+
 ENDINGS = (b"enumeration/Release<", b"transfer/Delete<")
 """Actions of messages that give back what is open; whom they do not reach ends it by itself."""
 
@@ -163,9 +166,17 @@ def clean(scenario: Scenario) -> Clean:
     start, line = simulated.state_json(), Line(simulated)
     result = run(scenario, simulated, line, "run-1")
     end, seen = flat(settings_state(simulated)), live(simulated)
-    roll_back(simulated)
+    back = roll_back(simulated)
     lasting = frozenset(differing(original, flat(settings_state(simulated))))
+    if unlisted := {path for path in lasting if not _is_listed(path, (result, back))}:
+        raise HarnessFailed(f"{scenario.name}: no roll-back lists what it leaves different: {sorted(unlisted)}")
     return Clean(tuple(line.bodies), start, original, end, seen, lasting, result)
+
+
+def _is_listed(path: tuple[str, ...], results: Collection[Result]) -> bool:
+    """Whether a roll-back lists a change without undo that explains what is different there."""
+    items = {entry["item"] for result in results for entry in result.get("not_undoable", ())}
+    return any(LISTED[item].search("/".join(path)) for item in items & set(LISTED))
 
 
 def live(simulated: SimulatedHost) -> t.Any:
@@ -204,10 +215,11 @@ class Verdicts:
         if not message.startswith(f"{simulated.name}: "):
             yield f"the host is not named: {message}"
         if not isinstance(error, WsmanError):
+            # No operation failed: what is not as it should be is named in a sentence, and so is what to do.
             return
         if not (error.hint and error.hint in message):
             yield f"what to do is not said: {message}"
-        # What a service has not done in time is told as a step of its own: no operation failed.
+        # What a service has not done in time is told as a step of its own.
         if not (error.step in message if error.step else isinstance(error, ServiceError)):
             yield f"the step is not named: {message}"
 

@@ -55,6 +55,9 @@ BETWEEN = {"SecurityLayer": ["REG_DWORD", 1]}
 """The loop lets TLS be negotiated, proves it, and then requires it. Cut off in between, it leaves a healthy host."""
 
 
+REBOOT = {"allow_reboot": True, "restart": "always"}
+RENAMED = _fix("machine_keys", "key_unreadable", name="machine_keys rename", method="rename", accept_shared_keys=True)
+
 FIXES = (
     _fix("remote_desktop", "rdp_denied termservice_disabled drain_mode", drain="off"),
     replace(_fix("remote_desktop", name="remote_desktop port", port=3390), first=(_fix("firewall", port=3390),)),
@@ -67,10 +70,15 @@ FIXES = (
     _fix("certificate", "certificate_pinned_missing", name="certificate self_signed", state="self_signed"),
     _fix("machine_keys", "key_unreadable"),
     _fix("machine_keys", "key_missing", name="machine_keys key"),
+    _fix("machine_keys", "store_acl", name="machine_keys store_acl", method="store_acl"),
+    _fix("machine_keys", "folder_acl", name="machine_keys folder_acl", method="folder_acl"),
+    _fix("machine_keys", "key_unreadable", name="machine_keys certificate", method="certificate"),
     _fix("machine_keys", "key_unreadable", name="machine_keys copy_aside", method="copy_aside"),
-    _fix("machine_keys", "key_unreadable", name="machine_keys rename", method="rename", accept_shared_keys=True),
+    RENAMED,
+    replace(_fix("machine_keys", "key_unreadable", name="machine_keys restored", state="restored"), first=(RENAMED,)),
     _fix("schannel", "tls_server_disabled cipher_suites_empty", remove_orphaned_policy=True),
     _fix("network_stack", "winsock_layered", traits="dns_cache_stale", dns="flush", winsock="reset"),
+    _fix("network_stack", "winsock_layered", name="network_stack reboot", winsock="reset", **REBOOT),
     _fix("client_settings", "client_tls12_disabled", udp="off", tls="usable"),
     _fix("gateway", "gateway_rap_disabled gateway_cap_disabled gateway_service_disabled"),
     _fix(
@@ -101,9 +109,11 @@ LOOPS = tuple(
         "tls_server_disabled",
         "negotiation_disabled key_unreadable",
         "negotiation_disabled cipher_suites_empty",
+        "connection_flood",
         "rdp_denied firewall_rule_disabled key_unreadable",
     )
 )
+REBOOTING = Scenario("remediate with reboot", "remediate", REBOOT, ("tls_server_disabled",), also=BETWEEN)
 
 
 def _undone(done: Scenario) -> Scenario:
@@ -124,4 +134,4 @@ READINGS = (
     Scenario("diagnose in full", "diagnosis_info", {"depth": "full"}, ("rdp_denied",)),
     Scenario("host_info", "host_info"),
 )
-SCENARIOS = {scenario.name: scenario for scenario in (*FIXES, *LOOPS, *ROLLBACKS, *READINGS)}
+SCENARIOS = {scenario.name: scenario for scenario in (*FIXES, *LOOPS, REBOOTING, *ROLLBACKS, *READINGS)}

@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import CIM_STATUS, WsmanFault
 
-from tests.faults import soak
-from tests.faults.grid import Case, cases
+from tests.faults import grid, soak
+from tests.faults.grid import Case, HarnessFailed, cases, clean
 from tests.faults.kinds import CIM, KINDS
 from tests.faults.scenarios import SCENARIOS
 from tests.simulator.host import SimulatedHost
@@ -41,6 +41,13 @@ def test_a_fault_with_a_cim_status_alone_is_told_by_that(status: int) -> None:
     assert caught.value.__class__ is CIM_STATUS[status]
     assert (caught.value.code, caught.value.wmi_status) == (None, None)
     assert caught.value.detail == {"CIMStatusCode": str(status)}
+
+
+def test_what_a_roll_back_leaves_different_must_be_listed_as_having_no_undo(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clean(SCENARIOS["certificate"]).lasting
+    monkeypatch.setattr(grid, "LISTED", {})
+    with pytest.raises(HarnessFailed, match="no roll-back lists"):
+        clean.__wrapped__(SCENARIOS["certificate"])
 
 
 ALIKE = ("wsman_5", "wmi_80041003", "cim_2", "wmi_80041010")

@@ -60,7 +60,7 @@ class FileError(WsmanError):
 class Hidden(WsmanError):
     """Permissions that this account may not see; SYSTEM may."""
 
-    default_hint = "Only SYSTEM and the owner may see them."
+    default_hint = "Only SYSTEM and the owner may see them: look at them on the host, as SYSTEM or as the owner."
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ class Files:
         except NotFound:
             return None
         except AccessRefused as refused:
-            raise Hidden(f"The permissions of {path} are not shown: {refused.message}") from refused
+            hidden = Hidden(f"The permissions of {path} are not shown: {refused.message}")
+            hidden.step = refused.step
+            raise hidden from refused
         if outcome.return_value in (DENIED, PRIVILEGE_MISSING):
             raise Hidden(f"The permissions of {path} are not shown: {MEANINGS[outcome.return_value]}")
         _require(outcome, "read the permissions of", path)

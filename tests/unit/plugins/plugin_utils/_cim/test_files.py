@@ -40,6 +40,15 @@ def test_permissions_that_only_system_sees_are_hidden(version: str, seen: bool) 
     assert files.security(rf"{MACHINE_KEYS}\nothing") is None
 
 
+def test_who_may_not_see_permissions_is_told_at_which_step_and_what_to_do() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.injector.add("wmi_80041003", {"class": "Win32_LogicalFileSecuritySetting"})
+    with pytest.raises(Hidden) as hidden:
+        connect(simulated).files.security(MACHINE_KEYS)
+    assert "while calling Win32_LogicalFileSecuritySetting.GetSecurityDescriptor" in str(hidden.value)
+    assert "look at them on the host" in str(hidden.value)
+
+
 def test_a_folder_gets_a_dacl_and_keeps_its_owner() -> None:
     simulated = SimulatedHost.build("2022")
     files = connect(simulated).files
