@@ -34,6 +34,9 @@ BOUNDARY = 'boundary="Encrypted Boundary"'
 
 AUTHENTICATING = (401, 407)
 
+NO_TOKEN = (403, 404, 503)
+"""Statuses that say that no token will come: refused, nobody there, not available."""
+
 UNAUTHENTICATED: Mapping[str, str] = {
     "Content-Type": "application/soap+xml;charset=UTF-8",
     "WSMANIDENTIFY": "unauthenticated",
@@ -61,6 +64,7 @@ class BoundedAdapter:
         response = self.inner.send(request, **arguments)
         response.connection = self
         _refuse_compressed(response)
+        _refuse_within_credssp(request, response)
         if _is_encrypted(request):
             _refuse_plain(response)
         return response
@@ -110,6 +114,15 @@ def _refuse_compressed(response: t.Any) -> None:
     if encoding.strip().lower() != "identity":
         response.close()
         raise BadAnswer("The answer is compressed, which WinRM does not do")
+
+
+def _refuse_within_credssp(request: t.Any, response: t.Any) -> None:
+    """Raise the error of its status for an answer that requests-credssp would search for its next token in vain."""
+    said = request.headers.get("Authorization") or ""
+    scheme = said.decode("latin-1") if isinstance(said, bytes) else str(said)
+    if scheme.startswith("CredSSP ") and response.status_code in NO_TOKEN:
+        response.close()
+        raise by_status(response.status_code)
 
 
 def _is_encrypted(message: t.Any) -> bool:

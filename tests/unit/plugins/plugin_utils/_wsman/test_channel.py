@@ -302,6 +302,21 @@ def test_the_steps_of_authentication_are_bounded_too(server: Server, plugin: str
     assert len(server.seen) == 2
 
 
+@pytest.mark.parametrize(("status", "error"), [(403, AccessDenied), (404, BadAnswer), (503, TransportFailed)])
+def test_a_refusal_within_the_handshake_of_credssp_is_told_by_its_status(
+    server: Server, plugin: str, status: int, error: type[WsmanError]
+) -> None:
+    server.script = [
+        lambda on: on.answer(401, b"", WWW_Authenticate="CredSSP"),
+        lambda on: on.answer(status, b""),
+    ]
+    asked = {"ansible_winrm_transport": "credssp", "ansible_psrp_auth": "credssp"}
+    used = open_channel(connection(plugin, server.server_port, **asked))
+    with pytest.raises(error, match=f"HTTP {status}"):
+        used.send(b"<a/>", repeatable=False)
+    assert [authorization[:8] for authorization, _body in server.seen] == ["", "CredSSP "]
+
+
 def test_a_compressed_answer_is_refused_before_it_is_unpacked(opened: Channel, server: Server) -> None:
     bomb = gzip.compress(gzip.compress(b" " * MAX_BYTES))
     server.script = [lambda on: on.answer(200, bomb, Content_Encoding="gzip, gzip")]
