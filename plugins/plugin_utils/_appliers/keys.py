@@ -103,12 +103,20 @@ def _sddl_as_system(host: Host, path: str) -> str:
             f"the permissions of {path} are shown to SYSTEM alone, and reading them from there takes the cmd shell, "
             f"which the host refuses ({refused.message}); grant NETWORK SERVICE read access to that file by hand"
         ) from refused
-    _must(host, f"icacls {_quoted(path)} /save {_quoted(scratch)}", f"read the permissions of {path}")
-    saved = host.shell.run(f"type {_quoted(scratch)} & del /q {_quoted(scratch)}").stdout
+    _must(host, _save_line(path, scratch), f"read the permissions of {path}")
+    saved = host.shell.run(_show_line(scratch)).stdout
     match = re.search(r"D:\S+", saved.replace(b"\0", b"").decode("utf-8", "replace"))
     if match is None:
         raise ApplyError(f"the permissions of {path} could not be read as SYSTEM either; they are left as they are")
     return match[0]
+
+
+def _save_line(path: str, scratch: str) -> str:
+    return f"icacls {_quoted(path)} /save {_quoted(scratch)}"
+
+
+def _show_line(scratch: str) -> str:
+    return f"type {_quoted(scratch)} & del /q {_quoted(scratch)}"
 
 
 def _write_access(host: Host, change: Change, value: Plain) -> None:
@@ -176,7 +184,11 @@ def _move_key_file(host: Host, change: Change, _value: Plain) -> None:
     name = change.item.rpartition("\\")[2]
     taken = _names(host, change.item)
     free = next(f"{name}.old{n or ''}" for n in range(len(taken) + 1) if f"{name}.old{n or ''}".lower() not in taken)
-    _must(host, f"ren {_quoted(change.item)} {_quoted(free)}", f"move {change.item} aside")
+    _must(host, _aside_line(change.item, free), f"move {change.item} aside")
+
+
+def _aside_line(path: str, name: str) -> str:
+    return f"ren {_quoted(path)} {_quoted(name)}"
 
 
 def _read_made(host: Host, _change: Change) -> Plain:

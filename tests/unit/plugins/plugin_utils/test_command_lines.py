@@ -39,6 +39,9 @@ LINES: dict[str, tuple[Callable[..., str], int]] = {
     "rename": (keys._rename_line, 2),
     "give the name back": (keys._unrename_line, 2),
     "permissions": (lambda path: keys._access_line(path, "S-1-5-20", "(A;;0x120089;;;S-1-5-20)"), 1),
+    "save permissions": (keys._save_line, 2),
+    "show what was saved": (keys._show_line, 1),
+    "move aside": (keys._aside_line, 2),
     "restart": (lambda *names: _restart._command(names), 2),
 }
 HARMLESS = (r"C:\first\one", r"C:\second\two")
