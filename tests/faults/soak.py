@@ -6,7 +6,8 @@
 
 Each host has a breakage and, one in ten, a fault of any kind at any operation, all drawn from the seed. Every host must
 have a verdict or an error that says what happened, a host without fault must end as if it were alone, and the rerun
-must finish what is left. Over the rounds neither memory nor what is open on the host may grow.
+must finish what is left; no host may keep its run longer than BOUND. Over the rounds neither memory nor what is open
+on the host may grow.
 """
 
 from __future__ import annotations
@@ -30,21 +31,29 @@ from tests.support.in_process import settings_state
 WARM = 5
 """Rounds until caches are filled."""
 
+BOUND = 300.0
+"""Seconds of a host's time that its run may take, whatever fault it meets: the longest waits for one service."""
+
 COLLECTION = "ansible_collections.winfleet.rdp."
 
 
 @dataclass
 class Member:
-    """One host of the fleet: what is wrong with it, what happens on its wire, what its run gave (None: killed)."""
+    """One host of the fleet: what is wrong with it, what happens on its wire, what its run gave (None: killed).
+
+    ``seconds`` is how long the longer of its runs took, by its own clock: the waits, since nothing else takes time.
+    """
 
     simulated: SimulatedHost
     scenario: Scenario
     kind: str
     at: int
     result: Result | None = None
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self.failing = bool(self.kind)
+        self.kind_met = self.kind
 
     @property
     def name(self) -> str:
@@ -53,10 +62,12 @@ class Member:
     def run(self, run_id: str) -> None:
         """Remediate it."""
         line = Line(self.simulated, KINDS[self.kind] if self.kind else None, self.at)
+        began = self.simulated.clock.now()
         try:
             self.result = run(self.scenario, self.simulated, line, run_id)
         except Killed:
             self.result = None
+        self.seconds = max(self.seconds, (self.simulated.clock.now() - began).total_seconds())
 
     @property
     def ended(self) -> str:
@@ -95,6 +106,12 @@ def wrong(member: Member) -> Iterator[str]:
             yield f"{member.name}: {message}"
 
 
+def slow(member: Member) -> Iterator[str]:
+    """What is wrong with how long a host kept its run."""
+    if member.seconds > BOUND:
+        yield f"{member.name}: {member.seconds:.0f} s with {member.kind_met or 'no fault'}"
+
+
 def unfinished(member: Member) -> Iterator[str]:
     """What a rerun without faults has left undone."""
     alone = clean(member.scenario)
@@ -127,7 +144,8 @@ def many_hosts(size: int, seed: int) -> list[str]:
         member.kind = ""
         member.simulated.clock.advance(TENURE)
         member.run("run-2")
-    problems += [problem for member in members for problem in unfinished(member)]
+    problems += [problem for member in members for check in (unfinished, slow) for problem in check(member)]
+    print(f"the longest run took {max(member.seconds for member in members):.0f} s of its host's time")
     print("rerun:", Counter(member.ended for member in members), f"{time.monotonic() - began:.0f} s")
     return problems
 

@@ -13,12 +13,13 @@ import os
 import re
 import typing as t
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from tests.faults.edge import Result
-from tests.faults.grid import clean, prepared, roll_back, run
+from tests.faults.grid import clean, flat, prepared, roll_back, run
 from tests.faults.kinds import Line
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.simulator.breakages.base import by_policy
@@ -77,6 +78,8 @@ def _join(scenario: Scenario, simulated: SimulatedHost, results: list[Result]) -
         ("remediate rdp_denied", "firewall"),
         ("nla", "nla"),
         ("transport", "rollback"),
+        ("rollback of transport", "transport"),
+        ("rollback of firewall", "rollback"),
     ],
 )
 def test_two_controllers_lose_nothing_and_the_later_one_says_why_it_stopped(one: str, other: str) -> None:
@@ -84,7 +87,6 @@ def test_two_controllers_lose_nothing_and_the_later_one_says_why_it_stopped(one:
     second = SCENARIOS.get(other) or Scenario("rollback", "rollback", {"run": "all"})
     for number in moments(first):
         simulated, original = prepared(first)
-        before = settings_state(simulated)
         results: list[Result] = []
         meet = partial(_join, second, simulated, results)
         results.append(run(first, simulated, Meeting(simulated, number, meet), "run-1"))
@@ -96,16 +98,23 @@ def test_two_controllers_lose_nothing_and_the_later_one_says_why_it_stopped(one:
         result = roll_back(simulated)
         assert not result["left"], (number, result["left"])
         assert not result["drifted"], (number, result["drifted"])
-        assert settings_state(simulated) == before, f"before message {number}"
-        assert original
+        assert flat(settings_state(simulated)) == original, f"before message {number}"
 
 
-def test_the_end_of_a_lease_during_a_run_is_neither_lost_nor_undone() -> None:
-    lease, task = SCENARIOS["nla"], SCENARIOS["security_layer encryption"]
+@pytest.mark.parametrize(
+    "task",
+    [
+        SCENARIOS["security_layer encryption"],
+        SCENARIOS["remediate healthy"],
+        Scenario("strengthen", "nla", {"state": "required"}),
+        Scenario("rollback", "rollback", {"run": "all"}),
+    ],
+    ids=lambda task: task.name,
+)
+def test_the_end_of_a_lease_during_a_run_is_neither_lost_nor_undone(task: Scenario) -> None:
+    task = replace(task, first=(SCENARIOS["nla"],))
     for number in moments(task):
-        simulated, _original = prepared(lease)
-        before = settings_state(simulated)
-        run(lease, simulated, Line(simulated), "run-1")
+        simulated, original = prepared(task)
 
         def end(simulated: SimulatedHost = simulated) -> None:
             simulated.clock.advance(2 * 3600 + 60)
@@ -117,7 +126,7 @@ def test_the_end_of_a_lease_during_a_run_is_neither_lost_nor_undone() -> None:
         if "failed" in result:
             assert "failed" not in run(task, simulated, Line(simulated), "run-3")
         assert not roll_back(simulated)["left"]
-        assert settings_state(simulated) == before
+        assert flat(settings_state(simulated)) == original
 
 
 def test_what_a_person_sets_during_a_run_survives_but_in_the_moment_between_look_and_write() -> None:
