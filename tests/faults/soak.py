@@ -17,6 +17,7 @@ import gc
 import random
 import sys
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ WARM = 5
 
 BOUND = 300.0
 """Seconds of a host's time that its run may take, whatever fault it meets: the longest waits for one service."""
+
+SLACK = 16 * 1024
+"""Bytes by which what is held may differ from one moment to another."""
 
 COLLECTION = "ansible_collections.winfleet.rdp."
 
@@ -154,7 +158,8 @@ def many_rounds(rounds: int) -> list[str]:
     """Repair, roll back, and count what stays: objects here; shells, enumerations and tasks on the host."""
     scenario = LOOPS[-1]
     simulated = SimulatedHost.build("2022", breakages=scenario.breakages)
-    counts, problems = [], []
+    counts, sizes, problems = [], [], []
+    tracemalloc.start()
     for number in range(rounds):
         run(scenario, simulated, Line(simulated), f"run-{number}")
         roll_back(simulated)
@@ -163,6 +168,11 @@ def many_rounds(rounds: int) -> list[str]:
         if volatile["open_shells"] or volatile["open_enumerations"] or simulated.state()["tasks"]:
             problems.append(f"round {number}: something is left on the host")
         counts.append(ours())
+        sizes.append(held() if number in (WARM, rounds - 1) else 0)
+    tracemalloc.stop()
+    print(f"{rounds} rounds: {sizes[WARM]} bytes held by the collection after {WARM}, {sizes[-1]} after the last")
+    if sizes[-1] > sizes[WARM] + SLACK:
+        problems.append(f"memory grows: {sizes}")
     print(f"{rounds} rounds: {counts[WARM]} objects of the collection after {WARM}, {counts[-1]} after the last")
     return problems if counts[-1] <= counts[WARM] else [*problems, f"objects grow: {counts}"]
 
@@ -171,6 +181,13 @@ def ours() -> int:
     """How many objects of the collection's own classes are alive. What the simulated host remembers is its own."""
     gc.collect()
     return sum(str(type(thing).__module__).startswith(COLLECTION) for thing in gc.get_objects())
+
+
+def held() -> int:
+    """Bytes that the collection's own code has asked for and that nobody has given back."""
+    wanted = tracemalloc.Filter(inclusive=True, filename_pattern="*/plugins/*_utils/*")
+    snapshot = tracemalloc.take_snapshot().filter_traces((wanted,))
+    return sum(statistic.size for statistic in snapshot.statistics("filename"))
 
 
 def main() -> int:
