@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import importlib
 import typing as t
+from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
@@ -79,6 +81,18 @@ def test_strict_options_are_never_true_by_default() -> None:
         for name, spec in remedy.options.items():
             assert name not in STRICT or spec.get("default") in (False, None)
             assert spec["type"] != "bool" or not spec.get("default") or name not in STRICT
+
+
+ACTIONS = sorted(path.stem for path in (Path(__file__).parents[4] / "plugins" / "action").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_whatever_is_off_by_default_takes_a_boolean_and_nothing_else_to_be_on(name: str) -> None:
+    """An option that is new is a decision until somebody says here that it costs nobody anything."""
+    plugin = importlib.import_module(f"ansible_collections.winfleet.rdp.plugins.action.{name}").ActionModule
+    options = getattr(plugin, "spec", {})
+    switches = {option for option, spec in options.items() if spec["type"] == "bool" and not spec.get("default")}
+    assert switches <= STRICT
 
 
 def test_unknown_options_are_named() -> None:
