@@ -78,7 +78,9 @@ FIXES = (
     replace(_fix("machine_keys", "key_unreadable", name="machine_keys restored", state="restored"), first=(RENAMED,)),
     _fix("schannel", "tls_server_disabled cipher_suites_empty", remove_orphaned_policy=True),
     _fix("network_stack", "winsock_layered", traits="dns_cache_stale", dns="flush", winsock="reset"),
-    _fix("network_stack", "winsock_layered", name="network_stack reboot", winsock="reset", **REBOOT),
+    replace(
+        _fix("network_stack", "winsock_layered", name="network_stack reboot"), options={"winsock": "reset", **REBOOT}
+    ),
     _fix("client_settings", "client_tls12_disabled", udp="off", tls="usable"),
     _fix("gateway", "gateway_rap_disabled gateway_cap_disabled gateway_service_disabled"),
     _fix(
