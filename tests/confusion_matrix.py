@@ -17,7 +17,18 @@ from concurrent.futures import ProcessPoolExecutor
 
 from scripts.reference_pages import RST, heading, page, table
 from tests.simulator.breakages import cause_of
-from tests.support.matrix import CUT_OFF, HINTS, KNOWN, OTHER_WAYS, PAIR_VERSION, VERSIONS, Trial, pairs, trial
+from tests.support.matrix import (
+    CUT_OFF,
+    HINTS,
+    KNOWN,
+    OTHER_WAYS,
+    PAIR_VERSION,
+    TURNS_INTO,
+    VERSIONS,
+    Trial,
+    pairs,
+    trial,
+)
 
 NAME = "confusion_matrix"
 
@@ -103,7 +114,8 @@ def _pairs(trials: list[Trial], possible: int) -> Iterator[str]:
     yield f"{taken} {possible} pairs of causes were {where}."
     yield f"Left out is one pair, ``{'`` with ``'.join(sorted(CUT_OFF))}``: together they keep WinRM out as well, and"
     yield "such a host cannot be asked anything. What is another way to a cause was tried alone, above. The remedies"
-    yield from ("of hints do not count: nothing is changed for a hint.", "")
+    yield "of hints do not count: nothing is changed for a hint. One of them is a direct cause where no handshake"
+    yield from (f"passes, under the name ``{TURNS_INTO['tls12_disabled']}``.", "")
     yield from table(
         ("What was measured", "Pairs"),
         (

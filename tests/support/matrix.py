@@ -50,6 +50,12 @@ SELF_SIGNED = frozenset(
 )
 """What breaks the certificate that Windows makes; without effect while the listener is tied to another one."""
 
+PART_OF = {"license_mode_missing": "license_grace_over", "listener_group_missing": "listener_permissions"}
+"""Hints of what is worse already where the other one is planted as well, which then stands for both."""
+
+TURNS_INTO = {"tls12_disabled": "tls_server_disabled"}
+"""Hints that are direct causes, under another name, where no handshake shows that clients get by with what is left."""
+
 CUT_OFF = frozenset({"firewall_wrong_profile", "firewall_shields_up"})
 """Together they keep WinRM out as well: such a host cannot be asked anything."""
 
@@ -84,12 +90,16 @@ class Trial:
     def _in_effect(self) -> set[str]:
         """The listener is tied to one certificate at a time, the one that was planted last."""
         tied = [name for name in self.planted if name in PINNED]
-        return {cause_of(name) for name in set(self.planted) - (SELF_SIGNED | set(tied[:-1]) if tied else set())}
+        without = SELF_SIGNED | set(tied[:-1]) if tied else set()
+        part = {name for name, whole in PART_OF.items() if whole in self.planted}
+        return {cause_of(name) for name in set(self.planted) - without - part}
 
     @property
     def beyond(self) -> tuple[str, ...]:
         """Remedies that were used although no planted cause names them; the loop has no business with hints."""
-        causes = [CAUSES[cause_of(name)] for name in self.planted if not CAUSES[cause_of(name)].contributes]
+        planted = (cause_of(name) for name in self.planted)
+        turned = (TURNS_INTO[name] if TURNS_INTO.get(name) in self.found else name for name in planted)
+        causes = [CAUSES[name] for name in turned if not CAUSES[name].contributes]
         wanted = {"restart", *(cure.remedy for cause in causes for cure in cause.cures)}
         return tuple(sorted({change.remedy for change in self.course.changes} - wanted))
 

@@ -20,6 +20,7 @@ CLIENT_KEY = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
 UNINSTALL = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall"
 MSTSC = r"C:\Windows\System32\mstsc.exe"
 MSRDC = r"C:\Program Files\Remote Desktop\msrdc.exe"
+LSA = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa"
 SOCKET_CLOSED = 2308
 # Microsoft release health, January 2026: credential prompts fail until the out-of-band update of 2026-01-17
 KNOWN_BAD = {
@@ -86,4 +87,9 @@ CLIENT: Mapping[str, Breakage] = {
     "client_authentication_strict": Breakage(
         "policy lets the client connect to authenticated servers alone", value(POLICY, "AuthenticationLevel", 1)
     ),
+    "client_ntlm_denied": Breakage(
+        "clients may not send NTLM, so they cannot connect by address",
+        value(LSA + r"\MSV1_0", "RestrictSendingNTLMTraffic", 2),
+    ),
+    "client_ntlm_old": Breakage("clients answer with NTLMv1 alone", value(LSA, "LmCompatibilityLevel", 2)),
 }

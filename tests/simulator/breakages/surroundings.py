@@ -25,6 +25,7 @@ from tests.simulator.windows.winsock import BASE, LAYERED, fill_catalog
 ATTACKERS = ("203.0.113.7", "203.0.113.99", "198.51.100.23")
 FLOOD = 4000
 EXCLUDED_PORT = 33895
+CLUSTER = TERMINAL_SERVER + r"\ClusterSettings"
 
 
 def _flood(windows: Windows) -> None:
@@ -58,6 +59,23 @@ def _permissions(windows: Windows) -> None:
     old = windows.listener.security()
     aces = (Ace(1, 0, 0x20, REMOTE_DESKTOP_USERS), *(ace for ace in old.dacl or () if ace.sid != REMOTE_DESKTOP_USERS))
     windows.listener.set_security(old.__class__(old.owner, old.group, aces, old.control))
+
+
+def _group_missing(windows: Windows) -> None:
+    """The listener's descriptor lets administrators alone in."""
+    old = windows.listener.security()
+    aces = tuple(ace for ace in old.dacl or () if ace.type or ace.sid != REMOTE_DESKTOP_USERS)
+    windows.listener.set_security(old.__class__(old.owner, old.group, aces, old.control))
+
+
+def _mode_missing(windows: Windows) -> None:
+    """A session host within its grace period, to which nobody has said which licences it is to use."""
+    windows.registry.put_dword(TERMINAL_SERVER, "TSAppCompat", 1)
+
+
+def _broker_address(windows: Windows) -> None:
+    """The address that this session host tells its broker is one that it had before."""
+    windows.registry.put(CLUSTER, "SessionDirectoryRedirectionIP", Type.SZ, "10.99.0.1")
 
 
 def _local_accounts_denied(windows: Windows) -> None:
@@ -137,6 +155,13 @@ SURROUNDINGS: Mapping[str, Breakage] = {
     "session_limit": Breakage("as many sessions as MaxInstanceCount allows", _session_limit),
     "license_grace_over": Breakage("a session host whose licensing grace period is over", _grace_over),
     "listener_permissions": Breakage("the listener's permissions deny Remote Desktop Users", _permissions),
+    "listener_group_missing": Breakage(
+        "the listener's permissions do not name Remote Desktop Users, so administrators alone get in", _group_missing
+    ),
+    "license_mode_missing": Breakage("a session host without a licensing mode", _mode_missing),
+    "broker_address_stale": Breakage(
+        "the broker sends users to an address that this session host no longer has", _broker_address
+    ),
     "logon_right_missing": Breakage(
         "the user rights deny local accounts a logon with Remote Desktop; the handshake passes", _local_accounts_denied
     ),

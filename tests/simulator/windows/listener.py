@@ -58,6 +58,7 @@ SOURCES: Mapping[str, Source] = {
     "deny": Source(TERMINAL_SERVER, "fDenyTSConnections", None, True, "deny"),
     "logons_disabled": Source(LISTENER, "fLogonDisabled", 0, False, "logons"),
     "enabled": Source(LISTENER, "fEnableWinStation", None, False, "listener"),
+    "services_enabled": Source(TERMINAL_SERVER, "TSEnabled", 1, False, "listener"),
     "lan_adapter": Source(LISTENER, "LanAdapter", 0, False, "listener"),
     "port": Source(LISTENER, "PortNumber", 3389, False, "listener"),
     "security_layer": Source(LISTENER, "SecurityLayer", 2, True, "security"),
@@ -79,6 +80,7 @@ class Settings:
     deny: int | None
     logons_disabled: int | None
     enabled: int | None
+    services_enabled: int
     lan_adapter: int | None
     port: int
     security_layer: int
@@ -174,6 +176,7 @@ class Listener:
             and self._own_code()
             and live.deny == 0
             and live.enabled == 1
+            and live.services_enabled == 1
             and (not live.lan_adapter or live.lan_adapter in self.adapters)
             and not self.flooded
             and self.port_taken != live.port

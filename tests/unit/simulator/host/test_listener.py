@@ -183,7 +183,8 @@ def test_traits_do_no_harm(name: str) -> None:
 HARMLESS_OUTSIDE = {
     "logons_disabled", "drain_mode", "sessionenv_disabled", "umrdpservice_disabled", "certificate_expired",
     "folder_acl", "certificate_pinned_expired", "certificate_weak", "certificate_wrong_usage",
-    "session_limit", "license_grace_over", "listener_permissions", "time_skew", "trust_broken",
+    "session_limit", "license_grace_over", "license_mode_missing", "listener_permissions", "listener_group_missing",
+    "broker_address_stale", "time_skew", "trust_broken",
     "winsock_layered", "disk_full", "tls12_disabled",
     "logon_rejected", "logon_right_missing",
     *(name for name in BREAKAGES if name.startswith(("gateway_", "client_", "rd_client_"))),
