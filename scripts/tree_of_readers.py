@@ -28,6 +28,7 @@ OUTCOMES: Mapping[str, Mapping[str, t.Any] | None] = {
     "It passes, and UDP stays without an answer": {
         "passed": True, "stage": "complete", "udp": {"verdict": "silent"},
     },
+    "It passes, and NTLM is refused": {"passed": True, "stage": "complete", "ntlm": {"verdict": "closed"}},
     "It passes, and shows a doubtful certificate": {"passed": True, "stage": "complete", "tls": _EXPIRED},
     "The name is not found, or the port does not open": {"passed": False, "stage": "tcp"},
     "The host does not negotiate": {"passed": False, "stage": "x224"},

@@ -28,6 +28,23 @@ AROUND = (timedelta(seconds=-3), timedelta(seconds=20))
 """Events from how long before to how long after its beginning belong to a probe; both clocks tell whole seconds."""
 
 
+def _telling(earlier: t.Sequence[datetime], until: datetime) -> int:
+    """How many events around a probe are more than chance, by how often they came before it.
+
+    Few of them may be users' own attempts, so one is enough until half an event is expected in that time anyhow. A
+    handshake that fails for its key writes two (recorded at each attempt of mstsc).
+    """
+    if len(earlier) < _A_PACE:
+        return 1
+    apart = max((until - min(earlier)).total_seconds(), 1.0) / len(earlier)
+    expected = (AROUND[1] - AROUND[0]).total_seconds() / apart
+    return 1 if expected < _LIKELY else int(expected) + 2
+
+
+_A_PACE, _LIKELY = 3, 0.5
+"""Events that make a pace, and how many expected ones make the next one likely."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One observed fact: what, its value, and where it was read."""
@@ -188,12 +205,18 @@ class Facts:
         return tuple(e for e in self.observation.events or () if e.source.lower() == source.lower() and e.id in ids)
 
     def events_at_probe(self, source: str, *ids: int) -> tuple[EventRecord, ...]:
-        """Events around the probe, by the host's clock; all that were read where its time or the clock is not known."""
+        """Events around the probe, by the host's clock; all that were read where its time or the clock is not known.
+
+        None where no more came than had come all along: other servers on a host write the same, at a pace of their own.
+        """
         found, began = self.events(source, *ids), self._probe_began
         if began is None:
             return found
         first, last = (began + step for step in AROUND)
-        return tuple(event for event in found if not event.time or first <= datetime.fromisoformat(event.time) <= last)
+        times = [(event, datetime.fromisoformat(event.time) if event.time else None) for event in found]
+        ours = tuple(event for event, time in times if time is None or first <= time <= last)
+        earlier = [time for _event, time in times if time is not None and time < first]
+        return ours if len(ours) >= _telling(earlier, first) else ()
 
     @property
     def _probe_began(self) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
@@ -210,6 +211,34 @@ def test_schannel_counts_only_around_the_probe_by_the_hosts_clock() -> None:
     )
     assert "key_unreadable" not in {f.id for f in diagnose(seen(DROPPED, identity=ahead, events=(noise,)))}
     assert "key_unreadable" in {f.id for f in diagnose(seen(DROPPED, identity=ahead, events=(noise, ours)))}
+
+
+def schannel(*seconds: int) -> tuple[EventRecord, ...]:
+    """Events at seconds from the beginning of the probe."""
+    began = datetime(2026, 6, 1, 12, 0, 0, tzinfo=timezone.utc)
+    return tuple(event("Schannel", 36870, (began + timedelta(seconds=step)).isoformat()) for step in seconds)
+
+
+NOISE = tuple(range(-590, 30, 30))
+"""Another server on the host fails every half minute, once while the probe goes on."""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (NOISE, False),
+        ((*NOISE, 1, 1), True),
+        ((-300, -299, -200, -199, 1), True),
+        ((1,), True),
+        (tuple(range(-590, 20, 5)), False),
+        ((*range(-590, 20, 5), 1, 1, 2, 2), True),
+        (tuple(range(-590, -10, 30)), False),
+    ],
+)
+def test_schannel_counts_where_it_tracks_our_probe_and_not_where_it_goes_its_own_pace(
+    seconds: tuple[int, ...], told: bool
+) -> None:
+    assert ("key_unreadable" in {f.id for f in diagnose(seen(DROPPED, events=schannel(*seconds)))}) is told
 
 
 def test_events_count_where_the_time_of_the_probe_is_not_known() -> None:

@@ -72,6 +72,7 @@ def test_a_rule_that_demands_ipsec_explains_silence_alone(rule: str, shown: bool
     assert ("ipsec_rules" in {finding.id for finding in standing.findings}) is shown
     refused = {**(standing.observation.probe or {}), "tcp": {"verdict": "refused"}}
     assert "ipsec_rules" not in {finding.id for finding in diagnose(replace(standing.observation, probe=refused))}
+    assert "ipsec_rules" not in {finding.id for finding in diagnose(replace(standing.observation, probe=None))}
 
 
 REMOTE_DESKTOP = REMEDIES["remote_desktop"]
