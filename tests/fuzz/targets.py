@@ -128,6 +128,7 @@ _VALUES = spoilt_text(
     "<p:V><p:I>20240506070809.123456+120</p:I></p:V>",
     "<p:V xsi:type='p:Win32_Service_Type'><p:Name>x</p:Name></p:V>",
 )
+_BEYOND_UTC = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "00010101000000.000000+840")
 _KINDS = st.sampled_from([CimType(kind, array, "Win32_Service") for kind in Kind for array in (False, True)])
 
 _TASK = (
@@ -239,7 +240,12 @@ TARGETS: Mapping[str, Target] = {
         (WsmanError,),
     ),
     "faults": Target(_fault, spoilt_text(_FAULT), (WsmanError,)),
-    "values": Target(_value, st.tuples(_VALUES, _KINDS), (WsmanError,)),
+    "values": Target(
+        _value,
+        st.tuples(_VALUES, _KINDS),
+        (WsmanError,),
+        tuple((f"<p:V><p:I>{text}</p:I></p:V>", CimType(Kind.DATETIME)) for text in _BEYOND_UTC),
+    ),
     "tasks": Target(tasks.parse, spoilt_text(_TASK), (WsmanError,)),
     "events": Target(
         lambda data: list(channels._events("Security", data)),

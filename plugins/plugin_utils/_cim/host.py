@@ -29,6 +29,9 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 CRYPTOGRAPHY = r"HKLM\SOFTWARE\Microsoft\Cryptography"
 
+YEARS = 1970, 9998
+"""Of a clock that can be reckoned with: leases, rights to write and tasks end later, and some begin a day earlier."""
+
 WORKSTATION, DOMAIN_CONTROLLER, SERVER = 1, 2, 3
 
 
@@ -96,7 +99,7 @@ def boot_mark(client: CimClient) -> str:
     """
     found = client.query(WIN32_PROCESS, wql.compare("Name", "wininit.exe"), ("CreationDate",))
     times = [process.get("CreationDate") for process in found]
-    began = min((time for time in times if isinstance(time, datetime)), default=None)
+    began = min((time for time in times if isinstance(time, datetime) and _reckoned(time)), default=None)
     return began.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ") if began else ""
 
 
@@ -134,7 +137,13 @@ def _time(instance: Instance, name: str) -> datetime:
     value = instance.get(name)
     if not isinstance(value, datetime):
         raise BadAnswer(f"{instance.class_name}.{name} holds no time")
+    if not _reckoned(value):
+        raise BadAnswer(f"{instance.class_name}.{name} is {value.isoformat()}, which no clock of Windows says")
     return value
+
+
+def _reckoned(time: datetime) -> bool:
+    return YEARS[0] <= time.year <= YEARS[1]
 
 
 def _number(text: str) -> int:

@@ -188,14 +188,23 @@ def _read_datetime(node: Element, _kind: CimType) -> datetime | timedelta:
     if text.startswith(("P", "-P")):
         return _read_duration(text)
     if _DMTF.fullmatch(text):
-        return _read_dmtf(text)
+        return _in_utc(_read_dmtf(text))
     match = _DATETIME.fullmatch(text)
     if match is None:
         raise ValueError(text)
     day, clock, fraction, zone = match.groups()
     micro = (fraction or "").ljust(6, "0")[:6]
     offset = "+00:00" if zone in (None, "Z") else zone
-    return datetime.fromisoformat(f"{day}T{clock or '00:00:00'}.{micro}{offset}")
+    return _in_utc(datetime.fromisoformat(f"{day}T{clock or '00:00:00'}.{micro}{offset}"))
+
+
+def _in_utc(time: datetime) -> datetime:
+    """Return the time as it is; raise ValueError for one that in UTC is before the year 1 or after 9999."""
+    try:
+        time.astimezone(timezone.utc)
+    except OverflowError as error:
+        raise ValueError(time.isoformat()) from error
+    return time
 
 
 def _read_duration(text: str) -> timedelta:

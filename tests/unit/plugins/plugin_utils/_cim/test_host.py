@@ -63,6 +63,25 @@ def test_revision(wire: Wire, client: CimClient, answer: str, found: int | None)
     assert host.revision(client) == found
 
 
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00Z", "1601-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_clock_that_nothing_can_be_reckoned_by_is_an_error(wire: Wire, client: CimClient, said: str) -> None:
+    """A lease would end, and a task begin, where there is no date."""
+    wire.on("Get", system(said))
+    wire.on("Enumerate", COMPUTER)
+    with pytest.raises(BadAnswer, match="no clock of Windows"):
+        host.identity(client)
+
+
+@pytest.mark.parametrize(
+    ("created", "mark"), [("2026-11-20T09:00:00.5+02:00", "20261120T070000.500000Z"), ("0101-01-01T00:00:00Z", "")]
+)
+def test_a_start_of_windows_is_known_by_its_first_process(
+    wire: Wire, client: CimClient, created: str, mark: str
+) -> None:
+    wire.on("Enumerate", enumerated(fragment(f"<CreationDate><Datetime>{created}</Datetime></CreationDate>")))
+    assert host.boot_mark(client) == mark
+
+
 def test_a_host_without_time(wire: Wire, client: CimClient) -> None:
     wire.on("Get", instance("Win32_OperatingSystem", properties(LocalDateTime=None)))
     wire.on("Enumerate", COMPUTER)
