@@ -107,7 +107,7 @@ changes:
         type: REG_DWORD
         data: 10000
       undo: exact
-      reason: 10000 connections may be pending before the listener stops taking new ones
+      reason: the number of connections that may be pending is wanted 10000
       risk: medium
       compliance: []
 diff:

@@ -49,8 +49,6 @@ LEASE_OPTIONS: Mapping[str, t.Any] = {
 }
 """Options of every module that can weaken a host."""
 
-"""Seconds that a lease may last; the Task Scheduler's clock strikes by the minute."""
-
 REST = timedelta(days=1)
 """How long after the end of a lease another one counts as its renewal."""
 
@@ -267,9 +265,9 @@ def _granted(case: _Case) -> Plan:
     asked = case.options["lease"]
     lasts = seconds(asked) if asked is not None else None
     if asked is None:
-        return _refuse(case, "it needs a lease, which the host ends by itself", "lease")
+        return _refuse(case, "it needs a lease, which the host ends by itself (set lease, such as 30m)", "lease")
     if lasts is None or not SHORTEST <= lasts <= LONGEST:
-        return _refuse(case, f"{asked!r} is no duration from 1m to 24h", "lease")
+        return _refuse(case, f"lease is {asked!r}, no duration from 1m to 24h such as 30m", "lease")
     state = case.state
     if state is not None and state.standing == "ended" and not _rested(state) and not case.options["renew_lease"]:
         return _refuse(case, f"a lease of it ended at {state.lease.until} and is not renewed by itself", "renew_lease")

@@ -57,7 +57,7 @@ def _out_of_range(option: str, number: int, least: int, most: int) -> Plan | Non
 
 
 def _pending(observation: Observation, number: int, options: Options) -> Plan:
-    reason = f"{number} connections may be pending before the listener stops taking new ones"
+    reason = f"the number of connections that may be pending is wanted {number}"
     notes = tuple(_flood(observation))
     wish = Wish(NAME, "pending_connections", number, reason, risk="medium")
     return plan_setting(observation, wish, options) + Plan(notes=notes)

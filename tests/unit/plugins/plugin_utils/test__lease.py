@@ -141,13 +141,16 @@ def test_what_was_absent_is_absent_again(order: str, absent: bool) -> None:
     assert settings_state(simulated) == before
 
 
-@pytest.mark.parametrize("given", [{}, {"lease": "2d"}, {"lease": "30s"}, {"lease": "soon"}, {"lease": ""}])
+@pytest.mark.parametrize(
+    "given", [{}, {"lease": "2d"}, {"lease": "30s"}, {"lease": "30"}, {"lease": "1h30m"}, {"lease": ""}]
+)
 def test_without_a_fitting_lease_nothing_is_weakened(given: dict[str, t.Any]) -> None:
     simulated = SimulatedHost.build("2022")
     plan, done = do(simulated, "nla", state="off", **given)
     assert [refusal.option for refusal in plan.refused] == ["lease"]
     assert "18.10.57.3.9.4" in plan.refused[0].message
     assert "diagnosis_info" in plan.refused[0].message
+    assert "such as 30m" in plan.refused[0].message
     assert done.changes == []
     assert simulated.counters.writes == 0
 
