@@ -5,8 +5,9 @@
 """A fault at the n-th operation, for every n: ``make faults`` tries all, prints what passed and writes its page.
 
 ``python -m tests.faults --sample 3 --seed 7`` tries three operations for each kind of fault, drawn from all scenarios;
-``--only`` and ``--kind`` take patterns. Of faults that the client cannot tell apart one is run, and the others count as
-alike; a sample, and ``--each``, run each of them. Ends with 1 when anything did not pass.
+``--only`` and ``--kind`` take patterns, and may be given several times; ``--add`` puts what came of such a part below
+what the page has. Of faults that the client cannot tell apart one is run, and the others count as alike; a sample, and
+``--each``, run each of them. Ends with 1 when anything did not pass.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from multiprocessing import get_context
 
 from tests.faults.grid import Case, cases, clean
 from tests.faults.kinds import KINDS
-from tests.faults.page import write
+from tests.faults.page import add, write
 from tests.faults.scenarios import SCENARIOS
 
 Wanted = Mapping[int, tuple[str, ...]] | None
@@ -61,7 +62,7 @@ def _drawn(names: Sequence[str], kinds: Iterable[str], count: int, seed: int) ->
 
 
 def _all(options: argparse.Namespace) -> Iterator[list[Case]]:
-    names = [name for name in SCENARIOS if fnmatch.fnmatch(name, options.only)]
+    names = [name for name in SCENARIOS if any(fnmatch.fnmatch(name, pattern) for pattern in options.only or "*")]
     kinds = [kind for kind in KINDS if any(fnmatch.fnmatch(kind, pattern) for pattern in options.kind or "*")]
     each = options.each or bool(options.sample)
     drawn = _drawn(names, kinds, options.sample, options.seed) if options.sample else None
@@ -116,11 +117,12 @@ def _problems(found: Sequence[Case]) -> Iterator[str]:
 def main() -> int:
     """Try what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--only", default="*", help="scenarios, as a pattern")
+    parser.add_argument("--only", action="append", help="scenarios, as patterns")
     parser.add_argument("--kind", action="append", help="kinds of faults, as patterns")
     parser.add_argument("--sample", type=int, default=0, metavar="COUNT", help="so many operations for each kind")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("--each", action="store_true", help="run also faults that the client cannot tell apart")
+    parser.add_argument("--add", action="store_true", help="put a part below what the page has, and do not replace it")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     began = time.monotonic()
@@ -142,7 +144,9 @@ def main() -> int:
     )
     printed = [*_table(found), "", *_by_kind(found), "", *_problems(found), summary]
     print(*printed, sep="\n", flush=True)
-    if options.only == "*" and not options.kind and not options.sample:
+    if options.add:
+        add(printed)
+    elif not (options.only or options.kind or options.sample):
         write(printed)
     return 1 if failed or not found else 0
 
