@@ -201,7 +201,7 @@ summary:
   description: One line.
   returned: success
   type: str
-  sample: "12 as expected, 0 deviate, 1 could not tell"
+  sample: "18 as expected, 0 deviate, 2 could not tell"
 operations:
   description: How many WS-Management operations the task took on the host.
   returned: success
