@@ -18,7 +18,7 @@ from ._model.plain import Plain
 from ._owed import owe_reboot, owe_restart, tidy
 from ._wsman.errors import BadAnswer, Timeout, TransportFailed
 
-__all__ = ["ApplyError", "Moved", "NotKept", "Run"]
+__all__ = ["ApplyError", "Moved", "NotKept", "Run", "seen"]
 
 
 class Run:
@@ -89,7 +89,7 @@ class Run:
         """
         applier = APPLIERS[change.kind]
         self.writer()
-        moves = applier.read(self.host, change) != change.before
+        moves = seen(self.host, change) != change.before
         if moves:
             self._owe(change)
             _make(applier, self.host, change, change.before)
@@ -127,6 +127,13 @@ class Run:
         self.writer()
         self._entries.append(self.journal.record(self.run_id, change))
         self.applied.append(change)
+
+
+def seen(host: Host, change: Change) -> Plain:
+    """What an item is that is to be put back. That it is gone has to be seen twice: it closes the entry for good."""
+    read = APPLIERS[change.kind].read
+    found = read(host, change)
+    return read(host, change) if found is None and change.before is None else found
 
 
 def _make(applier: Applier, host: Host, change: Change, wanted: Plain) -> None:

@@ -14,8 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from ._appliers import APPLIERS
-from ._apply import ApplyError, Run
+from ._apply import ApplyError, Run, seen
 from ._cim.registry import RegistryError
 from ._cim.services import ServiceError
 from ._fix import Job
@@ -138,7 +137,7 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
         if change.undo == "none":
             result.not_undoable.append(target)
             continue
-        found = now[change.target] if change.target in now else APPLIERS[change.kind].read(job.host, change)
+        found = now[change.target] if change.target in now else seen(job.host, change)
         if found == change.before:
             result.settled.append(target)
         elif found == change.after or force:

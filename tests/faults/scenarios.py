@@ -51,8 +51,10 @@ def _loop(breakages: str) -> Scenario:
     return Scenario(f"remediate {breakages or 'healthy'}", "remediate", {}, tuple(breakages.split()), also=BETWEEN)
 
 
-BETWEEN = {"SecurityLayer": ["REG_DWORD", 1]}
-"""The loop lets TLS be negotiated, proves it, and then requires it. Cut off in between, it leaves a healthy host."""
+BETWEEN = {"SecurityLayer": ["REG_DWORD", 1], "fAllowSecProtocolNegotiation": ["REG_DWORD", 1]}
+"""The loop lets TLS be negotiated, proves it, and then requires it. Cut off in between, it leaves a healthy host. It
+switches negotiation on, and off again where that brings to light what it cannot cure; cut off in between, it leaves it
+on, and the next run does not know who got in before."""
 
 
 REBOOT = {"allow_reboot": True, "restart": "always"}

@@ -50,6 +50,13 @@ def test_what_a_roll_back_leaves_different_must_be_listed_as_having_no_undo(monk
         clean.__wrapped__(SCENARIOS["certificate"])
 
 
+@pytest.mark.parametrize("name", ["rollback of security_layer", "rollback of gateway policies"])
+def test_a_roll_back_leaves_nothing_behind_that_a_wrong_answer_says_is_gone(name: str) -> None:
+    done = cases(SCENARIOS[name], lambda _number: ["wsman_80338000"])
+    assert len(done) > 40
+    assert [case for case in done if case.problems] == []
+
+
 ALIKE = ("wsman_5", "wmi_80041003", "cim_2", "wmi_80041010")
 """Three that are AccessRefused to the client, and one that is not."""
 

@@ -230,10 +230,12 @@ class Tasks:
         return None if code in (HAS_NOT_RUN, RUNNING, QUEUED) else code
 
     def delete(self, name: str) -> None:
-        """Delete a task; one that does not exist is no error."""
-        try:
-            self._client.delete(MSFT_SCHEDULED_TASK, TaskName=name, TaskPath=FOLDER)
-        except NotFound:
+        """Delete a task; one that is said twice not to exist is no error. What is left of it would run for ever."""
+        for _time in range(2):
+            try:
+                self._client.delete(MSFT_SCHEDULED_TASK, TaskName=name, TaskPath=FOLDER)
+            except NotFound:
+                continue
             return
 
     def run_as_system(self, line: str, description: str, timeout: float = 300.0, poll: float = 1.0) -> int:
