@@ -241,7 +241,8 @@ def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
     undone = [change for change in reversed(changes) if run.undo(change)]
     if not undone:
         return ""
-    if any(change.kind == "restart" for change in done.changes):
+    restarted = any(change.kind == "restart" for change in done.changes)
+    if restarted and any(change.kind == "registry" for change in undone):  # permissions are met anew each time
         _restart(job, run, done, "what was put back is live only after another restart")
     left = f", but the listener still has the new value: {done.waiting['restart']}" if done.waiting else ""
     return f"it was put back as it was{left}"

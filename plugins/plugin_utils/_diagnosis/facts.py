@@ -29,20 +29,22 @@ AROUND = (timedelta(seconds=-3), timedelta(seconds=20))
 
 
 def _telling(earlier: t.Sequence[datetime], until: datetime) -> int:
-    """How many events around a probe are more than chance, by how often they came before it.
+    """How many events around a probe are more than chance, by how often they came in the minutes before it.
+
+    In the loop the events of its last minute are those of its own earlier probes, and make no pace.
 
     Few of them may be users' own attempts, so one is enough until half an event is expected in that time anyhow. A
     handshake that fails for its key writes two (recorded at each attempt of mstsc).
     """
-    if len(earlier) < _A_PACE:
+    if len(earlier) < _A_PACE or until - min(earlier) < _LONG:
         return 1
-    apart = max((until - min(earlier)).total_seconds(), 1.0) / len(earlier)
+    apart = (until - min(earlier)).total_seconds() / len(earlier)
     expected = (AROUND[1] - AROUND[0]).total_seconds() / apart
     return 1 if expected < _LIKELY else int(expected) + 2
 
 
-_A_PACE, _LIKELY = 3, 0.5
-"""Events that make a pace, and how many expected ones make the next one likely."""
+_A_PACE, _LONG, _LIKELY = 3, timedelta(minutes=4), 0.5
+"""Events that make a pace, the time over which they do, and how many expected ones make the next one likely."""
 
 
 @dataclass(frozen=True)
