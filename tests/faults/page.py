@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from scripts.reference_pages import RST, page
 
 PAGE = RST / "fault_grid.rst"
+WIDEST = 320
+"""Characters of a line."""
 
 ABOUT = """\
 What ``make faults`` printed when it was run last; below it, parts that were mended or are new since. Each task is run
@@ -40,6 +42,6 @@ def text(printed: Iterable[str]) -> str:
 
 
 def block(printed: Iterable[str]) -> str:
-    """Lines as they are."""
-    lines = (f"  {line}".rstrip() for line in printed)
+    """Lines as they are, but for the ends of those that tell at length what was wrong."""
+    lines = (f"  {line if len(line) <= WIDEST else f'{line[:WIDEST]}...'}".rstrip() for line in printed)
     return "\n".join((".. code-block:: text", "", *lines)) + "\n"
