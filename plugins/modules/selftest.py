@@ -42,9 +42,9 @@ options:
     description:
       - Whether to find out when changes of the listener are live, and what it does then. That needs a host that nobody
         uses, on which a handshake succeeds. Network Level Authentication is switched off and the security layer set to
-        V(rdp), each on a lease of ten minutes, connections are refused, UDP is switched off, and the listener is tied
-        to a certificate that does not exist, each for a moment; then all is as before. TermService is restarted for
-        some of it.
+        V(rdp), each on a lease of ten minutes, connections are refused, Remote Desktop Services and UDP are switched
+        off, and the listener is tied to a certificate that does not exist, each for a moment; then all is as before.
+        TermService is restarted for some of it.
       - The changes are journaled under O(run_id), so that M(winfleet.rdp.rollback) undoes what a run that was cut off
         has left.
       - While somebody has a session nothing is changed, and these checks cannot tell.
@@ -58,6 +58,9 @@ options:
         O(lab_half).
       - The listener gets another self-signed certificate, at which clients will warn, and very likely another key. The
         certificate and the key before are lost.
+      - Where other services keep keys in the folder MachineKeys, that has another name for half a minute. They may make
+        new keys meanwhile, which are deleted, and work again only after a restart of the host.
+      - A program is started by way of WMI, which ends at once. Security products may take that for an attack.
       - For a moment 150 connections are opened that go no further than the first message. Nobody may get in meanwhile,
         and sensors on the way may take it for an attack.
       - With O(allow_reboot) the host is rebooted as well.

@@ -268,13 +268,16 @@ def _write_renamed(host: Host, change: Change, value: Plain) -> None:
 def _rename_line(folder: str, old: str) -> str:
     """The new folder gets every key but the listener's and the default permissions, or the old one its name back."""
     others = f"robocopy {_quoted(old)} {_quoted(folder)} {COPYING} /XX /XF {CONTAINER_FILE}*"
-    permissions = (
-        f'icacls {_quoted(folder)} /inheritance:r /grant:r "*{sddl.EVERYONE}:(R,W)" "*{sddl.ADMINISTRATORS}:(F)"'
-    )
-    owner = f"icacls {_quoted(folder)} /setowner *{sddl.SYSTEM}"
     back = f"rmdir /s /q {_quoted(folder)} & ren {_quoted(old)} {_quoted(_last(folder))} & exit 9"
-    new = f"mkdir {_quoted(folder)} & {others} & {permissions} & {owner} & {others} /L || ({back})"
+    new = f"mkdir {_quoted(folder)} & {others} & {default_permissions(folder)} & {others} /L || ({back})"
     return f"ren {_quoted(folder)} {_quoted(_last(old))} && ({new})"
+
+
+def default_permissions(folder: str) -> str:
+    """Give a folder of machine keys the permissions and the owner that Windows gives it, for a line of cmd.exe."""
+    grants = f'"*{sddl.EVERYONE}:(R,W)" "*{sddl.ADMINISTRATORS}:(F)"'
+    permissions = f"icacls {_quoted(folder)} /inheritance:r /grant:r {grants}"
+    return f"{permissions} & icacls {_quoted(folder)} /setowner *{sddl.SYSTEM}"
 
 
 def _unrename_line(folder: str, old: str) -> str:

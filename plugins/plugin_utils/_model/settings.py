@@ -190,7 +190,8 @@ _CATALOGUE = (
         "sessions_enabled",
         TERMINAL_SERVER,
         "TSEnabled",
-        "whether Remote Desktop Services run at all",
+        "whether Remote Desktop Services run at all; Microsoft's Azure guides say that it has to be 1, and not when a "
+        "change is live, which is UNSURE",
         1,
         "service_restart",
         {0: "disabled", 1: "enabled"},

@@ -14,29 +14,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from .. import _listener_certificate
 from .._apply import Run
-from .._cim import certificates
 from .._cim.host import boot_time
 from .._cim.registry import RegistryValue
-from .._cim.schema import PS_SCHEDULED_TASK
+from .._cim.schema import PS_SCHEDULED_TASK, WIN32_PROCESS
 from .._cim.tasks import FOLDER, Definition, definition_xml
 from .._cim.values import Sendable
 from .._fix import Job
 from .._host import Host
-from .._model.change import Change
-from .._model.keys import CONTAINER_FILE
 from .._model.settings import SETTINGS
-from .._observe import observe
 from .._reboot import objection, reboot
-from .._remedies._certificates import hindrances, renewed_whole
 from .._restart import Policy, restart, sessions
+from .._wsman.errors import AccessDenied, WsmanFault
 from . import _burst
 from ._base import Scratch, Untold
+from .keys import REASON, keys_in_gap, renewed_key
 from .lab import LabCheck, need_idle
-from .windows import KEY_FOLDER
-
-REASON = "the self-test asks what the host does then"
 
 EVERY, STARTS = timedelta(seconds=15), 16
 """Between the starts of the scratch tasks, and how many of them there are: no reboot falls between all of these."""
@@ -47,39 +40,6 @@ MANY = 150
 LATE, POLL = 900.0, 30.0
 """Seconds in which a missed start is made up for, and between looks; documented are ten minutes (Win32 TaskSchd,
 tasksettings-startwhenavailable)."""
-
-
-def _renewed_key(job: Job) -> str:
-    """The listener's own certificate deleted, and SessionEnv restarted, which makes another one."""
-    need_idle(job)
-    before = _key(job.host)
-    with Run(job.host, job.run_id, job.made) as run:
-        for change in _renewal(job.host):
-            run.apply(change)
-    (old, old_files), (new, new_files) = before, _key(job.host)
-    if old == new:
-        return "the same key"
-    return f"a new key in {'the same file' if old_files == new_files else 'another file'}"
-
-
-def _key(host: Host) -> tuple[str, frozenset[str]]:
-    """Which key the listener's own certificate has, and the names of the listener's key files."""
-    found = _listener_certificate.thumbprint(host)
-    if found is None:
-        raise Untold("the listener has no certificate of its own here")
-    names = (file.name for file in host.files.files(KEY_FOLDER))
-    ours = frozenset(name for name in names if name.startswith(CONTAINER_FILE))
-    return certificates.key_id(host.registry, _listener_certificate.REMOTE_DESKTOP, found), ours
-
-
-def _renewal(host: Host) -> Sequence[Change]:
-    seen = observe(host, {"identity", "services", "keys"})
-    if seen.keys is None or seen.keys.pinned:
-        raise Untold("the listener does not serve a certificate of its own")
-    hindered = hindrances(seen, seen.keys).refused
-    if hindered:
-        raise Untold(hindered[0].message)
-    return renewed_whole("selftest", seen.keys, REASON)
 
 
 def _missed_start(job: Job) -> str:
@@ -146,6 +106,15 @@ def _rebooted(job: Job) -> None:
         raise Untold(why)
 
 
+def _process(job: Job) -> str:
+    """Attack surface reduction can block it (rule d1e49aac-8f56-4280-b9ba-993a6d77406c); by which code is UNSURE."""
+    try:
+        outcome = job.host.cim.invoke(WIN32_PROCESS, "Create", {"CommandLine": "cmd.exe /d /c exit"})
+    except (AccessDenied, WsmanFault):
+        return "blocked"
+    return "started" if outcome.ok else "blocked"
+
+
 def _pending(job: Job) -> str:
     """As many connections as exceed the smaller of the numbers that are told of; none of them goes on to TLS."""
     need_idle(job)
@@ -188,7 +157,27 @@ DISPOSABLE_CHECKS = (
             "the same key": "the certificate before could be put back; renewals are taken to have no undo all the same",
             "a new key in another file": "the old file is left over; machine_keys looks for the listener's by its name",
         },
-        _renewed_key,
+        renewed_key,
+    ),
+    LabCheck(
+        "keys_in_gap",
+        "Do services make new keys while the folder of keys has another name?",
+        "made",
+        {
+            "made": "a folder of keys must not be renamed without another in its place, as machine_keys knows",
+            "none made": "services wait; machine_keys leaves no such gap all the same",
+        },
+        keys_in_gap,
+    ),
+    LabCheck(
+        "process_create",
+        "Is a process started that is born from WMI?",
+        "started",
+        {
+            "started": "the collection starts none, so either answer is the same to it",
+            "blocked": "a security product or rule keeps others from starting programs so; the collection starts none",
+        },
+        _process,
     ),
     LabCheck(
         "missed_start",

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from .. import _listener_certificate
-from .._apply import ApplyError, Run
+from .._apply import ApplyError, Run, seen
 from .._cim import terminal_services
 from .._cim.schema import WIN32_TS_GENERAL_SETTING
 from .._fix import Done, Job, fix
@@ -26,9 +26,10 @@ from .._host import Host
 from .._loop import defaults
 from .._model.change import Change, Plan
 from .._model.plain import Plain
-from .._model.settings import LISTENER, PIN
+from .._model.settings import LISTENER, PIN, SETTINGS
 from .._proof import Probe, tls_works
 from .._remedies import REMEDIES
+from .._remedies._base import registry_value
 from .._restart import SessionsInTheWay, restart, sessions
 from .._wsman.errors import PolicyHeld, WsmanFault
 from ._base import Check, Untold
@@ -100,6 +101,25 @@ def _layer_rdp(job: Job) -> str:
     if asked["1"]["failure"] != SSL_NOT_ALLOWED:
         raise Untold("the layer rdp is not live here without a restart")
     return "let through" if asked["3"]["outcome"] == "selected" else "refused"
+
+
+def _live_services(job: Job) -> str:
+    """Whether anybody gets in while TSEnabled says no, before a restart and after one; it is restarted afterwards."""
+    need_idle(job)
+    with _tried(job, (_services_off(job.host),)) as tried:
+        before = _opened(_seen(job))
+        tried.restart()
+        after = _opened(job.prober.look_until(_opened, job.host.listener_port) or _seen(job))
+    if not before:
+        return "at once"
+    return "never" if after else "after a restart"
+
+
+def _services_off(host: Host) -> Change:
+    reason = "the self-test looks at what the listener makes of it"
+    off = registry_value(0)
+    change = Change("selftest", "registry", SETTINGS["sessions_enabled"].path, None, off, reason, risk="high")
+    return replace(change, before=seen(host, change))
 
 
 def _live_transport(job: Job) -> str:
@@ -276,6 +296,17 @@ LAB_CHECKS = (
             "after a restart": "TermService is restarted, as the handshake shows that it has to be",
         },
         _live_deny,
+    ),
+    LabCheck(
+        "live_services",
+        "When is it live that TSEnabled switches Remote Desktop Services off?",
+        "after a restart",
+        {
+            "after a restart": "remote_desktop sets the value right, and TermService is restarted",
+            "at once": "TermService is restarted all the same where remote_desktop sets the value right",
+            "never": "the value keeps nobody out; where somebody cannot get in it is set right all the same",
+        },
+        _live_services,
     ),
     LabCheck(
         "closed_port",

@@ -29,16 +29,6 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "When is a limit for disconnected sessions live?",
             "It takes somebody's session that is left alone until the limit ends it, and the checks log nobody on.",
         ),
-        "keys_minted_in_gap": Unseen(
-            "Do services make new keys while the folder of keys has another name?",
-            "Services would lose their keys to what they make meanwhile. machine_keys leaves no such gap: the new "
-            "folder comes with the same command.",
-        ),
-        "process_create": Unseen(
-            "Is a process that is born from WMI blocked?",
-            "Security products take the attempt for an attack. The collection starts nothing by WMI, so either answer "
-            "is the same to it.",
-        ),
     }
 )
 """By the name of the simulator's switch."""

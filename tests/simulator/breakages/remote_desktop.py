@@ -96,7 +96,7 @@ LISTENER_AND_FIREWALL: Mapping[str, Breakage] = {
         "the listener RDP-Tcp is disabled (fEnableWinStation=0)", value(LISTENER, "fEnableWinStation", 0)
     ),
     "sessions_disabled": Breakage(
-        "Remote Desktop Services are disabled (TSEnabled=0; effect unsure)", value(TERMINAL_SERVER, "TSEnabled", 0)
+        "Remote Desktop Services are disabled (TSEnabled=0)", value(TERMINAL_SERVER, "TSEnabled", 0)
     ),
     "lan_adapter_missing": Breakage(
         "the listener is tied to a network adapter that is gone (LanAdapter)", value(LISTENER, "LanAdapter", 7)

@@ -58,7 +58,7 @@ SOURCES: Mapping[str, Source] = {
     "deny": Source(TERMINAL_SERVER, "fDenyTSConnections", None, True, "deny"),
     "logons_disabled": Source(LISTENER, "fLogonDisabled", 0, False, "logons"),
     "enabled": Source(LISTENER, "fEnableWinStation", None, False, "listener"),
-    "services_enabled": Source(TERMINAL_SERVER, "TSEnabled", 1, False, "listener"),
+    "services_enabled": Source(TERMINAL_SERVER, "TSEnabled", 1, False, "services"),
     "lan_adapter": Source(LISTENER, "LanAdapter", 0, False, "listener"),
     "port": Source(LISTENER, "PortNumber", 3389, False, "listener"),
     "security_layer": Source(LISTENER, "SecurityLayer", 2, True, "security"),
@@ -176,7 +176,7 @@ class Listener:
             and self._own_code()
             and live.deny == 0
             and live.enabled == 1
-            and live.services_enabled == 1
+            and (live.services_enabled == 1 or self.switches.get("live_services") == "never")
             and (not live.lan_adapter or live.lan_adapter in self.adapters)
             and not self.flooded
             and self.port_taken != live.port

@@ -75,6 +75,16 @@ def change(context: Context, arguments: list[str]) -> cmd.Output:
     return context.done("done")
 
 
+def ping(context: Context, arguments: list[str]) -> cmd.Output:
+    """``ping [-n count] 127.0.0.1``: a second lies between two packets, and this host answers itself."""
+    words, given = options(arguments, frozenset({"/n"}))
+    count = given.get("/n", "4")
+    if words != ["127.0.0.1"] or not count.isdigit():
+        return context.fail(1, "invalid_syntax")
+    context.windows.clock.advance(max(int(count) - 1, 0))
+    return cmd.Output("".join(f"127.0.0.1: {number}\r\n" for number in range(int(count))))
+
+
 def tasklist(context: Context, _arguments: list[str]) -> cmd.Output:
     """Processes with their numbers."""
     running = processes(context.windows.services, context.windows.network)

@@ -39,6 +39,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
+from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import POLICY, Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.registry import Type
@@ -84,6 +85,8 @@ SEEN = {
 LAB = {
     ("live_security", "after_restart"): ("live_nla", "after a restart"),
     ("live_deny", "after_restart"): ("live_deny", "after a restart"),
+    ("live_services", "at_once"): ("live_services", "at once"),
+    ("live_services", "never"): ("live_services", "never"),
     ("firewall_stealth", False): ("closed_port", "refused"),
     ("rdp_layer_credssp", True): ("layer_rdp", "let through"),
     ("live_transport", "after_restart"): ("live_transport", "after a restart"),
@@ -102,6 +105,8 @@ REFUSED = {
 DISPOSABLE = {
     ("outstanding_default", 3000): ("pending_connections", "more than 150"),
     ("new_key_on_renewal", False): ("renewed_key", "the same key"),
+    ("keys_minted_in_gap", False): ("keys_in_gap", "none made"),
+    ("process_create", "blocked"): ("process_create", "blocked"),
     ("start_when_available", "always"): ("missed_start", "made up for"),
     ("reboot_blocked_by_users", True): ("reboot_with_users", "held up"),
 }
@@ -438,14 +443,15 @@ def disposed(host, name, **how):
         return judge(check.on(doing), doing.host)
 
 
-def with_users(name):
-    return ["many_sessions"] if name == "reboot_with_users" else []
+def around(name):
+    """What a host needs that a check can tell on."""
+    return {"reboot_with_users": ["many_sessions"], "keys_in_gap": ["iis_keys"]}.get(name, [])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("check", DISPOSABLE_CHECKS, ids=lambda check: check.name)
 def test_a_disposable_host_is_as_expected(version, check):
-    host = simulated(version, with_users(check.name))
+    host = simulated(version, around(check.name))
     tasks = host.state()["tasks"]
     found = disposed(host, check.name)
     assert found.verdict == "as_expected", found
@@ -457,7 +463,7 @@ def test_a_disposable_host_is_as_expected(version, check):
 def test_a_disposable_host_that_does_otherwise_is_named(switch):
     name, value = switch
     check, finding = DISPOSABLE[switch]
-    found = disposed(simulated("2022", with_users(check), **{name: value}), check)
+    found = disposed(simulated("2022", around(check), **{name: value}), check)
     assert (found.verdict, found.found) == ("deviates", finding)
     assert found.means != UNKNOWN
 
@@ -468,6 +474,9 @@ def test_a_disposable_host_that_does_otherwise_is_named(switch):
         ("renewed_key", {"traits": ["many_sessions"]}, {}, "idle lab host"),
         ("pending_connections", {"breakages": ["connection_flood"]}, {}, "no handshake"),
         ("renewed_key", {"traits": ["pinned_certificate"]}, {}, "of its own"),
+        ("keys_in_gap", {}, {}, "no service but Remote Desktop"),
+        ("keys_in_gap", {"traits": ["iis_keys", "winrm_https"]}, {}, "WinRM's HTTPS listener"),
+        ("keys_in_gap", {"traits": ["iis_keys", "many_sessions"]}, {}, "idle lab host"),
         ("missed_start", {}, {"allow_reboot": False}, "allow_reboot is not set"),
         ("missed_start", {"traits": ["many_sessions"]}, {}, "idle lab host"),
         ("reboot_with_users", {}, {}, "nobody is connected"),
@@ -493,6 +502,17 @@ def test_what_cannot_be_undone_is_done_on_disposable_hosts_alone():
         found = {outcome.name: outcome.verdict for outcome in run(*both(host), disposable=True)}
     assert found["renewed_key"] == "as_expected"
     assert (found["missed_start"], found["reboot_with_users"]) == ("could_not_tell", "could_not_tell")
+
+
+@pytest.mark.parametrize("minted", SWITCHES["keys_minted_in_gap"].choices)
+def test_the_keys_are_all_back_when_their_folder_was_away(minted):
+    host = simulated("2022", ["iis_keys"], keys_minted_in_gap=minted)
+    before = host.state()["files"]
+    assert disposed(host, "keys_in_gap").verdict != "could_not_tell"
+    host.clock.advance(60)
+    assert host.state()["files"] == before
+    (recorded,) = made(host)
+    assert (recorded.item, recorded.undo) == (MACHINE_KEYS, "none")
 
 
 def both(host):
