@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from tests.simulator.providers.base import HostProvider, number, require_administrator, text
 from tests.simulator.windows.cmd import CommandShell
 from tests.simulator.windows.editions import CULTURE, LCID
-from tests.simulator.windows.processes import processes
+from tests.simulator.windows.processes import Process, processes
 from tests.simulator.windows.texts import translate
 from tests.simulator.wsman.provider import Caller, Instance, Values
 
@@ -97,20 +97,22 @@ class UserAccounts(HostProvider):
 
 @dataclass
 class Processes(HostProvider):
-    """Win32_Process: what runs, and Create."""
+    """Win32_Process: what runs, Create and GetOwner."""
 
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
-        for process in processes(self.windows.services, self.windows.network):
+        for process in self._running():
             yield Instance("Win32_Process", {
                 "Handle": str(process.number), "ProcessId": process.number, "Name": process.name,
                 "Caption": process.name, "ExecutablePath": process.path or None, "CommandLine": process.path or None,
-                "SessionId": 0, "CreationDate": self.windows.booted,
+                "SessionId": process.session.number if process.session else 0, "CreationDate": self.windows.booted,
             })  # fmt: skip
 
     def invoke(
         self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
     ) -> Values:
         require_administrator(caller, "CIMWin32")
+        if method == "GetOwner":
+            return self._owner(text((keys or {}).get("Handle")))
         if method != "Create":
             return {"ReturnValue": ACCESS_DENIED}
         line = text(args.get("CommandLine"))
@@ -120,6 +122,18 @@ class Processes(HostProvider):
         if not output.known:
             return {"ProcessId": None, "ReturnValue": PATH_NOT_FOUND}
         return {"ProcessId": 7000 + len(line), "ReturnValue": 0}
+
+    def _running(self) -> list[Process]:
+        return processes(self.windows.services, self.windows.network)
+
+    def _owner(self, handle: str) -> Values:
+        """The user of a session's process, as its token names it; other processes are taken for SYSTEM's."""
+        session = next(process.session for process in self._running() if str(process.number) == handle)
+        if session is None:
+            return {"User": "SYSTEM", "Domain": "NT AUTHORITY", "ReturnValue": 0}
+        if session.hidden:
+            return {"User": None, "Domain": None, "ReturnValue": ACCESS_DENIED}
+        return {"User": session.user, "Domain": session.domain or self.windows.machine.computer_name, "ReturnValue": 0}
 
 
 @dataclass

@@ -6,25 +6,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.simulator.windows.network import SYSTEM_PROCESS, Network
 from tests.simulator.windows.services import RUNNING, ServiceManager
+from tests.simulator.windows.sessions import Session
 
 INITIAL_PROCESS, INITIAL_PATH = 588, r"C:\Windows\system32\wininit.exe"
+OF_SESSIONS, APART = 20000, 40
+"""Numbers of sessions' processes begin here, so many apart from those of the next session."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """One process."""
+    """One process; ``session`` is that of a user, None for services'."""
 
     number: int
     name: str
     path: str = ""
+    session: Session | None = None
 
 
 def processes(services: ServiceManager, network: Network) -> list[Process]:
-    """System, what starts the services, the services' hosts, and the program that took the RDP port, if one did."""
+    """System, what starts the services, their hosts, the program that took the RDP port if one did, and users'."""
     rows = [Process(SYSTEM_PROCESS, "System"), Process(INITIAL_PROCESS, "wininit.exe", INITIAL_PATH)]
     for service in services:
         if service.state == RUNNING and not service.driver:
@@ -32,4 +37,11 @@ def processes(services: ServiceManager, network: Network) -> list[Process]:
             rows.append(Process(service.process_id, program.rpartition("\\")[2], program))
     if network.listener.port_taken:
         rows.append(Process(network.taken_by.process, network.taken_by.name, network.taken_by.path))
-    return rows
+    return [*rows, *(process for session in network.sessions.all() for process in _of(session))]
+
+
+def _of(session: Session) -> Iterator[Process]:
+    """What runs in a session, numbered alike whenever it is asked for."""
+    first = OF_SESSIONS + APART * session.number
+    for number, name in enumerate(session.programs):
+        yield Process(first + 4 * number, name, rf"C:\Windows\system32\{name}", session)

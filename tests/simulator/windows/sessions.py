@@ -11,16 +11,25 @@ from dataclasses import dataclass
 
 from tests.simulator.windows.clock import Clock, Timer
 
+DESKTOP = ("rdpclip.exe", "explorer.exe", "sihost.exe", "explorer.exe", "notepad.exe")
+"""Of a desktop: clipboard, shell, its infrastructure, the shell once more for a folder, and what a user started."""
+
 
 @dataclass
 class Session:
-    """One user's session; ``remote`` is the client's address while connected."""
+    """One user's session; ``remote`` is the client's address while connected, ``programs`` run in it as its user.
+
+    An empty ``domain`` stands for the machine itself, ``hidden`` keeps its processes' owner from administrators.
+    """
 
     number: int
     user: str
     active: bool = True
     remote: str = "192.0.2.10"
     timer: Timer | None = None
+    domain: str = ""
+    programs: tuple[str, ...] = DESKTOP
+    hidden: bool = False
 
 
 class Sessions:

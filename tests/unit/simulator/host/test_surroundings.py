@@ -232,6 +232,36 @@ def test_sessions_as_quser_shows_them() -> None:
     assert run(SimulatedHost.build(), "quser").code == 1
 
 
+def test_processes_of_sessions_have_their_users_for_owners() -> None:
+    host = SimulatedHost.build(switches=COMPLETE)
+    wmi = Wmi(host)
+    session = host.windows.sessions.add("Анна")
+    host.windows.sessions.add("bert").domain = "CORP"
+    rows = wmi.query("select * from Win32_Process where SessionId>0 and Name='sihost.exe'")
+    assert [row["SessionId"] for row in rows] == ["2", "3"]
+    owners = [wmi.invoke("Win32_Process", "GetOwner", keys={"Handle": row["Handle"]}) for row in rows]
+    assert [(owner["Domain"], owner["User"]) for owner in owners] == [("HOST001", "Анна"), ("CORP", "bert")]
+    assert host.counters.writes == 0
+    session.hidden = True
+    assert wmi.invoke("Win32_Process", "GetOwner", keys={"Handle": rows[0]["Handle"]})["ReturnValue"] == "2"
+    host.windows.sessions.log_off_all()
+    assert not wmi.query("select * from Win32_Process where SessionId>0")
+    with pytest.raises(Fault) as caught:
+        wmi.invoke("Win32_Process", "GetOwner", keys={"Handle": rows[0]["Handle"]})
+    assert set(caught.value.codes) == {0x80338000}
+
+
+def test_a_service_has_no_user_for_owner_and_who_is_no_administrator_is_told_nothing() -> None:
+    host = SimulatedHost.build()
+    system = {"Handle": "588"}
+    assert Wmi(host).invoke("Win32_Process", "GetOwner", keys=system)["User"] == "SYSTEM"
+    for wrong in ({"keys": None}, {"keys": system, "User": "anna"}):
+        with pytest.raises(Fault):
+            Wmi(host).invoke("Win32_Process", "GetOwner", **wrong)
+    with pytest.raises(Fault):
+        Wmi(host, "operator").invoke("Win32_Process", "GetOwner", keys=system)
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [(name, value) for name, switch in SWITCHES.items() for value in switch.choices]
 )
