@@ -92,7 +92,10 @@ options:
         disconnected users off after that time.
       - V(never) leaves the restart to you and says so in RV(ignore:needs).
       - A restart that a run before could not make is made up, or said again, until the service has been restarted.
-      - V(when_idle) restarts only while nobody has a session.
+      - V(when_idle) restarts only while nobody has a session. Otherwise RV(ignore:needs) says how many sessions a
+        restart would cut, from which addresses users are connected, and whether they would be logged off. It names up
+        to five users who are signed in, as far as the host tells, also one at its console, whom only a reboot would
+        log off. So user names are in results and reports.
       - V(always) restarts also while users are connected.
     type: str
     choices:

@@ -292,8 +292,9 @@ needs:
     restart: true
     reboot: false
     why:
-      - a restart of TermService would cut 2 connected and 0 disconnected session(s); set restart to always to accept
-        that
+      - >-
+        a restart of TermService would cut 2 connected and 0 disconnected session(s), connected from 192.0.2.10,
+        192.0.2.11; signed in: EXAMPLE\anna, EXAMPLE\bert; set restart to always to accept that
 run_id:
   description: The run under which the changes are journaled on the host.
   returned: success

@@ -27,8 +27,8 @@ description:
   - The lab half changes settings of Remote Desktop for a moment, see O(lab_half). On a host that may be thrown away it
     goes further, see O(disposable).
   - What it does not settle is listed with the reasons in the guide of the self-test.
-  - The result names neither the host nor its users, so that it can be sent to the maintainers, which is welcome for
-    every version of Windows, and most of all where something deviates.
+  - The result names neither the host nor its users, nor the addresses that they are connected from, so that it can be
+    sent to the maintainers, which is welcome for every version of Windows, and most of all where something deviates.
 options:
   write_half:
     description:

@@ -37,7 +37,8 @@ class Host:
 
     What cannot change while a task runs is read once: identity, clock offset and machine id. So is the listener's port,
     which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell. ``owes``
-    has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer.
+    has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer. ``discreet`` says that no
+    message may tell of the host's users who they are or where they sit.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Host:
         self.shell = CmdShell(channel, forbidden=check)
         self.owes: dict[str, str] = {}
         self.void_notes: list[str] = []
+        self.discreet = False
         self._private = False
 
     def close(self) -> None:

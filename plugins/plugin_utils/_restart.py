@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ._cim.services import Service, ServiceError
+from ._cim.users import NOBODY, SignedIn, enumerated, signed_in
 from ._host import Host
 from ._model.change import Change
 from ._owed import SERVICE, restarted
@@ -28,7 +29,7 @@ PENDING = {"Start Pending": "Running", "Continue Pending": "Running", "Stop Pend
 
 NEVER = "restart is never: TermService was not restarted"
 NAMED = 5
-"""Clients that a message names."""
+"""Clients that a message names, and sessions whose users it names."""
 
 Policy = t.Literal["never", "when_idle", "always"]
 
@@ -45,30 +46,29 @@ class Sessions:
         connected: TCP connections on the listener's port.
         disconnected: sessions without a client.
         logoff_after_ms: how long Windows keeps a disconnected session, 0 for ever.
-        clients: the remote addresses of the connections; no class names the users, but stale or localised ones do.
+        clients: the remote addresses of the connections.
+        users: who is signed in, as far as the host tells. They are not counted by: who sits at the console is among
+            them, whom a reboot logs off and a restart of TermService leaves alone.
     """
 
     connected: int
     disconnected: int
     logoff_after_ms: int
     clients: tuple[str, ...] = ()
+    users: SignedIn = NOBODY
 
     @property
     def idle(self) -> bool:
         return not self.connected and not self.disconnected
 
     def __str__(self) -> str:
-        text = f"{self.connected} connected and {self.disconnected} disconnected session(s){self._from}"
+        text = f"{self.connected} connected and {self.disconnected} disconnected session(s)"
+        clients = enumerated(self.clients[:NAMED], len(self.clients) - NAMED)
+        if clients:
+            text += f", connected from {clients}"
         if self.connected and self.logoff_after_ms:
-            seconds = self.logoff_after_ms // 1000
-            return f"{text}; the connected ones would be logged off {seconds} s after the disconnect"
-        return text
-
-    @property
-    def _from(self) -> str:
-        """Where the connected ones are, the first few of them."""
-        named, left = ", ".join(self.clients[:NAMED]), len(self.clients) - NAMED
-        return f", connected from {named}" + (f" and {left} more" if left > 0 else "") if named else ""
+            text += f"; the connected ones would be logged off {self.logoff_after_ms // 1000} s after the disconnect"
+        return f"{text}; signed in: {self.users}" if self.users.names else text
 
 
 def sessions(host: Host) -> Sessions:
@@ -79,12 +79,14 @@ def sessions(host: Host) -> Sessions:
 def _sessions(host: Host, service: Service) -> Sessions:
     """How long a disconnected session is kept matters only where somebody is connected."""
     use = host.port_use()
-    return Sessions(
+    counted = Sessions(
         connected=use.established,
         disconnected=service.sessions.disconnected if service.sessions else 0,
         logoff_after_ms=(host.effective("max_disconnection_time") or 0) if use.established else 0,
-        clients=tuple(sorted(use.peers)),
     )
+    if counted.idle or host.discreet:
+        return counted
+    return replace(counted, clients=tuple(sorted(use.peers)), users=signed_in(host.cim, NAMED))
 
 
 def ensure_idle(host: Host, doing: str) -> None:

@@ -243,7 +243,7 @@ WIN32_NETWORK_ADAPTER_CONFIGURATION = CimClass(
 WIN32_PROCESS = CimClass(
     name="Win32_Process",
     namespace=CIMV2,
-    source="MS-WSMV 4.1.4; Microsoft Win32 documentation, CIMWin32Prov/win32-process",
+    source="MS-WSMV 4.1.4; Microsoft Win32 documentation, CIMWin32Prov/win32-process and its GetOwner",
     keys=("Handle",),
     properties={
         **of(STRING, "CommandLine ExecutablePath Handle Name"),
@@ -251,7 +251,8 @@ WIN32_PROCESS = CimClass(
         "CreationDate": DATETIME,
     },
     methods={
-        "Create": Method(params=of(STRING, "CommandLine CurrentDirectory"), out={"ProcessId": UINT32}, static=True)
+        "Create": Method(params=of(STRING, "CommandLine CurrentDirectory"), out={"ProcessId": UINT32}, static=True),
+        "GetOwner": Method(out=of(STRING, "User Domain"), read_only=True),
     },
 )
 CIM_DATA_FILE = CimClass(

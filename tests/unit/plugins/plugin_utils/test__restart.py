@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.users import SignedIn
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
     Sessions,
@@ -16,6 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
     restart,
     sessions,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.services import RUNNING, Service
@@ -23,20 +25,77 @@ from tests.support.in_process import connect
 
 
 def test_an_idle_host_has_no_hindrance() -> None:
-    host = connect(SimulatedHost.build("2022"))
+    asked: list[bytes] = []
+    host = connect(SimulatedHost.build("2022"), lambda _number, body: asked.append(body))
     assert sessions(host).idle
     assert hindrance(host, "when_idle") == ""
     ensure_idle(host, "a test")
+    assert not [body for body in asked if b"Win32_Process" in body]
 
 
 def test_users_are_counted_and_hinder() -> None:
     host = connect(SimulatedHost.build("2022", traits=["many_sessions"]))
     found = sessions(host)
     assert (found.connected, found.disconnected) == (8, 4)
-    assert "8 connected and 4 disconnected session(s), connected from 192.0.2.10;" in hindrance(host, "when_idle")
+    assert hindrance(host, "when_idle") == (
+        "a restart of TermService would cut 8 connected and 4 disconnected session(s), connected from 192.0.2.10; "
+        r"signed in: HOST001\user00, HOST001\user01, HOST001\user02, HOST001\user03, HOST001\user04 and 7 more; "
+        "set restart to always to accept that"
+    )
     assert hindrance(host, "always") == ""
-    with pytest.raises(SessionsInTheWay, match="8 connected"):
+    with pytest.raises(SessionsInTheWay, match=r"8 connected .*; signed in: HOST001\\user00, "):
         ensure_idle(host, "a test")
+
+
+def used(*programs: str, **session: object) -> SimulatedHost:
+    """A host with one session, in which these programs run."""
+    simulated = SimulatedHost.build("2022")
+    added = simulated.windows.sessions.add("Ægir Łoś", active=False)
+    for name, value in ({"programs": programs} | session).items():
+        setattr(added, name, value)
+    return simulated
+
+
+@pytest.mark.parametrize("programs", [("explorer.exe",), ("rdpinit.exe", "winword.exe"), ("cmd.exe", "rdpclip.exe")])
+def test_users_are_named_whatever_their_shell_is(programs: tuple[str, ...]) -> None:
+    host = connect(used(*programs, domain="日本"))
+    assert str(sessions(host)) == "0 connected and 1 disconnected session(s); signed in: 日本\\Ægir Łoś"
+
+
+@pytest.mark.parametrize("simulated", [used("cmd.exe"), used("sihost.exe", hidden=True)], ids=["unknown", "hidden"])
+def test_where_the_host_names_nobody_the_sessions_are_told_all_the_same(simulated: SimulatedHost) -> None:
+    assert str(sessions(connect(simulated))) == "0 connected and 1 disconnected session(s)"
+
+
+@pytest.mark.parametrize("method", ["", "GetOwner"])
+def test_a_refusal_to_name_users_hides_no_session(method: str) -> None:
+    simulated = used("sihost.exe")
+    simulated.injector.add("access_denied", {"class": "Win32_Process"} | ({"method": method} if method else {}), 1)
+    assert str(sessions(connect(simulated))) == "0 connected and 1 disconnected session(s)"
+
+
+def test_a_connection_that_is_lost_meanwhile_is_lost() -> None:
+    simulated = used("sihost.exe")
+    simulated.injector.add("reset_before", {"method": "GetOwner"}, 1)
+    with pytest.raises(TransportFailed):
+        sessions(connect(simulated))
+
+
+def test_a_session_that_ends_meanwhile_is_not_named() -> None:
+    simulated = used("sihost.exe")
+    simulated.windows.sessions.add("bert")
+
+    def end(_number: int, body: bytes) -> None:
+        if b"GetOwner_INPUT" in body:
+            simulated.windows.sessions.log_off(2)
+
+    assert str(sessions(connect(simulated, end))).endswith(r"; signed in: HOST001\bert and 1 more")
+
+
+def test_a_discreet_host_tells_numbers_alone() -> None:
+    host = connect(SimulatedHost.build("2022", traits=["many_sessions"]))
+    host.discreet = True
+    assert str(sessions(host)) == "8 connected and 4 disconnected session(s)"
 
 
 def test_the_log_off_that_follows_is_named() -> None:
@@ -49,6 +108,11 @@ def test_no_more_clients_are_named_than_anybody_reads() -> None:
     clients = tuple(f"192.0.2.{number}" for number in range(1, 8))
     assert str(Sessions(7, 0, 0, clients)).endswith("192.0.2.4, 192.0.2.5 and 2 more")
     assert str(Sessions(0, 1, 0)) == "0 connected and 1 disconnected session(s)"
+
+
+def test_who_is_signed_in_stands_last() -> None:
+    told = str(Sessions(1, 0, 60000, ("192.0.2.1",), SignedIn(("CORP\\anna",), 1)))
+    assert told.endswith(r"would be logged off 60 s after the disconnect; signed in: CORP\anna and 1 more")
 
 
 @pytest.mark.parametrize("language", ["en", "de", "ja"])

@@ -362,6 +362,26 @@ def test_a_host_that_is_no_lab_host_is_left_alone(planted, why):
     assert settings_state(host) == before
 
 
+WHO = re.compile(r"user\d|192\.0\.2\.10|signed in")
+
+
+@pytest.mark.parametrize("check", [*LAB_CHECKS, *DISPOSABLE_CHECKS], ids=lambda check: check.name)
+def test_no_check_says_who_is_in_its_way(check):
+    """Neither where users have sessions from the start, nor where they come meanwhile."""
+    host = simulated(traits=["many_sessions"])
+    doing = job(host, "lab", allow_reboot=True)
+    assert not WHO.search(str(judge(check.on(doing), doing.host)))
+    host = lab_host()
+
+    def come(_number, body):
+        if b"Writers" in body and not host.windows.sessions.all():
+            host.windows.sessions.add("user01")
+
+    doing = job(host, "lab", before=come, allow_reboot=True)
+    with flooding(host):
+        assert not WHO.search(str(judge(check.on(doing), doing.host)))
+
+
 @pytest.mark.parametrize("check", LAB_CHECKS, ids=lambda check: check.name)
 def test_a_lab_run_that_is_cut_off_is_undone_by_the_host_and_by_roll_back(check):
     def look(host, before):
