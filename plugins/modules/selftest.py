@@ -63,6 +63,8 @@ options:
       - A program is started by way of WMI, which ends at once. Security products may take that for an attack.
       - For a moment 150 connections are opened that go no further than the first message. Nobody may get in meanwhile,
         and sensors on the way may take it for an attack.
+      - Where a user is connected by Remote Desktop, one such session is disconnected and ended after a minute, with all
+        that is not saved. While somebody is connected most other checks cannot tell, so run the module twice.
       - With O(allow_reboot) the host is rebooted as well.
       - In check mode it is left out.
       - Takes V(true) and V(false) and nothing else.

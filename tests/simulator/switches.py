@@ -18,7 +18,6 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "live_deny": Switch("when a change of fDenyTSConnections takes effect", WHEN),
     "live_security": Switch("when SecurityLayer, UserAuthentication and the like take effect", WHEN),
     "live_transport": Switch("when SelectTransport takes effect", WHEN),
-    "live_logons": Switch("when fLogonDisabled takes effect", WHEN),
     "live_sessions": Switch("when MaxDisconnectionTime takes effect", WHEN),
     "live_services": Switch("when TSEnabled takes effect on the listener", (AFTER_RESTART, AT_ONCE, "never")),
     "rdp_layer_credssp": Switch("SecurityLayer 0 still lets CredSSP through", (False, True)),

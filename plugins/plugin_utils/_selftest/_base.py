@@ -82,6 +82,19 @@ def judge(check: Check, host: Host) -> Outcome:
 UNKNOWN = "nobody has reported this finding yet; please tell the maintainers"
 
 
+POLL = 30.0
+"""Seconds between looks at what takes minutes."""
+
+
+def wait(host: Host, done: Callable[[], bool], patience: float) -> bool:
+    """Whether something was so within so many seconds."""
+    for _look in range(int(patience / POLL)):
+        if done():
+            return True
+        host.sleep(POLL)
+    return done()
+
+
 @dataclass
 class Altered:
     """A channel that sends one thing in place of another, which the collection itself never does."""

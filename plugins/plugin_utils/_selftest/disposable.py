@@ -10,7 +10,7 @@ What they change is journaled, so that roll-back lists it. Scheduled tasks of th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -27,9 +27,10 @@ from .._reboot import objection, reboot
 from .._restart import Policy, restart, sessions
 from .._wsman.errors import AccessDenied, WsmanFault
 from . import _burst
-from ._base import Scratch, Untold
+from ._base import Scratch, Untold, wait
 from .keys import REASON, keys_in_gap, renewed_key
 from .lab import LabCheck, need_idle
+from .sessions import live_sessions
 
 EVERY, STARTS = timedelta(seconds=15), 16
 """Between the starts of the scratch tasks, and how many of them there are: no reboot falls between all of these."""
@@ -37,8 +38,8 @@ EVERY, STARTS = timedelta(seconds=15), 16
 MANY = 150
 """Connections: between the 100 and the 3,000 that are told of as the built-in limit (no public source settles it)."""
 
-LATE, POLL = 900.0, 30.0
-"""Seconds in which a missed start is made up for, and between looks; documented are ten minutes (Win32 TaskSchd,
+LATE = 900.0
+"""Seconds in which a missed start is made up for; documented are ten minutes (Win32 TaskSchd,
 tasksettings-startwhenavailable)."""
 
 
@@ -48,11 +49,11 @@ def _missed_start(job: Job) -> str:
     _need_reboot(job, "when_idle")
     with _due(job.host) as due:
         _rebooted(job)
-        _wait(job.host, lambda: job.host.now() > due[-1][1] + EVERY, LATE)
+        wait(job.host, lambda: job.host.now() > due[-1][1] + EVERY, LATE)
         missed = [name for name, _at in due if job.host.tasks.result(name) is None]
         if not missed:
             raise Untold("no start fell into the time in which the host was off")
-        made_up = _wait(job.host, lambda: all(job.host.tasks.result(name) is not None for name in missed), LATE)
+        made_up = wait(job.host, lambda: all(job.host.tasks.result(name) is not None for name in missed), LATE)
     return "made up for" if made_up else "left out"
 
 
@@ -71,15 +72,6 @@ def _due(host: Host) -> Iterator[Sequence[tuple[str, datetime]]]:
     finally:
         for name, _at in due:
             host.tasks.delete(name)
-
-
-def _wait(host: Host, done: Callable[[], bool], patience: float) -> bool:
-    """Whether something was so in time."""
-    for _look in range(int(patience / POLL)):
-        if done():
-            return True
-        host.sleep(POLL)
-    return done()
 
 
 def _reboot_with_users(job: Job) -> str:
@@ -188,6 +180,16 @@ DISPOSABLE_CHECKS = (
             "made up for": "leases end after a shutdown as well; their endless repetition is not what it takes",
         },
         _missed_start,
+    ),
+    LabCheck(
+        "live_sessions",
+        "When is a limit for disconnected sessions live?",
+        "at once",
+        {
+            "at once": "users whom a restart cuts off are logged off as its message says",
+            "not at once": "users may keep their sessions for longer, where the limit came after TermService's start",
+        },
+        live_sessions,
     ),
     LabCheck(
         "reboot_with_users",

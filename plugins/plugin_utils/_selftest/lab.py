@@ -107,7 +107,7 @@ def _layer_rdp(job: Job) -> str:
 def _live_services(job: Job) -> str:
     """Whether anybody gets in while TSEnabled says no, before a restart and after one; it is restarted afterwards."""
     need_idle(job)
-    with _tried(job, (_services_off(job.host),)) as tried:
+    with tried_out(job, (number(job.host, "sessions_enabled", 0),)) as tried:
         before = _opened(_seen(job))
         tried.restart()
         after = _opened(job.prober.look_until(_opened, job.host.listener_port) or _seen(job))
@@ -116,20 +116,13 @@ def _live_services(job: Job) -> str:
     return "never" if after else "after a restart"
 
 
-def _services_off(host: Host) -> Change:
-    reason = "the self-test looks at what the listener makes of it"
-    off = registry_value(0)
-    change = Change("selftest", "registry", SETTINGS["sessions_enabled"].path, None, off, reason, risk="high")
-    return replace(change, before=seen(host, change))
-
-
 def _live_transport(job: Job) -> str:
     """Silence over UDP shows something only where there were answers before, and are afterwards."""
     _need(job, "transport", EITHER)
     if not _answers_udp(job):
         raise Untold("the host does not answer over UDP, so its silence shows nothing")
     plan, _done = _planned(replace(job, check=True), "transport", {"mode": "tcp_only"})
-    with _tried(job, plan.changes) as tried:
+    with tried_out(job, plan.changes) as tried:
         found = "after a restart" if _answers_udp(job) else "at once"
         if found != "at once":
             tried.restart()
@@ -150,7 +143,7 @@ def _thumbprint(job: Job) -> str:
     thumbprint, pin = _no_certificate(job.host)
     if not terminal_services.general(job.host.cim):
         raise Untold("this edition lacks the provider")
-    with _tried(job, (pin,), Run.record):
+    with tried_out(job, (pin,), Run.record):
         try:
             keys = {"TerminalName": terminal_services.LISTENER}
             job.host.cim.put(WIN32_TS_GENERAL_SETTING, keys, {"SSLCertificateSHA1Hash": thumbprint})
@@ -165,7 +158,7 @@ def _pinned_missing(job: Job) -> str:
     """TermService is restarted, so that what it has kept in mind counts for nothing."""
     need_idle(job)
     _thumbprint, pin = _no_certificate(job.host)
-    with _tried(job, (pin,)) as tried:
+    with tried_out(job, (pin,)) as tried:
         tried.restart()
         probe = job.prober.look_until(_opened, job.host.listener_port) or _seen(job)
     if tls_works([probe]):
@@ -211,7 +204,9 @@ class Tried:
 
 
 @contextmanager
-def _tried(job: Job, changes: Sequence[Change], write: Callable[[Run, Change], object] = Run.apply) -> Iterator[Tried]:
+def tried_out(
+    job: Job, changes: Sequence[Change], write: Callable[[Run, Change], object] = Run.apply
+) -> Iterator[Tried]:
     """Changes made without more ado, for as long as this is open, then undone, and TermService restarted once more."""
     with Run(job.host, job.run_id, job.made) as run:
         tried = Tried(job, run)
@@ -224,6 +219,13 @@ def _tried(job: Job, changes: Sequence[Change], write: Callable[[Run, Change], o
                 run.undo(change)
             if tried.restarted:
                 tried.restart()
+
+
+def number(host: Host, setting: str, wanted: int) -> Change:
+    """The change that stores a number for a setting, whatever is there."""
+    reason = "the self-test looks at what comes of it"
+    change = Change("selftest", "registry", SETTINGS[setting].path, None, registry_value(wanted), reason, risk="high")
+    return replace(change, before=seen(host, change))
 
 
 def _seen(job: Job) -> Probe:

@@ -23,12 +23,9 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
         "live_logons": Unseen(
             "When is a refusal of new logons live?",
-            "It shows behind the credentials, where a session would begin, and the checks log nobody on.",
-        ),
-        "live_sessions": Unseen(
-            "When is a limit for disconnected sessions live?",
-            "It takes somebody's session that is left alone until the limit ends it, and the checks log nobody on.",
+            "It shows behind the credentials, where a session would begin. What a client sees there is not published, "
+            "and the checks log nobody on. Where logons are still refused, TermService has to be restarted.",
         ),
     }
 )
-"""By the name of the simulator's switch."""
+"""By what it is about. The simulator shows no client what would be seen there, so it has no switch for it."""

@@ -45,7 +45,8 @@ class TerminalServiceSetting(HostProvider):
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
         require_administrator(caller, PROVIDER)
         registry, listener = self.windows.registry, self.windows.listener
-        logons = bool(registry.dword(TERMINAL_SERVER, "TSServerDrainMode") or listener.stored().logons_disabled)
+        refused = registry.dword(LISTENER, "fLogonDisabled")
+        logons = bool(registry.dword(TERMINAL_SERVER, "TSServerDrainMode") or refused)
         yield Instance("Win32_TerminalServiceSetting", {
             "ServerName": self.windows.machine.computer_name, "Caption": "", "Description": "",
             "AllowTSConnections": int(listener.stored().deny != 1),

@@ -56,7 +56,6 @@ class Source:
 
 SOURCES: Mapping[str, Source] = {
     "deny": Source(TERMINAL_SERVER, "fDenyTSConnections", None, True, "deny"),
-    "logons_disabled": Source(LISTENER, "fLogonDisabled", 0, False, "logons"),
     "enabled": Source(LISTENER, "fEnableWinStation", None, False, "listener"),
     "services_enabled": Source(TERMINAL_SERVER, "TSEnabled", 1, False, "services"),
     "lan_adapter": Source(LISTENER, "LanAdapter", 0, False, "listener"),
@@ -78,7 +77,6 @@ class Settings:
     """Values of the listener; None is a value that is missing where that matters."""
 
     deny: int | None
-    logons_disabled: int | None
     enabled: int | None
     services_enabled: int
     lan_adapter: int | None

@@ -59,8 +59,16 @@ class Sessions:
     def disconnect_all(self) -> None:
         """What a stop of TermService does: connections drop, sessions stay for MaxDisconnectionTime."""
         for session in self.active():
-            session.active = False
-            self._start_timer(session)
+            self.disconnect(session.number)
+
+    def disconnect(self, number: int) -> bool:
+        """Take its client from a session; False when it has none."""
+        session = self._sessions.get(number)
+        if session is None or not session.active:
+            return False
+        session.active = False
+        self._start_timer(session)
+        return True
 
     def log_off(self, number: int) -> bool:
         session = self._sessions.pop(number, None)

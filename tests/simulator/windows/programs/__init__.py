@@ -22,5 +22,5 @@ PROGRAMS: dict[str, Program] = {
     "schtasks": schtasks, "certutil": certutil, "netsh": netsh, "wevtutil": wevtutil,
     "shutdown": machine.shutdown, "quser": machine.quser, "query": machine.query,
     "logoff": machine.logoff, "change": machine.change, "tasklist": machine.tasklist,
-    "ping": machine.ping,
+    "ping": machine.ping, "tsdiscon": machine.tsdiscon,
 }  # fmt: skip

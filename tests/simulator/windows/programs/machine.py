@@ -60,6 +60,14 @@ def logoff(context: Context, arguments: list[str]) -> cmd.Output:
     return cmd.Output()
 
 
+def tsdiscon(context: Context, arguments: list[str]) -> cmd.Output:
+    """Disconnect a session by its number; one that has no client is no longer there to be disconnected."""
+    numbers = [int(argument) for argument in arguments if argument.isdigit()]
+    if not numbers or not context.windows.sessions.disconnect(numbers[0]):
+        return context.fail(1, "file_error", 7022)
+    return cmd.Output()
+
+
 def change(context: Context, arguments: list[str]) -> cmd.Output:
     """``change logon /enable``, ``/disable``, ``/drain``, ``/drainuntilrestart``, ``/query``."""
     words = [argument.lower() for argument in arguments]
