@@ -40,7 +40,7 @@ def payload(mark: Path) -> str:
 
 
 NAMES = (
-    "Caption|Description|DisplayName|ElementName|DisplayGroup|CSName|DNSHostName|Domain|UserName|FriendlyName|"
+    "Caption|Description|DisplayName|ElementName|DisplayGroup|CSName|DNSHostName|Domain|User|UserName|FriendlyName|"
     "Manufacturer|Model|FullName|Message|InsertionStrings|StartName|SourceName|Owner"
 )
 _TEXT = re.compile(rf"(<(?:[\w.-]+:)?(?:{NAMES})>)([^<]*)(</)")

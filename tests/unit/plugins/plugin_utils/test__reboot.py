@@ -33,6 +33,7 @@ def test_who_may_be_rebooted(allowed: bool, policy: Policy, trait: str | None, w
     found = objection(connect(simulated), allowed, policy)
     assert found.startswith(why)
     assert bool(found) is bool(why)
+    assert (r"signed in: HOST001\user00, " in found) is ("would end" in found)
     assert simulated.counters.writes == 0
 
 

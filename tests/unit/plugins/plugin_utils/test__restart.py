@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.users import SignedIn
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
@@ -54,6 +55,12 @@ def used(*programs: str, **session: object) -> SimulatedHost:
     for name, value in ({"programs": programs} | session).items():
         setattr(added, name, value)
     return simulated
+
+
+def test_users_are_named_in_either_style_of_requests() -> None:
+    host = connect(used("sihost.exe"))
+    host.cim = CimClient(host.channel.send, "dmtf")
+    assert str(sessions(host)).endswith(r"; signed in: HOST001\Ægir Łoś")
 
 
 @pytest.mark.parametrize("programs", [("explorer.exe",), ("rdpinit.exe", "winword.exe"), ("cmd.exe", "rdpclip.exe")])
