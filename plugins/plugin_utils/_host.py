@@ -183,6 +183,10 @@ class Host:
         """Who listens on the listener's port, and how many are connected to it."""
         return tcp.port_use(self.cim, port or self.listener_port())
 
+    def peers(self, process_id: int) -> Mapping[str, int]:
+        """How many connections each remote address has to the listener, whose process this is."""
+        return tcp.peers_of(self.cim, self.listener_port(), process_id)
+
     def set_by_wmi(self, setting: Setting, number: int) -> Outcome | None:
         """Set a setting by its WMI method; None where this edition or the setting has none.
 

@@ -43,7 +43,7 @@ class Sessions:
     """Users' sessions on a host.
 
     Attributes:
-        connected: TCP connections on the listener's port.
+        connected: TCP connections on the listener's port, the old one where a new one waits for the restart.
         disconnected: sessions without a client.
         logoff_after_ms: how long Windows keeps a disconnected session, 0 for ever.
         clients: the remote addresses of the connections.
@@ -78,15 +78,16 @@ def sessions(host: Host) -> Sessions:
 
 def _sessions(host: Host, service: Service) -> Sessions:
     """How long a disconnected session is kept matters only where somebody is connected."""
-    use = host.port_use()
+    peers = host.peers(service.process_id)
+    connected = sum(peers.values())
     counted = Sessions(
-        connected=use.established,
+        connected=connected,
         disconnected=service.sessions.disconnected if service.sessions else 0,
-        logoff_after_ms=(host.effective("max_disconnection_time") or 0) if use.established else 0,
+        logoff_after_ms=(host.effective("max_disconnection_time") or 0) if connected else 0,
     )
     if counted.idle or host.discreet:
         return counted
-    return replace(counted, clients=tuple(sorted(use.peers)), users=signed_in(host.cim, NAMED))
+    return replace(counted, clients=tuple(sorted(peers)), users=signed_in(host.cim, NAMED))
 
 
 def ensure_idle(host: Host, doing: str) -> None:

@@ -54,6 +54,23 @@ def port_use(client: CimClient, port: int) -> PortUse:
     return PortUse(listening, peers.total(), dict(peers))
 
 
+def peers_of(client: CimClient, port: int, process_id: int) -> Mapping[str, int]:
+    """Return the established connections of a service by remote address (one query).
+
+    They are those of its port, and where the process does not listen on that one, also those of the ports that it does
+    listen on: a service whose port was changed keeps the old one until it is started again.
+    """
+    of_it = (wql.compare("LocalPort", port), *((wql.compare("OwningProcess", process_id),) if process_id else ()))
+    found = client.query(
+        MSFT_NET_TCP_CONNECTION, wql.all_of(wql.either(*of_it), wql.any_of("State", (LISTEN, ESTABLISHED))), _TCP
+    )
+    own = [item for item in found if item.number("OwningProcess") == process_id and item.number("State") == LISTEN]
+    listened = {item.number("LocalPort") for item in own}
+    ports = {port} if port in listened else {port, *listened}
+    connected = (item for item in found if item.number("State") == ESTABLISHED and item.number("LocalPort") in ports)
+    return Counter(item.text("RemoteAddress") for item in connected)
+
+
 def listeners(client: CimClient, port: int) -> tuple[Socket, ...]:
     """Return the TCP sockets that listen on a port."""
     wanted = wql.all_of(wql.compare("LocalPort", port), wql.compare("State", LISTEN))

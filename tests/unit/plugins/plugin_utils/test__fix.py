@@ -101,11 +101,25 @@ def test_a_host_answers_again_whenever_the_change_takes_effect(switch: str) -> N
     assert bool(restarts) is (switch == "after_restart")
 
 
-def test_users_keep_a_restart_from_happening_and_are_counted() -> None:
+def test_users_keep_a_restart_from_happening_and_are_counted_and_named() -> None:
     simulated = SimulatedHost.build("2022", traits=["many_sessions"])
     _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890}))
-    assert "would cut" in done.waiting["restart"]
+    assert "would cut 8 connected and 4 disconnected" in done.waiting["restart"]
+    assert r"signed in: HOST001\user00, " in done.waiting["restart"]
     assert simulated.counters.shells_opened == 0
+
+
+@pytest.mark.parametrize("run", ["the same", "a later one"])
+def test_users_of_the_old_port_keep_a_restart_from_happening(run: str) -> None:
+    """The listener has the old port until then, so nobody is connected to the one that is stored."""
+    simulated = SimulatedHost.build("2022")
+    session = simulated.windows.sessions.add("anna")
+    wanted = options("remote_desktop", {"port": 33890})
+    if run == "a later one":
+        fix(job(simulated, restart="never"), REMEDIES["remote_desktop"], wanted)
+    _plan, done = fix(job(simulated, "run-2"), REMEDIES["remote_desktop"], wanted)
+    assert "would cut 1 connected and 0 disconnected" in done.waiting["restart"]
+    assert session.active
 
 
 def test_never_means_never() -> None:

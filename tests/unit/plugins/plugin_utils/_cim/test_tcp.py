@@ -32,6 +32,45 @@ def test_listeners_and_connections_in_one_query(wire: Wire, client: CimClient) -
     assert tcp.port_use(client, 3389) == tcp.PortUse(sockets, 2, {"192.0.2.7": 2})
 
 
+def of(port: int, state: int, process: int, peer: str = "192.0.2.7") -> str:
+    return fragment(
+        f"<LocalAddress>10.0.0.1</LocalAddress><LocalPort>{port}</LocalPort>"
+        f"<OwningProcess>{process}</OwningProcess><RemoteAddress>{peer}</RemoteAddress><State>{state}</State>"
+    )
+
+
+def test_connections_of_a_service_are_those_of_its_port(wire: Wire, client: CimClient) -> None:
+    """What else runs in the process may listen and connect elsewhere; others may have taken the port."""
+    rows = (
+        of(3389, 2, 77),
+        of(49668, 2, 77),
+        of(3389, 5, 77),
+        of(3389, 5, 4, "::1"),
+        of(49668, 5, 77),
+        of(50123, 5, 77),
+    )
+    wire.on("Enumerate", enumerated(*rows)).expect(
+        wql="select LocalAddress,LocalPort,OwningProcess,RemoteAddress,State from MSFT_NetTCPConnection"
+        " where (LocalPort=3389 or OwningProcess=77) and (State=2 or State=5)"
+    )
+    assert tcp.peers_of(client, 3389, 77) == {"192.0.2.7": 1, "::1": 1}
+
+
+def test_a_service_keeps_its_old_port_until_it_is_started_again(wire: Wire, client: CimClient) -> None:
+    wire.on("Enumerate", enumerated(of(3389, 2, 77), of(3389, 5, 77), of(3389, 5, 77), of(50123, 5, 77)))
+    assert tcp.peers_of(client, 33890, 77) == {"192.0.2.7": 2}
+    wire.on("Enumerate", enumerated(of(3389, 2, 4), of(3389, 5, 4)))
+    assert tcp.peers_of(client, 33890, 77) == {}
+
+
+def test_a_service_that_does_not_run_has_the_connections_of_its_port(wire: Wire, client: CimClient) -> None:
+    wire.on("Enumerate", enumerated(of(3389, 5, 0))).expect(
+        wql="select LocalAddress,LocalPort,OwningProcess,RemoteAddress,State from MSFT_NetTCPConnection"
+        " where (LocalPort=3389) and (State=2 or State=5)"
+    )
+    assert tcp.peers_of(client, 3389, 0) == {"192.0.2.7": 1}
+
+
 def test_nobody_listens(wire: Wire, client: CimClient) -> None:
     wire.on("Enumerate", enumerated())
     assert tcp.port_use(client, 3389) == tcp.PortUse((), 0)
