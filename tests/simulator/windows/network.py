@@ -90,12 +90,13 @@ class Network:
             self.listener.port_taken = 0
 
     def tcp(self) -> list[Endpoint]:
-        """Listeners and connections."""
+        """Listeners and connections. Who is connected stays so when the listener no longer listens (KB954398)."""
         rows = [self._listen(135, self.services["RpcSs"].process_id), self._listen(445, SYSTEM_PROCESS)]
         rows += [self._listen(port, SYSTEM_PROCESS) for port in self.winrm_ports]
         live = self.listener.live()
         if self.listener.is_listening():
             rows += self._listener_rows(live.port)
+        rows += self._connections(live.port)
         if self.listener.port_taken:
             rows.append(self._listen(self.listener.port_taken, self.taken_by.process))
         return rows
@@ -110,10 +111,12 @@ class Network:
 
     def _listener_rows(self, port: int) -> list[Endpoint]:
         pid = self.services["TermService"].process_id
-        rows = [self._listen(port, pid), self._listen(port, pid, "::")]
-        for number, session in enumerate(self.sessions.active()):
-            rows.append(Endpoint(self.own_address(), port, session.remote, 50000 + number, ESTABLISHED, pid))
-        return rows
+        return [self._listen(port, pid), self._listen(port, pid, "::")]
+
+    def _connections(self, port: int) -> list[Endpoint]:
+        pid, own = self.services["TermService"].process_id, self.own_address()
+        active = enumerate(self.sessions.active() if pid else ())
+        return [Endpoint(own, port, session.remote, 50000 + number, ESTABLISHED, pid) for number, session in active]
 
     @staticmethod
     def _listen(port: int, process: int, address: str = "0.0.0.0") -> Endpoint:

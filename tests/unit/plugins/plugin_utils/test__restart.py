@@ -57,6 +57,11 @@ def used(*programs: str, **session: object) -> SimulatedHost:
     return simulated
 
 
+def test_users_count_also_where_nobody_else_is_let_in() -> None:
+    found = sessions(connect(SimulatedHost.build("2022", traits=["many_sessions"], breakages=["rdp_denied"])))
+    assert (found.connected, found.disconnected) == (8, 4)
+
+
 def test_users_are_named_in_either_style_of_requests() -> None:
     host = connect(used("sihost.exe"))
     host.cim = CimClient(host.channel.send, "dmtf")

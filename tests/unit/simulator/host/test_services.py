@@ -12,6 +12,14 @@ from tests.simulator.host import SimulatedHost
 from tests.unit.simulator.host.wmi import Fault, Wmi
 
 
+@pytest.mark.parametrize(("breakage", "connected"), [("rdp_denied", 8), ("termservice_stopped", 0)])
+def test_who_is_connected_stays_so_while_nobody_else_is_let_in(breakage: str, connected: int) -> None:
+    host = SimulatedHost.build(traits=["many_sessions"], breakages=[breakage], switches={"enum_shape": "complete"})
+    query = "select * from MSFT_NetTCPConnection where LocalPort=3389"
+    rows = Wmi(host).query(query, ns="root/StandardCimv2")
+    assert [row["State"] for row in rows] == ["5"] * connected
+
+
 def test_stop_is_refused_while_dependents_run(wmi: Wmi) -> None:
     assert wmi.service("TermService", "StopService") == "3"
 
