@@ -19,8 +19,20 @@ description:
     Winsock catalog where others have put providers above Windows' own.
   - A DNS cache is flushed as a whole. Windows fills it again, so there is nothing to undo.
   - A Winsock reset breaks what put the providers there, such as a VPN or a filter, until its own setup has put them
-    back. It is made only where it is asked for and there is such a provider. The providers are journaled in full, and
-    it takes a reboot to be live. M(winfleet.rdp.rollback) lists it and does not undo it.
+    back. It is made only where it is asked for and there is such a provider, and it takes a reboot to be live. It
+    empties the catalogs for 32-bit and for 64-bit programs, and leaves name space providers as they are.
+  - M(winfleet.rdp.rollback) lists a reset and does not undo it. Every program reads the catalogs when it first uses the
+    network, WinRM's too, and they fit together only once every entry is back, so an undo that is cut off half-way could
+    leave a host that nobody reaches any more.
+  - To put a provider back, run the setup of its own program. Where there is none any more, RV(changes) and the journal
+    hold each entry's key below C(HKLM\SYSTEM\CurrentControlSet\Services\WinSock2\Parameters\Protocol_Catalog9), its
+    value C(PackedCatalogItem) as base64, and the counters of the catalogs. Do it at the host's own console, not over
+    the network, and export that key first. Give Windows' own entries the numbers that leave those of the saved entries
+    free, since entries are numbered from C(000000000001) without a gap and in the order in which programs take them.
+    Write each saved entry as REG_BINARY. See that every id in a chain (seven numbers of four bytes from byte 304) is
+    still the id of the entry that is meant (the four bytes from byte 296). Set C(Num_Catalog_Entries) and
+    C(Num_Catalog_Entries64) to the numbers of keys there are, and C(Next_Catalog_Entry_ID) to no less than was saved.
+    C(netsh winsock show catalog) then lists them; start the host again.
 options:
   dns:
     description:
@@ -43,9 +55,9 @@ options:
     default: []
   winsock:
     description:
-      - V(reset) runs C(netsh winsock reset) where the catalog holds layered providers, once between two starts of the
-        host. When a provider is there again before the host has started, a further reset is refused, since its own
-        program puts it back.
+      - V(reset) runs C(netsh winsock reset) where one of the two catalogs holds layered providers, once between two
+        starts of the host. When a provider is there again before the host has started, a further reset is refused,
+        since its own program puts it back.
       - V(keep) leaves it.
     type: str
     choices:
@@ -102,13 +114,15 @@ changes:
       description: The cache or the catalog that was emptied, or the host.
       type: str
     before:
-      description: What was there. None means that it was absent.
+      description:
+        - What was there. None means that it was absent.
+        - Of V(winsock), C(providers) with C(name), C(library), C(key) and C(entry) of each, and C(counters).
       type: raw
     after:
       description: What is there now.
       type: raw
     undo:
-      description: V(exact) is undone by roll-back, V(none) needs no undoing and is listed by it.
+      description: V(exact) is undone by roll-back, V(none) is only listed by it.
       type: str
     reason:
       description: Why it is made, in one sentence.

@@ -18,6 +18,8 @@ description:
   - Reads the journal that is kept in the host's own registry (C(HKLM\SOFTWARE\winfleet.rdp)) and puts back what was
     before, newest first. It needs no file on the controller.
   - An item that somebody has changed since is left as it is and listed in RV(drifted), unless O(force) is set.
+  - What has no undo is listed in RV(not_undoable). M(winfleet.rdp.network_stack) says how a person puts Winsock
+    providers back from what was saved of them.
   - A journal that came with a cloned disk image is never used; its runs are listed in RV(foreign).
   - An entry that was altered, or is no change that this collection makes, is refused with what differs, and nothing is
     undone then; nor is it where others than Administrators and SYSTEM may write to the journal.

@@ -9,7 +9,7 @@ Both are emptied as a whole, which Windows has no way back from; a busy host fil
 
 from __future__ import annotations
 
-from .._cim.network import cached_names, clear_cache, layered_providers
+from .._cim.network import cached_names, catalog_counters, clear_cache, layered_providers
 from .._cim.registry import RegistryValue
 from .._guard import ROOT
 from .._host import Host
@@ -40,7 +40,9 @@ def _clear_cache(host: Host) -> None:
 
 
 def _read_winsock(host: Host) -> Plain:
-    return to_plain([provider.to_plain() for provider in layered_providers(host.registry)]) or None
+    """As the remedy saves it; None where the catalogs hold Windows' own providers alone."""
+    providers = [provider.to_plain() for provider in layered_providers(host.registry)]
+    return to_plain({"providers": providers, "counters": catalog_counters(host.registry)}) if providers else None
 
 
 def _reset_winsock(host: Host) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import wql
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
@@ -27,7 +27,14 @@ ADDRESS_TYPES = (1, 28)
 DOES_NOT_EXIST = 9003
 """DNS_ERROR_RCODE_NAME_ERROR as the Status of a cached answer."""
 
-CATALOG = r"HKLM\SYSTEM\CurrentControlSet\Services\WinSock2\Parameters\Protocol_Catalog9\Catalog_Entries64"
+CATALOG = r"HKLM\SYSTEM\CurrentControlSet\Services\WinSock2\Parameters\Protocol_Catalog9"
+ENTRIES = ("Catalog_Entries", "Catalog_Entries64")
+"""The keys of entries: for 32-bit programs, which is all that 32-bit Windows has, and for 64-bit ones. A reset empties
+both. It leaves name space providers (NameSpace_Catalog5) alone: Microsoft's reference of netsh winsock."""
+
+COUNTERS = ("Num_Catalog_Entries", "Num_Catalog_Entries64", "Next_Catalog_Entry_ID")
+"""How many entries each key has, named from 000000000001 without a gap, and the id of the next new one."""
+
 PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
 """Where netsh interface portproxy keeps what it forwards: C(ADDRESS/PORT) by C(ADDRESS/PORT)."""
 
@@ -48,15 +55,17 @@ class CachedName:
 
 @dataclass(frozen=True)
 class Provider:
-    """A Winsock transport provider: its name, the library that it is in, and the entry itself."""
+    """A Winsock transport provider: its name, its library, its entry, and that entry's key below CATALOG."""
 
     name: str
     library: str
     entry: bytes
+    key: str = ""
 
     def to_plain(self) -> dict[str, str]:
         """The provider as observations and changes carry it, the entry as base64."""
-        return {"name": self.name, "library": self.library, "entry": base64.b64encode(self.entry).decode("ascii")}
+        entry = base64.b64encode(self.entry).decode("ascii")
+        return {"name": self.name, "library": self.library, "entry": entry, "key": self.key}
 
 
 def cached_names(client: CimClient, names: Iterable[str] = ()) -> tuple[CachedName, ...]:
@@ -83,17 +92,28 @@ def clear_cache(client: CimClient) -> Outcome:
 
 
 def layered_providers(registry: Registry) -> tuple[Provider, ...]:
-    """Return the providers that others put above Windows' own, in the catalog's order (one operation an entry)."""
-    return tuple(_layered(registry, registry.keys(CATALOG) or []))
+    """Return the providers that others put above Windows' own, in the catalogs' order (one operation an entry)."""
+    keys = (rf"{catalog}\{key}" for catalog in ENTRIES for key in sorted(registry.keys(rf"{CATALOG}\{catalog}") or ()))
+    return tuple(_layered(registry, keys))
 
 
 def _layered(registry: Registry, keys: Iterable[str]) -> Iterator[Provider]:
-    for key in sorted(keys):
+    for key in keys:
         reading = registry.read(rf"{CATALOG}\{key}", "PackedCatalogItem", "REG_BINARY")
         if isinstance(reading, RegistryValue) and isinstance(reading.data, bytes):
             provider = parse_entry(reading.data)
             if provider is not None:
-                yield provider
+                yield replace(provider, key=key)
+
+
+def catalog_counters(registry: Registry) -> dict[str, int]:
+    """Return the catalogs' counters by name, those that there are (one operation each)."""
+    found = ((name, registry.read(CATALOG, name)) for name in COUNTERS)
+    return {
+        name: int(value.data)
+        for name, value in found
+        if isinstance(value, RegistryValue) and isinstance(value.data, int)
+    }
 
 
 def parse_entry(entry: bytes) -> Provider | None:

@@ -175,19 +175,26 @@ class DnsState:
 
 @dataclass(frozen=True)
 class ProviderState:
-    """A layered Winsock provider; entry is its catalog entry, base64."""
+    """A layered Winsock provider; entry is its catalog entry, base64, and key that entry's key below the catalog's."""
 
     name: str
     library: str
     entry: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
 class WinsockState:
-    """The layered providers, and when this collection last reset the catalog since Windows started; empty if not."""
+    """The layered providers of the catalogs for 32-bit and for 64-bit programs.
+
+    Attributes:
+        reset_at: when this collection last reset the catalogs since Windows started; empty if not.
+        counters: the catalogs' counters by name, where there is a layered provider.
+    """
 
     providers: tuple[ProviderState, ...]
     reset_at: str = ""
+    counters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

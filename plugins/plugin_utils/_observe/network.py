@@ -13,7 +13,7 @@ import socket
 from datetime import datetime
 
 from .._cim.host import boot_time
-from .._cim.network import cached_names, layered_providers
+from .._cim.network import cached_names, catalog_counters, layered_providers
 from .._cim.registry import RegistryValue
 from .._guard import ROOT
 from .._host import Host
@@ -39,8 +39,9 @@ def resolve(name: str) -> tuple[str, ...]:
 
 
 def read_winsock(request: Request) -> WinsockState:
-    providers = (ProviderState(**provider.to_plain()) for provider in layered_providers(request.host.registry))
-    return WinsockState(tuple(providers), _reset_at(request.host))
+    registry = request.host.registry
+    providers = tuple(ProviderState(**provider.to_plain()) for provider in layered_providers(registry))
+    return WinsockState(providers, _reset_at(request.host), catalog_counters(registry) if providers else {})
 
 
 def _reset_at(host: Host) -> str:

@@ -7,8 +7,16 @@
 A remembered address that the name no longer has sends clients to another machine, which answers as 0x904 does. A cache
 is emptied as a whole; Windows fills it again. A Winsock reset takes away what others put into the network stack, and
 only their own setup puts it back: it is never planned by itself, only where there is such a provider, and once between
-two starts of the host, since only a start makes it live. Sources: MSFT_DNSClientCache.Clear ("equivalent to ipconfig
-/flushdns"), Microsoft's reference of netsh winsock.
+two starts of the host, since only a start makes it live. It empties the catalogs for 32-bit and for 64-bit programs and
+leaves name space providers.
+
+What is saved lets a person put an entry back, and roll-back does not: every program reads the catalogs when it first
+uses the network, WinRM's too, and they are consistent only once all entries, their order, the ids in the chains and the
+counters fit. A value at a time over the network, a roll-back that is cut off half-way leaves a host that nobody reaches
+any more, and a library that has gone since breaks every program in the same way.
+
+Sources: MSFT_DNSClientCache.Clear ("equivalent to ipconfig /flushdns"), Microsoft's reference of netsh winsock,
+WSAPROTOCOLCHAIN (Winsock2.h).
 """
 
 from __future__ import annotations
@@ -96,19 +104,25 @@ def _winsock(observation: Observation, options: Options) -> Plan:
     if winsock.reset_at:
         return _reset_before(winsock)
     if not winsock.providers:
-        return Plan(notes=("the Winsock catalog holds Windows' own providers alone, so a reset would change nothing",))
+        return Plan(notes=("the Winsock catalogs hold Windows' own providers alone, so a reset would change nothing",))
     change = Change(
         remedy=NAME,
         kind="winsock",
         item="the Winsock catalog",
-        before=to_plain(winsock.providers),
+        before=to_plain({"providers": winsock.providers, "counters": winsock.counters}),
         after=None,
         reason=f"layered providers are to be taken away: {_named(winsock)}",
         undo="none",
         risk="high",
         reboot=True,
     )
-    return Plan(changes=(change,), notes=("only the setup of their own programs puts layered providers back",))
+    return Plan(changes=(change,), notes=(_BACK,))
+
+
+_BACK = (
+    "only the setup of their own programs puts layered providers back, or a person from what the journal keeps: "
+    "the documentation of network_stack says how"
+)
 
 
 def _reset_before(winsock: WinsockState) -> Plan:
@@ -124,7 +138,8 @@ def _reset_before(winsock: WinsockState) -> Plan:
 
 
 def _named(winsock: WinsockState) -> str:
-    return ", ".join(provider.name for provider in winsock.providers)
+    """The names, each once: a program puts the same provider into both catalogs."""
+    return ", ".join(dict.fromkeys(provider.name for provider in winsock.providers))
 
 
 REMEDY = Remedy(

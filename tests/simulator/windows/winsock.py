@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The Winsock catalog in the registry: transport providers as WSAPROTOCOL_INFOW behind the path of their library.
+"""The Winsock catalogs in the registry: transport providers as WSAPROTOCOL_INFOW behind the path of their library.
 
 Sources: Winsock2.h (WSAPROTOCOL_INFOW, WSAPROTOCOLCHAIN: length 1 a base provider, 0 a layered one, more a chain),
-registry dumps of Protocol_Catalog9. ``netsh winsock reset`` builds the catalog anew from the base providers.
+registry dumps of Protocol_Catalog9: 64-bit Windows keeps one catalog for 32-bit programs (Catalog_Entries,
+Num_Catalog_Entries) and one for 64-bit ones (Catalog_Entries64, Num_Catalog_Entries64), 32-bit Windows the first alone;
+entries are named by twelve digits from 1 without a gap. Either catalog can be reset (event WINSOCK_WS2HELP_LSP_RESET,
+Catalog 32 or 64): ``netsh winsock reset`` builds each that there is anew from the base providers. Name space providers
+(NameSpace_Catalog5) stay (Microsoft's reference of netsh winsock).
 """
 
 from __future__ import annotations
@@ -18,7 +22,8 @@ from functools import lru_cache
 from tests.simulator.windows.registry import Registry, Type
 
 CATALOG = r"HKLM\SYSTEM\CurrentControlSet\Services\WinSock2\Parameters\Protocol_Catalog9"
-ENTRIES = CATALOG + r"\Catalog_Entries64"
+FOR_32_BIT, FOR_64_BIT = "Catalog_Entries", "Catalog_Entries64"
+ENTRIES, ENTRIES_32 = rf"{CATALOG}\{FOR_64_BIT}", rf"{CATALOG}\{FOR_32_BIT}"
 MSWSOCK = r"%SystemRoot%\system32\mswsock.dll"
 PATH_BYTES, CHAIN_LENGTH, NAME_BYTES = 260, 7, 512
 
@@ -60,12 +65,30 @@ LAYERED = (
 )
 
 
-def fill_catalog(registry: Registry, entries: tuple[ProviderEntry, ...] = BASE) -> None:
-    """Write the catalog anew."""
-    registry.delete_tree(ENTRIES)
-    registry.create(ENTRIES)
-    for place, entry in enumerate(entries, start=1):
-        registry.put(f"{ENTRIES}\\{place:012}", "PackedCatalogItem", Type.BINARY, entry.packed)
-    registry.put_dword(CATALOG, "Num_Catalog_Entries64", len(entries))
-    registry.put_dword(CATALOG, "Next_Catalog_Entry_ID", entries[-1].number + 1)
+def fill_catalog(
+    registry: Registry,
+    entries: tuple[ProviderEntry, ...] = BASE,
+    catalogs: tuple[str, ...] = (FOR_32_BIT, FOR_64_BIT),
+) -> None:
+    """Write these catalogs anew; any other is left."""
+    for name in catalogs:
+        _fill(registry, name, entries)
+    following = max(entry.number for entry in entries) + 1
+    registry.put_dword(CATALOG, "Next_Catalog_Entry_ID", following)
     registry.put_dword(CATALOG, "Serial_Access_Num", (registry.dword(CATALOG, "Serial_Access_Num") or 3) + 1)
+
+
+def _fill(registry: Registry, name: str, entries: tuple[ProviderEntry, ...]) -> None:
+    path = rf"{CATALOG}\{name}"
+    registry.delete_tree(path)
+    registry.create(path)
+    for place, entry in enumerate(entries, start=1):
+        registry.put(rf"{path}\{place:012}", "PackedCatalogItem", Type.BINARY, entry.packed)
+    registry.put_dword(CATALOG, f"Num_{name}", len(entries))
+
+
+def reset_catalogs(registry: Registry) -> None:
+    """What ``netsh winsock reset`` does, to the catalogs that this Windows has."""
+    fill_catalog(
+        registry, catalogs=tuple(name for name in (FOR_32_BIT, FOR_64_BIT) if registry.exists(rf"{CATALOG}\{name}"))
+    )

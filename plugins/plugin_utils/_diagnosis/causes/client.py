@@ -105,7 +105,7 @@ def _ntlm_old(facts: Facts) -> Shown:
 
 def _layered(facts: Facts) -> Shown:
     providers = facts.observation.winsock.providers if facts.observation.winsock else ()
-    return tuple(Evidence("layered Winsock provider", item.name, item.library) for item in providers)
+    return tuple(Evidence("layered Winsock provider", f"{item.name} ({item.library})", item.key) for item in providers)
 
 
 CAUSES = (

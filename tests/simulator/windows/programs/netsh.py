@@ -12,7 +12,7 @@ from tests.simulator.windows import cmd
 from tests.simulator.windows.files import has_privileges
 from tests.simulator.windows.programs.base import Context
 from tests.simulator.windows.registry import Type
-from tests.simulator.windows.winsock import BASE, fill_catalog
+from tests.simulator.windows.winsock import BASE, reset_catalogs
 
 PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
 
@@ -48,7 +48,7 @@ def _change_proxy(context: Context, words: str) -> cmd.Output:
 def _reset(context: Context) -> cmd.Output:
     if not has_privileges(context.token):
         return context.fail(1, "access_denied")
-    fill_catalog(context.windows.registry)
+    reset_catalogs(context.windows.registry)
     return context.done("winsock_reset")
 
 

@@ -16,7 +16,7 @@ from tests.simulator.switches import SWITCHES
 from tests.simulator.windows.certificates import LISTENER
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.schannel import PROTOCOLS
-from tests.simulator.windows.winsock import BASE, ENTRIES, LAYERED
+from tests.simulator.windows.winsock import BASE, ENTRIES, ENTRIES_32, LAYERED
 from tests.unit.simulator.host.test_files import run
 from tests.unit.simulator.host.wmi import Fault, Wmi
 
@@ -199,7 +199,17 @@ def test_winsock_reset_leaves_base_providers() -> None:
     assert struct.unpack_from("<Ii", packed, identifiers) == (1010, 0)
     assert run(host, "netsh winsock reset", "operator").code == 1
     assert run(host, "netsh winsock reset").code == 0
-    assert len(registry.subkeys(ENTRIES)) == len(BASE)
+    assert len(registry.subkeys(ENTRIES)) == len(registry.subkeys(ENTRIES_32)) == len(BASE)
+
+
+def test_windows_of_32_bits_has_one_winsock_catalog_and_a_reset_makes_no_other() -> None:
+    host = SimulatedHost.build(breakages=["winsock_layered"])
+    registry = host.windows.registry
+    registry.delete_tree(ENTRIES)
+    assert len(registry.subkeys(ENTRIES_32)) == len(BASE + LAYERED)
+    assert run(host, "netsh winsock reset").code == 0
+    assert len(registry.subkeys(ENTRIES_32)) == len(BASE)
+    assert not registry.exists(ENTRIES)
 
 
 def test_a_full_disk_is_seen_and_prevents_renewal() -> None:

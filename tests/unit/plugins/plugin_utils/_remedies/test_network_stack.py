@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import typing as t
 
 import pytest
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.network import CacheEntry
-from tests.simulator.windows.winsock import BASE, LAYERED, fill_catalog
+from tests.simulator.windows.winsock import BASE, CATALOG, ENTRIES, FOR_32_BIT, FOR_64_BIT, LAYERED, fill_catalog
 from tests.support.in_process import job, settings_state
 
 NAME = "host17.example.com"
@@ -108,18 +109,60 @@ def test_what_was_not_asked_for_is_not_even_read(dns: str) -> None:
     assert b"EnumKey" in asked[0]
 
 
-def test_layered_providers_are_named_journaled_and_taken_away() -> None:
+RESET = options(dns="keep", winsock="reset")
+
+
+def saved_entries(catalog: str) -> list[dict[str, str]]:
+    """The layered entries as they are to be saved; they stand behind Windows' own."""
+    return [
+        {
+            "name": entry.name,
+            "library": entry.library,
+            "entry": base64.b64encode(entry.packed).decode("ascii"),
+            "key": rf"{catalog}\{place:012}",
+        }
+        for place, entry in enumerate(LAYERED, start=len(BASE) + 1)
+    ]
+
+
+def test_layered_providers_are_named_saved_in_full_and_taken_away() -> None:
     simulated = SimulatedHost.build("11")
     fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
-    plan, done = fix(job(simulated, allow_reboot=True), REMEDY, options(dns="keep", winsock="reset"))
-    assert "SecureTunnel LSP" in plan.changes[0].reason
+    plan, done = fix(job(simulated, allow_reboot=True), REMEDY, RESET)
+    assert plan.changes[0].reason.count("SecureTunnel LSP over") == 1
     assert [change.kind for change in done.changes] == ["winsock", "reboot"]
-    saved = done.changes[0].before
-    assert isinstance(saved, list)
-    assert len(saved) == len(LAYERED)
-    again, _done = fix(job(simulated, "run-2"), REMEDY, options(dns="keep", winsock="reset"))
+    total = len(BASE) + len(LAYERED)
+    counters = {"Num_Catalog_Entries": total, "Num_Catalog_Entries64": total, "Next_Catalog_Entry_ID": 1012}
+    kept = {"providers": saved_entries(FOR_32_BIT) + saved_entries(FOR_64_BIT), "counters": counters}
+    assert done.changes[0].before == kept
+    listed = rollback(job(simulated, "back"), "all", force=False).not_undoable
+    assert kept in [target.entry.change.before for target in listed], "the journal has it too"
+    again, _done = fix(job(simulated, "run-2"), REMEDY, RESET)
     assert again.changes == ()
     assert "would change nothing" in again.notes[0]
+
+
+@pytest.mark.parametrize("catalog", [FOR_32_BIT, FOR_64_BIT])
+def test_a_provider_of_either_catalog_alone_is_seen_and_saved(catalog: str) -> None:
+    simulated = SimulatedHost.build("11")
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED), catalogs=(catalog,))
+    before = fix(job(simulated), REMEDY, RESET)[1].changes[0].before
+    assert isinstance(before, dict)
+    assert before["providers"] == saved_entries(catalog)
+    assert "reset at" in fix(job(simulated, "run-2"), REMEDY, RESET)[0].notes[0]
+
+
+def test_windows_of_32_bits_has_the_one_catalog() -> None:
+    simulated = SimulatedHost.build("10")
+    registry = simulated.windows.registry
+    registry.delete_tree(ENTRIES)
+    registry.discard(CATALOG, "Num_Catalog_Entries64")
+    fill_catalog(registry, (*BASE, *LAYERED), catalogs=(FOR_32_BIT,))
+    before = fix(job(simulated), REMEDY, RESET)[1].changes[0].before
+    assert before == {
+        "providers": saved_entries(FOR_32_BIT),
+        "counters": {"Num_Catalog_Entries": len(BASE) + len(LAYERED), "Next_Catalog_Entry_ID": 1012},
+    }
 
 
 def test_the_catalog_is_reset_once_between_two_starts_of_the_host() -> None:
