@@ -166,12 +166,19 @@ def _causes_body() -> Iterator[str]:
 
 def _cause_row(cause: Cause) -> tuple[str, ...]:
     remedies = dict.fromkeys(f":ansplugin:`winfleet.rdp.{cure.remedy}#module`" for cure in cause.cures)
-    tried = [f"{', '.join(remedies)} (risk: {cause.risk})"] if remedies else []
+    tried = [f"{', '.join(remedies)} (risk: {_risk(cause)})"] if remedies else []
     cured = "; ".join([*tried, *([cause.by_hand] if cause.by_hand else [])])
     links = ", ".join(f"`{number} <{source}>`__" for number, source in enumerate(cause.sources, 1))
     kind = f"{cause.severity}{'; a hint alone' if cause.contributes else ''}{_seen_elsewhere(cause)}"
     what = f"{_sentence(cause.title)[:-1]} ({kind})"
     return f"``{cause.id}``", what, cured, cause.verify, _benchmarks(cause), links
+
+
+def _risk(cause: Cause) -> str:
+    """The risk of its cures; where what they open depends on the host, both."""
+    public = FirewallState((), {}, ("public",), running=True)
+    opens = cause.exposes(Facts(Observation("", firewall=public)))
+    return f"{cause.risk}, high where it opens public networks" if opens else cause.risk
 
 
 def _seen_elsewhere(cause: Cause) -> str:

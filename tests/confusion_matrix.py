@@ -18,7 +18,6 @@ from concurrent.futures import ProcessPoolExecutor
 from scripts.reference_pages import RST, heading, page, table
 from tests.simulator.breakages import cause_of
 from tests.support.matrix import (
-    CUT_OFF,
     HINTS,
     KNOWN,
     OTHER_WAYS,
@@ -112,10 +111,9 @@ def _pairs(trials: list[Trial], possible: int) -> Iterator[str]:
     taken = "All" if len(trials) == possible else f"Evenly taken, {len(trials)} of the"
     where = f"planted in hosts of version {PAIR_VERSION}"
     yield f"{taken} {possible} pairs of causes were {where}."
-    yield f"Left out is one pair, ``{'`` with ``'.join(sorted(CUT_OFF))}``: together they keep WinRM out as well, and"
-    yield "such a host cannot be asked anything. What is another way to a cause was tried alone, above. The remedies"
-    yield "of hints do not count: nothing is changed for a hint. One of them is a direct cause where no handshake"
-    yield from (f"passes, under the name ``{TURNS_INTO['tls12_disabled']}``.", "")
+    yield "What is another way to a cause was tried alone, above. The remedies of hints do not count: nothing is"
+    yield "changed for a hint. One of them is a direct cause where no handshake passes, under the name"
+    yield from (f"``{TURNS_INTO['tls12_disabled']}``.", "")
     yield from table(
         ("What was measured", "Pairs"),
         (

@@ -18,8 +18,11 @@ description:
   - Opens or closes the built-in rules C(RemoteDesktop-UserMode-In-TCP) and C(RemoteDesktop-UserMode-In-UDP), for the
     port that the listener is set to and the wanted network profiles.
   - Rules are found by name, never by display name or group, which are localised.
-  - A rule that is for any profile while it is disabled is narrowed to the wanted profiles before it is enabled, so
-    that no public network is opened on the way.
+  - A rule that is for public networks while it is disabled, as one for any profile is, is narrowed before it is enabled
+    unless O(profiles) says otherwise, so that no public network is opened on the way.
+  - A change that opens public networks has the RV(changes[].risk) V(high), and RV(notes) say that anybody near can try
+    to log on there. It is planned only where a network that the host is connected to is public, or O(profiles) names
+    public ones.
   - The firewall itself is never switched off, and no rule is created or removed.
   - A block rule beats every rule that lets in. One for the listener's port is named and makes the task fail, since
     Remote Desktop is not let in by then; see O(block_rules). One that is for some addresses alone is named in
@@ -37,8 +40,10 @@ options:
   profiles:
     description:
       - The profiles that the rules are to be for, exactly.
-      - V(active) stands for the profiles of the networks that the host is connected to now.
-      - When it is not given, the active profiles are added to those that an enabled rule has.
+      - V(active) stands for the profiles of the networks that the host is connected to now. One that Windows cannot
+        identify is public.
+      - When it is not given, the active profiles are added to those that the rule has; a disabled rule is not for
+        public networks then, unless one is active.
     type: list
     elements: str
     choices:
@@ -114,6 +119,14 @@ EXAMPLES = r"""
   winfleet.rdp.firewall:
     profiles:
       - domain
+    remote_addresses:
+      - 192.0.2.0/24
+
+- name: Let it in on public networks too, which has a high risk, from one network alone
+  winfleet.rdp.firewall:
+    profiles:
+      - active
+      - public
     remote_addresses:
       - 192.0.2.0/24
 

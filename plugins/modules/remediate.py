@@ -79,6 +79,10 @@ options:
   max_risk:
     description:
       - The highest risk of a change that may be made. A fix of which one change is riskier is not begun.
+      - To open public networks in the firewall has a high risk. It is not done by default, so a host whose network
+        Windows takes for public, as that of cloud machines without a domain, may stay closed and is told in
+        RV(refused). Choose the profiles with M(winfleet.rdp.firewall), or allow V(high).
+      - No risk that is allowed opens them for the cause C(firewall_domain_unrecognised), since a person can do better.
     type: str
     choices:
       - none

@@ -252,7 +252,9 @@ def within(plan: Plan, limits: Limits) -> Plan:
     beyond = [change for change in plan.changes if not limits.allow(change)]
     if not beyond:
         return plan
-    message = f"{beyond[0].item} carries {beyond[0].risk} risk and max_risk is {limits.max_risk}: left as it is"
+    first = beyond[0]
+    why = f"{first.item} carries {first.risk} risk and max_risk is {limits.max_risk}"
+    message = f"{why}: left as it is ({first.reason})"
     return replace(plan, changes=(), refused=(*plan.refused, Refusal(message, "max_risk")))
 
 

@@ -56,9 +56,6 @@ PART_OF = {"license_mode_missing": "license_grace_over", "listener_group_missing
 TURNS_INTO = {"tls12_disabled": "tls_server_disabled"}
 """Hints that are direct causes, under another name, where no handshake shows that clients get by with what is left."""
 
-CUT_OFF = frozenset({"firewall_wrong_profile", "firewall_shields_up"})
-"""Together they keep WinRM out as well: such a host cannot be asked anything."""
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -113,8 +110,8 @@ class Trial:
 
 
 def pairs() -> list[tuple[str, str]]:
-    """Every two causes that one host can have and be asked about."""
-    return [pair for pair in combinations((*KNOWN, *HINTS), 2) if set(pair) != CUT_OFF]
+    """Every two causes that one host can have."""
+    return list(combinations((*KNOWN, *HINTS), 2))
 
 
 def trial(planted: Iterable[str], version: str) -> Trial:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from .._model.keys import LEAST_RSA_BITS, WEAK_HASHES
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
-from .._model.rules import blocks, for_everybody, matches_port
+from .._model.rules import blocks, for_everybody, in_profiles, matches_port
 from .._model.settings import SETTINGS, Decider, effective
 
 STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
@@ -277,6 +277,13 @@ class Facts:
         rules = self.firewall.rules if self.firewall else ()
         allowing = (rule for rule in rules if rule.enabled and rule.action in ALLOW and matches_port(rule, self.port))
         return self._in_guarded(rule.profiles for rule in allowing)
+
+    @property
+    def opens_public(self) -> bool:
+        """Whether the built-in rule, opened for the active profiles, lets in from public networks and does not now."""
+        rule = self.rule(TCP_RULE)
+        open_now = rule is not None and rule.enabled and in_profiles(rule, PROFILE_BITS["public"])
+        return "public" in self.active_profiles and not open_now
 
     @property
     def block_rules(self) -> tuple[RuleState, ...]:

@@ -98,7 +98,7 @@ def _finding(cause: Cause, facts: Facts, evidence: tuple[Evidence, ...]) -> Find
         stage=cause.stage,
         evidence=evidence,
         remedies=tuple(cure.remedy for cure in cause.cures),
-        risk=cause.risk,
+        risk="high" if cause.exposes(facts) else cause.risk,
         by_hand=cause.by_hand,
         verify=cause.verify,
         ruled_out_by=cause.ruled_out_by,

@@ -4,11 +4,12 @@
 
 """The built-in RDP rules of Windows Firewall. PRIVATE to the collection.
 
-The rules are found by name, never by display name or group, which are localised. A rule that is Any-profile while
-disabled would open public networks too when it is enabled, so it is narrowed first (rule strings without C(Profile=)
-are Any). For a custom port the built-in rule's own port is changed, as Microsoft's support articles do. The firewall
-itself is never switched off and no rule is created. A rule that blocks the port is somebody's own: it is named, and
-disabled only on request, where it does nothing else.
+The rules are found by name, never by display name or group, which are localised. A disabled rule for public networks,
+as every one for any profile is (rule strings without C(Profile=) are Any), would open them when it is enabled, so it is
+narrowed first. What opens public networks is of high risk: anybody near can try to log on. For a custom port the
+built-in rule's own port is changed, as Microsoft's support articles do. The firewall itself is never switched off and
+no rule is created. A rule that blocks the port is somebody's own: it is named, and disabled only on request, where it
+does nothing else.
 """
 
 from __future__ import annotations
@@ -33,6 +34,13 @@ RULES = {"tcp": "RemoteDesktop-UserMode-In-TCP", "udp": "RemoteDesktop-UserMode-
 
 BITS = {"domain": 1, "private": 2, "public": 4}
 """MSFT_NetFirewallRule.Profiles; 0 is any."""
+
+PUBLIC = BITS["public"]
+
+EXPOSED = (
+    "Remote Desktop is let in from public networks too, where anybody near can try to log on: if that is not meant, "
+    "name other profiles, or see that Windows takes the host's network for what it is"
+)
 
 FIREWALL_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
 
@@ -69,7 +77,7 @@ def plan(observation: Observation, options: Options) -> Plan:
     changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
     profiles = wanted_profiles(firewall, options)
     refused = (*missing, *_closed_locally(firewall, profiles))
-    notes = (*_still_open(firewall, options), *_protected(observation))
+    notes = (*_exposed(changes), *_still_open(firewall, options), *_protected(observation))
     opened = Plan(changes, _held(firewall, profiles), refused, notes)
     return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles)), opened)
 
@@ -96,10 +104,26 @@ def covers(profiles: int, wanted: int) -> bool:
 
 def _open(rule: RuleState, firewall: FirewallState, ports: tuple[str, ...], options: Options) -> Iterator[Change]:
     """A change for each field, since each is a write of its own; the rule is enabled last."""
-    for name, value in _opened(rule, wanted_profiles(firewall, options), ports, options).items():
+    after = _opened(rule, wanted_profiles(firewall, options), ports, options)
+    for name, value in after.items():
         before = getattr(rule, name)
         if value != before:
-            yield _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(ports)))
+            change = _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(ports)))
+            yield _risky(change) if _exposes(rule, name, after["profiles"]) else change
+
+
+def _exposes(rule: RuleState, name: str, profiles: int) -> bool:
+    """Whether writing this field opens public networks: it is what enables the rule for them, or adds them to it."""
+    adds = name == "enabled" or (name == "profiles" and rule.enabled and not in_profiles(rule, PUBLIC))
+    return adds and covers(profiles, PUBLIC)
+
+
+def _risky(change: Change) -> Change:
+    return replace(change, risk="high", reason=f"{change.reason}; it then lets in from public networks too")
+
+
+def _exposed(changes: tuple[Change, ...]) -> tuple[str, ...]:
+    return (EXPOSED,) if any(change.risk == "high" for change in changes) else ()
 
 
 _REASONS = {
@@ -131,9 +155,11 @@ def _closed(rule: RuleState) -> Change:
 
 
 def _profiles(rule: RuleState, wanted: int, explicit: bool) -> int:
-    """Exactly the named profiles; else the least that adds the active ones, never widening a disabled Any rule."""
-    if explicit or (rule.profiles == 0 and not rule.enabled):
+    """Exactly the named profiles; else the least that adds the active ones, a disabled rule's public one aside."""
+    if explicit:
         return wanted
+    if not rule.enabled:
+        return rule.profiles & ~PUBLIC | wanted
     return rule.profiles if covers(rule.profiles, wanted) else rule.profiles | wanted
 
 

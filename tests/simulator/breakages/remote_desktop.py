@@ -33,6 +33,12 @@ def _rules_off(windows: Windows) -> None:
 
 
 def _wrong_profile(windows: Windows) -> None:
+    """The rules are for the other one of domain and private networks."""
+    for rule in RDP_RULES:
+        windows.firewall.change(rule, profiles=(DOMAIN | PRIVATE) & ~windows.network.profile_bit)
+
+
+def _public_network(windows: Windows) -> None:
     for rule in RDP_RULES:
         windows.firewall.change(rule, profiles=DOMAIN | PRIVATE)
     windows.network.category = 0
@@ -112,7 +118,14 @@ LISTENER_AND_FIREWALL: Mapping[str, Breakage] = {
         "UmRdpService, which redirects devices, is disabled", service("UmRdpService", disabled=True)
     ),
     "firewall_rule_disabled": Breakage("the built-in Remote Desktop rules are off", _rules_off),
-    "firewall_wrong_profile": Breakage("the rules do not cover the network's profile", _wrong_profile),
+    "firewall_wrong_profile": Breakage(
+        "the rules are not for the network's profile, which is private or the domain's", _wrong_profile
+    ),
+    "firewall_public_network": Breakage(
+        "the network is taken for public, and the rules are not for public ones",
+        _public_network,
+        "firewall_wrong_profile",
+    ),
     "firewall_port_mismatch": Breakage(
         "the listener's port was changed, the rules still say 3389", value(LISTENER, "PortNumber", CUSTOM_PORT)
     ),

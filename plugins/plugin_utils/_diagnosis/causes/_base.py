@@ -31,6 +31,10 @@ def _untouched(_facts: Facts) -> Touched:
     return ()
 
 
+def _never(_facts: Facts) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Cause:
     """A known reason for failure.
@@ -42,6 +46,7 @@ class Cause:
         contributes: whether its evidence is a hint that never explains a failure alone.
         veils: whether it keeps others of its own stage from being seen, as whoever is not let in is told no more.
         always: whether no probe rules it out, since it keeps others than the prober away.
+        exposes: whether its cures open what is closed now, which is of high risk; C(risk) is theirs otherwise.
         touches: the benchmark items that the state found meets or breaks, which its cure may turn round.
         by_hand: what to do where no remedy exists or policy holds it.
     """
@@ -58,6 +63,7 @@ class Cause:
     contributes: bool = False
     always: bool = False
     veils: bool = False
+    exposes: Callable[[Facts], bool] = _never
     touches: Callable[[Facts], Touched] = _untouched
     by_hand: str = ""
     sources: tuple[str, ...] = ()

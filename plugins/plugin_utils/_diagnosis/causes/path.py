@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
+from ..._model.observation import RuleState
 from ..._model.rules import for_everybody, matches_port
 from ..._model.settings import CIS_L1
 from ..facts import PROFILE_BITS, TCP_RULE, Evidence, Facts
@@ -26,6 +27,10 @@ PATH_MTU = "https://www.rfc-editor.org/rfc/rfc2923"
 BINDING = "https://learn.microsoft.com/openspecs/windows_protocols/ms-cssp/6aac4dea-08ef-47a6-8747-22ea7f6d8685"
 CHALLENGE = "https://learn.microsoft.com/openspecs/windows_protocols/ms-nlmp/801a4681-8809-4be9-ab0d-61dcfe762786"
 OPEN = Cure("firewall", {"state": "enabled", "transports": ["tcp"]})
+PUBLIC = (
+    "Where the network is public, first see that Windows takes it for what it is (Set-NetConnectionProfile): on public "
+    "networks anybody near can try to log on."
+)
 
 
 def _name_unresolved(facts: Facts) -> Shown:
@@ -35,6 +40,10 @@ def _name_unresolved(facts: Facts) -> Shown:
 def _closed(facts: Facts) -> bool:
     """Whether the firewall guards some active profile in which nothing allows the RDP port."""
     return facts.firewall is not None and facts.allowed_profiles != facts.guarded_profiles
+
+
+def _opens_public(facts: Facts) -> bool:
+    return facts.opens_public
 
 
 def _profiles_evidence(facts: Facts) -> Evidence:
@@ -49,19 +58,25 @@ def _rule_disabled(facts: Facts) -> Shown:
 
 
 def _rule_profile(facts: Facts) -> Shown:
+    """A rule that counts on the domain is right where Windows mistakes the domain's network for another."""
     rule = facts.rule(TCP_RULE)
     if not _closed(facts) or rule is None or not rule.enabled or not matches_port(rule, facts.port):
         return ()
-    return (Evidence(f"profiles of {rule.id}", rule.profiles, "MSFT_NetFirewallRule"), _profiles_evidence(facts))
+    return () if _domain_unrecognised(facts) else (_rule_profiles(rule), _profiles_evidence(facts))
+
+
+def _rule_profiles(rule: RuleState) -> Evidence:
+    return Evidence(f"profiles of {rule.id}", rule.profiles, "MSFT_NetFirewallRule")
 
 
 def _domain_unrecognised(facts: Facts) -> Shown:
     """A domain member none of whose networks Windows takes for the domain's, while its rule counts on that."""
     identity, rule = facts.observation.identity, facts.rule(TCP_RULE)
-    counting = rule is not None and rule.enabled and bool(rule.profiles & PROFILE_BITS["domain"])
-    if identity is None or not identity.in_domain or not counting or not _closed(facts):
+    if rule is None or not rule.enabled or not rule.profiles & PROFILE_BITS["domain"] or not _closed(facts):
         return ()
-    return () if "domain" in facts.active_profiles else (_profiles_evidence(facts),)
+    if identity is None or not identity.in_domain or "domain" in facts.active_profiles:
+        return ()
+    return (_profiles_evidence(facts), _rule_profiles(rule))
 
 
 def _rule_port(facts: Facts) -> Shown:
@@ -218,6 +233,7 @@ CAUSES = (
         LISTENS,
         (OPEN,),
         "medium",
+        exposes=_opens_public,
         sources=(FIREWALL,),
     ),
     Cause(
@@ -228,6 +244,8 @@ CAUSES = (
         _rule_profile,
         LISTENS,
         (OPEN,),
+        exposes=_opens_public,
+        by_hand=PUBLIC,
         sources=(FIREWALL,),
     ),
     Cause(
@@ -251,6 +269,7 @@ CAUSES = (
         _rule_port,
         LISTENS,
         (OPEN,),
+        exposes=_opens_public,
         sources=(SUPPORT,),
     ),
     Cause(

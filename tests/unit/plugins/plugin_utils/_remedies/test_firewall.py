@@ -11,16 +11,23 @@ import typing as t
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults, examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
+    Course,
+    Limits,
+    defaults,
+    examine,
+    foresee,
+    remediate,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import canonical
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._addresses import is_address, same
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
-from tests.simulator.windows.firewall import BLOCK, DOMAIN, GPO_STORE, PRIVATE, Rule
+from tests.simulator.windows.firewall import BLOCK, DOMAIN, GPO_STORE, PRIVATE, PUBLIC, Rule
 from tests.simulator.windows.firewall import POLICY as FIREWALL_POLICY
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import connect, job, settings_state
@@ -143,6 +150,120 @@ def test_a_subnet_that_windows_gives_back_by_its_mask_is_no_difference() -> None
     rule = host.firewall.rule("RemoteDesktop-UserMode-In-TCP", addresses=True)
     host.firewall.set_remote_addresses(rule, ["10.0.0.0/255.0.0.0"])
     assert run(simulated, **wanted)[1].changes == []
+
+
+# --- public networks
+
+RULE = "RemoteDesktop-UserMode-In-TCP"
+EXPOSES = "lets in from public networks too"
+
+
+def on_network(category: int, breakages: tuple[str, ...] = (), traits: tuple[str, ...] = (), **rule: t.Any) -> t.Any:
+    """A host whose network is of a category (0 public, 1 private, 2 the domain's) and whose built-in rules are so."""
+    simulated = SimulatedHost.build("2025", breakages=breakages, traits=traits)
+    simulated.windows.network.category = category
+    for name in (RULE, RULE.replace("TCP", "UDP")):
+        simulated.windows.firewall.change(name, **rule)
+    return simulated
+
+
+def profiles_of(simulated: SimulatedHost) -> int:
+    rule = simulated.windows.firewall.find(RULE)
+    assert rule is not None
+    return rule.profiles
+
+
+def looped(simulated: SimulatedHost, risk: Risk = "medium") -> Course:
+    doing = job(simulated)
+    return remediate(doing, examine(doing.host, doing.prober, 600), Limits(max_risk=risk))
+
+
+@pytest.mark.parametrize(
+    ("category", "profiles", "enabled", "after", "opens"),
+    [
+        (0, DOMAIN | PRIVATE, True, DOMAIN | PRIVATE | PUBLIC, "profiles"),
+        (0, DOMAIN | PRIVATE, False, DOMAIN | PRIVATE | PUBLIC, "enabled"),
+        (0, 0, False, PUBLIC, "enabled"),
+        (0, PUBLIC, True, PUBLIC, ""),
+        (0, 0, True, 0, ""),
+        (1, DOMAIN, True, DOMAIN | PRIVATE, ""),
+        (1, DOMAIN | PUBLIC, True, DOMAIN | PRIVATE | PUBLIC, ""),
+        (1, 0, False, PRIVATE, ""),
+        (1, DOMAIN | PRIVATE | PUBLIC, False, DOMAIN | PRIVATE, ""),
+        (1, PUBLIC, False, PRIVATE, ""),
+        (2, 0, False, DOMAIN, ""),
+    ],
+)
+def test_what_opens_public_networks_is_of_high_risk_and_said(
+    category: int, profiles: int, enabled: bool, after: int, opens: str
+) -> None:
+    """A disabled rule is narrowed before it is enabled; what stays open, or is closed, is no more of a risk."""
+    simulated = on_network(category, profiles=profiles, enabled=enabled)
+    plan, done = run(simulated)
+    assert profiles_of(simulated) == after
+    risky = [change for change in done.changes if change.risk == "high"]
+    assert {name for change in risky for name in t.cast(dict[str, object], change.after)} == ({opens} - {""})
+    assert all(change.reason.endswith(EXPOSES) for change in risky)
+    assert [note for note in plan.notes if "public networks" in note] == list(plan.notes[: bool(opens)])
+
+
+def test_public_networks_that_are_named_are_opened_with_the_risk_shown() -> None:
+    simulated = on_network(1, profiles=DOMAIN | PRIVATE, enabled=True)
+    plan, done = run(simulated, profiles=["private", "public"])
+    assert profiles_of(simulated) == PRIVATE | PUBLIC
+    assert {change.risk for change in done.changes} == {"high"}
+    assert "public networks" in plan.notes[0]
+    assert run(on_network(1), profiles=["domain", "private"])[0].notes == ()
+
+
+def test_the_loop_opens_public_networks_only_where_high_risk_is_allowed() -> None:
+    simulated = on_network(0, profiles=DOMAIN | PRIVATE)
+    (found,) = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
+    assert (found.id, found.risk) == ("firewall_wrong_profile", "high")
+    course = looped(simulated)
+    assert (course.verdict, course.changes) == ("unresolved", [])
+    assert "carries high risk and max_risk is medium" in course.refused[0].message
+    assert EXPOSES in course.refused[0].message
+    assert profiles_of(simulated) == DOMAIN | PRIVATE
+
+    course = looped(simulated, "high")
+    assert course.verdict == "repaired"
+    assert profiles_of(simulated) == DOMAIN | PRIVATE | PUBLIC
+    assert all(change.reason.endswith(EXPOSES) for change in course.changes)
+
+
+@pytest.mark.parametrize("breakage", ["firewall_rule_disabled", "firewall_port_mismatch"])
+def test_no_other_cure_opens_public_networks_by_the_way(breakage: str) -> None:
+    simulated = on_network(0, (breakage,), profiles=DOMAIN | PRIVATE)
+    found = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
+    assert {finding.id: finding.risk for finding in found}[breakage] == "high"
+    assert looped(simulated).changes == []
+    assert profiles_of(simulated) == DOMAIN | PRIVATE
+
+
+def test_what_public_networks_have_already_is_no_more_of_a_risk() -> None:
+    simulated = on_network(0, ("firewall_port_mismatch",), profiles=PUBLIC)
+    (found,) = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
+    assert (found.id, found.risk) == ("firewall_port_mismatch", "low")
+    assert looped(simulated, "low").verdict == "repaired"
+
+
+@pytest.mark.parametrize("category", [0, 1])
+def test_a_domain_member_on_a_network_that_windows_mistakes_is_not_opened_to_it(category: int) -> None:
+    """Whatever risk is allowed: the network is to be known as the domain's, which no rule of the firewall cures."""
+    simulated = on_network(category, traits=("domain_member",), profiles=DOMAIN)
+    before = settings_state(simulated)
+    (found,) = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
+    assert (found.id, found.remedies) == ("firewall_domain_unrecognised", ())
+    assert "Prefer that to rules for public networks" in found.by_hand
+    assert [(evidence.what, evidence.value) for evidence in found.evidence] == [
+        ("active firewall profiles", "private" if category else "public"), (f"profiles of {RULE}", DOMAIN),
+    ]  # fmt: skip
+    doing = job(simulated, check=True)
+    assert foresee(examine(doing.host, doing.prober, 600), Limits(max_risk="high")).changes == []
+    course = looped(simulated, "high")
+    assert (course.verdict, course.changes) == ("unresolved", [])
+    assert settings_state(simulated) == before
 
 
 # --- rules that block
