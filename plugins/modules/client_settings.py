@@ -18,7 +18,8 @@ description:
   - Sets whether the machine's own client uses UDP, takes away Schannel overrides that keep clients from TLS 1.2,
     forgets addresses that hosts no longer have, and checks how old the clients are.
   - Programs and updates are never installed or removed. Updates with a known regression of Remote Desktop are named in
-    RV(notes).
+    RV(notes), by the updates that Windows lists and by the revision of its build, until the update that mends them, or
+    a cumulative one after it, is installed. RV(found) has the versions.
 options:
   udp:
     description:
@@ -152,6 +153,25 @@ diff:
     after:
       description: What it becomes.
       type: str
+found:
+  description: What was there before the changes, by which the machine is judged.
+  returned: success
+  type: dict
+  contains:
+    programs:
+      description: The file version of C(mstsc.exe), and of C(msrdc.exe) where it is installed.
+      type: dict
+    build:
+      description: The build of Windows.
+      type: int
+    revision:
+      description: Its revision (UBR), which cumulative updates raise. None where it could not be read.
+      type: int
+  sample:
+    programs:
+      mstsc.exe: 10.0.26100.7627
+    build: 26100
+    revision: 7627
 policy_held:
   description: Wanted values that policy decides otherwise. They are not written, since that would be without effect.
   returned: success

@@ -33,10 +33,10 @@ options:
         clients; V(client_connections) is how many of their connections went over to UDP in the time of O(since), and
         how many of those broke off; V(dns) is what is remembered of names; V(winsock) are the providers above
         Windows' own; V(products) are known products that filter traffic; V(updates) are the installed updates;
-        V(machine) is what tells clones of a disk apart; V(keys) are the listener's certificate and its key;
-        V(key_owners) are the owners of the other keys in the folder; V(gateway) is the RD Gateway role, where the
-        host has it; V(gateway_events) is whom it let through or refused in the time of O(since), and why it did not
-        serve.
+        V(revision) is the revision of the build, which they raise; V(machine) is what tells clones of a disk apart;
+        V(keys) are the listener's certificate and its key; V(key_owners) are the owners of the other keys in the
+        folder; V(gateway) is the RD Gateway role, where the host has it; V(gateway_events) is whom it let through or
+        refused in the time of O(since), and why it did not serve.
       - V(owed) are a restart of C(TermService) and a reboot that an earlier run of this collection left to be done, and
         that have not happened since.
       - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
@@ -62,6 +62,7 @@ options:
       - winsock
       - products
       - updates
+      - revision
       - machine
       - keys
       - key_owners
@@ -86,6 +87,7 @@ options:
       - winsock
       - products
       - updates
+      - revision
       - machine
       - keys
       - key_owners
@@ -187,6 +189,9 @@ observation:
       description: Ids of the installed updates.
       type: list
       elements: str
+    revision:
+      description: The revision of the build (UBR), which cumulative updates raise.
+      type: int
     machine:
       description: MachineGuid and machine SID, by which clones of a disk are told.
       type: str

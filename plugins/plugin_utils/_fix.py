@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import typing as t
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ._apply import ApplyError, Run
@@ -58,6 +59,7 @@ class Done:
         proof: the probe after the last change, if one was made.
         waiting: what still has to happen before the changes are live, and why.
         leases: those on the host afterwards; None where the fix has to do with none.
+        shown: what else the result has, see Remedy.shows.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -65,6 +67,7 @@ class Done:
     waiting: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     leases: tuple[LeaseState, ...] | None = None
+    shown: Mapping[str, t.Any] = field(default_factory=dict)
 
 
 class LeaseLost(ApplyError):
@@ -98,6 +101,7 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
         done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
     if done.leases and done.proof is None:
         done.proof = job.prober.look(job.host.listener_port)
+    done.shown = remedy.shows(observation) if remedy.shows else {}
     return plan, done
 
 

@@ -114,6 +114,7 @@ def fixed(plan: Plan, done: Done, run_id: str) -> Result:
     granted = {} if done.leases is None else {"leases": leases(done.leases, done.proof)}
     return {
         **granted,
+        **done.shown,
         **changed(done.changes),
         "policy_held": to_plain(plan.held),
         "refused": to_plain(plan.refused),

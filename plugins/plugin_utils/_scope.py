@@ -33,8 +33,8 @@ PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
 """What a handshake that passes shows to be right."""
 
 _ONLY_IN_FULL = (
-    "obstacles", "attempts", "client", "client_connections", "dns", "winsock", "machine", "updates", "key_owners",
-    "gateway", "gateway_events",
+    "obstacles", "attempts", "client", "client_connections", "dns", "winsock", "machine", "updates", "revision",
+    "key_owners", "gateway", "gateway_events",
 )  # fmt: skip
 """What explains no stage of the handshake."""
 

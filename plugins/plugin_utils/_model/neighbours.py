@@ -11,8 +11,10 @@ names are the vendors'. UNSURE: names change between product versions, so that o
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+
+from .observation import Observation
 
 AZURE_AGENT = "WindowsAzureGuestAgent"
 
@@ -48,43 +50,70 @@ class BadUpdate:
     Attributes:
         mended_by: the update that ends it, or a later one.
         gateway: whether only hosts with the role RD Gateway suffer from it.
+        brought: the revision (UBR) that a build has with it as the newest cumulative update.
+        mended_from: the revision from which on a build is without it, since cumulative updates hold the earlier ones;
+            only where a source gives one.
     """
 
     effect: str
     mended_by: str
     gateway: bool = False
+    brought: Mapping[int, int] = field(default_factory=dict)
+    mended_from: Mapping[int, int] = field(default_factory=dict)
 
-    def mended(self, installed: Collection[str]) -> bool:
-        """Whether the update that ends it is installed beside it; some hosts list both."""
-        return self.mended_by in installed
+    def mended(self, installed: Collection[str], build: int, revision: int) -> bool:
+        """Whether what ends it is installed beside it, as some hosts list both, or came with the revision."""
+        return self.mended_by in installed or revision >= self.mended_from.get(build, revision + 1)
+
+
+def harmed_by(known: Mapping[str, BadUpdate], seen: Observation) -> tuple[str, ...]:
+    """Ids of the known updates that a host suffers from: it lists them, or its build and revision are theirs."""
+    installed = seen.updates or ()
+    build = seen.identity.build if seen.identity else 0
+    revision = seen.revision or 0
+    return tuple(
+        name
+        for name, update in known.items()
+        if (name in installed or update.brought.get(build) == revision)
+        and not update.mended(installed, build, revision)
+    )
 
 
 _RPC = "RD Gateway with RPC over HTTP restarts again and again"
+_LATER = "a later cumulative update"
+_FREEZES = BadUpdate("sessions freeze soon after they begin", "KB5055523", mended_from={26100: 3775})
 
 BAD_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
     {
-        "KB5051987": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
-        "KB5053598": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
-        "KB5040430": BadUpdate(_RPC, "a later cumulative update", gateway=True),
-        "KB5040434": BadUpdate(_RPC, "a later cumulative update", gateway=True),
-        "KB5041578": BadUpdate(_RPC, "a later cumulative update", gateway=True),
-        "KB5043050": BadUpdate(_RPC, "a later cumulative update", gateway=True),
+        "KB5051987": replace(_FREEZES, brought={26100: 3194}),
+        "KB5053598": replace(_FREEZES, brought={26100: 3476}),
+        "KB5040430": BadUpdate(_RPC, _LATER, gateway=True, brought={17763: 6054}),
+        "KB5040434": BadUpdate(_RPC, _LATER, gateway=True, brought={14393: 7159}),
+        "KB5041578": BadUpdate(_RPC, _LATER, gateway=True, brought={17763: 6189}),
+        "KB5043050": BadUpdate(_RPC, _LATER, gateway=True, brought={17763: 6293}),
     }
 )
-"""By the id of Win32_QuickFixEngineering; the release notes of the updates name the regressions."""
+"""By the id of Win32_QuickFixEngineering; the release notes of the updates name the regressions, Microsoft's release
+information of Windows and Windows Server (learn.microsoft.com/windows/release-health) the revisions."""
 
 _PROMPT = "the credential prompt of Windows App fails with 0x80080005"
+
+
+def _prompt(mended_by: str, brought: Mapping[int, int], mended_from: Mapping[int, int]) -> BadUpdate:
+    return BadUpdate(_PROMPT, mended_by, brought=brought, mended_from=mended_from)
+
 
 CLIENT_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
     {
         "KB5050094": BadUpdate("UDP sessions to Server 2016 end after 65 s", "a later cumulative update, or TCP alone"),
-        "KB5053598": BadUpdate("sessions freeze soon after they begin", "KB5055523"),
-        "KB5074109": BadUpdate(_PROMPT, "KB5077744"),
-        "KB5073379": BadUpdate(_PROMPT, "KB5077793"),
-        "KB5073457": BadUpdate(_PROMPT, "a later cumulative update"),
-        "KB5073722": BadUpdate(_PROMPT, "a later cumulative update"),
-        "KB5073723": BadUpdate(_PROMPT, "a later cumulative update"),
-        "KB5073724": BadUpdate(_PROMPT, "KB5077796"),
+        "KB5053598": BAD_UPDATES["KB5053598"],
+        "KB5074109": _prompt("KB5077744", {26100: 7623, 26200: 7623}, {26100: 7627, 26200: 7627}),
+        "KB5073379": _prompt("KB5077793", {26100: 32230}, {26100: 32234}),
+        "KB5073457": _prompt("KB5077800", {20348: 4648}, {20348: 4650}),
+        "KB5073722": _prompt(_LATER, {14393: 8783}, {}),
+        "KB5073723": _prompt("KB5077795", {17763: 8276}, {17763: 8280}),
+        "KB5073724": _prompt("KB5077796", {19044: 6809, 19045: 6809}, {19044: 6811, 19045: 6811}),
     }
 )
-"""Updates with a known regression on machines that connect, in the same way."""
+"""Updates with a known regression on machines that connect, in the same way. UNSURE: that KB5077800 mends it on Server
+2022, as the other updates of its day (2026-01-17) do, and which one does on Server 2016."""

@@ -290,6 +290,7 @@ class Observation:
         logon: what came of an attempt to log on, where one was asked for.
         products: services that run of products which filter traffic (see neighbours.py).
         updates: ids of the installed updates.
+        revision: the revision of the build (UBR), which cumulative updates raise.
         machine: MachineGuid and machine SID.
         unread: area or item to the reason why it could not be read.
     """
@@ -321,5 +322,6 @@ class Observation:
     logon: LogonState | None = None
     products: tuple[str, ...] | None = None
     updates: tuple[str, ...] | None = None
+    revision: int | None = None
     machine: str | None = None
     unread: Mapping[str, str] = field(default_factory=dict)

@@ -70,6 +70,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "winsock": network.read_winsock,
         "products": neighbours.read_products,
         "updates": neighbours.read_updates,
+        "revision": neighbours.read_revision,
         "machine": neighbours.read_machine,
         "keys": keys.read,
         "key_owners": key_owners.read,

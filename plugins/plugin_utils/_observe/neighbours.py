@@ -24,6 +24,11 @@ def read_updates(request: Request) -> tuple[str, ...]:
     return tuple(sorted(item.text("HotFixID").upper() for item in found))
 
 
+def read_revision(request: Request) -> int | None:
+    """The revision of the build, which every cumulative update raises (one operation)."""
+    return request.host.revision
+
+
 def read_machine(request: Request) -> str:
     """MachineGuid and machine SID, by which clones of a disk are told (two operations)."""
     return request.host.machine_id()

@@ -41,6 +41,7 @@ class Remedy:
         probed: whether it decides on the live handshake too.
         climbs: the options with which the loop tries its methods one after the other, as its causes name them.
         needs: the areas that some options are about, where those differ; all of them otherwise.
+        shows: further parts of the module's result, from what was observed before the changes.
         beside: further areas that the module reads to name what stands in the way; the loop's findings name it.
     """
 
@@ -53,6 +54,7 @@ class Remedy:
     climbs: Mapping[str, str] = field(default_factory=dict)
     needs: Callable[[Options], tuple[str, ...]] | None = None
     beside: Callable[[Options], tuple[str, ...]] | None = None
+    shows: Callable[[Observation], dict[str, t.Any]] | None = None
 
     def areas_for(self, options: Options) -> tuple[str, ...]:
         """What has to be observed for these options."""

@@ -10,10 +10,11 @@ Microsoft's support tool MSRD-Collect (Terminal Server Client\DisableUDPTranspor
 
 from __future__ import annotations
 
+import typing as t
 from collections.abc import Iterator
 
 from .._model.change import Plan, Refusal
-from .._model.neighbours import CLIENT_UPDATES
+from .._model.neighbours import CLIENT_UPDATES, harmed_by
 from .._model.observation import ClientState, Observation
 from .._model.settings import CLIENT_SETTINGS
 from .._model.versions import VERSION, numbers
@@ -74,13 +75,23 @@ def _too_old(client: ClientState, wanted: str) -> Iterator[Refusal]:
 
 
 def _bad_updates(observation: Observation) -> Iterator[str]:
-    for name in observation.updates or ():
-        if name in CLIENT_UPDATES:
-            known = CLIENT_UPDATES[name]
-            yield f"{name} is installed: {known.effect}; mended by {known.mended_by}"
+    for name in harmed_by(CLIENT_UPDATES, observation):
+        known = CLIENT_UPDATES[name]
+        yield f"{name} is installed: {known.effect}; mended by {known.mended_by}"
 
 
-_AREAS = ("identity", "settings", "client", "updates")
+def shows(observation: Observation) -> dict[str, t.Any]:
+    """The programs with their versions, and the build with its revision, none where it was not read."""
+    return {
+        "found": {
+            "programs": dict(observation.client.programs) if observation.client else {},
+            "build": observation.identity.build if observation.identity else None,
+            "revision": observation.revision,
+        }
+    }
+
+
+_AREAS = ("identity", "settings", "client", "updates", "revision")
 
 REMEDY = Remedy(
     name=NAME,
@@ -89,4 +100,5 @@ REMEDY = Remedy(
     settings=CLIENT_SETTINGS,
     options=OPTIONS,
     plan=plan,
+    shows=shows,
 )

@@ -24,14 +24,14 @@ LSA = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa"
 SOCKET_CLOSED = 2308
 # Microsoft release health, January 2026: credential prompts fail until the out-of-band update of 2026-01-17
 KNOWN_BAD = {
-    14393: ("KB5073722", 8783), 17763: ("KB5073723", 8276), 19045: ("KB5073724", 6809), 20348: ("KB5073457", 4648),
-    26100: ("KB5074109", 7623),
+    "2016": ("KB5073722", 8783), "2019": ("KB5073723", 8276), "10": ("KB5073724", 6809), "2022": ("KB5073457", 4648),
+    "11": ("KB5074109", 7623), "2025": ("KB5073379", 32230),
 }  # fmt: skip
 
 
 def _bad_update(windows: Windows) -> None:
-    update, revision = KNOWN_BAD[windows.edition.build]
-    windows.updates.append("KB5073379" if windows.edition.key == "2025" else update)
+    update, revision = KNOWN_BAD[windows.edition.key]
+    windows.updates.append(update)
     windows.registry.put_dword(r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion", "UBR", revision)
 
 

@@ -60,7 +60,14 @@ RESULTS = {
     "rollback": _result.rolled_back(Undoing(), False, []),
     "selftest": _result.tested(_result.windows(Mock(), 1), []),
     **{
-        name: _result.fixed(Plan(), Done(leases=() if "leases" in remedy.areas else None), "run")
+        name: _result.fixed(
+            Plan(),
+            Done(
+                leases=() if "leases" in remedy.areas else None,
+                shown=remedy.shows(STANDING.observation) if remedy.shows else {},
+            ),
+            "run",
+        )
         for name, remedy in REMEDIES.items()
     },
 }

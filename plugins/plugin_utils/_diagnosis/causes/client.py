@@ -10,7 +10,7 @@ They keep its own users from other hosts and never explain why this one does not
 from __future__ import annotations
 
 from ..._model import versions
-from ..._model.neighbours import CLIENT_UPDATES
+from ..._model.neighbours import CLIENT_UPDATES, harmed_by
 from ..facts import Evidence, Facts
 from ._base import Cause, Cure, Shown, of_settings
 
@@ -55,15 +55,13 @@ def _tls12_off(facts: Facts) -> Shown:
 
 
 def _bad_updates(facts: Facts) -> Shown:
-    updates = facts.observation.updates or ()
-    installed = (name for name in updates if name in CLIENT_UPDATES and not CLIENT_UPDATES[name].mended(updates))
     return tuple(
         Evidence(
             f"{name}: {CLIENT_UPDATES[name].effect}",
             f"mended by {CLIENT_UPDATES[name].mended_by}",
-            "Win32_QuickFixEngineering",
+            "Win32_QuickFixEngineering, UBR",
         )
-        for name in installed
+        for name in harmed_by(CLIENT_UPDATES, facts.observation)
     )
 
 
@@ -126,7 +124,7 @@ CAUSES = (
         "session",
         "medium",
         _bad_updates,
-        "host_info: the update that mends it is installed",
+        "host_info: the update that mends it is installed, or the revision is one that has it",
         contributes=True,
         by_hand="Install the update that the evidence names; do not uninstall.",
         sources=(RELEASES,),

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..._model.change import Compliance
-from ..._model.neighbours import BAD_UPDATES, PRODUCTS
+from ..._model.neighbours import BAD_UPDATES, PRODUCTS, harmed_by
 from ..._model.settings import CIS_L1
 from ..facts import Evidence, Facts
 from ._base import MSRD, Cause, Shown
@@ -99,15 +99,14 @@ def _broker_address(facts: Facts) -> Shown:
 def _bad_updates(facts: Facts) -> Shown:
     gateway = facts.observation.gateway
     role = gateway is not None and gateway.present
-    installed = facts.observation.updates or ()
     return tuple(
         Evidence(
             f"{name}: {BAD_UPDATES[name].effect}",
             f"mended by {BAD_UPDATES[name].mended_by}",
-            "Win32_QuickFixEngineering",
+            "Win32_QuickFixEngineering, UBR",
         )
-        for name in installed
-        if name in BAD_UPDATES and (role or not BAD_UPDATES[name].gateway) and not BAD_UPDATES[name].mended(installed)
+        for name in harmed_by(BAD_UPDATES, facts.observation)
+        if role or not BAD_UPDATES[name].gateway
     )
 
 

@@ -150,6 +150,11 @@ CLIENTS_IN_ORDER: t.Mapping[str, t.Any] = {
     "no address for a broker": {"obstacles": replace(STALE, redirection="")},
     "addresses that were not told": {"obstacles": replace(STALE, addresses=())},
     "an update that is mended": {"updates": ("KB5051987", "KB5053598", "KB5055523", "KB5074109", "KB5077744")},
+    "a revision that has what mends an update": {
+        "identity": replace(IDENTITY, build=26100),
+        "updates": ("KB5051987", "KB5053598", "KB5073379"),
+        "revision": 32234,
+    },
     "a client that connects": {"settings": {"client_authentication": SettingState(value(0, "REG_DWORD"))}},
     "providers of Windows alone": {"winsock": WinsockState(())},
 }

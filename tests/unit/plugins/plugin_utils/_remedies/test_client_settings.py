@@ -13,6 +13,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientState, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.client_settings import REMEDY
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._result import fixed
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost
@@ -101,3 +102,78 @@ def test_updates_with_a_known_regression_are_named() -> None:
             "mended by a later cumulative update, or TCP alone"
         ),
     )
+
+
+CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+PROMPTS: dict[str, tuple[str, str | None, int]] = {
+    "10": ("KB5073724", "KB5077796", 6811),
+    "11": ("KB5074109", "KB5077744", 7627),
+    "2016": ("KB5073722", None, 0),
+    "2019": ("KB5073723", "KB5077795", 8280),
+    "2022": ("KB5073457", "KB5077800", 4650),
+    "2025": ("KB5073379", "KB5077793", 32234),
+}
+"""Of each Windows the update of 2026-01-13 that breaks credential prompts, what mends it, and its revision (Microsoft's
+release information)."""
+
+
+def harmed(version: str) -> SimulatedHost:
+    return SimulatedHost.build(version, breakages=["client_known_bad_update"])
+
+
+def notes_of(simulated: SimulatedHost) -> tuple[str, ...]:
+    return fix(job(simulated), REMEDY, options())[0].notes
+
+
+@pytest.mark.parametrize("version", PROMPTS)
+def test_each_bad_update_is_named_with_what_mends_it(version: str) -> None:
+    bad, mending, _revision = PROMPTS[version]
+    (note,) = notes_of(harmed(version))
+    assert note.startswith(f"{bad} is installed: ")
+    assert note.endswith(f"mended by {mending or 'a later cumulative update'}")
+
+
+@pytest.mark.parametrize("version", [name for name, (_bad, mending, _from) in PROMPTS.items() if mending])
+def test_a_bad_update_that_is_mended_is_not_named(version: str) -> None:
+    _bad, mending, revision = PROMPTS[version]
+    listed, raised, before = harmed(version), harmed(version), harmed(version)
+    listed.windows.updates.append(str(mending))
+    assert notes_of(listed) == ()
+    raised.windows.registry.put_dword(CURRENT_VERSION, "UBR", revision)
+    assert notes_of(raised) == (), "a cumulative update holds what those before it mended"
+    before.windows.registry.put_dword(CURRENT_VERSION, "UBR", revision - 1)
+    assert notes_of(before) != ()
+
+
+@pytest.mark.parametrize("version", PROMPTS)
+def test_a_bad_update_shows_in_the_revision_where_it_is_not_listed(version: str) -> None:
+    simulated = harmed(version)
+    simulated.windows.updates.pop()
+    assert PROMPTS[version][0] in notes_of(simulated)[0]
+
+
+def test_a_host_without_bad_updates_has_nothing_to_say_also_without_a_revision() -> None:
+    simulated = SimulatedHost.build("2022")
+    assert notes_of(simulated) == ()
+    simulated.windows.registry.discard(CURRENT_VERSION, "UBR")
+    assert notes_of(simulated) == ()
+
+
+def test_the_result_tells_the_versions_that_were_found() -> None:
+    simulated = harmed("11")
+    plan, done = fix(job(simulated), REMEDY, options())
+    assert fixed(plan, done, "run-1")["found"] == {
+        "programs": {"mstsc.exe": f"{simulated.windows.edition.version}.{simulated.windows.edition.revision}"},
+        "build": 26100,
+        "revision": 7623,
+    }
+
+
+def test_both_values_that_keep_clients_from_tls_1_2_are_taken_away() -> None:
+    simulated = SimulatedHost.build("11")
+    server = TLS12.replace("Client", "Server")
+    for key in (TLS12, server):
+        simulated.windows.registry.put_dword(key, "DisabledByDefault", 1)
+    plan, _done = fix(job(simulated), REMEDY, options(tls="usable"))
+    assert [change.item for change in plan.changes] == [rf"{TLS12}\DisabledByDefault"]
+    assert simulated.windows.registry.dword(server, "DisabledByDefault") == 1
