@@ -22,7 +22,8 @@ from tests.simulator.windows.programs.netsh import PORT_PROXY
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import job, settings_state
 
-RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules"
+LOCAL_RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules"
+POLICY_RULES = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\ConSecRules"
 
 
 @pytest.mark.parametrize("version", ["10", "2016", "2025"])
@@ -63,10 +64,11 @@ def test_a_home_edition_is_said_plainly_and_left_as_it_is() -> None:
         ("v2.31|Action=DoNotSecure|Active=TRUE|Dir=In|", False),
     ],
 )
-def test_a_rule_that_demands_ipsec_explains_silence_alone(rule: str, shown: bool) -> None:
+@pytest.mark.parametrize("key", [LOCAL_RULES, POLICY_RULES])
+def test_a_rule_that_demands_ipsec_explains_silence_alone(key: str, rule: str, shown: bool) -> None:
     simulated = SimulatedHost.build("2022", breakages=["path_blocked"])
-    simulated.windows.registry.create(RULES)
-    simulated.windows.registry.put(RULES, "{5EC}", Type.SZ, rule)
+    simulated.windows.registry.create(key)
+    simulated.windows.registry.put(key, "{5EC}", Type.SZ, rule)
     doing = job(simulated)
     standing = examine(doing.host, doing.prober, 600, full=True)
     assert ("ipsec_rules" in {finding.id for finding in standing.findings}) is shown

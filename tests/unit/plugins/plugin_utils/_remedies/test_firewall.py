@@ -268,6 +268,8 @@ def test_a_domain_member_on_a_network_that_windows_mistakes_is_not_opened_to_it(
 
 # --- rules that block
 
+LOCAL_RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules"
+POLICY_RULES = FIREWALL_POLICY + r"\ConSecRules"
 SVCHOST = r"%SystemRoot%\system32\svchost.exe"
 IN_THE_WAY: dict[str, dict[str, t.Any]] = {
     "by port": {},
@@ -343,15 +345,13 @@ def test_a_rule_that_blocks_only_the_next_port_is_seen() -> None:
     assert run(blocked(local_ports=("33890",)))[0].refused == ()
 
 
-def test_a_rule_that_demands_ipsec_is_named() -> None:
+@pytest.mark.parametrize("key", [LOCAL_RULES, POLICY_RULES])
+def test_a_rule_that_demands_ipsec_is_named(key: str) -> None:
     simulated = SimulatedHost.build("2022")
-    simulated.windows.registry.create(RULES)
-    simulated.windows.registry.put(RULES, "{5EC}", Type.SZ, "v2.31|Action=Secure|Active=TRUE|Dir=In|")
+    simulated.windows.registry.create(key)
+    simulated.windows.registry.put(key, "{5EC}", Type.SZ, "v2.31|Action=Secure|Active=TRUE|Dir=In|")
     assert "connection security rule {5EC} drops connections" in run(simulated)[0].notes[0]
     assert run(simulated, state="disabled")[0].notes == ()
-
-
-RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules"
 
 
 def test_a_rule_that_keeps_some_addresses_away_is_named_and_kept() -> None:
@@ -393,6 +393,28 @@ def test_a_rule_that_policy_brought_is_held() -> None:
     assert [(held.setting, held.path.endswith(r"FirewallRules\{B10C}")) for held in plan.held] == [
         ("firewall_block_rule", True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "setting", "policy"),
+    [
+        ("DoNotAllowExceptions", 1, "firewall_exceptions", "Inbound connections"),
+        ("AllowLocalPolicyMerge", 0, "firewall_local_rules", "Apply local firewall rules"),
+    ],
+)
+def test_a_profile_that_policy_closes_is_held(name: str, number: int, setting: str, policy: str) -> None:
+    """Users come over a public network, WinRM over another one."""
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.network.management_category, simulated.windows.network.category = 1, 0
+    key = FIREWALL_POLICY + r"\PublicProfile"
+    simulated.windows.registry.put_dword(key, name, number)
+    simulated.windows.firewall.load_policy()
+    plan, _done = run(simulated)
+    assert (plan.refused, [held.policy.rpartition("\\")[2] for held in plan.held]) == ((), [policy])
+    assert [(held.state, held.setting, held.path) for held in plan.held] == [("policy_held", setting, f"{key}\\{name}")]
+    course = looped(simulated)
+    assert (course.verdict, course.changes) == ("policy_held", [])
+    assert {held.setting for held in course.held} == {setting}
 
 
 DISABLE = {"block_rules": "disable"}
