@@ -21,6 +21,7 @@ FLEET = shlex.split("""
 JOURNAL = r"HKLM\SOFTWARE\winfleet.rdp".lower()
 LISTENER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp"
 
+BUILT_IN = ("RemoteDesktop-UserMode-In-TCP", "RemoteDesktop-UserMode-In-UDP")
 RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
 
 
@@ -188,3 +189,24 @@ def test_the_listener_moves_to_another_port_behind_a_rule_that_lets_it_in(start_
     undone = run("rollback", fleet.inventory)
     assert undone.code == 0, undone.output
     assert without_journal(fleet.states()) == found
+
+
+LIMITED = {"rdp_baseline_profiles": ["private"], "rdp_baseline_remote_addresses": ["192.0.2.0/24", "10.0.0.0/8"]}
+
+
+@pytest.mark.parametrize("port", [3389, 33890])
+def test_the_firewall_lets_in_whom_the_variables_name_and_nobody_else(start_fleet, result_of, port):
+    """And a listener that moves is let in by nobody else for a moment."""
+    fleet = start_fleet("--hosts", "1")
+    wanted = {**LIMITED, **({"rdp_baseline_port": port} if port != 3389 else {})}
+    _played, made = result_of(fleet, "-e", json.dumps(wanted))
+    rule = rule_of(fleet.states()["host001"])
+    assert re.findall(r"Profile=(\w+)", rule) == ["Private"]
+    assert re.findall(r"RA4=([^|]+)", rule) == ["192.0.2.0/24", "10.0.0.0/8"]
+    assert re.findall(r"LPort=(\d+)", rule) == [str(port)]
+    written = [(change["item"].rpartition("\\")[2], *(change["after"] or ())) for change in made["host001"]["changes"]]
+    limits = [(rule, field) for rule in BUILT_IN for field in ("profiles", "remote_addresses")]
+    assert sorted(change for change in written if change[-1] in ("profiles", "remote_addresses")) == sorted(limits)
+    if port != 3389:
+        moved = next(number for number, change in enumerate(written) if change[0] == "PortNumber")
+        assert set(limits) <= set(written[:moved])
