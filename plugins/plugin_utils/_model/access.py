@@ -10,8 +10,10 @@ Sources: Win32_TSAccount (Microsoft Win32 documentation, TermServ: the bits of P
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+
+from .observation import AccountState
 
 LOGON = 0x20
 """WINSTATION_LOGON: begin a session on the host."""
@@ -34,3 +36,14 @@ EVERYBODY: Mapping[str, str] = MappingProxyType(
     }
 )
 """Groups that ordinary users of Remote Desktop are in; what is denied to one of them is denied to its members."""
+
+
+def may_log_on(account: AccountState) -> bool:
+    """Whether a listener grants an account the right to log on, and does not deny it."""
+    return bool(account.allowed & LOGON) and not account.denied & LOGON
+
+
+def left_out(accounts: Iterable[AccountState]) -> tuple[str, ...]:
+    """SIDs of the groups that a listener grants the right by default, and this one does not."""
+    granted = {account.sid for account in accounts if account.allowed & LOGON}
+    return tuple(sid for sid in DEFAULT_GROUPS if sid not in granted)

@@ -9,10 +9,10 @@ The loop has findings instead, so that what only findings are made of is not rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from .._model.access import EVERYBODY, LOGON
-from .._model.observation import ListenerKey, ListenerState, Observation
+from .._model.access import EVERYBODY, LOGON, left_out, may_log_on
+from .._model.observation import AccountState, ListenerKey, ListenerState, Observation
 from .._model.settings import SETTINGS, effective
 from .._model.termservice import LIBRARY, PROTOCOL
 from ._base import Options
@@ -77,10 +77,26 @@ def _turned_away(observation: Observation, options: Options) -> Iterator[str]:
         yield "new logons are refused (fLogonDisabled): set logons to accepted if that is not meant"
     if options["drain"] == "keep" and _number(observation, "drain_mode"):
         yield "the host is in drain mode (TSServerDrainMode) and takes no new sessions: set drain to off to end that"
-    for account in observation.permissions or ():
-        if account.sid in EVERYBODY and account.denied & LOGON:
-            group = f"{EVERYBODY[account.sid]} ({account.sid})"
-            yield f"the listener's permissions deny the logon to {group}: diagnosis_info says how to put them right"
+    yield from _permissions(observation.permissions or ())
+
+
+def _permissions(accounts: Collection[AccountState]) -> Iterator[str]:
+    """Whom the listener's permissions keep out; nothing where the edition does not tell them."""
+    denied = [account.sid for account in accounts if account.sid in EVERYBODY and account.denied & LOGON]
+    for sid in denied:
+        yield f"the listener's permissions deny the logon to {_group(sid)}: {_PUT_RIGHT}"
+    if any(map(may_log_on, accounts)):
+        for sid in (sid for sid in left_out(accounts) if sid not in denied):
+            yield f"the listener's permissions do not grant the logon to {_group(sid)}: {_PUT_RIGHT}"
+    elif accounts and not denied:
+        yield f"the listener's permissions grant the logon to nobody: {_PUT_RIGHT}"
+
+
+_PUT_RIGHT = "diagnosis_info says how to put them right"
+
+
+def _group(sid: str) -> str:
+    return f"{EVERYBODY[sid]} ({sid})"
 
 
 def _number(observation: Observation, setting: str) -> int | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..._model.access import DEFAULT_GROUPS, EVERYBODY, LOGON
+from ..._model.access import DEFAULT_GROUPS, EVERYBODY, LOGON, left_out, may_log_on
 from ..._model.change import Compliance
 from ..._model.logon import LogonVerdict
 from ..._model.observation import AccountState, LicensingState
@@ -48,10 +48,6 @@ DENIED_LOGON = (
 """Both want that right denied to guests, and to local accounts on members of a domain."""
 
 
-def _may(account: AccountState) -> bool:
-    return bool(account.allowed & LOGON) and not account.denied & LOGON
-
-
 def _told(account: AccountState, what: str) -> Evidence:
     name = EVERYBODY.get(account.sid, "an account")
     return Evidence(f"right to log on of {name} ({account.sid})", what, "Win32_TSPermissionsSetting")
@@ -62,20 +58,19 @@ def _denied(facts: Facts) -> Shown:
     accounts = facts.observation.permissions or ()
     closed = (account for account in accounts if account.sid in EVERYBODY and account.denied & LOGON)
     denied = tuple(_told(account, "denied") for account in closed)
-    if denied or not accounts or any(_may(account) for account in accounts):
+    if denied or not accounts or any(map(may_log_on, accounts)):
         return denied
     return (Evidence("right to log on through RDP-Tcp", "granted to nobody", "Win32_TSPermissionsSetting"),)
 
 
 def _group_missing(facts: Facts) -> Shown:
     """Others may log on, so that somebody meant it so cannot be ruled out."""
-    accounts = {account.sid: account for account in facts.observation.permissions or ()}
-    if not any(_may(account) for account in accounts.values()):
+    accounts = facts.observation.permissions or ()
+    if not any(map(may_log_on, accounts)):
         return ()
-    missing = (sid for sid in DEFAULT_GROUPS if sid not in accounts or not accounts[sid].allowed & LOGON)
     return tuple(
         Evidence(f"right to log on of {DEFAULT_GROUPS[sid]} ({sid})", "not granted", "Win32_TSPermissionsSetting")
-        for sid in missing
+        for sid in left_out(accounts)
     )
 
 

@@ -6,13 +6,20 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import diagnose, direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
+    AccountState,
+    Observation,
+    ObstacleState,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._obstacles import notes
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import ShellRefused
 
@@ -149,6 +156,7 @@ TOLD = {
     "port_excluded": "nothing listens on its port 3389",
     "lan_adapter_missing": "nothing listens on its port 3389",
     "listener_permissions": "deny the logon to Remote Desktop Users (S-1-5-32-555)",
+    "listener_group_missing": "do not grant the logon to Remote Desktop Users (S-1-5-32-555)",
     "logons_disabled": "set logons to accepted",
     "drain_mode": "set drain to off",
     "foreign_protocol": "another vendor's protocol object",
@@ -166,6 +174,32 @@ def test_what_keeps_users_out_of_a_desktop_that_is_on_is_said_and_left(breakage:
     assert (done.changes, settings_state(simulated)) == ([], before)
 
 
+LOGON, SHADOW = 0x20, 0x10
+NOTHING = ObstacleState("", "", (), {}, ())
+GROUPS = ("S-1-5-32-544", "S-1-5-32-555")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "said"),
+    [
+        ((), []),
+        ([(sid, LOGON, 0) for sid in GROUPS], []),
+        ([(sid, LOGON, SHADOW) for sid in GROUPS], []),
+        ([(GROUPS[0], LOGON, 0), (GROUPS[1], LOGON, LOGON)], ["deny the logon to Remote Desktop Users"]),
+        ([(GROUPS[0], LOGON, 0)], ["do not grant the logon to Remote Desktop Users"]),
+        ([(GROUPS[0], LOGON, 0), (GROUPS[1], SHADOW, 0)], ["do not grant the logon to Remote Desktop Users"]),
+        ([(GROUPS[0], SHADOW, 0)], ["grant the logon to nobody"]),
+    ],
+)
+def test_permissions_are_noted_by_the_right_to_log_on_alone(
+    accounts: t.Sequence[tuple[str, int, int]], said: list[str]
+) -> None:
+    permissions = tuple(AccountState(sid, allowed, denied) for sid, allowed, denied in accounts)
+    seen = Observation("", obstacles=NOTHING, permissions=permissions)
+    told = list(notes(seen, KEEP, changing=False))
+    assert [part in note for part, note in zip(said, told, strict=True)] == [True] * len(said)
+
+
 @pytest.mark.parametrize(
     "breakage", ["", "rdp_denied", "termservice_stopped", "listener_disabled", "firewall_rule_disabled"]
 )
@@ -178,6 +212,17 @@ def test_what_is_asked_for_is_not_said_to_be_in_the_way() -> None:
     simulated = SimulatedHost.build("2022", breakages=["logons_disabled", "drain_mode"])
     asked = {**KEEP, "logons": "refused", "drain": "on"}
     assert fix(job(simulated), REMOTE_DESKTOP, asked)[0].notes == ()
+
+
+TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
+
+
+@pytest.mark.parametrize(("drain", "stored"), [("off", 0), ("until_restart", 1), ("on", 2)])
+def test_each_drain_mode_has_its_number(drain: str, stored: int) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put_dword(TERMINAL_SERVER, "TSServerDrainMode", 2 if drain == "off" else 0)
+    fix(job(simulated), REMOTE_DESKTOP, {**KEEP, "drain": drain})
+    assert simulated.windows.registry.dword(TERMINAL_SERVER, "TSServerDrainMode") == stored
 
 
 @pytest.mark.parametrize(("port", "enabled", "found"), [(3389, 1, True), (3389, 0, False), (1494, 1, False)])
@@ -208,6 +253,7 @@ def test_unfinished_setup_is_named() -> None:
     assert standing.observation.obstacles is not None
     assert standing.observation.obstacles.setup == ("OOBEInProgress",)
     assert "setup_unfinished" in {finding.id for finding in standing.findings}
+    assert "still being set up (OOBEInProgress)" in fix(job(simulated), REMOTE_DESKTOP, KEEP)[0].notes[0]
 
 
 PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"

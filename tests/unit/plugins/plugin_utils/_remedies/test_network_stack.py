@@ -73,6 +73,23 @@ def test_a_name_that_the_resolver_does_not_know_is_no_proof() -> None:
     assert "no answer here" in plan.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("cached", "resolved", "stale"),
+    [
+        (("192.0.2.17",), ("2001:db8::18",), False),
+        (("2001:db8::17",), ("192.0.2.18",), False),
+        (("192.0.2.17",), ("2001:db8::18", "192.0.2.18"), True),
+        (("192.0.2.17", "2001:db8::17"), ("2001:db8::18",), True),
+        (("fe80::1%4",), ("192.0.2.18",), False),
+    ],
+)
+def test_addresses_are_compared_with_those_of_their_own_family(
+    cached: tuple[str, ...], resolved: tuple[str, ...], stale: bool
+) -> None:
+    seen = Observation("2026-06-01T00:00:00+00:00", dns=DnsState({NAME: cached}, {NAME: resolved}))
+    assert bool(REMEDY.plan(seen, options(names=[NAME])).changes) is stale
+
+
 def test_a_name_remembered_as_unknown_is_stale_once_it_has_an_address() -> None:
     dns = DnsState({NAME: ()}, {NAME: ("192.0.2.18",)})
     plan = REMEDY.plan(Observation("2026-06-01T00:00:00+00:00", dns=dns), options(names=[NAME]))
