@@ -75,6 +75,8 @@ class Run:
             return False
         if found != change.before:
             raise Moved(f"{change.item} was {change.before!r} and is {found!r} now: somebody changed it; run again")
+        if applier.by_shell:
+            self.host.shell.open()
         self._owe(change)
         self._entries.append(self.journal.record(self.run_id, change))
         self._write(applier, change)

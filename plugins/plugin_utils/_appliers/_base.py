@@ -34,6 +34,8 @@ class Applier:
         read: the item's plain value now; for a firewall rule, of the fields that a change names.
         write: makes it so; None is "absent".
         otherwise: another way to make it so, for where Windows took the first and does not have the value.
+        by_shell: whether the write takes a cmd shell, which is open before anything is journaled: a host that refuses
+            it has then neither an entry of what was not done, nor a reboot that is due.
         verified: whether the item is read again after the write; not where it does not stay as it was written, nor
             where the write itself waits until it is so.
     """
@@ -42,3 +44,4 @@ class Applier:
     write: Callable[[Host, Change, Plain], None]
     verified: bool = True
     otherwise: Callable[[Host, Change, Plain], None] | None = None
+    by_shell: bool = False

@@ -61,4 +61,4 @@ def _run(host: Host, command: str) -> None:
 
 
 DNS_CACHE = Applier(_read_cache, lambda host, *_flush: _clear_cache(host), verified=False)
-WINSOCK = Applier(lambda host, _reset: _read_winsock(host), lambda host, *_reset: _reset_winsock(host))
+WINSOCK = Applier(lambda host, _reset: _read_winsock(host), lambda host, *_reset: _reset_winsock(host), by_shell=True)

@@ -37,4 +37,4 @@ def _named(end: str, place: Plain) -> tuple[str, str]:
     return f"{end}port={port}", f"{end}address={address}"
 
 
-APPLIER = Applier(_read, _write)
+APPLIER = Applier(_read, _write, by_shell=True)

@@ -124,6 +124,8 @@ def test_without_a_shell_the_proxy_is_left_and_the_reason_told() -> None:
     with pytest.raises(ShellRefused):
         fix(job(simulated), REMOTE_DESKTOP, REMOVE)
     assert settings_state(simulated) == before
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert (undoing.settled, undoing.undone) == ([], [])
 
 
 def with_listener(port: int, enabled: int = 1) -> SimulatedHost:

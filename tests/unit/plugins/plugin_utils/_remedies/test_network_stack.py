@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import DnsState, Observation
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network, observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.network_stack import REMEDY
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from hypothesis import given
@@ -208,6 +208,9 @@ def test_without_a_shell_nothing_is_reset() -> None:
     with pytest.raises(Exception, match="opens no cmd shell"):
         fix(job(simulated), REMEDY, options(dns="keep", winsock="reset"))
     assert settings_state(simulated) == before
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    assert (undoing.not_undoable, undoing.undone) == ([], [])
+    assert observe(job(simulated).host, {"owed"}).owed == ()
 
 
 addresses = st.lists(st.ip_addresses().map(str), max_size=4, unique=True).map(tuple)
