@@ -24,9 +24,10 @@ description:
     to log on there. It is planned only where a network that the host is connected to is public, or O(profiles) names
     public ones.
   - The firewall itself is never switched off, and no rule is created or removed.
-  - A block rule beats every rule that lets in. One for the listener's port is named and makes the task fail, since
-    Remote Desktop is not let in by then; see O(block_rules). One that is for some addresses alone is named in
-    RV(notes), and so is a connection security rule that drops what IPsec does not protect.
+  - A block rule beats every rule that lets in. One for the listener's port and one of O(transports) is named and makes
+    the task fail, since Remote Desktop is not let in by then; see O(block_rules). One that is for some addresses alone
+    is named in RV(notes), and so is a connection security rule that drops what IPsec does not protect. A rule for all
+    addresses of IPv4 is for everybody.
 options:
   state:
     description:
@@ -85,8 +86,8 @@ options:
     description:
       - What happens to enabled rules that block the port for everybody. Somebody made them, so ask first.
       - V(keep) leaves them and names them.
-      - V(disable) disables those of the host's own store that are for the port alone over TCP. Roll-back enables them
-        again.
+      - V(disable) disables those of the host's own store that are for the port alone over TCP or over UDP. Roll-back
+        enables them again.
       - A rule that blocks other ports too, or that policy brought, is never changed.
     type: str
     choices:

@@ -11,6 +11,7 @@ Source: Windows Firewall rule precedence (Microsoft Learn, "Windows Firewall rul
 
 from __future__ import annotations
 
+from .addresses import everywhere
 from .observation import RuleState
 
 BLOCK = 4
@@ -20,33 +21,43 @@ LOCAL = 1
 """MSFT_NetFirewallRule.PolicyStoreSourceType of a rule of the host's own store."""
 
 _ANY = ("any", "*", "")
+_PROTOCOLS = {"tcp": ("TCP", "6"), "udp": ("UDP", "17")}
 _HOST_PROCESS = r"\system32\svchost.exe"
 _SERVICE = "termservice"
 
 
-def matches_port(rule: RuleState, port: int) -> bool:
-    """Whether an inbound rule's protocol and local ports include a TCP port."""
-    return rule.protocol.upper() in ("TCP", "6", "ANY") and any(_includes(entry, port) for entry in rule.local_ports)
+def matches_port(rule: RuleState, port: int, transport: str = "tcp") -> bool:
+    """Whether an inbound rule's protocol and local ports include a port of C(tcp) or C(udp)."""
+    return _is_for(rule, transport, "ANY") and any(_includes(entry, port) for entry in rule.local_ports)
 
 
-def blocks(rule: RuleState, port: int) -> bool:
-    """Whether it is an enabled rule that keeps somebody from TermService's TCP port."""
-    return rule.enabled and rule.action == BLOCK and matches_port(rule, port) and _meets_listener(rule)
+def blocks(rule: RuleState, port: int, transport: str = "tcp") -> bool:
+    """Whether it is an enabled rule that keeps somebody from TermService's port."""
+    return rule.enabled and rule.action == BLOCK and matches_port(rule, port, transport) and _meets_listener(rule)
 
 
 def for_everybody(rule: RuleState) -> bool:
-    """Whether it is about all remote addresses."""
-    return any(address.lower() in _ANY for address in rule.remote_addresses)
+    """Whether it is about all remote addresses, or about all of IPv4, which leaves hardly anybody."""
+    return any(address.lower() in _ANY for address in rule.remote_addresses) or everywhere(rule.remote_addresses)
 
 
 def for_ports_alone(rule: RuleState, ports: tuple[str, ...]) -> bool:
-    """Whether it is about no other ports than these."""
-    return rule.protocol.upper() in ("TCP", "6") and set(rule.local_ports) <= set(ports)
+    """Whether it is about no other ports than these of one transport."""
+    return (_is_for(rule, "tcp") or for_udp_alone(rule)) and set(rule.local_ports) <= set(ports)
+
+
+def for_udp_alone(rule: RuleState) -> bool:
+    """Whether it is about UDP and not about TCP."""
+    return _is_for(rule, "udp")
 
 
 def in_profiles(rule: RuleState, profiles: int) -> bool:
     """Whether it counts in one of the profiles, as bits; 0 stands for all on either side."""
     return rule.profiles == 0 or profiles == 0 or bool(rule.profiles & profiles)
+
+
+def _is_for(rule: RuleState, transport: str, *others: str) -> bool:
+    return rule.protocol.upper() in (*_PROTOCOLS[transport], *others)
 
 
 def _meets_listener(rule: RuleState) -> bool:

@@ -22,7 +22,7 @@ from .._model.addresses import canonical
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import to_plain
-from .._model.rules import LOCAL, blocks, for_everybody, for_ports_alone, in_profiles
+from .._model.rules import LOCAL, blocks, for_everybody, for_ports_alone, for_udp_alone, in_profiles
 from .._model.settings import SETTINGS, effective
 from ._addresses import objection, same
 from ._base import Options, Remedy, missing_area
@@ -79,7 +79,7 @@ def plan(observation: Observation, options: Options) -> Plan:
     refused = (*missing, *_closed_locally(firewall, profiles))
     notes = (*_exposed(changes), *_still_open(firewall, options), *_protected(observation))
     opened = Plan(changes, _held(firewall, profiles), refused, notes)
-    return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles)), opened)
+    return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles, options)), opened)
 
 
 def listener_port(observation: Observation) -> int:
@@ -163,25 +163,30 @@ def _profiles(rule: RuleState, wanted: int, explicit: bool) -> int:
     return rule.profiles if covers(rule.profiles, wanted) else rule.profiles | wanted
 
 
-def _in_the_way(firewall: FirewallState, ports: tuple[str, ...], wanted: int) -> Iterator[RuleState]:
+def _in_the_way(firewall: FirewallState, ports: tuple[str, ...], wanted: int, options: Options) -> Iterator[RuleState]:
+    ways = [(int(port), transport) for port in ports for transport in options["transports"]]
     for rule in firewall.rules:
-        if in_profiles(rule, wanted) and any(blocks(rule, int(port)) for port in ports):
+        if in_profiles(rule, wanted) and any(blocks(rule, port, transport) for port, transport in ways):
             yield rule
 
 
 def _unblocked(rule: RuleState, ports: tuple[str, ...], options: Options) -> Plan:
     """A block beats every allow: one for everybody leaves nobody in, one for some addresses may be meant so."""
-    beaten = f"the rule {rule.id} blocks the port, and a block beats every allow"
+    over, spare = (" over UDP", _SPARE) if for_udp_alone(rule) else ("", "")
+    beaten = f"the rule {rule.id} blocks the port{over}, and a block beats every allow"
     if not for_everybody(rule):
         return Plan(notes=(f"the rule {rule.id} keeps some addresses from the port, among them {_sample(rule)}",))
     if rule.store != LOCAL:
         return Plan(held=(_block_held(rule),))
     if not for_ports_alone(rule, ports):
-        return Plan(refused=(Refusal(f"{beaten}; it blocks more than that, so narrow it by hand"),))
+        return Plan(refused=(Refusal(f"{beaten}; it blocks more than that, so narrow it by hand{spare}"),))
     if options["block_rules"] == "keep":
-        message = f"{beaten}: ask whoever made it, then set block_rules to disable"
+        message = f"{beaten}: ask whoever made it, then set block_rules to disable{spare}"
         return Plan(refused=(Refusal(message, "block_rules"),))
     return Plan(changes=(replace(_field(rule, "enabled", True, False, beaten), risk="medium"),))
+
+
+_SPARE = ", or take udp out of transports, since Remote Desktop does without it"
 
 
 def _sample(rule: RuleState) -> str:

@@ -275,6 +275,9 @@ IN_THE_WAY: dict[str, dict[str, t.Any]] = {
     "by port": {},
     "for TermService": {"program": SVCHOST, "service": "termservice"},
     "with the next port": {"local_ports": ("3389", "33890")},
+    "all addresses": {"remote_addresses": ("0.0.0.0-255.255.255.255",)},
+    "all addresses in parts": {"remote_addresses": ("1.0.0.0-126.255.255.255", "128.0.0.0/1", "2001:db8::/32")},
+    "all addresses as a subnet": {"remote_addresses": ("0.0.0.0/0",)},
 }
 BLOCKS_MORE: dict[str, dict[str, t.Any]] = {
     "a range": {"local_ports": ("3380-3400",)},
@@ -285,7 +288,8 @@ BESIDE: dict[str, dict[str, t.Any]] = {
     "another port": {"local_ports": ("443",)},
     "another program": {"local_ports": ("Any",), "program": r"C:\Program Files\app\app.exe"},
     "another service": {"program": SVCHOST, "service": "sharedaccess"},
-    "another protocol": {"protocol": "UDP"},
+    "another protocol": {"protocol": "ICMPv4", "local_ports": ("Any",)},
+    "another port of UDP": {"protocol": "UDP", "local_ports": ("5353",)},
     "another network": {"profiles": DOMAIN},
     "not enabled": {"enabled": False},
 }
@@ -318,6 +322,29 @@ def test_a_rule_that_blocks_the_port_is_named_and_disabled_only_on_request(how: 
     assert probe_view(simulated.windows)["tcp"] == "open"
     rollback(job(simulated, "back"), "all", force=False)
     assert settings_state(simulated) == before
+
+
+def test_a_rule_that_blocks_udp_is_in_the_way_of_udp_alone() -> None:
+    simulated = blocked(protocol="UDP")
+    plan, _done = run(simulated)
+    (refused,) = plan.refused
+    assert refused.option == "block_rules"
+    assert "{B10C} blocks the port over UDP" in refused.message
+    assert "take udp out of transports" in refused.message
+    plan, done = run(simulated, transports=["tcp"], **DISABLE)
+    assert (plan.refused, plan.notes) == ((), ())
+    assert all(change.item != "{B10C}" for change in done.changes)
+    plan, done = run(simulated, transports=["udp"], **DISABLE)
+    assert plan.refused == ()
+    assert (done.changes[-1].item, done.changes[-1].after) == ("{B10C}", {"enabled": False})
+    assert run(blocked(), transports=["udp"])[0].refused == ()
+    assert run(blocked(protocol="UDP", remote_addresses=("203.0.113.7",)))[0].notes
+
+
+def test_a_rule_that_blocks_udp_is_no_reason_for_a_handshake_that_fails() -> None:
+    simulated = blocked(protocol="UDP")
+    simulated.windows.listener.path_blocked = True
+    assert found_by(simulated) == ["path_blocked"]
 
 
 @pytest.mark.parametrize("how", sorted(BLOCKS_MORE))
@@ -354,11 +381,20 @@ def test_a_rule_that_demands_ipsec_is_named(key: str) -> None:
     assert run(simulated, state="disabled")[0].notes == ()
 
 
-def test_a_rule_that_keeps_some_addresses_away_is_named_and_kept() -> None:
-    simulated = blocked(remote_addresses=("203.0.113.7", "203.0.113.99"))
+SOME = [
+    ("203.0.113.7", "203.0.113.99"),
+    ("0.0.0.0-192.0.2.49", "192.0.2.51-255.255.255.255"),
+    ("0.0.0.0/1", "LocalSubnet6"),
+    ("::/0",),
+]
+
+
+@pytest.mark.parametrize("addresses", SOME, ids=map(str, SOME))
+def test_a_rule_that_keeps_some_addresses_away_is_named_and_kept(addresses: tuple[str, ...]) -> None:
+    simulated = blocked(remote_addresses=addresses)
     plan, done = run(simulated, **DISABLE)
     assert plan.refused == ()
-    assert "203.0.113.7, 203.0.113.99" in plan.notes[0]
+    assert ", ".join(addresses) in plan.notes[0]
     assert all(change.item != "{B10C}" for change in done.changes)
     assert found_by(simulated) == []
     simulated.windows.listener.path_blocked = True
