@@ -77,7 +77,11 @@ options:
     default: keep
   logons:
     description:
-      - Whether new logons are accepted (C(fLogonDisabled)), as C(change logon) sets it.
+      - Whether new logons are accepted. V(refused) has the listener refuse them (C(fLogonDisabled)).
+      - V(accepted) also ends what C(change logon /disable) and scripts that claim to tune Windows do
+        (C(WinStationsDisabled) of Winlogon).
+      - A handshake does not show it, since nobody is refused before the credentials were taken. Where users are
+        refused all the same afterwards, restart C(TermService).
     type: str
     choices:
       - keep

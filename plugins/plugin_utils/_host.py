@@ -126,8 +126,9 @@ class Host:
         policy = ((setting.policy.key, setting.policy.name),) if setting.policy else ()
         for key, name in (*policy, (setting.key, setting.name)):
             reading = self.registry.read(key, name, setting.type)
-            if isinstance(reading, RegistryValue) and isinstance(reading.data, int):
-                return reading.data
+            number = setting.number(reading.data) if isinstance(reading, RegistryValue) else None
+            if number is not None:
+                return number
         return setting.default
 
     @cached_property
@@ -156,10 +157,10 @@ class Host:
         return self.identity.windows
 
     def stored(self, setting: Setting) -> Reading:
-        """What is stored locally for a setting, now."""
+        """What is stored locally for a setting, now; whether a string expands only where it is not the default."""
         if setting.id == "port":
             return self._port
-        return self.registry.read(setting.key, setting.name, setting.type)
+        return self.registry.read(setting.key, setting.name, setting.type, setting.usual)
 
     @cached_property
     def _port(self) -> Reading:

@@ -17,7 +17,7 @@ from ._model.observation import Observation
 from ._model.settings import CLIENTS_OWN, SETTINGS, TLS_SETTINGS
 from ._observe import AREAS
 
-UNSEEN_SETTINGS = ("drain_mode", "logons_disabled")
+UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "remote_logons_disabled")
 """What the probe cannot see: read also where the handshake passes."""
 
 UNSEEN_AREAS = ("identity", "services", "settings", "leases", "owed", "permissions", "licensing")

@@ -166,11 +166,11 @@ class Registry:
 
     # --- reading ---
 
-    def read(self, path: str, name: str, type_hint: str = "REG_DWORD") -> Reading:
+    def read(self, path: str, name: str, type_hint: str = "REG_DWORD", usual: str | None = None) -> Reading:
         """Return one value; ``type_hint`` is the type that it should have.
 
         One operation as a rule. When the type differs, or is REG_SZ (whose getter may answer for REG_EXPAND_SZ too),
-        the key's types are read as well.
+        the key's types are read as well; not for the string ``usual``, which reads the same in either type.
         """
         outcome = self._call(_TYPES[type_hint].getter, path, sValueName=name)
         if outcome.return_value == VALUE_MISSING:
@@ -179,7 +179,8 @@ class Registry:
             return Absent(key_exists=False)
         if outcome.return_value == DENIED:
             return Unreadable("access denied")
-        if outcome.ok and type_hint not in ("REG_SZ", "REG_EXPAND_SZ"):
+        told = usual is not None and outcome.out.get("sValue") == usual
+        if outcome.ok and (told or type_hint not in ("REG_SZ", "REG_EXPAND_SZ")):
             return _value(type_hint, outcome)
         return self._read_typed(path, name, {type_hint: outcome} if outcome.ok else {})
 

@@ -191,7 +191,9 @@ class Facts:
         if state.policy.is_value and entry.policy:
             owner = f" (set by {state.policy_owner})" if state.policy_owner else ""
             return Evidence(f"policy {entry.policy.name}", entry.word(state.policy.data), entry.policy.key + owner)
-        data: Plain = "absent" if state.local.state == "absent" else entry.word(state.local.data)
+        found = entry.number(state.local.data)
+        said = entry.word(state.local.data if found is None else found)
+        data: Plain = "absent" if state.local.state == "absent" else said
         return Evidence(entry.name, data, entry.key)
 
     def service(self, name: str) -> ServiceState | None:

@@ -19,11 +19,13 @@ from types import MappingProxyType
 
 from .change import Compliance
 from .observation import SettingState
+from .plain import Plain
 from .reading import Reading
 
 TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
 WINSTATIONS = TERMINAL_SERVER + r"\WinStations"
 LISTENER = WINSTATIONS + r"\RDP-Tcp"
+WINLOGON = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon"
 PIN = LISTENER + r"\SSLCertificateSHA1Hash"
 """The thumbprint of the certificate that the listener is tied to, REG_BINARY, from the machine's personal store."""
 
@@ -109,6 +111,24 @@ class Setting:
         """As Change.restart: does a change of this setting need TermService restarted?"""
         return {"at_once": False, "service_restart": True, "reboot": False, "unsettled": None}[self.effect]
 
+    def number(self, data: object) -> int | None:
+        """The number that stored data stand for: a string of digits is one where the setting is a string.
+
+        UNSURE: whether Windows takes a DWORD where a string belongs; it counts here.
+        """
+        if self.type == "REG_SZ" and isinstance(data, str) and data.isdecimal():
+            return int(data)
+        return data if isinstance(data, int) else None
+
+    @property
+    def usual(self) -> str | None:
+        """The default as it is stored, where that is a string."""
+        return str(self.default) if self.type == "REG_SZ" else None
+
+    def stored(self, number: int) -> Plain:
+        """A number as it is stored, in the plain form that changes and the journal carry."""
+        return {"type": self.type, "data": str(number) if self.type == "REG_SZ" else number}
+
     def word(self, number: object) -> str:
         """The meaning of a value, for messages."""
         meaning = self.choices.get(number) if isinstance(number, int) else None
@@ -172,10 +192,23 @@ _CATALOGUE = (
         "logons_disabled",
         LISTENER,
         "fLogonDisabled",
-        "whether new logons are refused (change logon /disable)",
+        "whether the listener refuses new logons; Microsoft's Azure guides reboot after a change, and no client "
+        "without an account sees it, so restart TermService where logons are still refused",
         0,
         "at_once",
         {0: "accepted", 1: "refused"},
+    ),
+    Setting(
+        "remote_logons_disabled",
+        WINLOGON,
+        "WinStationsDisabled",
+        "whether Winlogon refuses every logon from a remote session, as change logon /disable and many scripts that "
+        "tune Windows have it (KB186627 tells it from the listener's own value); restart TermService where logons are "
+        "still refused",
+        0,
+        "at_once",
+        {0: "accepted", 1: "refused"},
+        type="REG_SZ",
     ),
     Setting(
         "drain_mode",
@@ -433,8 +466,9 @@ def effective(setting: Setting, state: SettingState) -> tuple[int | None, Decide
     """The number Windows acts on, and who decides it: policy before local before the default."""
     deciders: tuple[tuple[Decider, Reading], ...] = (("policy", state.policy), ("local", state.local))
     for decider, reading in deciders:
-        if reading.is_value and isinstance(reading.data, int):
-            return reading.data, decider
+        number = setting.number(reading.data) if reading.is_value else None
+        if number is not None:
+            return number, decider
     return setting.default, "default"
 
 

@@ -116,13 +116,13 @@ def _plan_local(observation: Observation, setting: Setting, state: SettingState,
         fulfilled = right_type and number == wish.number and (state.local.is_value or not wish.explicit)
     if fulfilled:
         return Plan()
-    before = state.local.data if isinstance(state.local.data, int) else None
+    before = setting.number(state.local.data)
     change = Change(
         remedy=wish.remedy,
         kind="registry",
         item=setting.path,
         before=plain_reading(state.local),
-        after=None if wish.absent else registry_value(wish.number),
+        after=None if wish.absent else setting.stored(wish.number),
         reason=wish.reason,
         risk=wish.risk,
         restart=setting.restart,

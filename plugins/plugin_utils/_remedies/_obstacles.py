@@ -75,6 +75,8 @@ def _turned_away(observation: Observation, options: Options) -> Iterator[str]:
     """Users who come through and are refused a session, by somebody's decision as far as anybody can tell."""
     if options["logons"] == "keep" and _number(observation, "logons_disabled"):
         yield "new logons are refused (fLogonDisabled): set logons to accepted if that is not meant"
+    if options["logons"] == "keep" and _number(observation, "remote_logons_disabled"):
+        yield "logons from remote sessions are refused (WinStationsDisabled): set logons to accepted to end that"
     if options["drain"] == "keep" and _number(observation, "drain_mode"):
         yield "the host is in drain mode (TSServerDrainMode) and takes no new sessions: set drain to off to end that"
     yield from _permissions(observation.permissions or ())

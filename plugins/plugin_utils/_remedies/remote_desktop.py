@@ -77,6 +77,8 @@ def _wishes(options: Options) -> Iterator[Wish]:
         yield _wish("drain_mode", _DRAIN[options["drain"]], f"drain mode is wanted {options['drain']}")
     if options["logons"] != "keep":
         yield _wish("logons_disabled", _LOGONS[options["logons"]], f"new logons are to be {options['logons']}")
+    if options["logons"] == "accepted":
+        yield _wish("remote_logons_disabled", 0, "Winlogon is to accept logons from remote sessions")
 
 
 def _settings(observation: Observation, options: Options, wishes: Iterator[Wish] | list[Wish]) -> Plan:
@@ -209,7 +211,15 @@ def _running(observation: Observation) -> Plan:
 REMEDY = Remedy(
     name=NAME,
     areas=AREAS,
-    settings=("deny_connections", "listener_enabled", "sessions_enabled", "port", "drain_mode", "logons_disabled"),
+    settings=(
+        "deny_connections",
+        "listener_enabled",
+        "sessions_enabled",
+        "port",
+        "drain_mode",
+        "logons_disabled",
+        "remote_logons_disabled",
+    ),
     options=OPTIONS,
     plan=plan,
     needs=needs,

@@ -15,7 +15,7 @@ from tests.simulator.windows.certificates import (
 )
 from tests.simulator.windows.firewall import BLOCK, DOMAIN, PRIVATE, Rule
 from tests.simulator.windows.firewall import POLICY as FIREWALL_POLICY
-from tests.simulator.windows.listener import TERMINAL_SERVER
+from tests.simulator.windows.listener import TERMINAL_SERVER, WINLOGON
 from tests.simulator.windows.network import OTHER_PROGRAM
 from tests.simulator.windows.policy import PolicyObject, PolicyValue
 from tests.simulator.windows.registry import Type
@@ -107,7 +107,12 @@ LISTENER_AND_FIREWALL: Mapping[str, Breakage] = {
     "lan_adapter_missing": Breakage(
         "the listener is tied to a network adapter that is gone (LanAdapter)", value(LISTENER, "LanAdapter", 7)
     ),
-    "logons_disabled": Breakage("new logons are refused (change logon /disable)", value(LISTENER, "fLogonDisabled", 1)),
+    "logons_disabled": Breakage("the listener refuses new logons", value(LISTENER, "fLogonDisabled", 1)),
+    "remote_logons_disabled": Breakage(
+        "Winlogon refuses logons from remote sessions (change logon /disable)",
+        lambda w: w.registry.put(WINLOGON, "WinStationsDisabled", Type.SZ, "1"),
+        "logons_disabled",
+    ),
     "drain_mode": Breakage("the session host is in drain mode", value(TERMINAL_SERVER, "TSServerDrainMode", 1)),
     "termservice_disabled": Breakage("TermService is disabled", service("TermService", disabled=True)),
     "termservice_stopped": Breakage("TermService is stopped", service("TermService", disabled=False)),

@@ -40,7 +40,10 @@ def policy_source(listener: Listener, name: str) -> int:
 
 @dataclass
 class TerminalServiceSetting(HostProvider):
-    """Win32_TerminalServiceSetting: one instance per host."""
+    """Win32_TerminalServiceSetting: one instance per host.
+
+    UNSURE: whether Logons is about the listener's fLogonDisabled, as here, or about Winlogon's WinStationsDisabled.
+    """
 
     def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
         require_administrator(caller, PROVIDER)

@@ -24,7 +24,7 @@ from tests.simulator.windows.files import (
     FileSystem,
 )
 from tests.simulator.windows.firewall import DOMAIN, PRIVATE, PUBLIC, Firewall, Profile, Rule
-from tests.simulator.windows.listener import PROTOCOL_OBJECT, SERVICE_DLL, SERVICE_PARAMETERS, TERMINAL_SERVER
+from tests.simulator.windows.listener import PROTOCOL_OBJECT, SERVICE_DLL, SERVICE_PARAMETERS, TERMINAL_SERVER, WINLOGON
 from tests.simulator.windows.machine import Machine
 from tests.simulator.windows.registry import Registry, Type
 from tests.simulator.windows.schannel import DEFAULT_SUITES, LOCAL_CIPHERS
@@ -119,6 +119,7 @@ def _identity(registry: Registry, edition: Edition, machine: Machine) -> None:
     }.items():  # fmt: skip
         registry.put(CURRENT_VERSION, name, Type.SZ, text)
     registry.put_dword(CURRENT_VERSION, "UBR", edition.revision)
+    _winlogon(registry, edition)
     registry.put(CONTROL + r"\ComputerName\ComputerName", "ComputerName", Type.SZ, machine.computer_name)
     tcpip = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
     registry.put(tcpip, "Hostname", Type.SZ, machine.computer_name)
@@ -127,6 +128,13 @@ def _identity(registry: Registry, edition: Edition, machine: Machine) -> None:
         CONTROL + r"\Session Manager\Environment", "Path", Type.EXPAND_SZ, r"%SystemRoot%\system32;%SystemRoot%"
     )
     registry.put(CONTROL + r"\Session Manager\Environment", "OS", Type.SZ, "Windows_NT")
+
+
+def _winlogon(registry: Registry, edition: Edition) -> None:
+    """WinStationsDisabled is "0" in exports of Windows 10 and 11; UNSURE: whether Server 2016 and later have it."""
+    registry.create(WINLOGON)
+    if not edition.server:
+        registry.put(WINLOGON, "WinStationsDisabled", Type.SZ, "0")
 
 
 def _language(registry: Registry, language: str) -> None:

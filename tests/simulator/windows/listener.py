@@ -31,6 +31,7 @@ from tests.simulator.windows.registry import Registry, Type
 from tests.simulator.windows.schannel import Schannel
 from tests.simulator.windows.security import SecurityDescriptor
 
+WINLOGON = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon"
 TERMINAL_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server"
 SERVICE_PARAMETERS = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters"
 SERVICE_DLL = r"%SystemRoot%\System32\termsrv.dll"

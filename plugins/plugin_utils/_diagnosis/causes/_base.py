@@ -82,6 +82,9 @@ class Cause:
 
 
 SUPPORT = "https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshoot-rdp-general-error"
+TWO_WAYS = "https://support.microsoft.com/kb/186627"
+"""change logon and the listener's own switch are two means to refuse logons."""
+
 TERMSERV = "https://learn.microsoft.com/windows/win32/termserv/win32-tsgeneralsetting"
 REPAIR = "https://github.com/Azure/repair-script-library"
 BCGR = "https://learn.microsoft.com/openspecs/windows_protocols/ms-rdpbcgr/1b3920e7-0116-4345-bc45-f2c4ad012761"
@@ -105,6 +108,11 @@ def local(setting: str, *numbers: int) -> Callable[[Facts], Shown]:
         return (facts.stored(setting),)
 
     return shows
+
+
+def either(*ways: Callable[[Facts], Shown]) -> Callable[[Facts], Shown]:
+    """Shown when at least one of these is, with the evidence of all."""
+    return lambda facts: tuple(evidence for way in ways for evidence in way(facts))
 
 
 def by_policy(setting: str, *numbers: int, owned: bool) -> Callable[[Facts], Shown]:

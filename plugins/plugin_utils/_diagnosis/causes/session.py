@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..._model.change import Compliance
 from ..._model.settings import CIS_L2
 from ..facts import Evidence, Facts
-from ._base import ENABLE, SUPPORT, Cause, Cure, Shown, disabled_service, local, on_clients
+from ._base import ENABLE, SUPPORT, TWO_WAYS, Cause, Cure, Shown, disabled_service, either, local, on_clients
 
 TRANSPORT = "https://learn.microsoft.com/windows/client-management/mdm/policy-csp-admx-terminalserver"
 
@@ -57,13 +57,13 @@ CAUSES = (
     ),
     Cause(
         "logons_disabled",
-        "new logons are refused (change logon /disable)",
+        "new logons are refused (by the listener, or by change logon /disable)",
         "session",
         "high",
-        local("logons_disabled", 1),
-        "host_info: logons_disabled is 0",
+        either(local("logons_disabled", 1), local("remote_logons_disabled", 1)),
+        "host_info: logons_disabled and remote_logons_disabled are 0",
         (Cure("remote_desktop", {"state": "enabled", "logons": "accepted"}),),
-        sources=(SUPPORT,),
+        sources=(SUPPORT, TWO_WAYS),
     ),
     Cause(
         "drain_mode",

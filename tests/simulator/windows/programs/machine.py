@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from tests.simulator.windows import cmd
-from tests.simulator.windows.certificates import LISTENER
 from tests.simulator.windows.files import has_privileges
-from tests.simulator.windows.listener import TERMINAL_SERVER
+from tests.simulator.windows.listener import TERMINAL_SERVER, WINLOGON
 from tests.simulator.windows.processes import processes
 from tests.simulator.windows.programs.base import Context, options
+from tests.simulator.windows.registry import Type
 
 NOT_FOUND = 1
 LOGON_VERBS = {"/enable": (0, 0), "/disable": (1, 0), "/drain": (0, 2), "/drainuntilrestart": (0, 1)}
@@ -69,7 +69,11 @@ def tsdiscon(context: Context, arguments: list[str]) -> cmd.Output:
 
 
 def change(context: Context, arguments: list[str]) -> cmd.Output:
-    """``change logon /enable``, ``/disable``, ``/drain``, ``/drainuntilrestart``, ``/query``."""
+    """``change logon /enable``, ``/disable``, ``/drain``, ``/drainuntilrestart``, ``/query``.
+
+    A restart accepts logons again (Microsoft Learn, windows-commands/change-logon); UNSURE: whether it sets the value
+    of Winlogon back, which scripts set for good, so here it stays.
+    """
     words = [argument.lower() for argument in arguments]
     if words[:1] != ["logon"] or len(words) != 2:
         return context.fail(1, "invalid_syntax")
@@ -78,7 +82,7 @@ def change(context: Context, arguments: list[str]) -> cmd.Output:
     if words[1] not in LOGON_VERBS or not has_privileges(context.token):
         return context.fail(1, "access_denied")
     disabled, drain = LOGON_VERBS[words[1]]
-    context.windows.registry.put_dword(LISTENER, "fLogonDisabled", disabled)
+    context.windows.registry.put(WINLOGON, "WinStationsDisabled", Type.SZ, str(disabled))
     context.windows.registry.put_dword(TERMINAL_SERVER, "TSServerDrainMode", drain)
     return context.done("done")
 

@@ -27,6 +27,8 @@ CASES = [
     ("remote_desktop", {}, ("deny_value_missing", "termservice_disabled")),
     ("remote_desktop", {}, ("listener_disabled", "sessionenv_disabled", "umrdpservice_disabled")),
     ("remote_desktop", {"drain": "off", "logons": "accepted"}, ("drain_mode", "logons_disabled")),
+    ("remote_desktop", {"logons": "accepted"}, ("remote_logons_disabled",)),
+    ("remote_desktop", {"logons": "accepted"}, ("logons_disabled", "remote_logons_disabled")),
     ("remote_desktop", {"start_mode": "automatic"}, ()),
     ("remote_desktop", {"state": "disabled"}, ()),
     ("remote_desktop", {"remove_orphaned_policy": True}, ("rdp_denied_by_orphan_policy",)),
