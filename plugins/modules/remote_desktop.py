@@ -21,8 +21,8 @@ description:
     C(SessionEnv) and C(UmRdpService) are not disabled. A value that is as it should be is not written.
   - What is in the way and is not changed is named in RV(notes), such as another vendor's protocol object, another
     library in C(TermService)'s place, another program on the listener's port or nothing that listens there, other
-    listeners of the host, permissions of the listener that deny a group of users, refused logons, drain mode, and a
-    set-up that is not finished. Home editions take no connections, and are refused.
+    listeners of the host, permissions of the listener that deny or do not grant the logon to a group of users, refused
+    logons, drain mode, and a set-up that is not finished. Home editions take no connections, and are refused.
   - The firewall is another concern, see M(winfleet.rdp.firewall).
   - A value that policy sets is never written under, see RV(policy_held).
 options:
@@ -92,7 +92,8 @@ options:
     description:
       - What happens to port proxies (C(netsh interface portproxy)) that hold the listener's port, so that connections
         go to another machine. Somebody set them up, so ask first.
-      - V(keep) leaves them, names them, and the task fails.
+      - V(keep) leaves them, names them, and the task fails where they take connections, on every address or on one
+        that the host has. One on another address, such as C(127.0.0.1), is named in RV(notes) alone.
       - V(remove) removes those on the port, which takes a shell on the host, and restarts C(TermService) as O(restart)
         allows. Roll-back sets them up again.
     type: str

@@ -29,6 +29,7 @@ from ._model import gateway, sddl
 from ._model.change import Change, Kind
 from ._model.lease import RECORDS, Lease, mark
 from ._model.plain import NotPlain, Plain, from_plain
+from ._model.proxies import KINDS, named, split
 from ._model.settings import PIN, SETTINGS
 from ._remedies.firewall import RULES
 from ._remedies.remote_desktop import SERVICES
@@ -114,7 +115,8 @@ def _service(known: frozenset[str]) -> Callable[[Change], str]:
 
 
 def _port_proxy(change: Change) -> str:
-    if not PROXY_END.fullmatch(change.item):
+    kind, place = split(change.item)
+    if kind not in KINDS or named(kind, place) != change.item or not _is_end(place):
         return _place(change)
     return _values(change, lambda value: value is None or (isinstance(value, str) and _is_end(value)))
 

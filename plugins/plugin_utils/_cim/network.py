@@ -35,8 +35,9 @@ both. It leaves name space providers (NameSpace_Catalog5) alone: Microsoft's ref
 COUNTERS = ("Num_Catalog_Entries", "Num_Catalog_Entries64", "Next_Catalog_Entry_ID")
 """How many entries each key has, named from 000000000001 without a gap, and the id of the next new one."""
 
-PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy\v4tov4\tcp"
-"""Where netsh interface portproxy keeps what it forwards: C(ADDRESS/PORT) by C(ADDRESS/PORT)."""
+PORT_PROXY = r"HKLM\SYSTEM\CurrentControlSet\Services\PortProxy"
+"""Where netsh interface portproxy keeps what it forwards: C(ADDRESS/PORT) by C(ADDRESS/PORT), below C(v4tov4\\tcp) and
+the like for each kind."""
 
 BASE_PROVIDER = 1
 """WSAPROTOCOLCHAIN.ChainLen: 1 a base provider, 0 a layered one, more a chain through a layered one."""

@@ -215,7 +215,7 @@ class ObstacleState:
         protocol: LoadableProtocol_Object, the class that drives the listener.
         library: ServiceDll of TermService, expanded.
         setup: the flags under C(SYSTEM\\Setup) that say that Windows is still being set up.
-        port_proxies: what port proxies lead to by where they listen, both as C(ADDRESS/PORT).
+        port_proxies: what port proxies lead to, C(ADDRESS/PORT), by their names (see proxies.py).
         listeners: those beside RDP-Tcp.
         ipsec: the active connection security rules that drop what IPsec does not protect.
         program_data: the folder of all users' data, expanded; empty where it is not told.

@@ -19,6 +19,7 @@ from .._cim.registry import Registry, RegistryValue
 from .._cim.schema import WIN32_NETWORK_ADAPTER_CONFIGURATION
 from .._host import Host
 from .._model.observation import ListenerKey, ObstacleState
+from .._model.proxies import KINDS, address_of, everywhere, named
 from .._model.settings import LISTENER, TERMINAL_SERVER, WINSTATIONS
 from ._request import Request
 
@@ -38,16 +39,18 @@ SECURITY_RULES = (
 def read(request: Request) -> ObstacleState:
     registry = request.host.registry
     redirection = registry.text(BROKER, "SessionDirectoryRedirectionIP").strip()
+    proxies = _port_proxies(registry)
+    compared = not all(everywhere(address_of(name)) for name in proxies)
     return ObstacleState(
         protocol=registry.text(LISTENER, "LoadableProtocol_Object"),
         library=registry.expanded(SERVICE, "ServiceDll") or "",
         setup=tuple(name for name in ("SystemSetupInProgress", "OOBEInProgress") if _is_set(registry, SETUP, name)),
-        port_proxies=_port_proxies(registry),
+        port_proxies=proxies,
         ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(registry, key)),
         listeners=tuple(_listener(registry, name) for name in registry.keys(WINSTATIONS) or () if name not in KNOWN),
         program_data=registry.expanded(PROFILES, "ProgramData") or "",
         redirection=redirection,
-        addresses=_addresses(request.host) if redirection else (),
+        addresses=_addresses(request.host) if redirection or compared else (),
     )
 
 
@@ -58,8 +61,15 @@ def _addresses(host: Host) -> tuple[str, ...]:
 
 
 def _port_proxies(registry: Registry) -> dict[str, str]:
-    found = registry.read_all(PORT_PROXY) or {}
-    return {name: str(value.data) for name, value in sorted(found.items()) if isinstance(value, RegistryValue)}
+    """By name; one operation where there is none."""
+    present = {kind.lower() for kind in registry.keys(PORT_PROXY) or ()}
+    found = {kind: registry.read_all(rf"{PORT_PROXY}\{kind}\tcp") or {} for kind in KINDS if kind in present}
+    return {
+        named(kind, place): str(value.data)
+        for kind, values in found.items()
+        for place, value in sorted(values.items())
+        if isinstance(value, RegistryValue)
+    }
 
 
 def _listener(registry: Registry, name: str) -> ListenerKey:

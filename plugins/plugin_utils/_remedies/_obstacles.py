@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 
 from .._model.access import EVERYBODY, LOGON, left_out, may_log_on
 from .._model.observation import AccountState, ListenerKey, ListenerState, Observation
+from .._model.proxies import taking
 from .._model.settings import SETTINGS, effective
 from .._model.termservice import LIBRARY, PROTOCOL
 from ._base import Options
@@ -58,8 +59,8 @@ def _another(other: ListenerKey) -> str:
 def _owner(observation: Observation, listener: ListenerState, changing: bool) -> Iterator[str]:
     """Who has the port, where that is not TermService, which runs (MSFT_NetTCPConnection.OwningProcess)."""
     service = (observation.services or {}).get("TermService")
-    proxies = observation.obstacles.port_proxies if observation.obstacles else {}
-    if service is None or service.state != "Running" or any(name.endswith(f"/{listener.port}") for name in proxies):
+    proxied = taking(observation.obstacles, listener.port)
+    if service is None or service.state != "Running" or proxied:
         return
     denied = _number(observation, "deny_connections") != 0
     if not listener.process_ids and not denied and not changing:

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from .._model.change import Change, Plan, Refusal
 from .._model.observation import Observation, ServiceState
+from .._model.proxies import address_of, everywhere, on_port, taking
 from .._model.settings import SETTINGS, effective
 from . import _obstacles
 from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
@@ -151,13 +152,31 @@ def beside(options: Options) -> tuple[str, ...]:
 def _proxies(observation: Observation, options: Options) -> Plan:
     """The port proxies that hold the listener's port; what they forward is somebody's wish, so only on request."""
     port = _port_of(observation, options)
-    found = observation.obstacles.port_proxies if observation.obstacles else {}
-    holding = {name: to for name, to in found.items() if name.rpartition("/")[2] == str(port)}
-    if options["port_proxy"] == "keep":
-        messages = (f"the port proxy {name} takes connections to {to}: {_REMOVABLE}" for name, to in holding.items())
-        return Plan(refused=tuple(Refusal(message, "port_proxy") for message in messages))
-    reason = f"a port proxy holds the listener's port {port}"
-    return Plan(changes=tuple(_removal(name, to, reason) for name, to in holding.items()))
+    found = on_port(observation.obstacles, port)
+    if options["port_proxy"] == "remove":
+        reason = f"a port proxy holds the listener's port {port}"
+        return Plan(changes=tuple(_removal(name, to, reason) for name, to in found.items()))
+    held = taking(observation.obstacles, port)
+    return Plan(
+        refused=tuple(Refusal(_taken(name, to), "port_proxy") for name, to in held.items()),
+        notes=tuple(_idle(name, to) for name, to in found.items() if name not in held),
+    )
+
+
+def _taken(name: str, to: str) -> str:
+    """Where it listens on one address, those to the others reach the listener, if it could bind the port."""
+    address = address_of(name)
+    which = (
+        "all connections"
+        if everywhere(address)
+        else f"the connections to {address}, not to the host's other addresses,"
+    )
+    return f"the port proxy {name} takes {which} to {to}: {_REMOVABLE}"
+
+
+def _idle(name: str, to: str) -> str:
+    why = f"takes no connections of users, since the network knows no {address_of(name)} of this host"
+    return f"the port proxy {name} leads to {to} and {why}: left as it is"
 
 
 _REMOVABLE = "ask whoever set it up, then set port_proxy to remove"

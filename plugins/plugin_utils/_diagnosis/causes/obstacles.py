@@ -9,6 +9,7 @@ All are somebody's decision, or a program's, so they are named with what to do a
 
 from __future__ import annotations
 
+from ..._model.proxies import split, taking
 from ..._model.termservice import LIBRARY, PROTOCOL
 from ..facts import Evidence, Facts
 from ._base import LISTENS, MANAGER, MSRD, SUPPORT, Cause, Shown
@@ -42,8 +43,9 @@ def _service_dll_replaced(facts: Facts) -> Shown:
 
 def _port_proxy(facts: Facts) -> Shown:
     found = facts.observation.obstacles
-    listening = [entry for entry in found.port_proxies if entry.endswith(f"/{facts.port}")] if found else []
-    return tuple(Evidence("port proxy", entry, r"Services\PortProxy\v4tov4\tcp") for entry in listening)
+    return tuple(
+        Evidence("port proxy", name, rf"Services\PortProxy\{split(name)[0]}\tcp") for name in taking(found, facts.port)
+    )
 
 
 def _port_shared(facts: Facts) -> Shown:

@@ -150,7 +150,14 @@ def test_who_owns_a_port_that_is_proxied() -> None:
     owner = Wmi(host).query(f"select * from Win32_Process where ProcessId={rows[0]['OwningProcess']}")[0]
     assert owner["Name"] == "svchost.exe"
     assert "3389" in run(host, "netsh interface portproxy show all").stdout
+    assert run(host, "netsh interface portproxy delete v6tov4 listenport=3389 listenaddress=0.0.0.0").code == 1
     assert run(host, "netsh interface portproxy delete v4tov4 listenport=3389 listenaddress=0.0.0.0").code == 0
+    add = (
+        "netsh interface portproxy add v6tov4 listenport=3389 listenaddress=* connectport=3389 connectaddress=10.0.0.9"
+    )
+    assert run(host, add).code == 0
+    assert "10.0.0.9" in run(host, "netsh interface portproxy show all").stdout
+    assert "10.0.0.9" not in run(host, "netsh interface portproxy show v4tov4").stdout
     assert view(host)[0] == "open"
 
 

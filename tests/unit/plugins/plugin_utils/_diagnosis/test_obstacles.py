@@ -25,7 +25,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.certificates import WINSTATIONS
-from tests.simulator.windows.programs.netsh import PORT_PROXY
+from tests.simulator.windows.programs.netsh import PORT_PROXIES, PORT_PROXY
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import job, settings_state
 
@@ -89,25 +89,44 @@ KEEP = defaults(REMOTE_DESKTOP.options)
 REMOVE = {**KEEP, "port_proxy": "remove"}
 
 
-@pytest.mark.parametrize("listens", ["0.0.0.0", "*", "192.0.2.1"])
-def test_a_port_proxy_is_removed_on_request_and_comes_back_by_roll_back(listens: str) -> None:
+def proxied(kind: str, listens: str) -> SimulatedHost:
+    """A host whose port is held by one proxy, of this kind and on this address."""
     simulated = SimulatedHost.build("2022", breakages=["port_proxy"])
+    simulated.windows.registry.discard(PORT_PROXY, "0.0.0.0/3389")
+    simulated.windows.registry.put(rf"{PORT_PROXIES}\{kind}\tcp", f"{listens}/3389", Type.SZ, "rdp.corp.example/3390")
+    return simulated
+
+
+@pytest.mark.parametrize(
+    ("kind", "listens", "item"),
+    [
+        ("v4tov4", "0.0.0.0", "0.0.0.0/3389"),
+        ("v4tov4", "*", "*/3389"),
+        ("v4tov4", "win01.corp.example", "win01.corp.example/3389"),
+        ("v4tov6", "*", "v4tov6 */3389"),
+        ("v6tov4", "*", "v6tov4 */3389"),
+        ("v6tov6", "::", "v6tov6 ::/3389"),
+    ],
+)
+def test_a_port_proxy_is_removed_on_request_and_comes_back_by_roll_back(kind: str, listens: str, item: str) -> None:
+    simulated = proxied(kind, listens)
     registry = simulated.windows.registry
-    if listens != "0.0.0.0":
-        registry.put(PORT_PROXY, f"{listens}/3389", Type.SZ, "rdp.corp.example/3390")
-        registry.discard(PORT_PROXY, "0.0.0.0/3389")
     registry.put(PORT_PROXY, "0.0.0.0/8080", Type.SZ, "10.20.0.99/80")
     before = settings_state(simulated)
     plan, done = fix(job(simulated), REMOTE_DESKTOP, KEEP)
     assert [refusal.option for refusal in plan.refused] == ["port_proxy"]
+    assert f"the port proxy {item} takes" in plan.refused[0].message
     assert (done.changes, settings_state(simulated)) == ([], before)
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600)
+    assert direct(standing.findings)[0].evidence[0].source == rf"Services\PortProxy\{kind}\tcp"
 
     _plan, foretold = fix(job(simulated, check=True), REMOTE_DESKTOP, REMOVE)
     assert simulated.counters.writes == 0
     plan, done = fix(job(simulated), REMOTE_DESKTOP, REMOVE)
     assert [change.kind for change in done.changes] == ["port_proxy", "restart"]
     assert done.changes[:1] == foretold.changes
-    assert done.changes[0].item == f"{listens}/3389"
+    assert done.changes[0].item == item
     assert registry.get(PORT_PROXY, "0.0.0.0/8080") is not None
     assert (done.proof or {})["passed"]
     assert fix(job(simulated, "run-2"), REMOTE_DESKTOP, REMOVE)[1].changes == []
@@ -116,6 +135,26 @@ def test_a_port_proxy_is_removed_on_request_and_comes_back_by_roll_back(listens:
     assert not undoing.left
     assert not undoing.drifted
     assert settings_state(simulated) == before
+
+
+def test_a_proxy_on_one_of_the_hosts_addresses_takes_the_connections_to_that_one_alone() -> None:
+    simulated = proxied("v4tov4", SimulatedHost.build("2022").windows.machine.own_address)
+    (refusal,) = fix(job(simulated), REMOTE_DESKTOP, KEEP)[0].refused
+    assert f"the connections to {simulated.windows.machine.own_address}, not to the host's other" in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "listens"), [("v4tov4", "10.9.9.9"), ("v4tov4", "127.0.0.1"), ("v6tov4", "2001:db8::9"), ("v6tov6", "::1")]
+)
+def test_a_proxy_on_an_address_that_the_host_has_not_keeps_nobody_out(kind: str, listens: str) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put(rf"{PORT_PROXIES}\{kind}\tcp", f"{listens}/3389", Type.SZ, "10.20.0.99/3389")
+    plan, done = fix(job(simulated), REMOTE_DESKTOP, KEEP)
+    assert (plan.refused, done.changes) == ((), [])
+    assert "takes no connections of users" in plan.notes[0]
+    doing = job(simulated)
+    assert "port_proxy" not in {f.id for f in examine(doing.host, doing.prober, 600, full=True).findings}
+    assert [change.kind for change in fix(job(simulated), REMOTE_DESKTOP, REMOVE)[1].changes][:1] == ["port_proxy"]
 
 
 def test_without_a_shell_the_proxy_is_left_and_the_reason_told() -> None:
