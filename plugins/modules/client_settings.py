@@ -34,7 +34,8 @@ options:
   tls:
     description:
       - V(usable) takes away what switches TLS 1.2 off for clients. Windows reads that when it starts, see
-        O(allow_reboot).
+        O(allow_reboot). A list of cipher suites that is empty stops clients as well and is named in RV(notes), since
+        M(winfleet.rdp.schannel) sees to it.
     type: str
     choices:
       - keep

@@ -109,7 +109,7 @@ def _service(known: frozenset[str]) -> Callable[[Change], str]:
     def rule(change: Change) -> str:
         if change.item not in (*SERVICES, gateway.SERVICE):
             return _place(change)
-        return _values(change, lambda value: value in known)
+        return _values(change, lambda value: isinstance(value, str) and value in known)
 
     return rule
 

@@ -14,6 +14,7 @@ import typing as t
 from collections.abc import Iterator
 
 from .._model.change import Plan, Refusal
+from .._model.ciphers import suites
 from .._model.neighbours import CLIENT_UPDATES, harmed_by
 from .._model.observation import ClientState, Observation
 from .._model.settings import CLIENT_SETTINGS
@@ -44,7 +45,7 @@ def plan(observation: Observation, options: Options) -> Plan:
         reason = f"the client's UDP is wanted {options['udp']}"
         plan += plan_setting(observation, Wish(NAME, "client_udp_off", _UDP_OFF[options["udp"]], reason), options)
     if options["tls"] == "usable":
-        plan += allow_tls12(observation, CLIENTS, options)
+        plan += allow_tls12(observation, CLIENTS, options) + Plan(notes=tuple(_no_suites(observation)))
     if options["names"]:
         plan += stale(observation.dns, NAME) if observation.dns is not None else missing_area("dns", observation)
     return plan + _version(observation, options["minimum_version"])
@@ -80,6 +81,16 @@ def _bad_updates(observation: Observation) -> Iterator[str]:
         yield f"{name} is installed: {known.effect}; mended by {known.mended_by}"
 
 
+def _no_suites(observation: Observation) -> Iterator[str]:
+    """An empty list stops clients as it stops servers; whose it is, the module schannel knows."""
+    state = observation.settings.get("cipher_suites")
+    if state is not None and suites(state.policy if state.policy.is_value else state.local) == ():
+        yield (
+            "the list of cipher suites is empty, so clients of this machine have none to offer either: see the module "
+            "schannel"
+        )
+
+
 def shows(observation: Observation) -> dict[str, t.Any]:
     """The programs with their versions, and the build with its revision, none where it was not read."""
     return {
@@ -97,7 +108,7 @@ REMEDY = Remedy(
     name=NAME,
     areas=(*_AREAS, "dns"),
     needs=needs,
-    settings=CLIENT_SETTINGS,
+    settings=(*CLIENT_SETTINGS, "cipher_suites"),
     options=OPTIONS,
     plan=plan,
     shows=shows,

@@ -162,3 +162,13 @@ def disabled_service(service: str) -> Callable[[Facts], Shown]:
 
 
 ENABLE = Cure("remote_desktop", {"state": "enabled"})
+
+
+def tls12_overridden(facts: Facts, enabled: str, by_default: str) -> Shown:
+    """What switches TLS 1.2 off for servers or for clients; DisabledByDefault counts where Enabled is not stored."""
+    state = facts.state(enabled)
+    if facts.number(enabled) == 0:
+        return (facts.stored(enabled),)
+    if state is None or state.local.state != "absent" or facts.number(by_default) in (None, 0):
+        return ()
+    return (facts.stored(by_default),)

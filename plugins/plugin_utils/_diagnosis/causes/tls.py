@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..._model.ciphers import suites, usable
 from ..facts import Evidence, Facts
-from ._base import REPAIR, Cause, Cure, Shown, of_settings
+from ._base import REPAIR, Cause, Cure, Shown, of_settings, tls12_overridden
 
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
 SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-schannel"
@@ -19,13 +19,7 @@ COMPLETES = "probe_info: the TLS stage completes"
 
 def _tls_server_disabled(facts: Facts) -> Shown:
     """TLS 1.2 alone counts: it is what every client of today has, and older versions are better off."""
-    state = facts.state("tls12_enabled")
-    if facts.number("tls12_enabled") == 0:
-        return (facts.stored("tls12_enabled"),)
-    by_default_off = facts.number("tls12_disabled_by_default") not in (None, 0)
-    if state is None or state.local.state != "absent" or not by_default_off:
-        return ()
-    return (facts.stored("tls12_disabled_by_default"),)
+    return tls12_overridden(facts, "tls12_enabled", "tls12_disabled_by_default")
 
 
 def _offered(facts: Facts) -> tuple[str, ...] | None:

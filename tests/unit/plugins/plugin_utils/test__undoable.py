@@ -77,6 +77,7 @@ FORGED = (
     change("service_start_mode", "WinRM", "Disabled", "Auto"),
     change("service_start_mode", "TermService", "calc.exe", "Manual"),
     change("service_state", "WinDefend", "Stopped", "Running"),
+    change("service_state", "TermService", ["Stopped"], "Running"),
     change("service_state", "TermService & calc", "Running", "Stopped"),
     change("firewall_rule", "Any rule", {"enabled": False}, {"enabled": True}),
     change("firewall_rule", "Any rule", {"remote_addresses": ["Any"]}, {"remote_addresses": ["10.0.0.1"]}),

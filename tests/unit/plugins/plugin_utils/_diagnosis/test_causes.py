@@ -155,6 +155,12 @@ CLIENTS_IN_ORDER: t.Mapping[str, t.Any] = {
         "updates": ("KB5051987", "KB5053598", "KB5073379"),
         "revision": 32234,
     },
+    "TLS 1.2 that clients have to ask for, overruled": {
+        "settings": {
+            "tls12_client_enabled": SettingState(value(1, "REG_DWORD")),
+            "tls12_client_disabled_by_default": SettingState(value(1, "REG_DWORD")),
+        }
+    },
     "a client that connects": {"settings": {"client_authentication": SettingState(value(0, "REG_DWORD"))}},
     "providers of Windows alone": {"winsock": WinsockState(())},
 }
@@ -163,6 +169,18 @@ CLIENTS_IN_ORDER: t.Mapping[str, t.Any] = {
 @pytest.mark.parametrize("areas", CLIENTS_IN_ORDER.values(), ids=CLIENTS_IN_ORDER)
 def test_a_machine_whose_clients_are_in_order_has_no_finding(areas: dict[str, t.Any]) -> None:
     assert diagnose(seen(**areas)) == ()
+
+
+def test_tls_1_2_that_clients_have_to_ask_for_is_told_by_that_value() -> None:
+    stored = {
+        "tls12_client_enabled": SettingState(ABSENT),
+        "tls12_client_disabled_by_default": SettingState(value(1, "REG_DWORD")),
+    }
+    (finding,) = diagnose(seen(settings=stored))
+    assert finding.id == "client_tls12_disabled"
+    (shown,) = finding.evidence
+    assert shown.what == "DisabledByDefault"
+    assert shown.source.endswith(r"TLS 1.2\Client")
 
 
 def test_a_path_that_is_blocked_for_users_alone_is_no_fault_of_the_host() -> None:

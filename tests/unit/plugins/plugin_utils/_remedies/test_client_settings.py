@@ -18,6 +18,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.network import CacheEntry
+from tests.simulator.windows.registry import Type
 from tests.support.in_process import job, settings_state
 
 CLIENT = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
@@ -167,6 +168,20 @@ def test_the_result_tells_the_versions_that_were_found() -> None:
         "build": 26100,
         "revision": 7623,
     }
+
+
+POLICY_CIPHERS = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002"
+
+
+@pytest.mark.parametrize(
+    ("stored", "tls", "noted"), [("", "usable", True), ("", "keep", False), ("TLS_RSA_WITH_NULL_SHA", "usable", False)]
+)
+def test_a_cipher_policy_that_leaves_clients_nothing_is_noted(stored: str, tls: str, noted: bool) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put(POLICY_CIPHERS, "Functions", Type.SZ, stored)
+    plan, done = fix(job(simulated), REMEDY, options(tls=tls))
+    assert [("the module schannel" in note) for note in plan.notes] == [True] * noted
+    assert done.changes == []
 
 
 def test_both_values_that_keep_clients_from_tls_1_2_are_taken_away() -> None:
