@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._rdp_file import NotAnRdpFile, properties, write
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rdp_file import NotAnRdpFile, properties, typed, write
 
 
 def to_rdp_file(
@@ -29,8 +29,8 @@ def to_rdp_file(
         raise AnsibleFilterError(f"to_rdp_file: port is {port!r}: use a number from 1 to 65535")
     try:
         made = properties(host, None if port is None else int(port), gateway, authentication, udp)
-        return write({**made, **{name.lower(): value for name, value in (extra or {}).items()}})
-    except (NotAnRdpFile, TypeError, ValueError) as error:
+        return write({**made, **typed(extra or {})})
+    except (NotAnRdpFile, AttributeError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"to_rdp_file: {error}") from error
 
 

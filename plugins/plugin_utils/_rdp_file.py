@@ -23,9 +23,30 @@ AUTHENTICATION = {"connect": 0, "refuse": 1, "warn": 2, "none": 3}
 SECRETS = ("password 51", "gatewayaccesstoken")
 """Properties that hold secrets, which belong in no file."""
 
+WHOLE_NUMBERS = frozenset(
+    (
+        "administrative session", "allow desktop composition", "allow font smoothing", "audiocapturemode", "audiomode",
+        "authentication level", "autoreconnection enabled", "bandwidthautodetect", "bitmapcachepersistenable",
+        "compression", "connection type", "desktop size id", "desktopheight", "desktopwidth", "disable cursor setting",
+        "disable full window drag", "disable menu anims", "disable themes", "disable wallpaper",
+        "disableconnectionsharing", "disableudptransport", "displayconnectionbar", "dynamic resolution",
+        "enablecredsspsupport", "enablerdsaadauth", "enableworkspacereconnect", "encode redirected video capture",
+        "gatewaybrokeringtype", "gatewaycredentialssource", "gatewayprofileusagemethod", "gatewayusagemethod",
+        "keyboardhook", "maximizetocurrentdisplays", "negotiate security layer", "networkautodetect",
+        "prompt for credentials", "promptcredentialonce", "rdgiskdcproxy", "redirectclipboard", "redirectcomports",
+        "redirected video capture encoding quality", "redirectlocation", "redirectposdevices", "redirectprinters",
+        "redirectsmartcards", "redirectwebauthn", "remoteapplicationexpandcmdline", "remoteapplicationexpandworkingdir",
+        "remoteapplicationmode", "screen mode id", "server port", "session bpp", "singlemoninwindowedmode",
+        "smart sizing", "targetisaadjoined", "use multimon", "use redirection server name", "videoplaybackmode",
+    )
+)  # fmt: skip
+"""Properties of the type i, by that page and by files that Microsoft's own client saves; a client passes over one that
+has another type (UNSURE: no source says what it does with it)."""
+
 MOST = 65536
 """Characters of a file that are read: real ones have a few thousand."""
 
+_WHOLE = re.compile(r"\s*-?[0-9]{1,10}\s*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9 _-]*")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\Z)(?!(?:.*\.)?[0-9]+\Z){_LABEL}(?:\.{_LABEL})*")
@@ -60,11 +81,41 @@ def properties(
         "prompt for credentials": 1,
     }
     if gateway:
-        named = _address(gateway, None)
-        made.update({"gatewayhostname": named, "gatewayusagemethod": 1, "gatewayprofileusagemethod": 1})
+        made.update({"gatewayhostname": _gateway(gateway), "gatewayusagemethod": 1, "gatewayprofileusagemethod": 1})
     if not udp:
         made["disableudptransport"] = 1
     return made
+
+
+def _gateway(gateway: str) -> str:
+    """A gateway by name or address, with its port where that is not 443, as files of hosted gateways have it.
+
+    Microsoft documents the name alone (UNSURE since when its client takes a port there).
+    """
+    name, _colon, port = gateway.rpartition(":")
+    whole = ":" not in name or (name.startswith("[") and name.endswith("]"))
+    if name and whole and port.isascii() and port.isdecimal():
+        return _address(name, int(port))
+    return _address(gateway, None)
+
+
+def typed(given: Mapping[str, Value]) -> dict[str, Value]:
+    """Properties by name in lower case, text that a whole number is wanted as made one.
+
+    A template gives text for a number before ansible-core 2.19.
+
+    Raises:
+        NotAnRdpFile: a property that is a whole number has another text.
+    """
+    return {name.lower(): _typed(name, value) for name, value in given.items()}
+
+
+def _typed(name: str, value: Value) -> Value:
+    if name.lower() not in WHOLE_NUMBERS or not isinstance(value, str):
+        return value
+    if not _WHOLE.fullmatch(value):
+        raise NotAnRdpFile(f"{name} cannot be {value!r}: use a whole number")
+    return int(value)
 
 
 def _address(host: str, port: int | None) -> str:
@@ -143,6 +194,6 @@ def _properties(text: str) -> Iterator[tuple[str, Value]]:
 
 
 def _number(text: str, line: int) -> int:
-    if not re.fullmatch(r"\s*-?[0-9]{1,10}\s*", text):
+    if not _WHOLE.fullmatch(text):
         raise NotAnRdpFile(f"line {line}: {text[:20]!r} is no whole number")
     return int(text)

@@ -56,6 +56,26 @@ def test_more_properties_win():
 
 
 @pytest.mark.parametrize(
+    ("gateway", "written"),
+    [
+        ("rdgw.example.com:8443", "rdgw.example.com:8443"),
+        ("192.0.2.1:8443", "192.0.2.1:8443"),
+        ("[2001:db8::1]:8443", "[2001:db8::1]:8443"),
+        ("[2001:db8::1]", "[2001:db8::1]"),
+        ("2001:db8::8443", "[2001:db8::8443]"),
+    ],
+)
+def test_a_gateway_may_have_a_port(gateway, written):
+    assert read(write("host17", gateway=gateway))["gatewayhostname"] == written
+
+
+def test_numbers_that_a_template_gives_as_text_are_written_as_numbers():
+    given = {"Screen Mode ID": "1", "session bpp": " 32 ", "selectedmonitors": "0", "username": "1234"}
+    text = write("host17", extra=given)
+    assert "screen mode id:i:1\r\nsession bpp:i:32\r\nselectedmonitors:s:0\r\nusername:s:1234\r\n" in text
+
+
+@pytest.mark.parametrize(
     ("host", "given"),
     [
         ("host 17", {}),
@@ -71,6 +91,14 @@ def test_more_properties_win():
         ("host17", {"port": True}),
         ("host17", {"port": -1}),
         ("host17", {"gateway": "rdgw;x"}),
+        ("host17", {"gateway": "rdgw:"}),
+        ("host17", {"gateway": ":8443"}),
+        ("host17", {"gateway": "rdgw:70000"}),
+        ("host17", {"gateway": "rdgw:0"}),
+        ("host17", {"gateway": "rdgw:8443:1"}),
+        ("host17", {"extra": {"screen mode id": "window"}}),
+        ("host17", {"extra": {"Use Multimon": "True"}}),
+        ("host17", {"extra": {7: 1}}),
         ("host17", {"authentication": "always"}),
         ("host17", {"extra": {"password 51": "01"}}),
         ("host17", {"extra": {"a:b": 1}}),
