@@ -179,6 +179,17 @@ def is_client(observation: Observation) -> bool:
     return observation.identity is None or observation.identity.product_type == WORKSTATION
 
 
+def no_connections(observation: Observation) -> str:
+    """Why this edition of Windows takes no connections, and what to do; empty where it takes them."""
+    identity = observation.identity
+    if identity is None or not identity.home:
+        return ""
+    return (
+        f"{identity.caption} takes no Remote Desktop connections: no setting changes that in a Home edition of "
+        "Windows; upgrade it to Pro, or use another way in"
+    )
+
+
 def missing_area(area: str, observation: Observation) -> Plan:
     """The plan when an area that is needed could not be read."""
     reason = observation.unread.get(area, "it was not observed")

@@ -25,7 +25,7 @@ from .._model.plain import to_plain
 from .._model.rules import LOCAL, blocks, for_everybody, for_ports_alone, for_udp_alone, in_profiles
 from .._model.settings import SETTINGS, effective
 from ._addresses import objection, same
-from ._base import Options, Remedy, missing_area
+from ._base import Options, Remedy, missing_area, no_connections
 
 NAME = "firewall"
 
@@ -65,13 +65,11 @@ def plan(observation: Observation, options: Options) -> Plan:
     present = [rules[name] for name in wanted if name in rules]
     if options["state"] == "disabled":
         return Plan(changes=tuple(_closed(rule) for rule in present if rule.enabled), refused=missing)
-    wrong = objection(options["remote_addresses"]) if options["remote_addresses"] is not None else ""
-    if wrong:
-        return Plan(refused=(Refusal(f"remote_addresses: {wrong}", "remote_addresses"),))
+    senseless = tuple(_senseless(observation, options))
+    if senseless:
+        return Plan(refused=senseless)
     if "settings" in observation.unread or "port" not in observation.settings:
         return missing_area("settings", observation)
-    if options["port"] is not None and not 0 < options["port"] < 65536:
-        return Plan(refused=(Refusal(f"port {options['port']} is none: use one from 1 to 65535", "port"),))
     numbers = {listener_port(observation), options["port"] or 0, *firewall.listening} - {0}
     ports = tuple(map(str, sorted(numbers)))
     changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
@@ -80,6 +78,25 @@ def plan(observation: Observation, options: Options) -> Plan:
     notes = (*_exposed(changes), *_still_open(firewall, options), *_protected(observation))
     opened = Plan(changes, _held(firewall, profiles), refused, notes)
     return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles, options)), opened)
+
+
+def _senseless(observation: Observation, options: Options) -> Iterator[Refusal]:
+    """What cannot be meant, whatever the rules are."""
+    useless = no_connections(observation)
+    wrong = objection(options["remote_addresses"]) if options["remote_addresses"] is not None else ""
+    if useless:
+        yield Refusal(f"{useless}. {_FOR_TERMSERVICE}")
+    if wrong:
+        yield Refusal(f"remote_addresses: {wrong}", "remote_addresses")
+    if options["port"] is not None and not 0 < options["port"] < 65536:
+        yield Refusal(f"port {options['port']} is none: use one from 1 to 65535", "port")
+
+
+_FOR_TERMSERVICE = (
+    "The built-in rules let in Windows' own Remote Desktop alone, whatever the port: another product needs a rule of "
+    "its own"
+)
+"""They name the program svchost.exe and the service TermService."""
 
 
 def listener_port(observation: Observation) -> int:
@@ -209,8 +226,8 @@ def _still_open(firewall: FirewallState, options: Options) -> tuple[str, ...]:
 
 
 def beside(options: Options) -> tuple[str, ...]:
-    """Connection security rules drop what a firewall rule lets in."""
-    return ("obstacles",) if options["state"] == "enabled" else ()
+    """Connection security rules drop what a firewall rule lets in, and some editions of Windows take no connections."""
+    return ("identity", "obstacles") if options["state"] == "enabled" else ()
 
 
 def _protected(observation: Observation) -> tuple[str, ...]:

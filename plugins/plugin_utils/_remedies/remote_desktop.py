@@ -19,7 +19,7 @@ from .._model.observation import Observation, ServiceState
 from .._model.proxies import address_of, everywhere, on_port, taking
 from .._model.settings import SETTINGS, effective
 from . import _obstacles
-from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
+from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, missing_area, no_connections, plan_setting
 
 NAME = "remote_desktop"
 
@@ -30,8 +30,6 @@ WINRM_PORTS = (5985, 5986, 47001)
 """Default ports of WinRM's listeners: the channel in use is never cut."""
 
 AREAS = ("identity", "settings", "services")
-
-HOME = "no setting changes that in a Home edition of Windows; upgrade it to Pro, or use another way in"
 
 OPTIONS = {
     "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
@@ -52,8 +50,9 @@ def plan(observation: Observation, options: Options) -> Plan:
     """Plan Remote Desktop on (services, values, then the start) or off (the deny flag alone)."""
     if options["state"] == "disabled":
         return _settings(observation, options, [_wish("deny_connections", 1, "Remote Desktop is wanted off")])
-    if observation.identity is not None and observation.identity.home:
-        return Plan(refused=(Refusal(f"{observation.identity.caption} takes no Remote Desktop connections: {HOME}"),))
+    useless = no_connections(observation)
+    if useless:
+        return Plan(refused=(Refusal(useless),))
     if observation.services is None:
         return missing_area("services", observation)
     steps = (

@@ -210,3 +210,18 @@ def test_the_firewall_lets_in_whom_the_variables_name_and_nobody_else(start_flee
     if port != 3389:
         moved = next(number for number, change in enumerate(written) if change[0] == "PortNumber")
         assert set(limits) <= set(written[:moved])
+
+
+@pytest.mark.parametrize("options", [(), ("--check",)])
+def test_an_edition_that_takes_no_connections_is_left_as_it_is(options, start_fleet, run, tmp_path):
+    """Whatever there is to be done about its TLS and its firewall."""
+    fleet = start_fleet("--hosts", "2", "--version", "host001=11home", "--break", "host001=tls_server_disabled")
+    extra = ("-e", "rdp_baseline_port=33890", "-e", f"rdp_report_dir={tmp_path / 'report'}")
+    played = run("baseline", fleet.inventory, *extra, *options)
+    assert played.code == 2, played.output
+    assert fleet.ask("/hosts/host001/counters")["writes"] == 0
+    told = reported(tmp_path / "report")["host001"]
+    assert (told["verdict"], told["changes"]) == ("unresolved", [])
+    assert "Windows 11 Home takes no Remote Desktop connections. Upgrade to Pro" in told["reason"]
+    recap = {line.split()[0]: line for line in played.output.splitlines() if "failed=" in line}
+    assert [name for name, line in recap.items() if "failed=0" not in line] == ["host001"]

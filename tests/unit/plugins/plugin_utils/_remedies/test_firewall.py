@@ -266,6 +266,26 @@ def test_a_domain_member_on_a_network_that_windows_mistakes_is_not_opened_to_it(
     assert settings_state(simulated) == before
 
 
+# --- editions that take no connections
+
+
+@pytest.mark.parametrize("given", [{}, {"port": 33890}, {"profiles": ["any"]}])
+def test_a_home_edition_is_refused_with_what_the_rules_are_for(given: dict[str, t.Any]) -> None:
+    simulated = SimulatedHost.build("11home", breakages=["firewall_rule_disabled"])
+    plan, done = run(simulated, **given)
+    (refused,) = plan.refused
+    assert "Windows 11 Home takes no Remote Desktop connections" in refused.message
+    assert "another product needs a rule of its own" in refused.message
+    assert (done.changes, simulated.counters.writes) == ([], 0)
+
+
+def test_the_rules_of_a_home_edition_can_be_closed() -> None:
+    simulated = SimulatedHost.build("11home")
+    plan, done = run(simulated, state="disabled")
+    assert plan.refused == ()
+    assert len(done.changes) == 2
+
+
 # --- rules that block
 
 LOCAL_RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\ConSecRules"
