@@ -390,14 +390,12 @@ probe:
   returned: success
   type: dict
 identity:
-  description: Name, domain, version, role, language, boot time and clock of the host; none where it could not be
+  description: Name, version, role, language, boot time and clock of the host; none where it could not be
     read.
   returned: success
   type: dict
   sample:
     computer_name: WIN01
-    domain: example.org
-    in_domain: true
     caption: Microsoft Windows Server 2022 Standard
     version: 10.0.20348
     build: 20348

@@ -24,11 +24,12 @@ options:
   areas:
     description:
       - What to read.
-      - V(identity) is name, domain, version and clock; V(settings) are the values of C(Terminal Server) and
-        C(RDP-Tcp) with their policies; V(services) are C(TermService) and those about it; V(firewall) are the rules
-        and profiles that touch Remote Desktop; V(listener) is who listens on the port; V(events) are the events of
-        Schannel, C(TermService), Netlogon, the LSA and TCP in the time of O(since); V(attempts) is who connected in
-        that time, where the listener complained of too many connections that do not finish negotiating.
+      - V(identity) is name, version and clock; V(membership) is the domain or workgroup; V(settings) are the values of
+        C(Terminal Server) and C(RDP-Tcp) with their policies; V(services) are C(TermService) and those about it;
+        V(firewall) are the rules and profiles that touch Remote Desktop; V(listener) is who listens on the port;
+        V(events) are the events of Schannel, C(TermService), Netlogon, the LSA and TCP in the time of O(since);
+        V(attempts) is who connected in that time, where the listener complained of too many connections that do not
+        finish negotiating.
       - V(obstacles) is what stands in a listener's way though it is set up right; V(client) are the machine's own
         clients; V(client_connections) is how many of their connections went over to UDP in the time of O(since), and
         how many of those broke off; V(dns) is what is remembered of names; V(winsock) are the providers above
@@ -45,6 +46,7 @@ options:
     elements: str
     choices:
       - identity
+      - membership
       - settings
       - leases
       - owed
@@ -70,6 +72,7 @@ options:
       - gateway_events
     default:
       - identity
+      - membership
       - settings
       - leases
       - owed
@@ -138,7 +141,10 @@ observation:
       description: When, by the controller's clock, ISO 8601.
       type: str
     identity:
-      description: Name, domain, version, role, language, boot time and clock of the host.
+      description: Name, version, role, language, boot time and clock of the host.
+      type: dict
+    membership:
+      description: The domain or workgroup (C(domain)), and whether it is a domain (C(in_domain)).
       type: dict
     settings:
       description:

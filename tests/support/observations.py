@@ -14,6 +14,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import L
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import (
     FirewallState,
     Identity,
+    Membership,
     Observation,
     ProfileState,
     RuleState,
@@ -91,8 +92,6 @@ firewalls = st.builds(
 identities = st.builds(
     Identity,
     st.just("HOST"),
-    st.just("WORKGROUP"),
-    st.booleans(),
     st.just("Windows"),
     st.just("10.0.20348"),
     st.just(20348),
@@ -141,6 +140,7 @@ def _observations(settings: Iterable[str]) -> st.SearchStrategy[Observation]:
         Observation,
         st.just("2026-01-01T00:00:00+00:00"),
         identity=identities,
+        membership=st.builds(Membership, st.just("WORKGROUP"), st.booleans()),
         settings=st.fixed_dictionaries({name: _SETTINGS[name] for name in settings}),
         services=services,
         firewall=firewalls,

@@ -48,8 +48,6 @@ class Identity:
     """
 
     name: str
-    domain: str
-    in_domain: bool
     caption: str
     version: str
     build: int
@@ -63,16 +61,13 @@ class Identity:
 
 
 def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identity:
-    """Return who the host is (two operations)."""
+    """Return who the host is (one operation)."""
     before = now()
     system = client.get(WIN32_OPERATING_SYSTEM)
     middle = before + (now() - before) / 2
-    computer = _computer(client)
     local_time = _time(system, "LocalDateTime")
     return Identity(
-        name=computer.text("Name"),
-        domain=computer.text("Domain"),
-        in_domain=computer.get("PartOfDomain") is True,
+        name=system.text("CSName"),
         caption=system.text("Caption").strip(),
         version=system.text("Version"),
         build=_number(system.text("BuildNumber")),
@@ -120,11 +115,12 @@ def machine_guid(client: CimClient) -> str | None:
     return Registry(client).text(CRYPTOGRAPHY, "MachineGuid") or None
 
 
-def _computer(client: CimClient) -> Instance:
-    found = client.query(WIN32_COMPUTER_SYSTEM, select=("Name", "Domain", "PartOfDomain"))
+def membership(client: CimClient) -> tuple[str, bool]:
+    """Return the domain or workgroup, and whether it is a domain (one operation)."""
+    found = client.query(WIN32_COMPUTER_SYSTEM, select=("Domain", "PartOfDomain"))
     if not found:
         raise BadAnswer("The host has no Win32_ComputerSystem")
-    return found[0]
+    return found[0].text("Domain"), found[0].get("PartOfDomain") is True
 
 
 def revision(client: CimClient) -> int | None:

@@ -36,8 +36,6 @@ class Identity:
     """
 
     computer_name: str
-    domain: str
-    in_domain: bool
     caption: str
     version: str
     build: int
@@ -52,6 +50,14 @@ class Identity:
     def home(self) -> bool:
         """Whether it is a Home edition, which takes no Remote Desktop connections."""
         return self.sku in HOME_EDITIONS
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Where a host belongs: the name of its domain, or of its workgroup."""
+
+    domain: str
+    in_domain: bool
 
 
 @dataclass(frozen=True)
@@ -292,6 +298,7 @@ class Observation:
         updates: ids of the installed updates.
         revision: the revision of the build (UBR), which cumulative updates raise.
         machine: MachineGuid and machine SID.
+        membership: the host's domain or workgroup.
         unread: area or item to the reason why it could not be read.
     """
 
@@ -324,4 +331,5 @@ class Observation:
     updates: tuple[str, ...] | None = None
     revision: int | None = None
     machine: str | None = None
+    membership: Membership | None = None
     unread: Mapping[str, str] = field(default_factory=dict)

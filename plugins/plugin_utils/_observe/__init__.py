@@ -53,6 +53,7 @@ Reader = Callable[[Request], t.Any]
 _READERS: Mapping[str, Reader] = MappingProxyType(
     {
         "identity": identity.read,
+        "membership": identity.read_membership,
         "settings": settings.read,
         "leases": leases.read,
         "owed": owed.read,

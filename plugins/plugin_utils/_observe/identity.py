@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reader: who the host is. PRIVATE to the collection."""
+"""Readers: who the host is, and where it belongs. PRIVATE to the collection."""
 
 from __future__ import annotations
 
-from .._model.observation import Identity
+from .._cim import host as host_view
+from .._model.observation import Identity, Membership
 from ._request import Request
 
 
@@ -14,8 +15,6 @@ def read(request: Request) -> Identity:
     found = request.host.identity
     return Identity(
         computer_name=found.name,
-        domain=found.domain,
-        in_domain=found.in_domain,
         caption=found.caption,
         version=found.version,
         build=found.build,
@@ -26,3 +25,7 @@ def read(request: Request) -> Identity:
         clock_offset_s=round(found.clock_offset.total_seconds(), 1),
         sku=found.sku,
     )
+
+
+def read_membership(request: Request) -> Membership:
+    return Membership(*host_view.membership(request.host.cim))

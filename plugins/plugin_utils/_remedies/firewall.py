@@ -275,7 +275,7 @@ def _profile_held(profile: ProfileState) -> Iterator[Held]:
 
 REMEDY = Remedy(
     name=NAME,
-    areas=("settings", "firewall"),
+    areas=("settings", "firewall", "membership"),
     settings=("port",),
     options=OPTIONS,
     plan=plan,

@@ -71,10 +71,10 @@ def _rule_profiles(rule: RuleState) -> Evidence:
 
 def _domain_unrecognised(facts: Facts) -> Shown:
     """A domain member none of whose networks Windows takes for the domain's, while its rule counts on that."""
-    identity, rule = facts.observation.identity, facts.rule(TCP_RULE)
+    membership, rule = facts.observation.membership, facts.rule(TCP_RULE)
     if rule is None or not rule.enabled or not rule.profiles & PROFILE_BITS["domain"] or not _closed(facts):
         return ()
-    if identity is None or not identity.in_domain or "domain" in facts.active_profiles:
+    if membership is None or not membership.in_domain or "domain" in facts.active_profiles:
         return ()
     return (_profiles_evidence(facts), _rule_profiles(rule))
 
@@ -192,7 +192,7 @@ def _wrong_host(facts: Facts) -> Shown:
     asked = str((facts.observation.probe or {}).get("host", ""))
     return (
         Evidence(f"who answers RDP at {asked}", answered, "probe, NTLM challenge"),
-        Evidence("who answers WinRM", identity.computer_name, "Win32_ComputerSystem"),
+        Evidence("who answers WinRM", identity.computer_name, "Win32_OperatingSystem"),
     )
 
 

@@ -24,8 +24,8 @@ NOW = datetime(2026, 11, 22, 9, 0, tzinfo=timezone.utc)
 
 def system(local_time: str = "2026-11-22T11:00:31+02:00") -> str:
     plain = properties(
-        BuildNumber="20348", Caption="Microsoft Windows Server 2022 Standard ", OSLanguage=1031, ProductType=3,
-        Version="10.0.20348",
+        BuildNumber="20348", CSName="HOST017", Caption="Microsoft Windows Server 2022 Standard ", OSLanguage=1031,
+        ProductType=3, Version="10.0.20348",
     )  # fmt: skip
     times = "".join(
         f"<p:{name}><cim:Datetime>{value}</cim:Datetime></p:{name}>"
@@ -34,18 +34,14 @@ def system(local_time: str = "2026-11-22T11:00:31+02:00") -> str:
     return instance("Win32_OperatingSystem", plain + times)
 
 
-COMPUTER = enumerated(fragment("<Domain>corp.example</Domain><Name>HOST017</Name><PartOfDomain>true</PartOfDomain>"))
 REVISION = output("GetDWORDValue", properties(uValue="2700"))
 
 
 def test_identity_and_clock(wire: Wire, client: CimClient) -> None:
     wire.on("Get", system())
-    wire.on("Enumerate", COMPUTER)
     moments = iter([NOW, NOW + timedelta(seconds=2)])
     assert host.identity(client, lambda: next(moments)) == host.Identity(
         name="HOST017",
-        domain="corp.example",
-        in_domain=True,
         caption="Microsoft Windows Server 2022 Standard",
         version="10.0.20348",
         build=20348,
@@ -67,7 +63,6 @@ def test_revision(wire: Wire, client: CimClient, answer: str, found: int | None)
 def test_a_clock_that_nothing_can_be_reckoned_by_is_an_error(wire: Wire, client: CimClient, said: str) -> None:
     """A lease would end, and a task begin, where there is no date."""
     wire.on("Get", system(said))
-    wire.on("Enumerate", COMPUTER)
     with pytest.raises(BadAnswer, match="no clock of Windows"):
         host.identity(client)
 
@@ -84,16 +79,21 @@ def test_a_start_of_windows_is_known_by_its_first_process(
 
 def test_a_host_without_time(wire: Wire, client: CimClient) -> None:
     wire.on("Get", instance("Win32_OperatingSystem", properties(LocalDateTime=None)))
-    wire.on("Enumerate", COMPUTER)
     with pytest.raises(BadAnswer, match="LocalDateTime"):
         host.identity(client)
 
 
+@pytest.mark.parametrize(("said", "domain"), [("true", True), ("false", False)])
+def test_membership(wire: Wire, client: CimClient, said: str, domain: bool) -> None:
+    found = fragment(f"<Domain>corp.example</Domain><PartOfDomain>{said}</PartOfDomain>")
+    wire.on("Enumerate", enumerated(found)).expect(wql="select Domain,PartOfDomain from Win32_ComputerSystem")
+    assert host.membership(client) == ("corp.example", domain)
+
+
 def test_a_host_without_computer_system(wire: Wire, client: CimClient) -> None:
-    wire.on("Get", system())
     wire.on("Enumerate", enumerated())
     with pytest.raises(BadAnswer, match="Win32_ComputerSystem"):
-        host.identity(client)
+        host.membership(client)
 
 
 def test_the_machines_sid_comes_from_its_administrators(wire: Wire, client: CimClient) -> None:

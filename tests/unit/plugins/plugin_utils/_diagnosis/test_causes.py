@@ -43,7 +43,7 @@ HEALTHY: t.Mapping[str, t.Any] = {
     "stage": "complete",
     "passed": True,
 }
-IDENTITY = Identity("WIN01", "example.org", True, "Windows", "10.0.20348", 20348, 3, 1033, "", "", 0.0)
+IDENTITY = Identity("WIN01", "Windows", "10.0.20348", 20348, 3, 1033, "", "", 0.0)
 
 
 def probe(stage: str = "complete", **stages: t.Any) -> dict[str, t.Any]:

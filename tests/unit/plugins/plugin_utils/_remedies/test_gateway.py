@@ -374,7 +374,7 @@ def test_a_gateway_in_order_shows_none() -> None:
 groups = st.sampled_from([USERS, OTHERS, f"{USERS};{OTHERS}", ""])
 names = st.lists(st.sampled_from([*TARGETS, "*", "elsewhere"]), unique=True).map(";".join)
 IDENTITY = Identity(
-    "GW", "CORP", True, "Windows", "10.0.20348", 20348, 3, 1033, "2026-01-01T00:00:00+00:00",
+    "GW", "Windows", "10.0.20348", 20348, 3, 1033, "2026-01-01T00:00:00+00:00",
     "2026-01-01T00:00:00+00:00", 0.0,
 )  # fmt: skip
 

@@ -98,7 +98,7 @@ keys_states = st.builds(
     pending_reboot=_mostly(False, True),
     free_bytes=_mostly(None, 1000, 10**10),
 )
-identity = Identity("HOST", "CORP", True, "Windows", "10.0", 20348, 3, 1033, NOW.isoformat(), NOW.isoformat(), 0.0)
+identity = Identity("HOST", "Windows", "10.0", 20348, 3, 1033, NOW.isoformat(), NOW.isoformat(), 0.0)
 
 
 def _observation(
