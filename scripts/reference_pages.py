@@ -230,7 +230,8 @@ def _settings_body() -> Iterator[str]:
 
 
 def _setting_rows(setting: Setting) -> Iterator[tuple[str, str]]:
-    yield "Registry value", f"``{setting.path}`` ({setting.type})"
+    place = "none; policy alone decides" if setting.by_policy_alone else f"``{setting.path}``"
+    yield "Registry value", f"{place} ({setting.type})"
     if setting.choices:
         yield "Values", ", ".join(f"{number} {word}" for number, word in setting.choices.items())
     yield "Without the value", "not settled" if setting.default is None else setting.word(setting.default)

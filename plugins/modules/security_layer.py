@@ -67,6 +67,29 @@ options:
       - "on"
       - keep
     default: "on"
+  logon_prompt:
+    description:
+      - Whether the logon screen asks for the password even where the client has sent one (C(fPromptForPassword)).
+      - With V(always), nobody gets in with a saved password or by single sign-on alone. Where Network Level
+        Authentication is required, users type the password twice.
+      - The policy above it is C(Always prompt for password upon connection).
+      - CIS benchmarks, DISA STIGs and Microsoft's security baselines want V(always).
+    type: str
+    choices:
+      - always
+      - keep
+    default: keep
+  rpc:
+    description:
+      - Whether programs that administer sessions have to secure their calls (C(fEncryptRPCTraffic)).
+      - Only the policy C(Require secure RPC communication) decides that, and no policy value is written. With
+        V(secure), a note says where the policy does not require it.
+      - CIS benchmarks, DISA STIGs and Microsoft's security baselines want it.
+    type: str
+    choices:
+      - secure
+      - keep
+    default: keep
 extends_documentation_fragment:
   - winfleet.rdp._attributes
   - winfleet.rdp._attributes.actiongroup_rdp
@@ -91,9 +114,11 @@ EXAMPLES = r"""
 - name: Require TLS where the host's TLS is proved to work
   winfleet.rdp.security_layer:
 
-- name: Meet the benchmarks for the native layer as well
+- name: Meet the benchmarks for the native layer and the logon screen as well
   winfleet.rdp.security_layer:
     encryption: high
+    logon_prompt: always
+    rpc: secure
 
 - name: Let clients in without TLS for half an hour, while its certificate is being repaired
   winfleet.rdp.security_layer:

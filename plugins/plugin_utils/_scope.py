@@ -23,7 +23,15 @@ UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "remote_logons_disabled")
 UNSEEN_AREAS = ("identity", "services", "settings", "leases", "owed", "permissions", "licensing")
 """Areas that are read also where the handshake passes, for the same reason."""
 
-_BESIDE_THE_HANDSHAKE = {"max_disconnection_time", "transport", "session_limit", "pending_connections", "ntlm_inbound"}
+_BESIDE_THE_HANDSHAKE = {
+    "max_disconnection_time",
+    "logon_prompt",
+    "secure_rpc",
+    "transport",
+    "session_limit",
+    "pending_connections",
+    "ntlm_inbound",
+}
 """What cannot keep the probe's handshake from passing."""
 
 _ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENTS_OWN}

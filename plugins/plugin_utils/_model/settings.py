@@ -107,6 +107,11 @@ class Setting:
         return f"{self.key}\\{self.name}"
 
     @property
+    def by_policy_alone(self) -> bool:
+        """Whether Windows takes it from policy and from nowhere else, so that there is nothing local to write."""
+        return self.policy is not None and self.policy.path == self.path
+
+    @property
     def restart(self) -> bool | None:
         """As Change.restart: does a change of this setting need TermService restarted?"""
         return {"at_once": False, "service_restart": True, "reboot": False, "unsettled": None}[self.effect]
@@ -138,6 +143,10 @@ class Setting:
 CIS_L1 = "CIS Microsoft Windows Benchmarks, L1"
 CIS_L2 = "CIS Microsoft Windows Benchmarks, L2"
 _STIG = "DISA STIG (Windows Server 2022: V-254369; 2025: V-278116; 2019: V-205637; 11: V-253406; 10: V-220852)"
+
+_STIG_PROMPT = "DISA STIG (Windows Server 2022: V-254367; 2025: V-278114; 2019: V-205809; 11: V-253404; 10: V-220850)"
+
+_STIG_RPC = "DISA STIG (Windows Server 2022: V-254368; 2025: V-278115; 2019: V-205636; 11: V-253405; 10: V-220851)"
 
 _STIG_FIPS = "DISA STIG (Windows Server 2022: V-254480; 2025: V-278230; 2019: V-205842; 11: V-253466; 10: V-220942)"
 
@@ -287,6 +296,32 @@ _CATALOGUE = (
         {1: "low", 2: "client_compatible", 3: "high", 4: "fips"},
         Policy("MinEncryptionLevel", "Set client connection encryption level", "Security"),
         rules=(Rule(CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
+    ),
+    # As the idle times a value of the listener's user configuration (USERCONFIG of winsta.h), which Windows reads for
+    # each session; UNSURE: whether a session that begins at once has it after a direct write.
+    Setting(
+        "logon_prompt",
+        LISTENER,
+        "fPromptForPassword",
+        "whether the logon screen asks for the password although the client has sent it, as one that was saved",
+        0,
+        "at_once",
+        {0: "where_none_was_sent", 1: "always"},
+        Policy("fPromptForPassword", "Always prompt for password upon connection", "Security"),
+        rules=(Rule(CIS_L1, "18.10.57.3.9.1", exactly=1), Rule(_STIG_PROMPT, "fPromptForPassword", exactly=1)),
+    ),
+    # The template says that nothing is required without a policy; the termsrv.dll of a newer build requires it then.
+    Setting(
+        "secure_rpc",
+        POLICY,
+        "fEncryptRPCTraffic",
+        "whether programs that administer sessions have to encrypt and authenticate their calls (RPC); a policy value "
+        "alone, and sources differ on what Windows does without",
+        None,
+        "service_restart",
+        {0: "not_required", 1: "required"},
+        Policy("fEncryptRPCTraffic", "Require secure RPC communication", "Security"),
+        rules=(Rule(CIS_L1, "18.10.57.3.9.2", exactly=1), Rule(_STIG_RPC, "fEncryptRPCTraffic", exactly=1)),
     ),
     Setting(
         "transport",

@@ -33,7 +33,7 @@ def read(request: Request) -> dict[str, SettingState]:
 def _state(
     request: Request, setting: Setting, policies: Mapping[str, plain_reading.Reading], owners: Mapping[str, str]
 ) -> SettingState:
-    local = _plain(request.stored(setting))
+    local = plain_reading.ABSENT if setting.by_policy_alone else _plain(request.stored(setting))
     path = setting.policy.path if setting.policy else ""
     if path not in policies:
         return SettingState(local)

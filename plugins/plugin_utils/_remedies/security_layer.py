@@ -8,7 +8,7 @@ Weakening needs a lease. Requiring TLS (layer 2) where the host's TLS is broken 
 so it is preceded by a TLS handshake with this very host; from layer 0, which answers no TLS at all, the way goes over
 negotiate. A listener that does not negotiate answers no TLS either: negotiation is switched on first, and off again
 where that shuts out whoever got in. MinEncryptionLevel governs the native RDP layer alone: raising it never cures and
-never breaks TLS.
+never breaks TLS. What the logon screen asks for comes after all that, and secure RPC is for policy alone.
 """
 
 from __future__ import annotations
@@ -31,13 +31,15 @@ OPTIONS = {
     "layer": {"type": "str", "choices": [*LAYERS, "keep"], "default": "tls"},
     "encryption": {"type": "str", "choices": [*ENCRYPTION, "keep"], "default": "keep"},
     "negotiation": {"type": "str", "choices": ["on", "keep"], "default": "on"},
+    "logon_prompt": {"type": "str", "choices": ["always", "keep"], "default": "keep"},
+    "rpc": {"type": "str", "choices": ["secure", "keep"], "default": "keep"},
     **LEASE_OPTIONS,
     **POLICY_OPTION,
 }
 
 
 def plan(observation: Observation, options: Options) -> Plan:
-    """Plan negotiation, then the encryption level, then the layer, weaker ones on a lease.
+    """Plan negotiation, the encryption level, the prompt, then the layer; a weaker level or layer on a lease.
 
     The layer comes last: its proof is a handshake, which an encryption level out of range would drop.
     """
@@ -46,6 +48,10 @@ def plan(observation: Observation, options: Options) -> Plan:
         steps += _negotiation(observation, options)
     if options["encryption"] != "keep":
         steps += _encryption(observation, ENCRYPTION[options["encryption"]], options)
+    if options["logon_prompt"] == "always":
+        steps += plan_setting(observation, Wish(NAME, "logon_prompt", 1, "the password is to be asked for"), options)
+    if options["rpc"] == "secure":
+        steps += _rpc(observation)
     if options["layer"] == "keep":
         return steps + plan_kept(observation, NAME, "security_layer")
     return steps + _layer(observation, LAYERS[options["layer"]], options)
@@ -90,6 +96,20 @@ def _encryption(observation: Observation, wanted: int, options: Options) -> Plan
     return plan_guarded(observation, Wish(NAME, "encryption", wanted, reason), options)
 
 
+def _rpc(observation: Observation) -> Plan:
+    """What policy lacks, in a note: it alone decides, and no policy value is written."""
+    setting = SETTINGS["secure_rpc"]
+    state = observation.settings.get(setting.id)
+    if state is None or setting.policy is None or state.policy.state == "unreadable":
+        return Plan(notes=(f"whether policy requires secure RPC ({setting.path}) could not be read",))
+    if state.policy.is_value and state.policy.data == 1:
+        return Plan()
+    found = setting.word(state.policy.data) if state.policy.is_value else "not set"
+    wanting = ", ".join(f"{rule.benchmark} {rule.item}" for rule in setting.rules)
+    note = f"secure RPC is for Group Policy to require: {setting.policy.gpo} is {found}; wanted by {wanting}"
+    return Plan(notes=(note,))
+
+
 def _number(observation: Observation, setting: str) -> int | None:
     state = observation.settings.get(setting)
     return effective(SETTINGS[setting], state)[0] if state else None
@@ -98,7 +118,7 @@ def _number(observation: Observation, setting: str) -> int | None:
 REMEDY = Remedy(
     name=NAME,
     areas=("identity", "settings", "leases"),
-    settings=("security_layer", "encryption", "negotiation"),
+    settings=("security_layer", "encryption", "negotiation", "logon_prompt", "secure_rpc"),
     options=OPTIONS,
     plan=plan,
 )

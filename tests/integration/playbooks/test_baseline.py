@@ -109,6 +109,12 @@ def test_the_whole_way(start_fleet, run, result_of, tmp_path):
         assert [stored(after[name], value) for value in ("SecurityLayer", "UserAuthentication")] == [2, 1]
         probe = fleet.ask(f"/hosts/{name}/probe")
         assert probe["tls"] == "ok"
+        assert stored(after[name], "fPromptForPassword") == 1
+    told = {name for name, host in made.items() if any("secure RPC" in note for note in host["notes"])}
+    assert told == {"host001", "host003", "host004"}, "host002 has a policy that requires it"
+    assert "Require secure RPC communication is not set" in played.output
+    assert not any(name.lower() == "fencryptrpctraffic" for state in (after["host001"], after["host004"])
+                   for key in state["registry"].values() for name in key["values"])  # fmt: skip
     exact = {
         name: [(c["kind"], c["item"]) for c in host["changes"] if c["undo"] == "exact"] for name, host in made.items()
     }

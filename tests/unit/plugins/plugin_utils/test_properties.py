@@ -179,7 +179,11 @@ def test_what_policy_holds_is_neither_written_under_nor_taken_away(name: str, da
 
 
 STRENGTHENING: dict[str, tuple[dict[str, t.Any], ...]] = {
-    "security_layer": ({}, {"encryption": "high"}, {"encryption": "fips", "remove_orphaned_policy": True}),
+    "security_layer": (
+        {},
+        {"encryption": "high", "logon_prompt": "always", "rpc": "secure"},
+        {"encryption": "fips", "remove_orphaned_policy": True},
+    ),
     "nla": ({}, {"remove_orphaned_policy": True}),
     "schannel": ({}, {"remove_orphaned_policy": True}),
     "certificate": ({}, {"state": "self_signed"}, {"renew_before": 180}),

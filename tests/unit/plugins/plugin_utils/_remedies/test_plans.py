@@ -120,7 +120,8 @@ def test_the_diff_is_the_same_however_the_plan_is_cut(case: Case) -> None:
 @given(observations(REMEDIES["security_layer"].settings))
 def test_the_layer_is_never_weakened_and_tls_never_required_without_proof(observation: Observation) -> None:
     for layer in ("rdp", "negotiate", "tls"):
-        given = {"layer": layer, "encryption": "keep", "negotiation": "keep", "remove_orphaned_policy": False}
+        keep = dict.fromkeys(("encryption", "negotiation", "logon_prompt", "rpc"), "keep")
+        given = {**keep, "layer": layer, "remove_orphaned_policy": False}
         options = {**given, "lease": None, "renew_lease": False, "accept_permanent_weakening": False}
         for change in REMEDIES["security_layer"].plan(replace(observation, leases=()), options).changes:
             before, after = (value["data"] if isinstance(value, dict) else 2 for value in (change.before, change.after))
