@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .._model.change import Held, Plan, Refusal
-from .._model.ciphers import suites, usable
+from .._model.ciphers import served_key, suites, usable
 from .._model.observation import Observation, SettingState
 from .._model.settings import SETTINGS, TLS_SETTINGS
 from ._base import POLICY_OPTION, Options, Remedy, Wish, held, missing_area, plan_setting, remove_policy
@@ -73,7 +73,7 @@ def _serves(observation: Observation, names: tuple[str, ...] | None) -> bool:
     fips = observation.settings.get("fips")
     build = observation.identity.build if observation.identity else 0
     on = fips is not None and fips.local.is_value and fips.local.data != 0
-    return names is None or bool(usable(names, fips=on, build=build))
+    return names is None or bool(usable(names, fips=on, build=build, key=served_key(observation)))
 
 
 REMEDY = Remedy(
@@ -82,4 +82,5 @@ REMEDY = Remedy(
     settings=TLS_SETTINGS,
     options=OPTIONS,
     plan=plan,
+    probed=True,
 )

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ..._model.ciphers import suites, usable
+from ..._model.ciphers import served_key, suites, usable
 from ..facts import Evidence, Facts
 from ._base import REPAIR, Cause, Cure, Shown, of_settings, tls12_overridden
 
@@ -30,7 +30,8 @@ def _offered(facts: Facts) -> tuple[str, ...] | None:
 
 def _left(facts: Facts, offered: tuple[str, ...], *, fips: bool) -> tuple[str, ...]:
     identity = facts.observation.identity
-    return usable(offered, fips=fips, build=identity.build if identity else 0)
+    build = identity.build if identity else 0
+    return usable(offered, fips=fips, build=build, key=served_key(facts.observation))
 
 
 def _cipher_suites_empty(facts: Facts) -> Shown:
@@ -99,7 +100,7 @@ CAUSES = (
     ),
     Cause(
         "cipher_suites_mismatch",
-        "the cipher suites that are set have none that fits the listener's RSA key",
+        "the cipher suites that are set have none that fits the key of the listener's certificate",
         "tls",
         "critical",
         _cipher_suites_mismatch,

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.ciphers import suites, usable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.ciphers import EC, RSA, served_key, suites, usable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.keys import CertificateState, KeysState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, Reading, unreadable, value
 
 AES = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"
@@ -47,4 +49,27 @@ def test_lists_are_read_as_policy_and_windows_store_them(reading: Reading, names
     ],
 )
 def test_usable_by_a_certificate_with_an_rsa_key(name: str, build: int, fips: bool, expected: bool) -> None:
-    assert bool(usable([name], fips=fips, build=build)) is expected
+    assert bool(usable([name], fips=fips, build=build, key=RSA)) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "build", "key", "expected"),
+    [
+        ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 14393, EC, True),
+        (AES, 14393, EC, False),
+        (TLS13, 20348, EC, True),
+        (AES, 20348, "1.3.101.112", False),
+    ],
+)
+def test_usable_by_a_certificate_with_another_key(name: str, build: int, key: str, expected: bool) -> None:
+    assert bool(usable([name], fips=True, build=build, key=key)) is expected
+
+
+def test_the_key_is_that_of_the_certificate_that_is_shown_else_the_one_that_was_read_else_windows_own() -> None:
+    read = CertificateState("AA", "CN=host", "", "", True, EC, 256, "sha256", None)
+    keys = KeysState(None, "AA", read, "", False, "MachineKeys", ABSENT, (), (), {}, "", False, None)
+    shown = {"tls": {"certificate": {"key_algorithm": "RSA"}}}
+    assert served_key(Observation("")) == RSA
+    assert served_key(Observation("", keys=keys)) == EC
+    assert served_key(Observation("", keys=keys, probe=shown)) == RSA
+    assert served_key(Observation("", keys=keys, probe={"tls": {"certificate": None}})) == EC

@@ -6,7 +6,11 @@
 
 from __future__ import annotations
 
+import typing as t
+from dataclasses import replace
+
 import pytest
+from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
@@ -88,6 +92,22 @@ def test_a_cipher_policy_that_somebody_owns_is_held_and_named() -> None:
     plan, _done = fix(job(simulated), REMEDY, REMOVING)
     assert plan.changes == ()
     assert settings_state(simulated) == before
+
+
+def test_a_list_that_fits_the_key_of_the_certificate_that_is_served_is_left() -> None:
+    """As the probe shows it of a listener that is tied to a certificate with a key for ECDSA."""
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
+    doing = job(simulated, check=True)
+    assert fix(doing, REMEDY, REMOVING)[0].changes != ()
+
+    def serving_ecdsa(options: ProbeOptions) -> dict[str, t.Any]:
+        seen = doing.prober.handshake(options)
+        return {**seen, "tls": {**seen["tls"], "certificate": {**seen["tls"]["certificate"], "key_algorithm": "EC"}}}
+
+    shown = replace(doing, prober=replace(doing.prober, handshake=serving_ecdsa))
+    plan, _done = fix(shown, REMEDY, REMOVING)
+    assert (plan.changes, plan.held, plan.refused) == ((), (), ())
 
 
 def test_an_orphaned_cipher_policy_goes_only_when_told_to() -> None:
