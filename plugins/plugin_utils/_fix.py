@@ -86,7 +86,9 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     """Bring a host into the state that a module declares."""
     probe = job.prober.look(job.host.listener_port) if remedy.probed else None
     names, port = options.get("names") or (), options.get("port")
-    observation = observe(job.host, remedy.areas_alone(options), remedy.settings, probe, names=names, wanted_port=port)
+    observation = observe(
+        job.host, remedy.areas_alone(options), remedy.settings_for(options), probe, names=names, wanted_port=port
+    )
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)

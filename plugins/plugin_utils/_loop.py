@@ -127,8 +127,9 @@ def _prepared(host: Host, standing: Standing) -> Standing:
     """With all that the cures of the direct findings decide on; read only now, since most hosts need none of it."""
     seen = standing.observation
     cures = [cure for found in direct(standing.findings) for cure in CAUSES[found.id].cures]
-    settings = {name for cure in cures for name in REMEDIES[cure.remedy].settings}
-    areas = {area for cure in cures for area in REMEDIES[cure.remedy].areas_for(_options(cure.remedy, cure.options))}
+    asked = [(REMEDIES[cure.remedy], _options(cure.remedy, cure.options)) for cure in cures]
+    settings = {name for remedy, options in asked for name in remedy.settings_for(options)}
+    areas = {area for remedy, options in asked for area in remedy.areas_for(options)}
     wanted = Scope(tuple(areas), tuple(sorted(settings))).beyond(seen)
     if not wanted.areas:
         return standing

@@ -311,6 +311,7 @@ _CATALOGUE = (
         rules=(Rule(CIS_L1, "18.10.57.3.9.1", exactly=1), Rule(_STIG_PROMPT, "fPromptForPassword", exactly=1)),
     ),
     # The template says that nothing is required without a policy; the termsrv.dll of a newer build requires it then.
+    # That one starts its interface anew where the policy has changed; UNSURE: whether each refresh makes it look.
     Setting(
         "secure_rpc",
         POLICY,
@@ -318,7 +319,7 @@ _CATALOGUE = (
         "whether programs that administer sessions have to encrypt and authenticate their calls (RPC); a policy value "
         "alone, and sources differ on what Windows does without",
         None,
-        "service_restart",
+        "at_once",
         {0: "not_required", 1: "required"},
         Policy("fEncryptRPCTraffic", "Require secure RPC communication", "Security"),
         rules=(Rule(CIS_L1, "18.10.57.3.9.2", exactly=1), Rule(_STIG_RPC, "fEncryptRPCTraffic", exactly=1)),

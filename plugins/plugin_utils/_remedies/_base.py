@@ -42,6 +42,7 @@ class Remedy:
         climbs: the options with which the loop tries its methods one after the other, as its causes name them.
         needs: the areas that some options are about, where those differ; all of them otherwise.
         shows: further parts of the module's result, from what was observed before the changes.
+        spared: settings that are read only where an option, which it names, does not keep them.
         beside: further areas that the module reads to name what stands in the way; the loop's findings name it.
     """
 
@@ -54,11 +55,16 @@ class Remedy:
     climbs: Mapping[str, str] = field(default_factory=dict)
     needs: Callable[[Options], tuple[str, ...]] | None = None
     beside: Callable[[Options], tuple[str, ...]] | None = None
+    spared: Mapping[str, str] = field(default_factory=dict)
     shows: Callable[[Observation], dict[str, t.Any]] | None = None
 
     def areas_for(self, options: Options) -> tuple[str, ...]:
         """What has to be observed for these options."""
         return self.needs(options) if self.needs else self.areas
+
+    def settings_for(self, options: Options) -> tuple[str, ...]:
+        """The settings that have to be read for these options: not what they keep."""
+        return tuple(name for name in self.settings if options.get(self.spared.get(name, "")) != "keep")
 
     def areas_alone(self, options: Options) -> tuple[str, ...]:
         """What has to be observed where the remedy is all that a task does."""

@@ -121,4 +121,5 @@ REMEDY = Remedy(
     settings=("security_layer", "encryption", "negotiation", "logon_prompt", "secure_rpc"),
     options=OPTIONS,
     plan=plan,
+    spared={"logon_prompt": "logon_prompt", "secure_rpc": "rpc"},
 )

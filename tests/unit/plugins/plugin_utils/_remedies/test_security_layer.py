@@ -83,3 +83,10 @@ def test_the_catalogue_has_every_item_of_the_security_of_the_listener() -> None:
     found = {rule.item: setting.name for setting in SETTINGS.values() for rule in setting.rules}
     items = {item: name for item, name in found.items() if item.startswith("18.10.57.3.9.")}
     assert items == {f"18.10.57.3.9.{number}": name for number, name in enumerate(NAMES, 1)}
+
+
+def test_what_is_kept_is_not_read() -> None:
+    remedy = REMEDIES["security_layer"]
+    usual = {name: spec.get("default") for name, spec in remedy.options.items()}
+    assert remedy.settings_for(usual) == ("security_layer", "encryption", "negotiation")
+    assert remedy.settings_for({**usual, "logon_prompt": "always", "rpc": "secure"}) == remedy.settings
