@@ -51,6 +51,8 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "licensing_numbers": Switch(
         "LicensingType: 3 per user and 4 not configured, or 4 per user and 5 not configured", ("table", "change_mode")
     ),
+    "gateway_protocol": Switch("what an RD Gateway calls Remote Desktop's protocol", ("RDP", "Remote Desktop")),
+    "gateway_stopped": Switch("an RD Gateway's provider answers while its service is stopped", YES_NO),
     "outstanding_default": Switch("built-in limit of incomplete connections", (100, 3000)),
     "keys_minted_in_gap": Switch("services make new keys seconds after MachineKeys was renamed", YES_NO),
     "rename_while_open": Switch("a folder with a file that a program has open is renamed", ("refused", "renamed")),

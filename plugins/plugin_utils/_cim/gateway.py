@@ -71,6 +71,20 @@ def settings(client: CimClient) -> ServerSettings:
     )
 
 
+REMOTE_DESKTOP, USUAL_NAME = 0, "RDP"
+"""ProtocolId of the one protocol that there is (MaxProtocols is 1), and its name; both UNSURE, so the host is asked."""
+
+
+def protocol(client: CimClient) -> str:
+    """Return the name by which resource policies take the protocol of Remote Desktop.
+
+    Microsoft Learn, Win32_TSGatewayResourceAuthorizationPolicy: it has to be what GetProtocolName returns.
+    """
+    outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "GetProtocolName", {"ProtocolId": REMOTE_DESKTOP})
+    told = outcome.out.get("ProtocolName")
+    return told if outcome.ok and isinstance(told, str) and told else USUAL_NAME
+
+
 def transport_enabled(client: CimClient, transport: int) -> bool:
     """Return whether a transport is offered."""
     outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "IsTransportEnabled", {"TransportType": transport})

@@ -479,6 +479,7 @@ WIN32_TS_GATEWAY_SERVER_SETTINGS = CimClass(
         "RefreshCertContext": Method(params={"CertHash": array(UINT8)}),
         "EnableTransport": Method(params={"TransportType": UINT16, "Enable": BOOLEAN}),
         "IsTransportEnabled": Method(params={"TransportType": UINT16}, out={"Enabled": BOOLEAN}, read_only=True),
+        "GetProtocolName": Method(params={"ProtocolId": UINT32}, out={"ProtocolName": STRING}, read_only=True),
     },
 )
 

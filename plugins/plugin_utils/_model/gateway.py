@@ -96,6 +96,7 @@ class GatewayState:
         central: whether connection policies are kept by another server and not here.
         udp: whether the UDP transport is offered.
         limit: how many connections it takes; None without a limit.
+        protocol: what it calls the protocol of Remote Desktop.
     """
 
     state: str = ""
@@ -109,6 +110,7 @@ class GatewayState:
     central: bool = False
     udp: bool = False
     limit: int | None = None
+    protocol: str = "RDP"
 
     @property
     def admits(self) -> bool:

@@ -7,7 +7,7 @@
 One operation on a host without the role, for both. Its events are in an operational channel, which takes one command.
 Source of their numbers: Microsoft Learn, "RD Gateway Server Connections" (ee891388) and "RD Gateway Server
 Configuration"; they name their data C(Username) and C(Resource) under C(UserData/EventInfo), as real records show.
- UNSURE: whether the provider answers while the service is stopped; where it
+UNSURE: whether the provider answers while the service is stopped; where it
 does not, the service alone is told, and the rest after it was started.
 """
 
@@ -64,6 +64,7 @@ def _configured(host: Host, found: GatewayState) -> GatewayState:
         central=settings.central,
         udp=gateway.transport_enabled(host.cim, gateway.UDP),
         limit=settings.limit,
+        protocol=gateway.protocol(host.cim),
     )
 
 

@@ -9,8 +9,7 @@ client asks for it, on its port: a full name does not stand for the short one or
 TerminalServices-Gateway/Operational). What is missing is enabled where it is kept disabled as exactly that, or made;
 policies of others are never widened. Source: Microsoft Win32 documentation, TermServ/win32-tsgateway….
 
-UNSURE: C(RDP) is the name of the protocol, which GetProtocolName gives; and whether a bound certificate serves before
-the service starts again.
+UNSURE: whether a bound certificate serves before the service starts again.
 """
 
 from __future__ import annotations
@@ -255,7 +254,7 @@ def _created(gateway: GatewayState, group: str, missing: list[str], ports: tuple
     resources: dict[str, Plain] = {"Name": name, "Description": "", "Resources": ";".join(missing)}
     policy: dict[str, Plain] = {
         "Name": name, "Description": "", "ResourceGroupType": "RG", "ResourceGroupName": name,
-        "UserGroupNames": group, "ProtocolNames": "RDP", "PortNumbers": listed, "Enabled": True,
+        "UserGroupNames": group, "ProtocolNames": gateway.protocol, "PortNumbers": listed, "Enabled": True,
     }  # fmt: skip
     listing = () if left else (_made("gateway_resource_group", name, resources, reason),)
     return Plan((*listing, _made("gateway_resource_policy", name, policy, reason)))

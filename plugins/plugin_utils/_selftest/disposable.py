@@ -26,7 +26,7 @@ from .._model.settings import SETTINGS
 from .._reboot import objection, reboot
 from .._restart import Policy, restart, sessions
 from .._wsman.errors import AccessDenied, WsmanFault
-from . import _burst
+from . import _burst, gateway
 from ._base import Scratch, Untold, wait
 from .keys import REASON, keys_in_gap, renewed_key
 from .lab import LabCheck, need_idle
@@ -180,6 +180,16 @@ DISPOSABLE_CHECKS = (
             "made up for": "leases end after a shutdown as well; their endless repetition is not what it takes",
         },
         _missed_start,
+    ),
+    LabCheck(
+        "gateway_stopped",
+        "Does an RD Gateway's provider answer while its service is stopped? Tells on gateways alone.",
+        "answers",
+        {
+            "answers": "a gateway that is stopped is read, started and mended in one run",
+            "silent": "the service is started first, and the module says that it has to be run again",
+        },
+        gateway.stopped,
     ),
     LabCheck(
         "live_sessions",

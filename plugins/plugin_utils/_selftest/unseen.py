@@ -21,6 +21,10 @@ class Unseen:
 
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
+        "gateway_certificate": Unseen(
+            "Does a certificate serve that was bound to an RD Gateway before its service starts again?",
+            "No handshake with gateways is made. The module gateway says that it serves at the latest then.",
+        ),
         "live_logons": Unseen(
             "When is a refusal of new logons live?",
             "It shows behind the credentials, where a session would begin. What a client sees there is not published, "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tests.simulator.providers.base import NOT_FOUND, HostProvider, number, require_administrator, text
 from tests.simulator.windows.certificates import Request
-from tests.simulator.windows.gateway import PROTOCOL, Gateway, Row
+from tests.simulator.windows.gateway import Gateway, Row
 from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
 from tests.simulator.wsman.provider import Caller, CimError, Instance, Values
 
@@ -35,7 +35,7 @@ def gateway_of(provider: HostProvider, caller: Caller) -> Gateway:
     """The role's state, for administrators alone."""
     require_administrator(caller, PROVIDER)
     gateway = provider.windows.gateway
-    if gateway is None:
+    if gateway is None or not (gateway.running() or provider.windows.switches["gateway_stopped"]):
         raise CimError(NOT_FOUND, provider=PROVIDER)
     return gateway
 
@@ -68,15 +68,17 @@ class GatewayRows(HostProvider):
     ) -> Values:
         rows = self._rows(caller)
         if method == "Create":
-            return {"ReturnValue": self._create(rows, args)}
+            return {"ReturnValue": self._create(rows, args, gateway_of(self, caller).protocol)}
         wanted = text((keys or {}).get("Name")).lower()
         row = next((item for item in rows if text(item["Name"]).lower() == wanted), None)
         if row is None:
             raise CimError(NOT_FOUND, operation="ExecMethod", provider=PROVIDER)
         return {"ReturnValue": self._change(method, rows, row, args)}
 
-    def _create(self, rows: list[Row], args: Values) -> int:
+    def _create(self, rows: list[Row], args: Values, protocol: str) -> int:
         """A new connection policy comes first in the order."""
+        if args.get("ProtocolNames") not in (None, protocol):
+            return INVALID_PARAMETER
         name = text(args.get("Name"))
         if not name or len(name) > 64 or FORBIDDEN & set(name):
             return INVALID_PARAMETER
@@ -141,7 +143,7 @@ class GatewaySettings(HostProvider):
         if transport not in gateway.transports:
             return {"ReturnValue": INVALID_PARAMETER}
         if method == "GetProtocolName":
-            return {"ProtocolName": PROTOCOL, "ReturnValue": 0}
+            return {"ProtocolName": gateway.protocol, "ReturnValue": 0}
         if method == "IsTransportEnabled":
             return {"Enabled": gateway.transports[transport], "ReturnValue": 0}
         if method == "GetIPAndPort":
@@ -172,6 +174,8 @@ class GatewaySettings(HostProvider):
             return NO_CERTIFICATE
         if method == "SetCertificate":
             gateway.certificate = bytes.fromhex(thumbprint)
+        if method == "RefreshCertContext":
+            gateway.served = bytes.fromhex(thumbprint)
         return 0
 
 

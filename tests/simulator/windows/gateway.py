@@ -72,6 +72,9 @@ class Gateway:
     channel_binding: bool = True
     transports: dict[int, bool] = field(default_factory=lambda: {RPC_HTTP: True, HTTP: True, UDP: True})
     ports: dict[int, int] = field(default_factory=lambda: dict(PORTS))
+    protocol: str = PROTOCOL
+    served: bytes = b""
+    """The certificate that clients see: a bound one only once the service has taken it up."""
 
     def attempt(self, user: str, groups: list[str], target: str, port: int = 3389) -> int:
         """A user asks for a target: 302 connected, 201 or 301 refused, 304 not reached; 0 when nobody listens."""

@@ -214,6 +214,7 @@ class Windows:
         self.services.add(Service("TSGateway", "", 2, r"NT AUTHORITY\NetworkService", GATEWAY_PROGRAM, ("RpcSs",)))
         self.services.force_running("TSGateway")
         self.gateway = Gateway(self.events, lambda: self.services.running("TSGateway"))
+        self.gateway.protocol = str(self.switches["gateway_protocol"])
         return self.gateway
 
     def join_domain(self, domain: str = "corp.example") -> None:

@@ -13,7 +13,6 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import gateway as view
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults, examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayItem, GatewayState
@@ -22,12 +21,13 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.gateway import OPTIONS, REMEDY
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed, WsmanFault
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.simulator.breakages.gateway import ADMINS, NAME, TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
+from tests.simulator.switches import SWITCHES
 from tests.simulator.traits import TRAITS
 from tests.simulator.windows.certificates import Request
 from tests.simulator.windows.gateway import UDP, Gateway, connection_policy, resource_policy
@@ -186,6 +186,61 @@ def test_a_policy_that_is_exactly_ours_is_enabled_and_its_own_list_extended() ->
     assert gateway.attempt(USER, [OTHERS], "rdp02") == 302
 
 
+def test_a_disabled_policy_that_is_for_others_too_or_lists_more_hosts_stays_disabled() -> None:
+    simulated = host()
+    gateway = role(simulated)
+    gateway.connections[:] = [{**connection_policy("Both", f"{OTHERS};{ADMINS}"), "Enabled": False}]
+    gateway.groups.append({"Name": "More", "Description": "", "Resources": "rdp01;rdp02"})
+    gateway.resources.append({**resource_policy("More", OTHERS, "More"), "Enabled": False})
+    fix(job(simulated), REMEDY, options(user_group=OTHERS, hosts=["rdp01"]))
+    assert gateway.attempt(USER, [OTHERS], "rdp01") == 302
+    assert gateway.attempt(USER, [OTHERS], "rdp02") == 301
+    assert gateway.attempt(USER, [ADMINS], "rdp01") == 201
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "borne"),
+    [
+        ("*.example.com", "gw.example.com", True),
+        ("*.example.com", "a.gw.example.com", False),
+        ("*.example.com", "example.com", False),
+        ("gw.example.com", "GW.example.com.", True),
+    ],
+)
+def test_a_star_stands_for_one_label(own: str, asked: str, borne: bool) -> None:
+    simulated = host("gateway_certificate_unbound")
+    role(simulated).certificate = b""
+    thumbprint = stored(simulated, own)
+    plan, _done = fix(job(simulated), REMEDY, options(name=asked, thumbprint=thumbprint))
+    assert [change.after for change in plan.changes if change.kind == "gateway_certificate"] == [thumbprint] * borne
+
+
+def test_a_certificate_whose_key_file_is_gone_is_not_bound() -> None:
+    simulated = host("gateway_certificate_unbound")
+    thumbprint = stored(simulated, NAME)
+    found = simulated.windows.certificates.in_store("MY", thumbprint)
+    assert found is not None
+    simulated.windows.files.remove(simulated.windows.certificates.path_of(found.container))
+    plan, done = fix(job(simulated), REMEDY, options(name=NAME, thumbprint=thumbprint))
+    assert "its key file does not exist" in plan.refused[0].message
+    assert done.changes == []
+
+
+def test_a_bound_certificate_is_taken_up() -> None:
+    simulated = host("gateway_certificate_expired")
+    thumbprint = stored(simulated, NAME)
+    fix(job(simulated), REMEDY, options(name=NAME))
+    assert role(simulated).served.hex().upper() == thumbprint
+
+
+@pytest.mark.parametrize("name", SWITCHES["gateway_protocol"].choices)
+def test_policies_are_for_the_protocol_as_the_gateway_calls_it(name: str) -> None:
+    simulated = SimulatedHost.build("2022", traits=["gateway_role"], switches={"gateway_protocol": name})
+    role(simulated).resources.clear()
+    fix(job(simulated), REMEDY, options(**WHOLE))
+    assert [row["ProtocolNames"] for row in role(simulated).resources] == [name]
+
+
 def test_a_list_that_another_policy_uses_too_is_not_extended() -> None:
     simulated = host()
     gateway = role(simulated)
@@ -310,18 +365,9 @@ def test_elsewhere_it_says_that_there_is_no_such_role(version: str) -> None:
     assert "no RD Gateway role" in plan.refused[0].message
 
 
-def test_a_provider_that_is_silent_while_the_service_is_stopped_lets_it_be_started(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    simulated = host("gateway_service_stopped")
-    settings = view.settings
-
-    def silent(client: t.Any) -> view.ServerSettings:
-        if not simulated.windows.services.running("TSGateway"):
-            raise WsmanFault("the provider does not answer")
-        return settings(client)
-
-    monkeypatch.setattr(view, "settings", silent)
+def test_a_provider_that_is_silent_while_the_service_is_stopped_lets_it_be_started() -> None:
+    silent = {"gateway_stopped": False}
+    simulated = SimulatedHost.build("2022", breakages=["gateway_service_stopped"], switches=silent)
     plan, done = fix(job(simulated), REMEDY, options(**WHOLE))
     assert [change.kind for change in done.changes] == ["service_state"]
     assert "run again" in plan.refused[0].message
@@ -410,6 +456,7 @@ def test_after_a_plan_exactly_the_wanted_is_let_through(gateway: GatewayState, h
     after = project(observation, plan.changes).gateway
     assert after is not None
     assert any(after.lets_in(USERS))
+    assert any(after.lets_in(OTHERS)) == any(gateway.lets_in(OTHERS))
     assert all(after.lets_through(USERS, name, 3389) for name in hosts)
     for name in {*TARGETS, "elsewhere"}:
         assert after.lets_through(OTHERS, name, 3389) == gateway.lets_through(OTHERS, name, 3389)

@@ -78,6 +78,7 @@ SEEN = {
     ("firewall_active_store", False): "firewall_active_store",
     ("embedded_type", "optional"): "embedded_type",
     ("identify_version", "shown"): "identify_version",
+    ("gateway_protocol", "Remote Desktop"): "gateway_protocol",
 }
 """A switch and a value other than its default, and the check that tells."""
 
@@ -104,6 +105,7 @@ REFUSED = {
 DISPOSABLE = {
     ("outstanding_default", 3000): ("pending_connections", "more than 150"),
     ("new_key_on_renewal", False): ("renewed_key", "the same key"),
+    ("gateway_stopped", False): ("gateway_stopped", "silent"),
     ("keys_minted_in_gap", False): ("keys_in_gap", "none made"),
     ("process_create", "blocked"): ("process_create", "blocked"),
     ("live_sessions", "after_restart"): ("live_sessions", "not at once"),
@@ -124,8 +126,10 @@ NEED_A_SHELL = {
 }  # fmt: skip
 
 
-TOLD_HERE_ALONE = {"licensing_numbers", "firewall_active_store"}
-"""Checks that tell on some hosts only: session hosts, hosts with firewall rules by policy."""
+TOLD_HERE_ALONE = {"licensing_numbers", "firewall_active_store", "gateway_protocol"}
+"""Checks that tell on some hosts only: session hosts, hosts with firewall rules by policy, gateways."""
+
+ROLES = {"licensing_numbers": ("session_host_role",), "gateway_protocol": ("gateway_role",)}
 
 
 def simulated(version="2022", traits=(), **switches):
@@ -187,8 +191,7 @@ def test_a_store_that_shows_the_rules_of_policy_is_as_expected():
 
 @pytest.mark.parametrize(("name", "value"), sorted(SEEN, key=str))
 def test_a_switch_that_is_turned_is_named(name, value):
-    role = ("session_host_role",) if name == "licensing_numbers" else ()
-    host = with_policy_rules(simulated("2022", role, **{name: value}))
+    host = with_policy_rules(simulated("2022", ROLES.get(name, ()), **{name: value}))
     before = host.state_json()
     found = outcomes(host)
     assert SEEN[name, value] in deviating(found)
@@ -466,6 +469,8 @@ def around(name):
     """What a host needs that a check can tell on."""
     if name in ("live_sessions", "reboot_with_users"):
         return ["many_sessions"]
+    if name == "gateway_stopped":
+        return ["gateway_role"]
     return ["iis_keys"] if name == "keys_in_gap" else []
 
 
