@@ -117,6 +117,12 @@ def _disabled(observation: Observation) -> bool:
     return service is not None and service.start_mode == "Disabled"
 
 
+def served(observation: Observation) -> str:
+    """The thumbprint of the certificate with which TLS was established in the probe; empty where it was not."""
+    tls = (observation.probe or {}).get("tls") or {}
+    return str((tls.get("certificate") or {}).get("sha1", "")) if tls.get("verdict") == "ok" else ""
+
+
 def handshake(observation: Observation) -> str:
     """How TLS ended in the probe: C(ok), C(reset), ...; empty without a probe."""
     return str(((observation.probe or {}).get("tls") or {}).get("verdict", ""))

@@ -92,7 +92,7 @@ def _needs_making(observation: Observation, keys: KeysState) -> bool:
 Rung = Callable[[Observation, KeysState, Options], Plan]
 
 
-def _ace(_observation: Observation, keys: KeysState, _options: Options) -> Plan:
+def _ace(observation: Observation, keys: KeysState, _options: Options) -> Plan:
     file = keys.active.key_file if keys.active else None
     if file is None:
         return _refused("the listener has no certificate with a private key that somebody could be let read")
@@ -101,6 +101,8 @@ def _ace(_observation: Observation, keys: KeysState, _options: Options) -> Plan:
         return _refused(f"the key file {file.path} does not exist; {cure}")
     if file.cng and file.dacl.reason and file.dacl.reason.startswith("its file"):
         return _refused(f"the file of the CNG key {file.container} was not found; bind another certificate")
+    if keys.active and steps.served(observation) == keys.active.thumbprint:
+        return Plan(notes=("the handshake shows that the listener can read the key of its certificate",))
     return Plan(changes=steps.readable(NAME, file, "NETWORK SERVICE cannot read the listener's private key"))
 
 

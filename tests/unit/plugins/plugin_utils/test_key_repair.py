@@ -290,6 +290,16 @@ def test_what_is_not_the_keys_fault_is_named_and_fails_where_it_is_the_certifica
     assert bool(_result.unsolved(course)) is fails
 
 
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_key_that_the_handshake_shows_to_be_read_needs_no_entry(shown: bool) -> None:
+    """Where only SYSTEM sees the permissions, an entry was foretold that the run then found to be there."""
+    simulated = built("2019", "certificate_pinned_expired", {"key_descriptor_readable": shown})
+    options = {**defaults(REMEDIES["machine_keys"].options), "method": "ace"}
+    plan, _done = fix(job(simulated, check=True), REMEDIES["machine_keys"], options)
+    assert plan.changes == ()
+    assert "can read the key" in plan.notes[0]
+
+
 def test_a_key_that_was_not_imported_is_not_made_by_a_restart() -> None:
     told = _result.unsolved(climb(job(built("2022", "key_not_imported", {})), "machine_keys"))
     assert "import its certificate again with the key" in told
