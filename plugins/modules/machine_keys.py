@@ -30,6 +30,8 @@ options:
       - V(restored) brings back what O(method=copy_aside) and O(method=rename) have put aside. Keys that are missing
         from C(MachineKeys) come back with their permissions, none that is there is overwritten, and the copy is
         removed once nothing is missing.
+      - Only folders count that the journal on the host has as put aside by this module. Others whose name begins with
+        C(MachineKeys_), such as one that somebody renamed by hand, are named and left as they are.
     type: str
     choices:
       - usable

@@ -11,7 +11,7 @@ the permissions of the listener's own key file) is unreadable, which is no fault
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from .. import _listener_certificate
@@ -20,6 +20,7 @@ from .._cim.certificates import CNG, KeyLink, StoredCertificate
 from .._cim.files import Hidden
 from .._cim.registry import RegistryError
 from .._host import Host
+from .._journal import Journal
 from .._model import reading, sddl
 from .._model.keys import CertificateState, KeyFile, KeysState
 from .._model.reading import Reading
@@ -114,6 +115,7 @@ def _served(request: Request, around: KeysState) -> StoredCertificate | None:
 def _around(request: Request, folders: KeyFolders) -> KeysState:
     """What stands around the listener's own certificate."""
     host = request.host
+    copies = tuple(path for path in host.files.folders(folders.parent) if _is_copy(path, folders.legacy))
     pinned = _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
     held = host.certificate(MY, pinned) if pinned else None
     return KeysState(
@@ -125,7 +127,8 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
         folder=folders.legacy,
         folder_dacl=folders.dacl(folders.legacy),
         files=(),
-        copies=tuple(path for path in host.files.folders(folders.parent) if _is_copy(path, folders.legacy)),
+        copies=copies,
+        own_copies=_own(host, copies) if copies else (),
         stores={},
         machine_guid=folders.machine_guid,
         pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
@@ -135,6 +138,16 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
 
 def _is_copy(path: str, folder: str) -> bool:
     return path.lower().startswith(folder.lower() + "_")
+
+
+def _own(host: Host, copies: Iterable[str]) -> tuple[str, ...]:
+    """The copies that the journal on the host has as made by us; the usual advice leaves such names too."""
+    journal = Journal(host.registry, host.machine_id, host.now)
+    entries = [recorded.entry for stretch in journal.stretches() for recorded in journal.entries(stretch)]
+    changes = [entry.change for entry in (*entries, *journal.trimmed())]
+    made = {str(change.after if change.kind == "key_folder" else change.item).lower()
+            for change in changes if change.kind in ("key_copy", "key_folder")}  # fmt: skip
+    return tuple(path for path in copies if path.lower() in made)
 
 
 def _stores(host: Host) -> Mapping[str, Reading]:

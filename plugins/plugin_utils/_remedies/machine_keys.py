@@ -209,11 +209,13 @@ def _names(base: str) -> Iterator[str]:
 
 
 def _restored(keys: KeysState) -> Plan:
-    """What was put aside comes back where it is missing, permissions included; then the copies go."""
+    """What was put aside comes back where it is missing, permissions included; then the copies go, and none else."""
     reason = "keys that are missing from MachineKeys come back from the copy, which is then removed"
     changes = (Change(NAME, "key_copy", path, keys.folder, None, reason, undo="none", risk="medium")
-               for path in keys.copies)  # fmt: skip
-    return Plan(changes=tuple(changes))
+               for path in keys.own_copies)  # fmt: skip
+    others = (path for path in keys.copies if path not in keys.own_copies)
+    notes = (f"the journal has no run that made {path}, so that is left as it is" for path in others)
+    return Plan(changes=tuple(changes), notes=tuple(notes))
 
 
 def _is_new(observation: Observation, keys: KeysState) -> bool:

@@ -32,6 +32,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.certificates import Request
+from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, settings_state
 
@@ -183,6 +184,23 @@ def test_what_was_put_aside_comes_back(method: str, way: str) -> None:
     assert key_files(simulated, mine=True) == made
     assert [path for path in state if path.endswith(("MachineKeys", "_old", ".part"))] == folders
     assert run(simulated, "machine_keys", method="ace")[1].changes == []
+
+
+def test_folders_that_somebody_else_put_aside_are_left_and_named() -> None:
+    """The usual advice has MachineKeys renamed by hand; what lies there was replaced since, or never belonged there."""
+    simulated = built("2022", "key_unreadable", {})
+    aside = [f"{MACHINE_KEYS}{end}" for end in ("_old", "_backup2019")]
+    for folder in aside:
+        simulated.windows.files.add(folder, MACHINE_KEYS_SDDL, folder=True)
+        simulated.windows.files.add(rf"{folder}\stray", MACHINE_KEYS_SDDL, content="key of somebody")
+    run(simulated, "machine_keys", method="copy_aside")
+    before = simulated.state()["files"]
+    plan, done = run(simulated, "machine_keys", state="restored")
+    assert [change.item.lower() for change in done.changes] == [f"{MACHINE_KEYS}_old2".lower()]
+    assert sorted(folder for folder in aside if any(folder.lower() in note for note in plan.notes)) == sorted(aside)
+    after = simulated.state()["files"]
+    assert {path for path in before if path not in after} == {p for p in before if "_old2" in p}
+    assert not [path for path in after if path not in before]
 
 
 def test_a_key_that_went_missing_comes_back_from_the_copy() -> None:

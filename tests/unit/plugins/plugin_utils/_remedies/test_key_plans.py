@@ -27,7 +27,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import f
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, Reading, unreadable, value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
-from hypothesis import given
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._certificates import handshake
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=timezone.utc)
@@ -173,8 +174,11 @@ def test_a_plan_depends_on_nothing_but_observation_and_options(case: Case) -> No
 
 @given(cases)
 def test_after_a_plan_nothing_is_left_to_do(case: Case) -> None:
+    """But for the ladder, which takes its next rung where the handshake goes on failing."""
     name, observation, options = case
-    assert planned((name, project(observation, planned(case).changes), options)).changes == ()
+    after = project(observation, planned(case).changes)
+    assume(options.get("method") != "auto" or handshake(after) != "reset")
+    assert planned((name, after, options)).changes == ()
 
 
 @given(cases)
