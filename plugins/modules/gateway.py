@@ -26,7 +26,8 @@ options:
   state:
     description:
       - V(serving) has the service start with Windows and run, and a certificate bound that serves.
-      - V(keep) leaves service and certificate as they are.
+      - V(keep) leaves service and certificate as they are, also where O(name) or O(thumbprint) is given, which
+        RV(notes) says then.
     type: str
     choices:
       - serving
@@ -46,6 +47,7 @@ options:
   user_group:
     description:
       - The group whose members are to be let through, as C(DOMAIN\group).
+      - Without O(hosts) it gets a connection policy alone where it has none, and reaches what resource policies name.
     type: str
   hosts:
     description:

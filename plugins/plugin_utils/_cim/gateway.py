@@ -76,13 +76,18 @@ REMOTE_DESKTOP, USUAL_NAME = 0, "RDP"
 
 
 def protocol(client: CimClient) -> str:
-    """Return the name by which resource policies take the protocol of Remote Desktop.
+    """Return the name by which resource policies take the protocol of Remote Desktop, the usual one if none is told."""
+    return told_protocol(client) or USUAL_NAME
 
-    Microsoft Learn, Win32_TSGatewayResourceAuthorizationPolicy: it has to be what GetProtocolName returns.
+
+def told_protocol(client: CimClient) -> str:
+    """Return what GetProtocolName returns; empty where that is nothing.
+
+    Microsoft Learn, Win32_TSGatewayResourceAuthorizationPolicy: a policy has to name the protocol so.
     """
     outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "GetProtocolName", {"ProtocolId": REMOTE_DESKTOP})
     told = outcome.out.get("ProtocolName")
-    return told if outcome.ok and isinstance(told, str) and told else USUAL_NAME
+    return told if outcome.ok and isinstance(told, str) else ""
 
 
 def transport_enabled(client: CimClient, transport: int) -> bool:

@@ -67,8 +67,14 @@ def plan(observation: Observation, options: Options) -> Plan:
         return service + _refused(
             f"with its service stopped, the gateway tells nothing more ({gateway.unread}); run again"
         )
-    certificate = _certificate(gateway, options, moment) if serving else Plan()
+    certificate = _certificate(gateway, options, moment) if serving else Plan(notes=_idle(options))
     return service + certificate + _policies(gateway, options) + _udp(gateway, options["udp"])
+
+
+def _idle(options: Options) -> tuple[str, ...]:
+    """The options that are about the certificate, where that is left as it is."""
+    given = " and ".join(name for name in ("name", "thumbprint") if options[name])
+    return (f"state is keep, so this has no effect: {given}",) if given else ()
 
 
 def _invalid(options: Options) -> Plan:

@@ -12,13 +12,16 @@ from .._fix import Job
 from .._host import Host
 from .._model.change import Change
 from .._model.gateway import SERVICE
-from .._wsman.errors import NotFound, WsmanFault
+from .._wsman.errors import WsmanFault
 from ._base import Check, Untold
 
 
 def _protocol(host: Host) -> str:
     _need(host)
-    return gateway.USUAL_NAME if gateway.protocol(host.cim) == gateway.USUAL_NAME else "another name"
+    told = gateway.told_protocol(host.cim)
+    if not told:
+        raise Untold("the provider does not tell it")
+    return gateway.USUAL_NAME if told == gateway.USUAL_NAME else "another name"
 
 
 def _need(host: Host) -> None:
@@ -37,7 +40,7 @@ def stopped(job: Job) -> str:
         run.apply(change)
         try:
             gateway.settings(job.host.cim)
-        except (NotFound, WsmanFault):
+        except WsmanFault:
             return "silent"
         finally:
             run.undo(change)

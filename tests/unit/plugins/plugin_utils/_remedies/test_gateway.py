@@ -226,6 +226,14 @@ def test_a_certificate_whose_key_file_is_gone_is_not_bound() -> None:
     assert done.changes == []
 
 
+def test_options_that_decide_nothing_are_said() -> None:
+    kept = options(state="keep", thumbprint="AA" * 20, name="wrong.example")
+    plan, done = fix(job(host()), REMEDY, kept)
+    assert plan.notes == ("state is keep, so this has no effect: name and thumbprint",)
+    assert done.changes == []
+    assert fix(job(host()), REMEDY, options(state="keep"))[0].notes == ()
+
+
 def test_a_bound_certificate_is_taken_up() -> None:
     simulated = host("gateway_certificate_expired")
     thumbprint = stored(simulated, NAME)

@@ -217,6 +217,13 @@ def test_changed_permissions_and_missing_privileges_are_named(monkeypatch):
     assert deviating(outcomes(simulated(), write_half=False)) == {"privileges": "lacks SeRestorePrivilege"}
 
 
+def test_a_gateway_that_does_not_tell_the_protocols_name_settles_nothing():
+    host = simulated("2022", ["gateway_role"])
+    host.windows.gateway.protocol = ""
+    found = judge(next(check for check in CHECKS if check.name == "gateway_protocol"), connect(host))
+    assert (found.verdict, found.means) == ("could_not_tell", "the provider does not tell it")
+
+
 def one(name):
     return next(check for check in CHECKS if check.name == name)
 
