@@ -52,7 +52,7 @@ PLAYBOOK = """
   tasks:
     - name: Ask
       winfleet.rdp.host_info:
-        areas: [identity]
+        areas: [identity, membership]
 """
 
 
