@@ -152,12 +152,18 @@ def _facts(der: bytes, certificate: t.Any, key: KeyLink | None) -> StoredCertifi
         not_before=_moment(certificate, "not_valid_before"),
         not_after=_moment(certificate, "not_valid_after"),
         server_auth=_server_auth(certificate),
-        key_algorithm=type(public_key).__name__.removesuffix("PublicKey").lstrip("_"),
+        key_algorithm=algorithm(public_key),
         key_bits=getattr(public_key, "key_size", None),
         signature_hash=getattr(certificate.signature_hash_algorithm, "name", ""),
         key=key,
         names=_names(certificate),
     )
+
+
+def algorithm(public_key: object) -> str:
+    """The algorithm of a key by its class, such as C(RSA) or C(EC), which cryptography before 42 spells out."""
+    name = type(public_key).__name__.lstrip("_").removesuffix("PublicKey")
+    return "EC" if name == "EllipticCurve" else name
 
 
 def _names(certificate: t.Any) -> tuple[str, ...]:

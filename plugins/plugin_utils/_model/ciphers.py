@@ -27,6 +27,9 @@ RSA, EC = "RSA", "EC"
 _FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {RSA: ("TLS_ECDHE_RSA_WITH_", "TLS_DHE_RSA_WITH_", "TLS_RSA_WITH_"), EC: ("TLS_ECDHE_ECDSA_WITH_",)}
 )
+_ANY = "TLS_"
+"""Which suites are for a key of another kind is not known here, so none is held against it."""
+
 _TLS13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 _APPROVED = ("_AES_", "_3DES_EDE_")
 
@@ -55,4 +58,4 @@ def usable(names: Iterable[str], *, fips: bool, build: int, key: str) -> tuple[s
 def _offered(name: str, build: int, key: str) -> bool:
     if name in _TLS13:
         return build >= TLS13_BUILD
-    return name.startswith(_FAMILIES.get(key, ())) and "_NULL_" not in name
+    return "_NULL_" not in name and name.startswith(_FAMILIES.get(key, _ANY))

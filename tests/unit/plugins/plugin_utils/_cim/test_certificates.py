@@ -71,6 +71,22 @@ def test_a_certificate_is_read_with_the_link_to_its_key() -> None:
     assert found.thumbprint == x509.load_der_x509_certificate(DER).fingerprint(hashes.SHA1()).hex().upper()
 
 
+@pytest.mark.parametrize(
+    ("name", "algorithm"),
+    [
+        ("ECPublicKey", "EC"),
+        ("_EllipticCurvePublicKey", "EC"),
+        ("RSAPublicKey", "RSA"),
+        ("_RSAPublicKey", "RSA"),
+        ("Ed25519PublicKey", "Ed25519"),
+    ],
+)
+def test_an_algorithm_is_named_alike_whatever_the_package_calls_its_keys(name: str, algorithm: str) -> None:
+    """The names with a leading underscore are those of cryptography before 42."""
+    assert certificates.algorithm(type(name, (), {})()) == algorithm
+    assert parse(BLOB).key_algorithm == "EC"
+
+
 def test_a_certificate_without_a_link_has_no_key() -> None:
     assert parse(record(32, DER)).key is None
 

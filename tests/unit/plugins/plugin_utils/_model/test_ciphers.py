@@ -58,11 +58,18 @@ def test_usable_by_a_certificate_with_an_rsa_key(name: str, build: int, fips: bo
         ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 14393, EC, True),
         (AES, 14393, EC, False),
         (TLS13, 20348, EC, True),
-        (AES, 20348, "1.3.101.112", False),
+        ("TLS_RSA_WITH_NULL_SHA256", 20348, EC, False),
     ],
 )
 def test_usable_by_a_certificate_with_another_key(name: str, build: int, key: str, expected: bool) -> None:
     assert bool(usable([name], fips=True, build=build, key=key)) is expected
+
+
+@pytest.mark.parametrize("key", ["1.3.101.112", "Ed25519", "DSA", ""])
+@pytest.mark.parametrize("name", [AES, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_DHE_DSS_WITH_AES_256_CBC_SHA"])
+def test_a_key_of_another_kind_is_held_against_no_suite(name: str, key: str) -> None:
+    assert usable([name], fips=True, build=14393, key=key) == (name,)
+    assert usable([TLS13, "TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_NULL_MD5"], fips=True, build=14393, key=key) == ()
 
 
 def test_the_key_is_that_of_the_certificate_that_is_shown_else_the_one_that_was_read_else_windows_own() -> None:
