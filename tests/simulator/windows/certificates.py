@@ -20,6 +20,8 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.simulator.windows import events
@@ -136,9 +138,26 @@ def self_signed(
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
+SHA256_WITH_RSA, SHA1_WITH_RSA = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010105")
+"""Object identifiers of signatures (RFC 8017 A.2.4), of equal length."""
+
+
+def signed_with_sha1(der: bytes, key: RSAPrivateKey) -> bytes:
+    """The same certificate with an outdated signature, which the library makes no more."""
+    body = x509.load_der_x509_certificate(der).tbs_certificate_bytes
+    outdated = body.replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
+    head = der.partition(body)[0]
+    signature = key.sign(outdated, PKCS1v15(), hashes.SHA1())  # noqa: S303  # what is to be found outdated
+    rest = der.partition(body)[2][: -len(signature)].replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
+    return head + outdated + rest + signature
+
+
 @dataclass(frozen=True)
 class Request:
-    """A certificate to be: ``key`` of the pool, its file's descriptor (empty: no file), usage and time."""
+    """A certificate to be: ``key`` of the pool, its file's descriptor (empty: no file), usage, time and signature.
+
+    ``linked`` is whether the store knows of the key: without that it was imported as a mere certificate.
+    """
 
     key: int = 0
     sddl: str = KEY_FILE_2019
@@ -147,6 +166,8 @@ class Request:
     usage: x509.ObjectIdentifier = SERVER
     start: datetime | None = None
     validity: timedelta = timedelta(days=365)
+    sha1: bool = False
+    linked: bool = True
 
 
 class ListenerCertificates:
@@ -242,10 +263,13 @@ class ListenerCertificates:
         """Put a certificate with its key into the machine's own store."""
         start = (request.start or self._clock.now()).replace(microsecond=0)
         der = self_signed(name, request.key, start, start + request.validity, request.usage)
+        if request.sha1:
+            der = signed_with_sha1(der, private_key(request.key))
         provider = CNG_PROVIDER if request.cng else LEGACY_PROVIDER
-        certificate = StoredCertificate(der, request.container or f"tp-{name}", provider, int(not request.cng))
+        container = (request.container or f"tp-{name}") if request.linked else ""
+        certificate = StoredCertificate(der, container, provider, int(not request.cng))
         self.store(MY, certificate)
-        if request.sddl:
+        if request.sddl and request.linked:
             self._files.add(self.file_of(certificate), request.sddl, content=key_content(request.key), size=2305)
         return certificate
 

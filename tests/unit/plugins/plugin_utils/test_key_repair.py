@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
@@ -31,8 +32,10 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
 from tests.simulator.host import SimulatedHost
-from tests.simulator.windows.certificates import Request
+from tests.simulator.windows.certificates import CLIENT, Request
+from tests.simulator.windows.clock import DEFAULT_START
 from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
+from tests.simulator.windows.keys import WEAK_KEY
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, settings_state
 
@@ -343,7 +346,7 @@ def test_the_ladder_goes_on_where_a_rung_does_not_help() -> None:
 def bound_host(**request: t.Any) -> tuple[SimulatedHost, str]:
     """A host with a certificate of the company's authority in its personal store."""
     simulated = SimulatedHost.build("2022")
-    added = simulated.windows.certificates.add("rdp.corp.example", Request(key=3, **request))
+    added = simulated.windows.certificates.add("rdp.corp.example", Request(**{"key": 3, **request}))
     return simulated, added.thumbprint
 
 
@@ -380,6 +383,34 @@ def test_what_is_no_certificate_of_the_store_is_not_bound(thumbprint: str | None
     simulated, _thumbprint = bound_host()
     plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint)
     assert (done.changes, len(plan.refused)) == ([], 1)
+
+
+UNFIT: dict[str, tuple[dict[str, t.Any], str]] = {
+    "expired": ({"start": DEFAULT_START - timedelta(days=366)}, "it expired on 2026-06-14T08:00:00+00:00"),
+    "not yet valid": ({"start": DEFAULT_START + timedelta(days=1)}, "it is not valid before 2026-06-16T08:00:00+00:00"),
+    "for clients": ({"usage": CLIENT}, "its usage does not include server authentication"),
+    "short key": ({"key": WEAK_KEY}, "its RSA key has 1024 bits"),
+    "outdated signature": ({"sha1": True}, "it is signed with SHA1"),
+    "no link to a key": ({"linked": False}, "no private key belongs to it"),
+    "key file gone": ({"sddl": ""}, "does not exist"),
+}
+"""What makes a certificate of no use to the listener, and how that is told. Nothing else is wrong with it."""
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize("fault", sorted(UNFIT))
+def test_a_certificate_that_cannot_serve_is_not_bound_and_the_reason_is_told(fault: str, check: bool) -> None:
+    request, reason = UNFIT[fault]
+    simulated, thumbprint = bound_host(**request)
+    before = simulated.state()
+    plan, done = run(simulated, "certificate", check, state="bound", thumbprint=thumbprint)
+    (refusal,) = plan.refused
+    assert refusal.message.startswith(f"the certificate {thumbprint} cannot serve the listener: ")
+    assert refusal.message.endswith(reason)
+    assert ";" not in refusal.message
+    assert (refusal.option, plan.changes, done.changes, done.proof) == ("thumbprint", (), [], None)
+    assert simulated.counters.writes == 0
+    assert simulated.state() == before, "neither written nor journaled"
 
 
 @pytest.mark.parametrize("between", [" ", ":", "\u200e"])

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from tests.simulator.host import SimulatedHost
-from tests.simulator.windows.certificates import container_file
+from tests.simulator.windows.certificates import Request, container_file
 from tests.simulator.windows.editions import FLEET_VERSIONS, LANGUAGES
 from tests.simulator.windows.files import MACHINE_KEYS
+from tests.simulator.windows.keys import private_key
 from tests.simulator.windows.system import TASK_TOKEN
 from tests.unit.simulator.host.test_files import OLD, run
 from tests.unit.simulator.host.wmi import Wmi
@@ -39,6 +42,15 @@ def restart(host: SimulatedHost) -> None:
 )
 def test_names_of_key_files(container: str, name: str) -> None:
     assert container_file(container) == name
+
+
+def test_an_outdated_signature_is_a_valid_one() -> None:
+    added = SimulatedHost.build("2022").windows.certificates.add("old.corp.example", Request(key=2, sha1=True))
+    made, outdated = added.certificate, hashes.SHA1()
+    assert made.signature_algorithm_oid.dotted_string == "1.2.840.113549.1.1.5"
+    public = private_key(2).public_key()
+    assert made.public_key() == public
+    public.verify(made.signature, made.tbs_certificate_bytes, PKCS1v15(), outdated)
 
 
 @pytest.mark.parametrize("version", FLEET_VERSIONS)
