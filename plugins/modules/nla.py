@@ -16,8 +16,9 @@ author:
   - winfleet.rdp contributors (@winfleet)
 description:
   - Sets whether users authenticate before the listener gives them a logon screen (C(UserAuthentication)).
-  - Network Level Authentication runs inside TLS. So a TLS handshake with this very host has to succeed before it is
-    required.
+  - Network Level Authentication runs inside TLS. So before it is required, a TLS handshake with this very host has to
+    succeed, and CredSSP to be answered inside of it. A host that denies NTLM answers none; then it has to belong to a
+    domain or to Entra ID, whose users do without.
   - Switching it off opens the logon screen, and all code behind it, to everybody who reaches the port. It is refused
     unless O(lease) says for how long; the host then ends it by itself.
 options:

@@ -18,7 +18,8 @@ description:
   - Sets what the listener asks of a connection before anybody logs on.
   - Requiring TLS where the host's TLS is broken would lock everybody out. So a TLS handshake with this very host has
     to succeed first. A host that offers Standard RDP Security alone is set to negotiate, proved, and then to require
-    TLS.
+    TLS. Where TLS is for those alone who authenticate inside of it, CredSSP has to be answered too, as
+    M(winfleet.rdp.nla) says.
   - No handshake can prove TLS while the listener does not negotiate. So negotiation is switched on and tried; where
     somebody got in before and no TLS handshake succeeds now, it is put back and the task fails. Each later run tries it
     again, and writes and puts back again, until what lies behind it is repaired.

@@ -21,7 +21,7 @@ from ._model.observation import Observation
 from ._model.settings import SETTINGS
 from ._observe import observe
 from ._owed import REASONS, due
-from ._proof import PATIENCE, Probe, Prober, lets_in, live, refuses, settled, tls_works, unproven
+from ._proof import PATIENCE, Probe, Prober, lacking, lets_in, live, refuses, settled, tls_works, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
@@ -172,8 +172,8 @@ def _answers(job: Job, change: Change) -> bool:
         ProofMissing: nothing tells, or would tell afterwards.
     """
     probe = job.prober.look(job.host.listener_port)
-    if probe is not None and (lets_in(probe) or refuses(probe)):
-        return lets_in(probe)
+    if probe is not None and (lets_in(probe, job.host.vouched) or refuses(probe, job.host.vouched)):
+        return lets_in(probe, job.host.vouched)
     seen = "it may not probe" if probe is None else f"it sees nothing of the listener (TCP {probe['tcp']['verdict']})"
     raise ProofMissing(
         f"{change.item} decides how clients connect, and the controller cannot see whether they still do afterwards: "
@@ -188,7 +188,7 @@ def _answers_still(job: Job, run: Run, done: Done, change: Change) -> None:
         ProofMissing: it does not, or that would show only after a restart, when nothing could take it back any more.
     """
     settle(job, run, done)
-    if not done.waiting and done.proof is not None and lets_in(done.proof):
+    if not done.waiting and done.proof is not None and lets_in(done.proof, job.host.vouched):
         return
     due = done.waiting.pop("restart", "")
     outcome = put_back(job, run, done, [change]) or "it is as it was"
@@ -359,22 +359,18 @@ def _places(item: str) -> set[str]:
     return {item, policy.path} if policy else {item}
 
 
+_REQUIRED = {"tls": "TLS", "ntlm": "users to authenticate inside TLS"}
+
+
 def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
-    """A TLS handshake with this host, now; changes made so far must be live for it to tell anything."""
+    """A handshake with this host, now; changes made so far must be live for it to tell anything."""
     if done.changes:
         settle(job, run, done)
     own = done.proof or job.prober.look(job.host.listener_port)
     probes = [own] if own is not None else job.prober.brought(job.host.listener_port())
-    if tls_works(probes):
+    lack = lacking(probes, change.proof, job.host.vouched)
+    if lack is None:
         return
     earlier = [step for step in done.changes if step.item in _places(change.item)]
     outcome = put_back(job, run, done, earlier) or "it was left as it is"
-    if not any(probes):
-        raise ProofMissing(
-            f"{change.item} would require TLS, and nothing proves that this host's TLS works: {outcome}. Let the "
-            "controller probe, or pass as probes what probe_info on another node has just seen of this host and port"
-        )
-    raise ProofMissing(
-        f"{change.item} would require TLS, but no TLS handshake with this host succeeds: {outcome}. Repair the "
-        "certificate or its key first (diagnosis_info names the cause)"
-    )
+    raise ProofMissing(f"{change.item} would require {_REQUIRED[change.proof]}, but {lack.why}: {outcome}. {lack.hint}")

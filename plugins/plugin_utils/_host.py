@@ -83,6 +83,14 @@ class Host:
         """The revision of the build, which updates raise."""
         return host_view.revision(self.cim)
 
+    def vouched(self) -> bool:
+        """Whether a domain or Entra ID vouches for the host's users, who then need no NTLM."""
+        return self._vouched
+
+    @cached_property
+    def _vouched(self) -> bool:
+        return host_view.vouched(self.cim)
+
     def now(self) -> datetime:
         """The host's clock, as far off ours as it was when the host was first asked."""
         return self._now() + self._clock_offset

@@ -12,7 +12,7 @@ handshake further is taken back if it carries risk.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ._apply import ApplyError, Run
@@ -352,7 +352,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         return
     before, course.after = course.after, look_again(job, course.after, done)
     course.revealed.extend(_new(course))
-    kept, reason = _keep(cause, before, course.after, done)
+    kept, reason = _keep(cause, before, course.after, done, job.host.vouched)
     if not kept:
         if done.waiting:
             course.refused.append(Refusal(reason))
@@ -375,7 +375,9 @@ def _let_in_again(job: Job, run: Run, course: Course) -> None:
     """Take back in the end what shuts everybody out, where what it brought to light could not be cured."""
     before, after = course.before.observation.probe, course.after.observation.probe
     opened = {number: changes for number, changes in course.opened.items() if changes}
-    if not opened or course.waiting or not (before and lets_in(before)) or not after or lets_in(after):
+    if not opened or course.waiting or not before or not after:
+        return
+    if lets_in(after, job.host.vouched) or not lets_in(before, job.host.vouched):
         return
     taken, done = [change for changes in opened.values() for change in changes], Done(list(course.changes))
     outcome = put_back(job, run, done, taken)
@@ -398,9 +400,9 @@ def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: 
         course.revealed.extend(_new(course))
 
 
-def _keep(cause: str, before: Standing, after: Standing, done: Done) -> tuple[bool, str]:
+def _keep(cause: str, before: Standing, after: Standing, done: Done, vouched: Callable[[], bool]) -> tuple[bool, str]:
     if done.waiting:
-        return _keep_waiting(before, done)
+        return _keep_waiting(before, done, vouched)
     if cause not in {finding.id for finding in direct(after.findings)}:
         return True, "kept: the evidence of the cause is gone"
     if after.reached > before.reached:
@@ -410,11 +412,11 @@ def _keep(cause: str, before: Standing, after: Standing, done: Done) -> tuple[bo
     return False, "taken back: it helped nothing"
 
 
-def _keep_waiting(before: Standing, done: Done) -> tuple[bool, str]:
+def _keep_waiting(before: Standing, done: Done, vouched: Callable[[], bool]) -> tuple[bool, str]:
     """What waits is proved by a later run; what then shuts everybody out who got in before would not be seen by one."""
     opening = any(change.then == "answer" for change in done.changes)
     probe = before.observation.probe
-    if opening and probe and lets_in(probe):
+    if opening and probe and lets_in(probe, vouched):
         why = "; ".join(done.waiting.values())
         return False, f"taken back: whether anybody gets in with it would show only after a restart. {why}"
     return True, "kept: it waits for a " + " and a ".join(done.waiting)

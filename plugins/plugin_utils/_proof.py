@@ -112,16 +112,76 @@ def tls_works(probes: Iterable[Probe | None]) -> bool:
     return any(probe and probe["tls"]["verdict"] == "ok" for probe in probes)
 
 
-def lets_in(probe: Probe) -> bool:
+@dataclass(frozen=True)
+class Lack:
+    """Why probes do not prove that a stricter value locks nobody out, and what helps."""
+
+    why: str
+    hint: str
+
+
+_UNSEEN = Lack(
+    "nothing proves that this host's TLS works",
+    "Let the controller probe, or pass as probes what probe_info on another node has just seen of this host and port",
+)
+_NO_TLS = Lack(
+    "no TLS handshake with this host succeeds",
+    "Repair the certificate or its key first (diagnosis_info names the cause)",
+)
+_NO_CREDSSP = {
+    "timeout": "CredSSP is not answered in time",
+    "not_ntlm": "CredSSP is answered with something else",
+    "not_offered": "the host does not offer CredSSP",
+}
+_NO_NTLM = Lack(
+    "the host answers no NTLM and belongs to no domain, so nobody could authenticate",
+    "Allow incoming NTLM (RestrictReceivingNTLMTraffic), or join the host to a domain, whose users have Kerberos",
+)
+
+
+def lacking(probes: Sequence[Probe], stage: str, vouched: Callable[[], bool]) -> Lack | None:
+    """What keeps probes from proving a stage; None where one of them does.
+
+    TLS that is given to those alone who authenticate inside of it is no use to anybody where none can.
+
+    Args:
+        probes: made just now of this host and port.
+        stage: C(tls), or C(ntlm) where users are to authenticate inside of it from now on.
+        vouched: whether users of the host can have Kerberos or Entra ID instead of NTLM; asked only where that decides.
+    """
+    serving = [probe for probe in probes if tls_works([probe])]
+    if not serving:
+        return _NO_TLS if probes else _UNSEEN
+    if stage == "tls" and any(_answered(probe, 1) for probe in serving):
+        return None
+    lacks = [_no_logon(probe, vouched) for probe in serving]
+    return None if None in lacks else lacks[0]
+
+
+def _answered(probe: Probe, protocol: int) -> bool:
+    """Whether some request was answered with this protocol (MS-RDPBCGR 2.2.1.2.1)."""
+    answers = probe["x224"].get("asked", {}).values()
+    return any((answer["outcome"], answer.get("protocol")) == ("selected", protocol) for answer in answers)
+
+
+def _no_logon(probe: Probe, vouched: Callable[[], bool]) -> Lack | None:
+    """Why nobody can authenticate inside TLS; None where somebody can, or where that was not tried."""
+    verdict = str((probe.get("ntlm") or {}).get("verdict", "skipped"))
+    if verdict in _NO_CREDSSP:
+        return Lack(_NO_CREDSSP[verdict], "Look at LSA protection and credential providers (diagnosis_info helps)")
+    return _NO_NTLM if verdict in ("closed", "refused") and not vouched() else None
+
+
+def lets_in(probe: Probe, vouched: Callable[[], bool]) -> bool:
     """Whether some client gets in: over TLS, or with Standard RDP Security as the oldest do, negotiated or not."""
     answers = probe["x224"].get("asked", {}).values()
-    native = any(a["outcome"] == "legacy" or (a["outcome"], a.get("protocol")) == ("selected", 0) for a in answers)
-    return native or tls_works([probe])
+    native = any(answer["outcome"] == "legacy" for answer in answers) or _answered(probe, 0)
+    return native or lacking([probe], "tls", vouched) is None
 
 
-def refuses(probe: Probe) -> bool:
+def refuses(probe: Probe, vouched: Callable[[], bool]) -> bool:
     """Whether the host is seen to let nobody in, or no program listens there; silence shows neither."""
-    return not lets_in(probe) and probe["tcp"]["verdict"] in ("open", "refused")
+    return not lets_in(probe, vouched) and probe["tcp"]["verdict"] in ("open", "refused")
 
 
 def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:

@@ -118,6 +118,11 @@ def _ntlm_denied(windows: Windows) -> None:
     windows.listener.ntlm_denied = True
 
 
+def _entra_joined(windows: Windows) -> None:
+    join = r"HKLM\SYSTEM\CurrentControlSet\Control\CloudDomainJoin\JoinInfo\5F1C2D3E4A5B6C7D8E9F0A1B2C3D4E5F60718293"
+    windows.registry.put(join, "TenantId", Type.SZ, "00000000-0000-4000-8000-000000000001")
+
+
 def _orphan_policy(windows: Windows) -> None:
     for name, number in {"UserAuthentication": 1, "SecurityLayer": 2, "MinEncryptionLevel": 3}.items():
         windows.registry.put_dword(POLICY, name, number)
@@ -198,6 +203,7 @@ TRAITS: Mapping[str, Trait] = {
     "citrix": Trait("another vendor's protocol object drives the listener", lambda windows: windows.registry.put(
         LISTENER, "CitrixBackupRdpTcpLoadableProtocolObject", Type.SZ, "{5828227c-20cf-4408-b73f-73ab70b8849f}")),
     "domain_member": Trait("is a member of a domain", Windows.join_domain),
+    "entra_joined": Trait("is joined to Entra ID", _entra_joined),
     "many_sessions": Trait("has twelve sessions, four of them disconnected", _many_sessions),
     "iis_keys": Trait("a web server keeps six keys and a site's certificate in MachineKeys", tenants.iis),
     "winrm_https": Trait("WinRM also listens on HTTPS, with a key in MachineKeys", tenants.winrm_https),

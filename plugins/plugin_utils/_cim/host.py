@@ -28,6 +28,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 CRYPTOGRAPHY = r"HKLM\SOFTWARE\Microsoft\Cryptography"
+JOIN_INFO = r"HKLM\SYSTEM\CurrentControlSet\Control\CloudDomainJoin\JoinInfo"
 
 YEARS = 1970, 9998
 """Of a clock that can be reckoned with: leases, rights to write and tasks end later, and some begin a day earlier."""
@@ -121,6 +122,16 @@ def membership(client: CimClient) -> tuple[str, bool]:
     if not found:
         raise BadAnswer("The host has no Win32_ComputerSystem")
     return found[0].text("Domain"), found[0].get("PartOfDomain") is True
+
+
+def vouched(client: CimClient) -> bool:
+    """Return whether a domain or Entra ID vouches for the host's users, who then need no NTLM (one or two operations).
+
+    A domain brings Kerberos, Entra ID brings PKU2U; CredSSP negotiates either as well as NTLM (MS-CSSP 3.1.5, SPNEGO).
+    JoinInfo has a subkey for each join to Entra ID, and is read so by inventory agents; Microsoft documents only
+    C(dsregcmd /status), which says the same.
+    """
+    return membership(client)[1] or bool(Registry(client).keys(JOIN_INFO))
 
 
 def revision(client: CimClient) -> int | None:

@@ -140,10 +140,11 @@ def _plan_local(observation: Observation, setting: Setting, state: SettingState,
 
 
 def remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
-    """Take away the policy value that nobody owns."""
+    """Take away the policy value that nobody owns; what then counts may be the wish, which wants its proof."""
     policy = setting.policy
     if policy is None:
         return Plan()
+    beneath = effective(setting, SettingState(state.local))[0]
     change = Change(
         remedy=wish.remedy,
         kind="registry",
@@ -154,6 +155,7 @@ def remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
         risk="medium",
         restart=setting.restart,
         reboot=setting.effect == "reboot",
+        proof=wish.proof if beneath == wish.number else "",
     )
     return Plan(changes=(change,))
 

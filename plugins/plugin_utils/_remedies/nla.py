@@ -29,12 +29,12 @@ OPTIONS = {
 
 
 def plan(observation: Observation, options: Options) -> Plan:
-    """Plan NLA to be required after a TLS handshake, which CredSSP runs in, or off for as long as a lease lasts."""
+    """Plan NLA to be required after CredSSP has answered inside TLS, or off for as long as a lease lasts."""
     if options["state"] == "keep":
         return plan_kept(observation, NAME, "nla")
     number = STATES[options["state"]]
     reason = f"Network Level Authentication is wanted {options['state']}"
-    proof = "tls" if number and _answers(observation) else ""
+    proof = "ntlm" if number and _answers(observation) else ""
     return plan_guarded(observation, Wish(NAME, "nla", number, reason, risk="medium", proof=proof), options)
 
 

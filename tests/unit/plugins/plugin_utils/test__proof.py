@@ -15,7 +15,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober, flaw, live, settled, tls_works
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober, flaw, lacking, live, settled, tls_works
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 
 from tests.simulator.host import SimulatedHost
@@ -55,6 +55,50 @@ def test_the_matrix_contradicts_a_layer_that_is_not_live() -> None:
 
 def test_what_takes_effect_at_once_needs_no_proof() -> None:
     assert live([change("drain_mode", 0)], None) is True
+
+
+def answering(verdict: str, *, bare: bool = False, tls: str = "ok") -> dict[str, t.Any]:
+    """A host that selects CredSSP, or where bare, TLS alone for those who ask for it."""
+    asked = {"3": {"outcome": "selected", "protocol": 2}}
+    alone = {"1": {"outcome": "selected", "protocol": 1}} if bare else {}
+    ntlm = {} if verdict == "absent" else {"ntlm": {"verdict": verdict}}
+    return {"x224": {"verdict": "negotiates", "asked": {**asked, **alone}}, "tls": {"verdict": tls}, **ntlm}
+
+
+@pytest.mark.parametrize(
+    ("probes", "stage", "vouched", "why"),
+    [
+        ([], "tls", True, "nothing proves"),
+        ([answering("challenge", tls="reset")], "tls", True, "no TLS handshake"),
+        ([answering("challenge")], "ntlm", False, ""),
+        ([answering("skipped")], "ntlm", False, ""),
+        ([answering("absent")], "ntlm", False, ""),
+        ([answering("closed")], "ntlm", False, "answers no NTLM"),
+        ([answering("closed")], "tls", False, "answers no NTLM"),
+        ([answering("closed")], "ntlm", True, ""),
+        ([answering("refused")], "ntlm", False, "answers no NTLM"),
+        ([answering("closed", bare=True)], "tls", False, ""),
+        ([answering("closed", bare=True)], "ntlm", False, "answers no NTLM"),
+        ([answering("timeout")], "ntlm", True, "not answered in time"),
+        ([answering("not_ntlm")], "ntlm", True, "something else"),
+        ([answering("not_offered")], "ntlm", True, "does not offer"),
+        ([answering("closed"), answering("challenge")], "ntlm", False, ""),
+        ([answering("challenge", tls="reset"), answering("closed")], "ntlm", False, "answers no NTLM"),
+    ],
+)
+def test_what_keeps_a_stage_from_being_proved(
+    probes: list[dict[str, t.Any]], stage: str, vouched: bool, why: str
+) -> None:
+    lack = lacking(probes, stage, lambda: vouched)
+    assert (lack.why if lack else "") == why or (why and lack and why in lack.why)
+
+
+def test_a_host_is_asked_where_it_belongs_only_where_that_decides() -> None:
+    def asked() -> bool:
+        raise AssertionError("the host was asked")
+
+    for probe in (answering("challenge"), answering("closed", bare=True), answering("timeout")):
+        lacking([probe], "tls", asked)
 
 
 def test_a_started_service_is_waited_for() -> None:

@@ -35,6 +35,8 @@ NAMES = sorted(REMEDIES)
 EXAMPLES = 8
 """For each module; the simulator's clock, not ours, passes while somebody waits."""
 
+JOIN_INFO = r"HKLM\SYSTEM\CurrentControlSet\Control\CloudDomainJoin\JoinInfo"
+
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 """No shrinking: hosts are told by what was planted in them, and each try takes long."""
 
@@ -200,23 +202,42 @@ HIDDEN = ("key_unreadable", "certificate_missing", "cipher_suites_empty", "tls_s
 """What nobody notices while TLS is not required."""
 
 
+KERBEROS = ((), (), ("ntlm_denied",), ("ntlm_denied", "domain_member"), ("ntlm_denied", "entra_joined"))
+"""What nobody notices, while CredSSP is not required, where users have nothing else."""
+
+
 def answering(name: str) -> st.SearchStrategy[HostPlan]:
-    """Hosts of which half have a weak layer, and half something that a stronger one would bring to light."""
-    layers = [Stored(SETTINGS["security_layer"], "local", number, number) for number in (0, 1)]
-    weak = st.sampled_from([*((layer,) for layer in layers), (Stored(SETTINGS["negotiation"], "local", 0, 0),), ()])
-    hidden = st.sampled_from([*((breakage,) for breakage in HIDDEN), ()])
+    """Hosts most of which are weak, and most of which have something that a stronger value would bring to light."""
+    names = {"security_layer": (0, 1), "negotiation": (0,), "nla": (0,)}
+    weak = [(Stored(SETTINGS[s], "local", number, number),) for s, numbers in names.items() for number in numbers]
+    orphan = (Stored(SETTINGS["nla"], "orphan", 0, 0), Stored(SETTINGS["nla"], "local", 1, 1))
+    hidden = st.sampled_from([*((breakage,) for breakage in HIDDEN), (), ()])
     return st.builds(
-        lambda host, more, broken: replace(host, stored=(*host.stored, *more), breakages=broken),
+        lambda host, more, broken, users: replace(
+            host,
+            stored=(*host.stored, *more),
+            breakages=broken,
+            traits=tuple(dict.fromkeys((*host.traits, *users))),
+        ),
         hosts(name),
-        weak,
+        st.sampled_from([*weak, orphan, ()]),
         hidden,
+        st.sampled_from(KERBEROS),
     )
 
 
+def vouched(simulated: SimulatedHost) -> bool:
+    """Whether users can authenticate without NTLM."""
+    return simulated.windows.machine.domain != "" or simulated.windows.registry.exists(JOIN_INFO)
+
+
 def serves(simulated: SimulatedHost) -> bool:
-    """Whether some client gets in: over TLS, or as the oldest do without."""
+    """Whether some client gets in: over TLS, CredSSP in it where that was agreed on, or as the oldest do without."""
     view = t.cast("dict[str, t.Any]", simulated.probe_view())
-    return view["tcp"] == "open" and (view["tls"] == "ok" or ["selected", 0] in view["asked"].values())
+    selected = {code for kind, *codes in view["asked"].values() if kind == "selected" for code in codes}
+    authenticates = view["ntlm"] != "closed" or vouched(simulated)
+    over_tls = view["tls"] == "ok" and (1 in selected or authenticates)
+    return view["tcp"] == "open" and (over_tls or 0 in selected)
 
 
 def make_live(simulated: SimulatedHost) -> None:
@@ -236,6 +257,35 @@ def test_no_host_that_answered_is_silent_afterwards(name: str, data: st.DataObje
     usual = {option: spec.get("default") for option, spec in REMEDIES[name].options.items()}
     run(simulated, name, {**usual, **asked}, allow_reboot=data.draw(st.booleans()))
     assert serves(simulated)
+    make_live(simulated)
+    assert serves(simulated)
+
+
+@pytest.mark.parametrize("vouches", [(), ("domain_member",), ("entra_joined",)])
+@pytest.mark.parametrize("weak", ["nla_off", "nla_off_by_orphan", "layer_rdp", "negotiation_off"])
+def test_authentication_is_not_required_where_nobody_could_authenticate(weak: str, vouches: tuple[str, ...]) -> None:
+    values = {
+        "nla_off": ("nla", [Stored(SETTINGS["nla"], "local", 0, 0)]),
+        "nla_off_by_orphan": (
+            "nla",
+            [Stored(SETTINGS["nla"], place, n, n) for place, n in (("orphan", 0), ("local", 1))],
+        ),
+        "layer_rdp": ("security_layer", [Stored(SETTINGS["security_layer"], "local", 0, 0)]),
+        "negotiation_off": ("security_layer", [Stored(SETTINGS["negotiation"], "local", 0, 0)]),
+    }
+    name, stored = values[weak]
+    simulated = SimulatedHost.build("2022", traits=("ntlm_denied", *vouches))
+    for value in stored:
+        value.put(simulated)
+    make_live(simulated)
+    before = settings_state(simulated)
+    assert serves(simulated)
+    usual = {option: spec.get("default") for option, spec in REMEDIES[name].options.items()}
+    result = run(simulated, name, {**usual, "remove_orphaned_policy": True})
+    assert serves(simulated)
+    assert bool(result.error) == (not vouches)
+    if not vouches:
+        assert settings_state(simulated) == before
     make_live(simulated)
     assert serves(simulated)
 
@@ -318,6 +368,16 @@ def test_the_loop_lets_in_again_who_got_in_where_it_cannot_cure_what_shows_then(
     assert course.changes == doing.made
     assert {"negotiation_disabled", "cipher_suites_empty"} <= {finding.id for finding in course.after.findings}
     assert rollback(job(simulated, "back"), "all", force=False).undone == []
+
+
+def test_the_loop_lets_in_again_who_got_in_where_nobody_could_authenticate_in_what_shows_then() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["negotiation_disabled"], traits=["ntlm_denied"])
+    before = settings_state(simulated)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    assert [(step.cause, step.kept) for step in course.steps] == [("negotiation_disabled", False)]
+    assert settings_state(simulated) == before
+    assert serves(simulated)
 
 
 @pytest.mark.parametrize("hidden", ["cipher_suites_empty", "key_unreadable"])
