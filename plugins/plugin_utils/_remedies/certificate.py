@@ -104,10 +104,11 @@ def _bound(observation: Observation, keys: KeysState, options: Options, moment: 
     faults = _faults(found, moment)
     if faults:
         return _refused(f"the certificate {thumbprint} cannot serve the listener: {'; '.join(faults)}")
+    readable = _readable(observation, keys, found)
     if keys.pinned == thumbprint:
-        return Plan(changes=_readable(found))
+        return readable
     pinned = _pin(keys.pinned, thumbprint, f"the listener is wanted with the certificate {found.subject}")
-    return Plan(changes=(*_readable(found), pinned))
+    return readable + Plan(changes=(pinned,))
 
 
 def _faults(certificate: CertificateState, moment: datetime) -> tuple[str, ...]:
@@ -117,12 +118,23 @@ def _faults(certificate: CertificateState, moment: datetime) -> tuple[str, ...]:
     return (*certificate.faults(moment), *missing)
 
 
-def _readable(certificate: CertificateState) -> tuple[Change, ...]:
-    """Whether it is already readable cannot be seen where only SYSTEM may look; applying looks as SYSTEM."""
+def _readable(observation: Observation, keys: KeysState, certificate: CertificateState) -> Plan:
+    """NETWORK SERVICE may read the key; where only SYSTEM sees whether it may, a handshake tells that it does.
+
+    Without a handshake the entry is added along with the pin, and taken for done where the listener is tied already.
+    """
     file = certificate.key_file
-    if file is None or (file.cng and file.dacl.state == "unreadable"):
-        return ()
-    return steps.readable(NAME, file, "NETWORK SERVICE, under which TermService runs, cannot read its key")
+    hidden = file is not None and file.dacl.state == "unreadable"
+    if file is None or (hidden and (file.cng or steps.served(observation) == certificate.thumbprint)):
+        return Plan()
+    unseen = f"only SYSTEM sees who may read {file.path}"
+    if hidden and keys.pinned == certificate.thumbprint and steps.handshake(observation) != "reset":
+        return Plan(notes=(f"{unseen}, and no handshake shows whether the listener can",))
+    changes = steps.readable(NAME, file, "NETWORK SERVICE, under which TermService runs, cannot read its key")
+    looks = (
+        f"{unseen}: the run looks as SYSTEM and adds the entry where it is missing, which check mode cannot foretell"
+    )
+    return Plan(changes, notes=(looks,) if hidden else ())
 
 
 def _pin(before: str, after: str, reason: str) -> Change:

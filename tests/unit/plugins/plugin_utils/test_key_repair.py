@@ -32,12 +32,12 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
 from tests.simulator.host import SimulatedHost
-from tests.simulator.windows.certificates import CLIENT, Request
+from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, Request
 from tests.simulator.windows.clock import DEFAULT_START
 from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
 from tests.simulator.windows.keys import WEAK_KEY
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
-from tests.support.in_process import connect, job, settings_state
+from tests.support.in_process import connect, job, prober, settings_state
 
 VERSIONS = ("10", "11", "2016", "2019", "2022", "2025")
 TENANTS = ("iis_keys", "sql_server", "federation", "azure_agent")
@@ -383,6 +383,77 @@ def test_what_is_no_certificate_of_the_store_is_not_bound(thumbprint: str | None
     simulated, _thumbprint = bound_host()
     plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint)
     assert (done.changes, len(plan.refused)) == ([], 1)
+
+
+HIDDEN = {"missing": "O:SYG:SYD:PAI(A;;FA;;;SY)", "there": KEY_FILE_2019}
+"""Permissions that administrators may not see: without the entry of NETWORK SERVICE, and with it."""
+
+
+@pytest.mark.parametrize("entry", sorted(HIDDEN))
+def test_a_certificate_whose_keys_readers_are_hidden_is_bound_once(entry: str) -> None:
+    simulated, thumbprint = bound_host(sddl=HIDDEN[entry])
+    before, given = settings_state(simulated), {"state": "bound", "thumbprint": thumbprint}
+    foretold, _done = run(simulated, "certificate", True, **given)
+    assert kinds(foretold.changes) == ["file_access", "registry"]
+    assert "check mode cannot foretell" in foretold.notes[0]
+    assert simulated.counters.writes == 0
+
+    _plan, done = run(simulated, "certificate", **given)
+    assert kinds(done.changes) == ["file_access", "registry"][entry == "there" :]
+    assert done.proof is not None
+    assert done.proof["tls"]["certificate"]["sha1"] == thumbprint
+
+    writes = simulated.counters.writes
+    for check in (True, False):
+        plan, done = run(simulated, "certificate", check, **given)
+        assert (plan, done.changes) == (Plan(), [])
+    assert simulated.counters.writes == writes
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("entry", sorted(HIDDEN))
+def test_without_a_probe_a_certificate_that_is_bound_already_is_left_as_it_is_with_a_note(entry: str) -> None:
+    simulated, thumbprint = bound_host(sddl=HIDDEN[entry])
+    options = {**defaults(REMEDIES["certificate"].options), "state": "bound", "thumbprint": thumbprint}
+    blind = replace(prober(simulated), enabled=False)
+    fix(job(simulated, prober=blind), REMEDIES["certificate"], options)
+    assert simulated.windows.certificates.pinned() == thumbprint
+    writes = simulated.counters.writes
+    for check in (True, False):
+        plan, done = fix(job(simulated, check=check, prober=blind), REMEDIES["certificate"], options)
+        assert (plan.changes, done.changes) == ((), [])
+        assert "no handshake shows" in plan.notes[0]
+    assert simulated.counters.writes == writes
+
+
+def test_a_bound_certificate_whose_key_the_handshake_shows_to_be_closed_gets_the_hidden_entry() -> None:
+    simulated, thumbprint = bound_host(sddl=HIDDEN["missing"])
+    certificates = simulated.windows.certificates
+    stored = certificates.in_store("MY", thumbprint)
+    assert stored is not None
+    certificates.pin(stored)
+    before, given = settings_state(simulated), {"state": "bound", "thumbprint": thumbprint}
+    foretold, _done = run(simulated, "certificate", True, **given)
+    assert [(entry.kind, entry.item) for entry in foretold.changes] == [("file_access", certificates.file_of(stored))]
+    _plan, done = run(simulated, "certificate", **given)
+    assert tuple(done.changes) == foretold.changes
+    assert done.proof is not None
+    assert done.proof["tls"]["verdict"] == "ok"
+    assert run(simulated, "certificate", True, **given)[0] == Plan()
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+def test_permissions_that_are_seen_decide_also_where_the_handshake_still_works() -> None:
+    """The listener may have opened the key before the entry was taken away."""
+    simulated, thumbprint = bound_host(sddl="O:BAG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)")
+    given = {"state": "bound", "thumbprint": thumbprint}
+    seen = {"tls": {"verdict": "ok", "certificate": {"sha1": thumbprint}}}
+    observation = observe(connect(simulated), REMEDIES["certificate"].areas, probe=seen)
+    plan = REMEDIES["certificate"].plan(observation, {**defaults(REMEDIES["certificate"].options), **given})
+    assert kinds(plan.changes) == ["file_access", "registry"]
+    assert plan.notes == ()
 
 
 UNFIT: dict[str, tuple[dict[str, t.Any], str]] = {
