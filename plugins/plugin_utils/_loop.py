@@ -289,6 +289,7 @@ def _unseen(course: Course) -> Iterator[str]:
 def _note(course: Course, plan: Plan) -> Plan:
     course.held.extend(held for held in plan.held if held not in course.held)
     course.refused.extend(refusal for refusal in plan.refused if refusal not in course.refused)
+    course.notes.extend(note for note in plan.notes if note not in course.notes)
     return plan
 
 

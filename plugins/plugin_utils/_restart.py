@@ -97,11 +97,6 @@ def ensure_idle(host: Host, doing: str) -> None:
         raise SessionsInTheWay(f"{doing} would cut {found}")
 
 
-def hindrance(host: Host, policy: Policy) -> str:
-    """Why TermService may not be restarted now; empty when it may."""
-    return NEVER if policy == "never" else _in_the_way(host, policy, host.service(SERVICE))
-
-
 def _in_the_way(host: Host, policy: Policy, service: Service) -> str:
     if policy == "always":
         return ""

@@ -212,6 +212,16 @@ def test_the_risk_limit_leaves_what_is_beyond_it() -> None:
     assert "max_risk" in course.refused[0].message
 
 
+def test_what_a_fix_notes_is_told_by_the_loop_too_foreseen_and_done() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood"])
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600.0)
+    foreseen = foresee(standing, Limits())
+    done = remediate(doing, standing, Limits())
+    assert "198.51.100.23 (4)" in done.notes[0]
+    assert done.notes[0] in foreseen.notes
+
+
 def test_excluded_remedies_are_not_used() -> None:
     simulated = SimulatedHost.build("2022", breakages=["rdp_denied"])
     doing = job(simulated)

@@ -14,7 +14,6 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
     Sessions,
     SessionsInTheWay,
     ensure_idle,
-    hindrance,
     restart,
     sessions,
 )
@@ -25,11 +24,11 @@ from tests.simulator.windows.services import RUNNING, Service
 from tests.support.in_process import connect
 
 
-def test_an_idle_host_has_no_hindrance() -> None:
+def test_nothing_hinders_the_restart_of_an_idle_host() -> None:
     asked: list[bytes] = []
     host = connect(SimulatedHost.build("2022"), lambda _number, body: asked.append(body))
     assert sessions(host).idle
-    assert hindrance(host, "when_idle") == ""
+    assert restart(host, lambda _change: None, "a test", "when_idle") == ""
     ensure_idle(host, "a test")
     assert not [body for body in asked if b"Win32_Process" in body]
 
@@ -38,14 +37,18 @@ def test_users_are_counted_and_hinder() -> None:
     host = connect(SimulatedHost.build("2022", traits=["many_sessions"]))
     found = sessions(host)
     assert (found.connected, found.disconnected) == (8, 4)
-    assert hindrance(host, "when_idle") == (
+    assert restart(host, refused, "a test", "when_idle") == (
         "a restart of TermService would cut 8 connected and 4 disconnected session(s), connected from 192.0.2.10; "
         r"signed in: HOST001\user00, HOST001\user01, HOST001\user02, HOST001\user03, HOST001\user04 and 7 more; "
         "set restart to always to accept that"
     )
-    assert hindrance(host, "always") == ""
     with pytest.raises(SessionsInTheWay, match=r"8 connected .*; signed in: HOST001\\user00, "):
         ensure_idle(host, "a test")
+    assert restart(host, lambda _change: None, "a test", "always") == ""
+
+
+def refused(change: Change) -> None:
+    raise AssertionError(f"{change.item} is restarted")
 
 
 def used(*programs: str, **session: object) -> SimulatedHost:
