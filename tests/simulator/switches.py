@@ -52,6 +52,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
         "LicensingType: 3 per user and 4 not configured, or 4 per user and 5 not configured", ("table", "change_mode")
     ),
     "gateway_protocol": Switch("what an RD Gateway calls Remote Desktop's protocol", ("RDP", "Remote Desktop")),
+    "live_gateway_certificate": Switch("when a certificate that is bound to an RD Gateway serves", WHEN),
     "gateway_stopped": Switch("an RD Gateway's provider answers while its service is stopped", YES_NO),
     "outstanding_default": Switch("built-in limit of incomplete connections", (100, 3000)),
     "keys_minted_in_gap": Switch("services make new keys seconds after MachineKeys was renamed", YES_NO),

@@ -13,7 +13,7 @@ from datetime import timedelta
 from tests.simulator.breakages import CUSTOM_PORT
 from tests.simulator.breakages.client import SOCKET_CLOSED, connection, install_store_client
 from tests.simulator.breakages.gateway import install as install_gateway
-from tests.simulator.breakages.gateway import install_with_udp
+from tests.simulator.breakages.gateway import install_with_spare, install_with_udp
 from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
 from tests.simulator.windows.files import MACHINE_KEYS
@@ -233,6 +233,7 @@ TRAITS: Mapping[str, Trait] = {
         "an RD Gateway whose certificate bears another name than its users' clients ask for, which it cannot know",
         lambda windows: install_gateway(windows, name="old.corp.example"),
     ),
+    "gateway_spare_certificate": Trait("an RD Gateway with two certificates that could serve", install_with_spare),
     "gateway_udp": Trait("an RD Gateway that offers UDP, over which a connection has ended", install_with_udp),
     "dns_cache_stale": Trait(
         "its DNS client remembers an old address of another host, rdp.corp.example", _remembers_an_old_address

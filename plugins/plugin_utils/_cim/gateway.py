@@ -31,7 +31,7 @@ CONNECTION_POLICY = WIN32_TS_GATEWAY_CONNECTION_POLICY
 RESOURCE_POLICY = WIN32_TS_GATEWAY_RESOURCE_POLICY
 RESOURCE_GROUP = WIN32_TS_GATEWAY_RESOURCE_GROUP
 
-UDP = 2
+HTTP, UDP = 1, 2
 """TransportType: 0 RPC over HTTP, 1 HTTP, 2 UDP."""
 
 _GIVEN_AS: Mapping[str, str] = MappingProxyType(
@@ -52,12 +52,14 @@ Record = Mapping[str, Field]
 class ServerSettings:
     """Settings of the role. ``thumbprint`` is the bound certificate's SHA-1 in upper case, or empty.
 
-    ``central`` says that connection policies are kept by another server (NPS) and not here.
+    ``central`` says that connection policies are kept by another server (NPS) and not here, ``configured`` that IIS and
+    RPC are set up for the role.
     """
 
     thumbprint: str
     central: bool
     limit: int | None
+    configured: bool
 
 
 def settings(client: CimClient) -> ServerSettings:
@@ -68,6 +70,7 @@ def settings(client: CimClient) -> ServerSettings:
         thumbprint=digest.hex().upper() if isinstance(digest, bytes) else "",
         central=found.get("CentralCAPEnabled") is True,
         limit=None if found.get("UnlimitedConnections") is True else found.number("MaxConnections"),
+        configured=found.get("IsConfigured") is True,
     )
 
 
@@ -90,6 +93,13 @@ def told_protocol(client: CimClient) -> str:
     return told if outcome.ok and isinstance(told, str) else ""
 
 
+def port(client: CimClient, transport: int) -> int | None:
+    """Return the port that a transport is offered on; None where it is not told."""
+    outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "GetIPAndPort", {"TransportType": transport})
+    found = outcome.out.get("Port")
+    return found if outcome.ok and isinstance(found, int) else None
+
+
 def transport_enabled(client: CimClient, transport: int) -> bool:
     """Return whether a transport is offered."""
     outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "IsTransportEnabled", {"TransportType": transport})
@@ -103,9 +113,15 @@ def enable_transport(client: CimClient, transport: int, enable: bool) -> Outcome
 
 
 def bind_certificate(client: CimClient, thumbprint: str) -> Outcome:
-    """Bind a certificate of the machine's personal store, and let the service take it up."""
+    """Bind a certificate of the machine's personal store, and let the service take it up.
+
+    Microsoft Learn, SetCertificate: Configure has to follow, which sets up IIS and RPC for the role. Where that has
+    been done it is not done again, since nobody would bring back what administrators have changed there.
+    """
     arguments = {"CertHash": bytes.fromhex(thumbprint)}
     outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "SetCertificate", arguments)
+    if outcome.ok and not settings(client).configured:
+        outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "Configure")
     return client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "RefreshCertContext", arguments) if outcome.ok else outcome
 
 

@@ -477,6 +477,10 @@ WIN32_TS_GATEWAY_SERVER_SETTINGS = CimClass(
     methods={
         "SetCertificate": Method(params={"CertHash": array(UINT8)}),
         "RefreshCertContext": Method(params={"CertHash": array(UINT8)}),
+        "Configure": Method(),
+        "GetIPAndPort": Method(
+            params={"TransportType": UINT16}, out={"IPAddress": STRING, "Port": UINT16}, read_only=True
+        ),
         "EnableTransport": Method(params={"TransportType": UINT16, "Enable": BOOLEAN}),
         "IsTransportEnabled": Method(params={"TransportType": UINT16}, out={"Enabled": BOOLEAN}, read_only=True),
         "GetProtocolName": Method(params={"ProtocolId": UINT32}, out={"ProtocolName": STRING}, read_only=True),

@@ -297,21 +297,25 @@ _CATALOGUE = (
         Policy("MinEncryptionLevel", "Set client connection encryption level", "Security"),
         rules=(Rule(CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
     ),
-    # As the idle times a value of the listener's user configuration (USERCONFIG of winsta.h), which Windows reads for
-    # each session; UNSURE: whether a session that begins at once has it after a direct write.
+    # Value, policy and default: Policy CSP, RemoteDesktopServices/PromptForPasswordUponConnection. As the idle times a
+    # value of the listener's user configuration (USERCONFIG of winsta.h), which Windows reads for each session;
+    # UNSURE: whether a session that begins at once has it after a direct write, which no check can ask (UNSEEN).
     Setting(
         "logon_prompt",
         LISTENER,
         "fPromptForPassword",
-        "whether the logon screen asks for the password although the client has sent it, as one that was saved",
+        "whether the logon screen asks for the password although the client has sent it, as one that was saved; no "
+        "client without an account sees it, so restart TermService where a session that begins does not ask",
         0,
         "at_once",
         {0: "where_none_was_sent", 1: "always"},
         Policy("fPromptForPassword", "Always prompt for password upon connection", "Security"),
         rules=(Rule(CIS_L1, "18.10.57.3.9.1", exactly=1), Rule(_STIG_PROMPT, "fPromptForPassword", exactly=1)),
     ),
-    # The template says that nothing is required without a policy; the termsrv.dll of a newer build requires it then.
-    # That one starts its interface anew where the policy has changed; UNSURE: whether each refresh makes it look.
+    # Value and policy: Policy CSP, RemoteDesktopServices/RequireSecureRPCCommunication, by which unsecured calls are
+    # allowed without a policy. The termsrv.dll of two builds that were looked into requires it then, and where the
+    # value is not 0 (CRCMLegacyRpc::Start). That starts its interface anew where the policy has changed; UNSURE:
+    # whether each refresh of policy makes it look, which no check can ask (UNSEEN).
     Setting(
         "secure_rpc",
         POLICY,

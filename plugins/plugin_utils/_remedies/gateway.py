@@ -9,7 +9,9 @@ client asks for it, on its port: a full name does not stand for the short one or
 TerminalServices-Gateway/Operational). What is missing is enabled where it is kept disabled as exactly that, or made;
 policies of others are never widened. Source: Microsoft Win32 documentation, TermServ/win32-tsgateway….
 
-UNSURE: whether a bound certificate serves before the service starts again.
+UNSURE: whether a bound certificate serves before the service starts again. Public scripts differ in whether they
+restart it (that of Certify The Web leaves it to who uses it), so the notes say that it serves at the latest then; the
+check live_gateway_certificate of selftest asks a host.
 """
 
 from __future__ import annotations
@@ -125,10 +127,10 @@ def _certificate(gateway: GatewayState, options: Options, moment: datetime) -> P
     names = (options["name"],) if options["name"] else bound.names if bound else ()
     if options["thumbprint"]:
         return _wanted(gateway, options["thumbprint"], names, moment)
-    faults = _faults(bound, names, moment) if bound else ("none is bound that the machine's store has",)
+    faults = unfit(bound, names, moment) if bound else ("none is bound that the machine's store has",)
     if not faults:
         return Plan()
-    fitting = [item for item in gateway.certificates if not _faults(item, names, moment)]
+    fitting = [item for item in gateway.certificates if not unfit(item, names, moment)]
     if not names:
         return _refused(
             f"the gateway's certificate: {'; '.join(faults)}. Say by name under which name clients reach the gateway, "
@@ -148,13 +150,14 @@ def _wanted(gateway: GatewayState, given: str, names: Iterable[str], moment: dat
     found = gateway.certificate(thumbprint) if thumbprint else None
     if found is None:
         return _refused(f"the machine's personal store has no certificate {given!r}; import it first", "thumbprint")
-    faults = _faults(found, names, moment)
+    faults = unfit(found, names, moment)
     if faults:
         return _refused(f"the certificate {thumbprint} cannot serve the gateway: {'; '.join(faults)}", "thumbprint")
     return Plan() if gateway.thumbprint == thumbprint else _bound(gateway, found, "it is wanted")
 
 
-def _faults(certificate: CertificateState, names: Iterable[str], moment: datetime) -> tuple[str, ...]:
+def unfit(certificate: CertificateState, names: Iterable[str], moment: datetime) -> tuple[str, ...]:
+    """Why a certificate cannot serve a gateway that clients reach under these names."""
     file = certificate.key_file
     gone = ("its key file does not exist",) if file and file.dacl.state == "absent" else ()
     missing = tuple(f"it is not for the name {name}" for name in names if not _bears(certificate, name))

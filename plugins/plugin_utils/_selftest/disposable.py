@@ -22,6 +22,7 @@ from .._cim.tasks import FOLDER, Definition, definition_xml
 from .._cim.values import Sendable
 from .._fix import Job
 from .._host import Host
+from .._model.gateway import SERVICE
 from .._model.settings import SETTINGS
 from .._reboot import objection, reboot
 from .._restart import Policy, restart, sessions
@@ -190,6 +191,17 @@ DISPOSABLE_CHECKS = (
             "silent": "the service is started first, and the module says that it has to be run again",
         },
         gateway.stopped,
+    ),
+    LabCheck(
+        "live_gateway_certificate",
+        "When does a certificate serve that is bound to an RD Gateway? Tells on gateways alone.",
+        "at once",
+        {
+            "at once": "clients see it as soon as gateway has bound it",
+            "after a restart": f"clients see it once {SERVICE} starts again, as the notes of gateway say",
+            "not after a restart either": "something else on the gateway decides what clients see; look at IIS there",
+        },
+        gateway.live_certificate,
     ),
     LabCheck(
         "live_sessions",

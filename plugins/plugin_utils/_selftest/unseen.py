@@ -21,15 +21,22 @@ class Unseen:
 
 UNSEEN: Mapping[str, Unseen] = MappingProxyType(
     {
-        "gateway_certificate": Unseen(
-            "Does a certificate serve that was bound to an RD Gateway before its service starts again?",
-            "No handshake with gateways is made. The module gateway says that it serves at the latest then.",
-        ),
         "live_logons": Unseen(
             "When is a refusal of new logons live?",
             "It shows behind the credentials, where a session would begin. What a client sees there is not published, "
             "and the checks log nobody on. Where logons are still refused, TermService has to be restarted.",
         ),
+        "live_prompt": Unseen(
+            "When is it live that the logon screen always asks for the password?",
+            "A session asks a client for it that has sent a password, so that only somebody who logs on sees it. The "
+            "checks log nobody on, and the provider tells what is stored. Where a session that begins after the change "
+            "does not ask for it, TermService has to be restarted.",
+        ),
+        "live_rpc": Unseen(
+            "When is a policy live that requires secure RPC, and what does Windows do without one?",
+            "It shows to programs alone that call Remote Desktop's RPC interface without encryption, which no check "
+            "does. Nothing is decided by it: the collection writes no policy, and names the hosts that lack this one.",
+        ),
     }
 )
-"""By what it is about. The simulator shows no client what would be seen there, so it has no switch for it."""
+"""By what it is about. The simulator shows no client what would be seen there, so it has no switch for these."""

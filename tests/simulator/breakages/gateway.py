@@ -86,7 +86,9 @@ def _at_limit(windows: Windows) -> None:
 
 
 def _unbound(windows: Windows) -> None:
-    install(windows).certificate = b""
+    """As the role is before anybody has set it up."""
+    gateway = install(windows)
+    gateway.certificate, gateway.configured = b"", False
     windows.events.write(events.GATEWAY, 102, events.ERROR, log=events.GATEWAY_LOG)
 
 
@@ -94,6 +96,12 @@ def _fails_again_and_again(windows: Windows) -> None:
     install(windows)
     for _time in range(3):
         windows.events.write(events.GATEWAY, 700, events.ERROR, log=events.GATEWAY_LOG)
+
+
+def install_with_spare(windows: Windows) -> None:
+    """The role, and another certificate in the machine's store that could serve."""
+    install(windows)
+    windows.certificates.add("spare.corp.example", Request(key=9, sddl=NETWORK_SERVICE_KEY))
 
 
 def install_with_udp(windows: Windows) -> None:

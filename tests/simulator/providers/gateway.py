@@ -131,7 +131,7 @@ class GatewaySettings(HostProvider):
             "MaximumAllowedConnectionsBySku": 0xFFFFFFFF, "SkuName": "Windows Server Standard", "MaxProtocols": 1,
             "MaxLogEvents": 7, "OnlyConsentCapableClients": False, "CentralCAPEnabled": gateway.central,
             "RequestSOH": False, "AuthenticationPluginName": "native", "AuthorizationPluginName": "native",
-            "SslBridging": 0, "IsConfigured": bool(gateway.certificate), "CertHash": gateway.certificate or None,
+            "SslBridging": 0, "IsConfigured": gateway.configured, "CertHash": gateway.certificate or None,
             "EnforceChannelBinding": gateway.channel_binding,
         })  # fmt: skip
 
@@ -162,6 +162,8 @@ class GatewaySettings(HostProvider):
             gateway.limit = 0 if args.get("IsUnlimited") else number(args.get("Connections"))
         elif method == "EnableCentralCAP":
             gateway.central = bool(args.get("CentralCAPEnabled"))
+        elif method == "Configure":
+            gateway.configured = True
         elif method == "SetEnforceChannelBinding":
             gateway.channel_binding = bool(args.get("EnforceChannelBinding"))
         elif method in ("SetCertificate", "RefreshCertContext", "SetCertificateACL"):
@@ -175,7 +177,7 @@ class GatewaySettings(HostProvider):
         if method == "SetCertificate":
             gateway.certificate = bytes.fromhex(thumbprint)
         if method == "RefreshCertContext":
-            gateway.served = bytes.fromhex(thumbprint)
+            gateway.refresh(bytes.fromhex(thumbprint))
         return 0
 
 

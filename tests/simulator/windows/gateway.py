@@ -57,7 +57,8 @@ def resource_policy(name: str, groups: str, resources: str = "", ports: str = "3
 class Gateway:
     """Everything the role keeps. ``certificate``: SHA-1 of the bound one, empty for none; ``limit`` 0 for no limit.
 
-    ``reaches``: whether the network lets it through to the targets.
+    ``reaches``: whether the network lets it through to the targets; ``configured``: whether IIS and RPC are set up for
+    it; ``at_once``: whether it takes a certificate up when it is told to, and not only when its service starts.
     """
 
     log: EventLog
@@ -66,6 +67,8 @@ class Gateway:
     resources: list[Row] = field(default_factory=list)
     groups: list[Row] = field(default_factory=list)
     certificate: bytes = b""
+    configured: bool = True
+    at_once: bool = True
     limit: int = 0
     reaches: bool = True
     central: bool = False
@@ -75,6 +78,15 @@ class Gateway:
     protocol: str = PROTOCOL
     served: bytes = b""
     """The certificate that clients see: a bound one only once the service has taken it up."""
+
+    def start(self) -> None:
+        """The service has started."""
+        self.served = self.certificate if self.configured else b""
+
+    def refresh(self, certificate: bytes) -> None:
+        """The service is told that the certificate is another one."""
+        if self.at_once and self.configured:
+            self.served = certificate
 
     def attempt(self, user: str, groups: list[str], target: str, port: int = 3389) -> int:
         """A user asks for a target: 302 connected, 201 or 301 refused, 304 not reached; 0 when nobody listens."""
@@ -116,7 +128,8 @@ class Gateway:
     def to_state(self) -> dict[str, object]:
         return {
             "connections": self.connections, "resources": self.resources, "groups": self.groups,
-            "certificate": self.certificate.hex(), "limit": self.limit, "central": self.central,
+            "certificate": self.certificate.hex(), "configured": self.configured, "limit": self.limit,
+            "central": self.central,
             "channel_binding": self.channel_binding,
             "transports": {str(kind): [on, self.ports[kind]] for kind, on in self.transports.items()},
         }  # fmt: skip

@@ -150,6 +150,8 @@ class Windows:
         self.listener.boot()
         if self.services.running("TermService"):
             self.listener.start()
+        if self.gateway is not None and self.services.running("TSGateway"):
+            self.gateway.start()
         self.listener.port_taken, self.listener.flooded = port_taken, flooded
 
     def _can_run(self, service: Service) -> bool:
@@ -215,6 +217,8 @@ class Windows:
         self.services.force_running("TSGateway")
         self.gateway = Gateway(self.events, lambda: self.services.running("TSGateway"))
         self.gateway.protocol = str(self.switches["gateway_protocol"])
+        self.gateway.at_once = self.switches["live_gateway_certificate"] == "at_once"
+        self.services.watch("TSGateway", self._gateway_changed)
         return self.gateway
 
     def join_domain(self, domain: str = "corp.example") -> None:
@@ -298,6 +302,10 @@ class Windows:
         self._renewals = [timer for timer in self._renewals if timer.due > self.clock.now()]
         if self.services.running("SessionEnv"):
             self.certificates.ensure()
+
+    def _gateway_changed(self, service: Service) -> None:
+        if self.gateway is not None and service.state == RUNNING:
+            self.gateway.start()
 
     def _firewall_service_changed(self, service: Service) -> None:
         if service.state == RUNNING:

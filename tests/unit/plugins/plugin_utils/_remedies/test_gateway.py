@@ -241,6 +241,23 @@ def test_a_bound_certificate_is_taken_up() -> None:
     assert role(simulated).served.hex().upper() == thumbprint
 
 
+def test_a_gateway_that_was_never_set_up_is_set_up_with_its_first_certificate() -> None:
+    simulated = host("gateway_certificate_unbound")
+    thumbprint = stored(simulated, NAME)
+    fix(job(simulated), REMEDY, options(name=NAME))
+    assert role(simulated).configured
+    assert role(simulated).served.hex().upper() == thumbprint
+
+
+def test_a_gateway_that_is_set_up_is_not_set_up_again() -> None:
+    simulated, sent = host("gateway_certificate_expired"), []
+    thumbprint = stored(simulated, NAME)
+    fix(job(simulated, before=lambda _number, body: sent.append(body)), REMEDY, options(name=NAME))
+    assert role(simulated).certificate.hex().upper() == thumbprint
+    assert [body for body in sent if b"ServerSettings/Configure" in body] == []
+    assert [body for body in sent if b"ServerSettings/SetCertificate" in body] != []
+
+
 @pytest.mark.parametrize("name", SWITCHES["gateway_protocol"].choices)
 def test_policies_are_for_the_protocol_as_the_gateway_calls_it(name: str) -> None:
     simulated = SimulatedHost.build("2022", traits=["gateway_role"], switches={"gateway_protocol": name})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from itertools import chain
 from unittest.mock import Mock, patch
@@ -23,6 +24,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
     DISPOSABLE_CHECKS,
     LAB_CHECKS,
     _burst,
+    _served,
     run,
     run_as,
     version,
@@ -39,10 +41,12 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
+from tests.simulator.windows.certificates import Request
 from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import POLICY, Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.registry import Type
+from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
 from tests.simulator.wsman.engine import REMOTE_MANAGEMENT_USERS
 from tests.support.cutting import cut_after, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
@@ -73,6 +77,7 @@ DEVIATES = {
     ("permissions_descriptor", False): {"listener_descriptor": "not told"},
     ("gateway_protocol", "Remote Desktop"): {"gateway_protocol": "another name"},
     ("gateway_stopped", False): {"gateway_stopped": "silent"},
+    ("live_gateway_certificate", "after_restart"): {"live_gateway_certificate": "after a restart"},
     ("enum_shape", "complete"): {"many_items": "one part"},
     ("enum_shape", "first_item"): {"one_item": "2 messages"},
     ("enum_shape", "context_only"): {"one_item": "2 messages"},
@@ -384,21 +389,28 @@ def test_no_check_says_who_is_in_its_way(check):
             host.windows.sessions.add("user01")
 
     doing = job(host, "lab", before=come, allow_reboot=True)
-    with flooding(host):
+    with outside(host):
         assert not WHO.search(str(judge(check.on(doing), doing.host)))
 
 
-@pytest.mark.parametrize("check", LAB_CHECKS, ids=lambda check: check.name)
-def test_a_lab_run_that_is_cut_off_is_undone_by_the_host_and_by_roll_back(check):
-    def look(host, before):
-        return judge(check.on(job(host, "lab", before=before)), connect(host))
+UNDONE = [*LAB_CHECKS, *(check for check in DISPOSABLE_CHECKS if "gateway" in check.name)]
 
-    host = lab_host()
+
+@pytest.mark.parametrize("check", UNDONE, ids=lambda check: check.name)
+def test_a_run_that_is_cut_off_is_undone_by_the_host_and_by_roll_back(check):
+    def look(host, before):
+        with outside(host):
+            return judge(check.on(job(host, "lab", before=before)), connect(host))
+
+    def build():
+        return simulated("2022", around(check.name), **AS_DOCUMENTED)
+
+    host = build()
     before = settings_state(host)
     writes = writes_of(look, host)
     assert settings_state(host) == before
     for number in writes[:-1]:
-        host = lab_host()
+        host = build()
         with pytest.raises(TransportFailed):
             look(host, cut_after(number))
         host.clock.advance(3600)
@@ -446,17 +458,28 @@ def flood(host, _address, _port, count):
     host.windows.flood = 0
 
 
+def shown(host, _address, _port):
+    """What a gateway without sockets shows to clients."""
+    gateway = host.windows.gateway
+    return gateway.served.hex().upper() if gateway and gateway.running() else ""
+
+
 @contextmanager
-def flooding(host):
-    with patch.object(_burst, "held", partial(flood, host)):
+def outside(host):
+    """What a check sees of a simulated host past the channel and the probe."""
+    with patch.object(_burst, "held", partial(flood, host)), patch.object(_served, "thumbprint", partial(shown, host)):
         yield
+
+
+def one_disposable(name):
+    return next(check for check in DISPOSABLE_CHECKS if check.name == name)
 
 
 def disposed(host, name, **how):
     """What a check finds on a host that may be thrown away and rebooted."""
-    check = next(check for check in DISPOSABLE_CHECKS if check.name == name)
+    check = one_disposable(name)
     doing = job(host, "lab", **{"allow_reboot": True, **how})
-    with flooding(host):
+    with outside(host):
         return judge(check.on(doing), doing.host)
 
 
@@ -464,6 +487,8 @@ def around(name):
     """What a host needs that a check can tell on."""
     if name in ("live_sessions", "reboot_with_users"):
         return ["many_sessions"]
+    if name == "live_gateway_certificate":
+        return ["gateway_spare_certificate"]
     if name == "gateway_stopped":
         return ["gateway_role"]
     return ["iis_keys"] if name == "keys_in_gap" else []
@@ -493,6 +518,10 @@ def test_a_disposable_host_is_as_expected(version, check):
         ("missed_start", {"traits": ["many_sessions"]}, {}, "idle lab host"),
         ("reboot_with_users", {}, {}, "nobody is connected"),
         ("reboot_with_users", {"traits": ["many_sessions"]}, {"allow_reboot": False}, "allow_reboot is not set"),
+        ("live_gateway_certificate", {}, {}, "no RD Gateway"),
+        ("live_gateway_certificate", {"breakages": ["gateway_service_stopped"]}, {}, "TSGateway does not run"),
+        ("live_gateway_certificate", {"breakages": ["gateway_certificate_unbound"]}, {}, "has no certificate that"),
+        ("live_gateway_certificate", {"traits": ["gateway_role"]}, {}, "no other certificate that could serve"),
     ],
 )
 def test_a_host_that_is_not_disposable_enough_is_left_alone(name, planted, how, why):
@@ -504,13 +533,63 @@ def test_a_host_that_is_not_disposable_enough_is_left_alone(name, planted, how, 
     assert (settings_state(host), host.windows.booted) == (before, booted)
 
 
+def with_a_spare(**changed):
+    host = simulated("2022", ["gateway_spare_certificate"], **changed)
+    return host, host.windows.gateway
+
+
+def test_a_gateway_that_shows_what_is_not_bound_tells_nothing():
+    host, gateway = with_a_spare()
+    gateway.served = bytes(20)
+    before = settings_state(host)
+    found = disposed(host, "live_gateway_certificate")
+    assert (found.verdict, found.means) == (
+        "could_not_tell", "no handshake on port 443 shows the certificate that is bound",
+    )  # fmt: skip
+    assert settings_state(host) == before
+    assert made(host) == []
+
+
+@pytest.mark.parametrize("live", SWITCHES["live_gateway_certificate"].choices)
+def test_clients_of_a_gateway_see_the_certificate_again_that_was_bound(live):
+    host, gateway = with_a_spare(live_gateway_certificate=live)
+    before, state = gateway.served, settings_state(host)
+    assert disposed(host, "live_gateway_certificate").verdict != "could_not_tell"
+    assert gateway.served == before
+    assert settings_state(host) == state
+
+
+def test_a_certificate_that_could_not_serve_a_gateway_is_not_bound_to_one():
+    host = simulated("2022", ["gateway_role"])
+    long_ago = host.clock.now() - timedelta(days=400)
+    host.windows.certificates.add("old.corp.example", Request(key=9, sddl=NETWORK_SERVICE_KEY, start=long_ago))
+    assert "no other certificate that could serve" in disposed(host, "live_gateway_certificate").means
+
+
+def test_a_gateway_whose_certificate_is_decided_elsewhere_is_named(monkeypatch):
+    host, gateway = with_a_spare()
+    monkeypatch.setattr(type(gateway), "refresh", lambda *given: None)
+    monkeypatch.setattr(type(gateway), "start", lambda *given: None)
+    found = disposed(host, "live_gateway_certificate")
+    assert found.found == "not after a restart either"
+    assert found.means == MEANS["live_gateway_certificate"][found.found]
+
+
+def test_without_the_controllers_own_probe_no_gateway_is_looked_at():
+    host, _gateway = with_a_spare()
+    doing = job(host, "lab")
+    doing = replace(doing, prober=replace(doing.prober, enabled=False))
+    found = judge(one_disposable("live_gateway_certificate").on(doing), doing.host)
+    assert found.means == "the controller may not probe"
+
+
 def test_what_cannot_be_undone_is_done_on_disposable_hosts_alone():
     host = lab_host()
     before = settings_state(host)
     names = {found.name for found in run(*both(host))}
     assert names.isdisjoint(check.name for check in DISPOSABLE_CHECKS)
     assert settings_state(host) == before
-    with flooding(host):
+    with outside(host):
         found = {outcome.name: outcome.verdict for outcome in run(*both(host), disposable=True)}
     assert found["renewed_key"] == "as_expected"
     assert (found["missed_start"], found["reboot_with_users"]) == ("could_not_tell", "could_not_tell")
