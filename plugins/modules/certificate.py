@@ -22,6 +22,9 @@ description:
     M(winfleet.rdp.rollback) as such.
   - Nothing is done on a connection broker or under a policy for certificate templates, since those manage the
     certificate themselves, nor while Windows servicing waits for a restart or the system drive is full.
+  - A certificate that is in order can have a private key that is gone (C(key_missing)), that the listener may not read
+    (C(key_unreadable), C(key_in_cng)), or that a cloning tool left with another machine's name
+    (C(machine_guid_changed)). RV(notes) then tells which of these is seen; M(winfleet.rdp.machine_keys) mends it.
 options:
   state:
     description:
@@ -35,6 +38,7 @@ options:
         handshake with the certificate shows that the listener can; before there is one, check mode names the access,
         with a note, and the run gives it only where it is missing.
       - V(self_signed) unties the listener and leaves it with its own certificate, which is renewed as with V(valid).
+        Where a TLS handshake succeeded before and none does then, it is tied again.
     type: str
     choices:
       - valid
@@ -194,7 +198,7 @@ refused:
       description: The option that it is about, if one is.
       type: str
 notes:
-  description: What else is worth knowing about the run.
+  description: What else is worth knowing about the run, such as what is wrong with the certificate's key.
   returned: success
   type: list
   elements: str

@@ -74,10 +74,14 @@ class CertificateState:
         )
         return tuple(text for true, text in shown if true)
 
+    @property
+    def has_key(self) -> bool:
+        """Whether its private key is on the host, as far as that is seen."""
+        return self.key_file is not None and self.key_file.dacl.state != "absent"
+
     def lacks(self, now: datetime) -> bool:
         """Whether its key is gone or it has expired, so that Windows would replace its own."""
-        gone = self.key_file is None or self.key_file.dacl.state == "absent"
-        return gone or datetime.fromisoformat(self.not_after) <= now
+        return not self.has_key or datetime.fromisoformat(self.not_after) <= now
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,16 @@ class KeysState:
     def active(self) -> CertificateState | None:
         """The certificate that connections get: the pinned one, else the listener's own."""
         return self.pinned_certificate if self.pinned else self.own
+
+    @property
+    def guid_changed(self) -> bool:
+        """Whether the key of the listener's own certificate, which is in use, has the name of another machine."""
+        return not self.pinned and self.own is not None and not self.own.has_key and bool(self.stranded)
+
+    @property
+    def key_gone(self) -> bool:
+        """Whether the certificate in use has no key, under whatever name."""
+        return self.active is not None and not self.active.has_key and not self.guid_changed
 
     @property
     def readable(self) -> bool | None:

@@ -94,6 +94,25 @@ def readable(remedy: str, key: KeyFile, reason: str) -> tuple[Change, ...]:
     return (Change(remedy, "file_access", key.path, {sid: before}, {sid: READ_GRANT}, reason, restart=None),)
 
 
+def key_notes(keys: KeysState, shown: str) -> tuple[str, ...]:
+    """Which cause in the key of the certificate in use is seen, and which module mends it; C(shown) is how TLS ended.
+
+    A certificate that is in order does not tell that its key is.
+    """
+    unseen = "TLS is dropped, and only SYSTEM sees whether NETWORK SERVICE may read its private key"
+    cng = bool(keys.active and keys.active.key_file and keys.active.key_file.cng)
+    causes = (
+        (keys.guid_changed, "its private key has the name of another MachineGuid (machine_guid_changed)"),
+        (keys.key_gone, "its private key is gone (key_missing)"),
+        (keys.readable is False and cng, "CNG keeps its private key closed to NETWORK SERVICE (key_in_cng)"),
+        (keys.readable is False, "NETWORK SERVICE may not read its private key (key_unreadable)"),
+        (keys.readable is None and shown == "reset", f"{unseen} ({'key_in_cng' if cng else 'key_unreadable'})"),
+    )
+    told = next((text for true, text in causes if true and keys.active), "")
+    said = f"the listener's certificate is in order, but {told}; the module machine_keys mends that"
+    return (said,) if told else ()
+
+
 def hindrances(observation: Observation, keys: KeysState) -> Plan:
     """What forbids to make, replace or exchange the listener's certificate now; an empty plan when nothing does."""
     shown = (

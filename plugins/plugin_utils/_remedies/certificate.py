@@ -13,6 +13,7 @@ manage it themselves. An expired certificate alone makes clients warn; it does n
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from .._model.change import Change, Plan, Refusal
@@ -48,7 +49,7 @@ def plan(observation: Observation, options: Options) -> Plan:
     if options["state"] == "bound":
         wanted = _bound(observation, keys, options, moment)
     else:
-        wanted = _valid(keys, options, moment)
+        wanted = _valid(observation, keys, options, moment)
     hindered = steps.hindrances(observation, keys) if wanted.changes else Plan()
     return hindered if hindered.refused else wanted
 
@@ -65,30 +66,34 @@ def _invalid(options: Options) -> Plan:
     return Plan(refused=tuple(Refusal(message, option) for wrong, message, option in shown if wrong))
 
 
-def _valid(keys: KeysState, options: Options, moment: datetime) -> Plan:
+def _valid(observation: Observation, keys: KeysState, options: Options, moment: datetime) -> Plan:
     """A pinned certificate that serves stays; else the pin goes, and Windows' own certificate is made valid."""
     ahead = timedelta(days=options["renew_before"])
     if not keys.pinned:
-        return Plan(changes=_own_made_valid(keys, moment, ahead))
+        return _own_made_valid(keys, moment, ahead, steps.handshake(observation))
     faults = _faults(keys.pinned_certificate, moment) if keys.pinned_certificate else ("it is not in the store",)
     if options["state"] == "valid" and not faults:
-        return Plan()
+        return Plan(notes=steps.key_notes(keys, steps.handshake(observation)))
     reason = "; ".join(faults) or "Windows' own certificate is wanted"
-    unpinned = _pin(keys.pinned, "", f"the listener is tied to the certificate {keys.pinned}: {reason}")
-    return Plan(changes=(unpinned, *_own_made_valid(keys, moment, ahead)))
+    then = "tls" if options["state"] == "self_signed" and steps.handshake(observation) == "ok" else ""
+    unpinned = _pin(keys.pinned, "", f"the listener is tied to the certificate {keys.pinned}: {reason}", then)
+    return Plan((unpinned,)) + _own_made_valid(replace(keys, pinned="", pinned_certificate=None), moment, ahead)
 
 
-def _own_made_valid(keys: KeysState, moment: datetime, ahead: timedelta) -> tuple[Change, ...]:
-    """Where there is none or it has expired, a restart of SessionEnv makes one; any other has to go first."""
+def _own_made_valid(keys: KeysState, moment: datetime, ahead: timedelta, shown: str = "") -> Plan:
+    """Where there is none or it has expired, a restart of SessionEnv makes one; any other has to go first.
+
+    What is wrong with its key alone is another module's to mend, and told; C(shown) is how TLS ended with it.
+    """
     own = keys.own
     if own is None:
-        return (steps.renewal(NAME, None, "the listener has no certificate of its own"),)
+        return Plan((steps.renewal(NAME, None, "the listener has no certificate of its own"),))
     faults = own.faults(moment, ahead)
     if datetime.fromisoformat(own.not_after) <= moment:
-        return (steps.renewal(NAME, own.thumbprint, f"the listener's certificate: {'; '.join(faults)}"),)
+        return Plan((steps.renewal(NAME, own.thumbprint, f"the listener's certificate: {'; '.join(faults)}"),))
     if faults and not steps.is_recent(own, moment):
-        return steps.renewed_whole(NAME, keys, f"the listener's certificate: {'; '.join(faults)}")
-    return ()
+        return Plan(steps.renewed_whole(NAME, keys, f"the listener's certificate: {'; '.join(faults)}"))
+    return Plan(notes=steps.key_notes(keys, shown))
 
 
 def _bound(observation: Observation, keys: KeysState, options: Options, moment: datetime) -> Plan:
@@ -107,14 +112,14 @@ def _bound(observation: Observation, keys: KeysState, options: Options, moment: 
     readable = _readable(observation, keys, found)
     if keys.pinned == thumbprint:
         return readable
-    pinned = _pin(keys.pinned, thumbprint, f"the listener is wanted with the certificate {found.subject}")
+    pinned = _pin(keys.pinned, thumbprint, f"the listener is wanted with the certificate {found.subject}", "tls")
     return readable + Plan(changes=(pinned,))
 
 
 def _faults(certificate: CertificateState, moment: datetime) -> tuple[str, ...]:
     """Why it cannot serve the listener; a key that was not imported with it is a reason as well."""
     file = certificate.key_file
-    missing = (f"its key file {file.path} does not exist",) if file and file.dacl.state == "absent" else ()
+    missing = (f"its key file {file.path} does not exist",) if file and not certificate.has_key else ()
     return (*certificate.faults(moment), *missing)
 
 
@@ -137,9 +142,8 @@ def _readable(observation: Observation, keys: KeysState, certificate: Certificat
     return Plan(changes, notes=(looks,) if hidden else ())
 
 
-def _pin(before: str, after: str, reason: str) -> Change:
-    """SSLCertificateSHA1Hash from one thumbprint to another; a new one has to serve a handshake, or it is undone."""
-    then = "tls" if after else ""
+def _pin(before: str, after: str, reason: str, then: str) -> Change:
+    """SSLCertificateSHA1Hash from one thumbprint to another; what has to serve a handshake then, or it is undone."""
     return Change(NAME, "registry", PIN, _hash(before), _hash(after), reason, risk="medium", restart=None, then=then)
 
 

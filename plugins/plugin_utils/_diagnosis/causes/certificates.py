@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ..._model.keys import CertificateState, KeysState
+from ..._model.keys import KeysState
 from ..._model.plain import Plain
 from ..facts import Evidence, Facts
 from ._base import REPAIR, TERMSERV, Cause, Cure, Shown
@@ -71,18 +71,14 @@ def _key_in_cng(facts: Facts, keys: KeysState, _now: datetime) -> Shown:
 
 def _key_missing(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
     certificate = keys.active
-    if certificate is None or _has_key(certificate) or (keys.stranded and not keys.pinned):
+    if certificate is None or not keys.key_gone:
         return ()
     path = certificate.key_file.path if certificate.key_file else "the store's link to a key"
     return _about(f"private key of the certificate {certificate.thumbprint}", "absent", path)
 
 
-def _has_key(certificate: CertificateState) -> bool:
-    return certificate.key_file is not None and certificate.key_file.dacl.state != "absent"
-
-
 def _machine_guid_changed(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
-    if keys.pinned or keys.own is None or _has_key(keys.own) or not keys.stranded:
+    if not keys.guid_changed:
         return ()
     return (
         Evidence("MachineGuid", keys.machine_guid, r"HKLM\SOFTWARE\Microsoft\Cryptography"),

@@ -36,6 +36,7 @@ from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, Request
 from tests.simulator.windows.clock import DEFAULT_START
 from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
 from tests.simulator.windows.keys import WEAK_KEY
+from tests.simulator.windows.security import SecurityDescriptor
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
 
@@ -522,6 +523,65 @@ def test_a_listener_that_is_tied_to_a_good_certificate_is_untied_only_on_request
     _plan, done = run(simulated, "certificate", state="self_signed")
     assert kinds(done.changes) == ["registry"]
     assert simulated.windows.certificates.pinned() == ""
+
+
+KEY_CAUSES = ("key_missing", "key_unreadable", "machine_guid_changed", "key_in_cng")
+"""What is wrong with the key of a certificate that is in order."""
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["shown", "hidden"])
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@pytest.mark.parametrize("breakage", KEY_CAUSES)
+def test_where_the_cause_lies_in_the_key_it_is_named_with_the_module_that_mends_it(
+    breakage: str, check: bool, shown: bool
+) -> None:
+    simulated = built("2022", breakage, {"key_descriptor_readable": shown})
+    plan, done = run(simulated, "certificate", check)
+    assert (plan.changes, done.changes, plan.refused) == ((), [], ())
+    (note,) = _result.fixed(plan, done, "run-1")["notes"]
+    assert f"({breakage})" in note
+    assert "machine_keys mends that" in note
+    doing = job(simulated, check=True)
+    cause = direct(examine(doing.host, doing.prober, 600).findings)[0]
+    assert (cause.id, "machine_keys" in cause.remedies) == (breakage, True)
+
+    assert cure(simulated).verdict == "repaired"
+    assert run(simulated, "certificate", check)[0] == Plan()
+
+
+def test_a_key_of_cng_is_named_as_such_where_only_system_sees_who_may_read_it() -> None:
+    simulated = built("2022", "key_in_cng", {})
+    certificates = simulated.windows.certificates
+    bound = certificates.bound()
+    assert bound is not None
+    simulated.windows.files.set_descriptor(certificates.file_of(bound), SecurityDescriptor.from_sddl(HIDDEN["missing"]))
+    (note,) = run(simulated, "certificate")[0].notes
+    assert "only SYSTEM sees" in note
+    assert "(key_in_cng)" in note
+
+
+def test_nothing_is_said_of_a_key_that_is_renewed_along_with_its_certificate() -> None:
+    simulated = built("2022", "certificate_expired", {})
+    simulated.windows.files.remove(simulated.windows.certificates.key_file)
+    plan, done = run(simulated, "certificate")
+    assert (kinds(done.changes), plan.notes) == (["renewal"], ())
+
+
+def test_what_is_wrong_with_the_key_of_windows_own_certificate_is_told_when_the_listener_is_untied() -> None:
+    simulated = built("2022", "key_missing", {}, ["pinned_certificate"])
+    assert run(simulated, "certificate")[0] == Plan(), "the certificate in use is another one"
+    plan, _done = run(simulated, "certificate", check=True, state="self_signed")
+    assert kinds(plan.changes) == ["registry"]
+    assert "(key_missing)" in plan.notes[0]
+
+
+def test_a_listener_stays_tied_where_windows_own_certificate_would_serve_nobody() -> None:
+    simulated = built("2022", "key_unreadable", {}, ["pinned_certificate"])
+    pinned = simulated.windows.certificates.pinned()
+    with pytest.raises(ProofMissing, match="put back"):
+        run(simulated, "certificate", state="self_signed")
+    assert simulated.windows.certificates.pinned() == pinned
+    assert simulated.probe_view()["tls"] == "ok"
 
 
 # --- cut off
