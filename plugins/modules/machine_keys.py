@@ -21,7 +21,8 @@ description:
     SQL Server and WinRM among them, so that is the last of nine methods here, and refused while it would touch them.
   - Administrators may neither see nor change the permissions of the listener's key file on Windows Server 2019 and
     later. Such steps are done by a scheduled task that runs once as SYSTEM and is gone afterwards. Check mode, which
-    makes none, takes the missing entry as given there.
+    makes none, takes the entry for missing there, where the run finds what stands in its place and keeps it for
+    M(winfleet.rdp.rollback).
   - The key of WinRM's own HTTPS listener is never touched.
 options:
   state:

@@ -61,8 +61,8 @@ class Run:
         if self._writer is not None:
             tidy(self.host)
 
-    def apply(self, change: Change) -> bool:
-        """Make one change; False when the item has the value already.
+    def apply(self, change: Change) -> Change | None:
+        """Make one change, and return it as it was made; None when the item has the value already.
 
         Raises:
             Moved: the item is neither as observed nor as wanted.
@@ -72,16 +72,22 @@ class Run:
         self.writer()
         found = applier.read(self.host, change)
         if _is_made(found, change.after, change.before):
-            return False
+            return None
         if found != change.before:
-            raise Moved(f"{change.item} was {change.before!r} and is {found!r} now: somebody changed it; run again")
+            change = self._as_found(applier, change, found)
         if applier.by_shell:
             self.host.shell.open()
         self._owe(change)
         self._entries.append(self.journal.record(self.run_id, change))
         self._write(applier, change)
         self.applied.append(change)
-        return True
+        return change
+
+    def _as_found(self, applier: Applier, change: Change, found: Plain) -> Change:
+        """The change from what is there, where no plan can have seen that; so roll-back puts exactly that back."""
+        if applier.unseen is None or not applier.unseen(self.host, change):
+            raise Moved(f"{change.item} was {change.before!r} and is {found!r} now: somebody changed it; run again")
+        return replace(change, before=found)
 
     def undo(self, change: Change) -> bool:
         """Put back what was before; False when it is so already. Not journaled: this run's entry is marked as undone.
@@ -91,10 +97,11 @@ class Run:
         """
         applier = APPLIERS[change.kind]
         self.writer()
-        moves = seen(self.host, change) != change.before
+        found = seen(self.host, change)
+        moves = found != change.before
         if moves:
             self._owe(change)
-            _make(applier, self.host, change, change.before)
+            _make(applier, self.host, replace(change, after=found), change.before)
         if change in self.applied:
             self.applied.remove(change)
         self._mark(change)

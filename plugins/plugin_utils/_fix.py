@@ -152,12 +152,14 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], *, alone: bool = Fa
         if change.proof:
             _prove(job, run, done, change)
         guarded = alone and change.then == "answer" and _answers(job, change)
-        if run.apply(change):
-            done.changes.append(change)
-            if change.leased:
-                _ends(job.host, run, change)
-            if guarded:
-                _answers_still(job, run, done, change)
+        made = run.apply(change)
+        if made is None:
+            continue
+        done.changes.append(made)
+        if made.leased:
+            _ends(job.host, run, made)
+        if guarded:
+            _answers_still(job, run, done, made)
     if done.changes:
         settle(job, run, done)
         _reached(job, run, done)

@@ -138,7 +138,7 @@ def unsolved(course: Course) -> str:
     """Why a ladder has not made TLS work; empty when it has, or what it waits for would."""
     if course.waiting or (course.changes and not course.refused):
         return ""
-    if course.refused:
+    if course.refused and not _solved(course):
         return "; ".join(refusal.message for refusal in course.refused)
     tied = [finding for finding in _others(course) if CERTIFICATE in finding.remedies]
     if tied:
@@ -146,6 +146,15 @@ def unsolved(course: Course) -> str:
     if Facts(course.after.observation).failed_stage == "tls" and not direct(course.after.findings):
         return "TLS fails, and nothing that was read explains it; name a method, or ask diagnosis_info"
     return ""
+
+
+def _solved(course: Course) -> bool:
+    """Whether a later rung did what an earlier one could not, or in check mode is planned to."""
+    if course.verdict == "repairable":
+        return bool(course.changes)
+    after = course.after
+    cured = not any(LADDER in finding.remedies for finding in direct(after.findings))
+    return cured and Facts(after.observation).probe_verdict("tls") == "ok"
 
 
 def _others(course: Course) -> list[Finding]:

@@ -38,6 +38,8 @@ class Applier:
             it has then neither an entry of what was not done, nor a reboot that is due.
         verified: whether the item is read again after the write; not where it does not stay as it was written, nor
             where the write itself waits until it is so.
+        unseen: whether a plan cannot have seen the item, which is shown to SYSTEM alone: what is found when the change
+            is made is then what was before.
     """
 
     read: Callable[[Host, Change], Plain]
@@ -45,3 +47,4 @@ class Applier:
     verified: bool = True
     otherwise: Callable[[Host, Change, Plain], None] | None = None
     by_shell: bool = False
+    unseen: Callable[[Host, Change], bool] | None = None

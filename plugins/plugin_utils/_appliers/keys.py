@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from .. import _listener_certificate
@@ -43,6 +43,9 @@ _RIGHTS: Mapping[str, int] = MappingProxyType(
     }
 )  # fmt: skip
 """icacls' names of single rights."""
+
+_VERBS = MappingProxyType({"D": ("/remove:d", "/deny"), "A": ("/remove:g", "/grant")})
+"""How icacls takes a SID's denials and grants away, and how it adds one."""
 
 _SID = re.compile("S-1-[0-9]{1,15}(-[0-9]{1,10}){0,15}")
 
@@ -93,6 +96,15 @@ def _file_sddl(host: Host, path: str) -> str:
     return text
 
 
+def _is_hidden(host: Host, change: Change) -> bool:
+    """Whether SYSTEM alone sees the permissions of a file."""
+    try:
+        host.files.security(change.item)
+    except Hidden:
+        return True
+    return False
+
+
 def _sddl_as_system(host: Host, path: str) -> str:
     """Icacls saves a DACL in UTF-16 to a file that administrators may read; whether it has a mark there is UNSURE."""
     scratch = rf"{host.windows}\Temp\winfleet.rdp-{uuid.uuid4()}.acl"
@@ -120,17 +132,31 @@ def _show_line(scratch: str) -> str:
 
 
 def _write_access(host: Host, change: Change, value: Plain) -> None:
+    before = change.before if isinstance(change.before, dict) else {}
     for sid, entries in value.items() if isinstance(value, dict) else ():
-        _must(host, _access_line(change.item, sid, str(entries)), f"set who may read {change.item}")
+        line = _access_line(change.item, sid, str(before.get(sid, "")), str(entries))
+        _must(host, line, f"set who may read {change.item}")
 
 
-def _access_line(path: str, sid: str, entries: str) -> str:
-    """The SID's explicit entries go, then the wanted ones come, in one line."""
-    aces = sddl.parse(f"D:{entries}").aces or ()
-    verbs = {"A": "/grant", "D": "/deny"}
-    steps = [f"icacls {_quoted(path)} /remove *{_sid(sid)}"]
-    steps += [f'icacls {_quoted(path)} {verbs[ace.kind]} "*{_sid(sid)}:({_letters(ace.mask)})"' for ace in aces]
-    return " && ".join(steps)
+def _access_line(path: str, sid: str, before: str, after: str) -> str:
+    """Of the SID's denials, and of its grants, the explicit ones go where others are wanted, which then come.
+
+    What stays keeps its place. That of one grant among others means nothing: grants add up (MS-DTYP 2.5.3.2).
+    """
+    steps = (step for kind in _VERBS for step in _steps(kind, _sid(sid), _entries(before, kind), _entries(after, kind)))
+    return " && ".join(f"icacls {_quoted(path)} {step}" for step in steps)
+
+
+def _entries(text: str, kind: str) -> list[sddl.Ace]:
+    return [ace for ace in sddl.parse(f"D:{text}").aces or () if ace.kind == kind]
+
+
+def _steps(kind: str, sid: str, before: list[sddl.Ace], after: list[sddl.Ace]) -> Iterator[str]:
+    remove, add = _VERBS[kind]
+    if before and before != after:
+        yield f"{remove} *{sid}"
+    if before != after:
+        yield from (f'{add} "*{sid}:({_letters(ace.mask)})"' for ace in after)
 
 
 def _letters(mask: int) -> str:
@@ -286,7 +312,7 @@ def _unrename_line(folder: str, old: str) -> str:
     return f"{merge} & {merge} /L && rmdir /s /q {_quoted(folder)} && ren {_quoted(old)} {_quoted(_last(folder))}"
 
 
-FILE_ACCESS = Applier(_read_access, _write_access)
+FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden)
 FOLDER_DACL = Applier(_read_folder, _write_folder)
 KEY_DACL = Applier(_read_key, _write_key)
 CERTIFICATE = Applier(_read_certificate, _delete_certificate)

@@ -120,8 +120,12 @@ class KeysState:
 
     @property
     def active(self) -> CertificateState | None:
-        """The certificate that connections get: the pinned one, else the listener's own."""
-        return self.pinned_certificate if self.pinned else self.own
+        """The certificate that connections get: the pinned one, else the listener's own.
+
+        Where the pinned one is gone it is UNSURE whether they get none or the listener's own: of the two, only its own
+        can have a key that does not work.
+        """
+        return self.pinned_certificate or self.own
 
     @property
     def guid_changed(self) -> bool:

@@ -72,8 +72,7 @@ def _granted(dacl: Reading, entries: Mapping[str, Plain]) -> Reading:
     """Of permissions that only SYSTEM may see, the entries are all that is known afterwards."""
     descriptor = sddl.parse(dacl.data if isinstance(dacl.data, str) else "D:")
     for sid, text in entries.items():
-        for ace in sddl.parse(f"D:{text}").aces or ():
-            descriptor = descriptor.granting(sid, ace.mask)
+        descriptor = descriptor.having(sid, str(text))
     return value(str(descriptor))
 
 

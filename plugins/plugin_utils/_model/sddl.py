@@ -135,12 +135,28 @@ class Descriptor:
     def granting(self, sid: str, mask: int, flags: int = 0) -> Descriptor:
         """With the mask allowed to a SID and not denied to it; the grant stands after all denials."""
         others = [ace for ace in self.aces or () if ace.sid != sid or ace.flags & INHERITED]
-        place = next((i for i, ace in enumerate(others) if ace.flags & INHERITED), len(others))
-        return replace(self, aces=(*others[:place], Ace("A", flags, mask, sid), *others[place:]))
+        return replace(self, aces=_placed(others, [Ace("A", flags, mask, sid)]))
+
+    def having(self, sid: str, entries: str) -> Descriptor:
+        """With these explicit entries of a SID: denials and grants that it has already keep their place."""
+        wanted, aces = parse(f"D:{entries}").aces or (), list(self.aces or ())
+        for kind in ("D", "A"):
+            new = [ace for ace in wanted if ace.kind == kind]
+            old = [ace for ace in aces if (ace.kind, ace.sid) == (kind, sid) and not ace.flags & INHERITED]
+            if new != old:
+                aces = list(_placed([ace for ace in aces if ace not in old], new))
+        return replace(self, aces=tuple(aces))
 
     def without_denials(self, token: frozenset[str], mask: int) -> Descriptor:
         """Without the explicit entries that deny the token anything of a mask."""
         return replace(self, aces=tuple(ace for ace in self.aces or () if not _denies(ace, token, mask)))
+
+
+def _placed(aces: t.Sequence[Ace], new: t.Sequence[Ace]) -> tuple[Ace, ...]:
+    """Entries of one kind where they belong: denials before all, grants after what is not inherited (MS-DTYP 2.4.5)."""
+    denials = any(ace.kind == "D" for ace in new)
+    place = 0 if denials else next((i for i, ace in enumerate(aces) if ace.flags & INHERITED), len(aces))
+    return (*aces[:place], *new, *aces[place:])
 
 
 def _denies(ace: Ace, token: frozenset[str], mask: int) -> bool:

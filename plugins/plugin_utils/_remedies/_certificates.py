@@ -82,15 +82,16 @@ def _deletion(remedy: str, keys: KeysState, reason: str) -> tuple[Change, ...]:
 def readable(remedy: str, key: KeyFile, reason: str) -> tuple[Change, ...]:
     """One entry on one file: NETWORK SERVICE, under which TermService runs, may read the key.
 
-    Where only SYSTEM may see the permissions, the entry is taken to be missing; applying looks as SYSTEM.
+    Where only SYSTEM may see the permissions, the entry is taken to be missing; applying looks as SYSTEM, and takes
+    what is there then for what was before. None where it may read, and
+    where it has the entry and something is denied to a group of its.
     """
-    before = ""
+    before, sid = "", sddl.NETWORK_SERVICE
     if isinstance(key.dacl.data, str):
         descriptor = sddl.parse(key.dacl.data)
-        if descriptor.allows(sddl.AS_NETWORK_SERVICE, sddl.FILE_READ):
+        before = descriptor.of(sid)
+        if before == READ_GRANT or descriptor.allows(sddl.AS_NETWORK_SERVICE, sddl.FILE_READ):
             return ()
-        before = descriptor.of(sddl.NETWORK_SERVICE)
-    sid = sddl.NETWORK_SERVICE
     return (Change(remedy, "file_access", key.path, {sid: before}, {sid: READ_GRANT}, reason, restart=None),)
 
 

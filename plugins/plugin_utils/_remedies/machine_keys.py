@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from .._model import sddl
 from .._model.change import Change, Plan, Refusal
-from .._model.keys import CONTAINER_FILE, KeysState
+from .._model.keys import CONTAINER_FILE, KeyFile, KeysState
 from .._model.observation import Observation
 from . import _certificates as steps
 from ._base import Options, Remedy, missing_area
@@ -103,7 +103,16 @@ def _ace(observation: Observation, keys: KeysState, _options: Options) -> Plan:
         return _refused(f"the file of the CNG key {file.container} was not found; bind another certificate")
     if keys.active and steps.served(observation) == keys.active.thumbprint:
         return Plan(notes=("the handshake shows that the listener can read the key of its certificate",))
-    return Plan(changes=steps.readable(NAME, file, "NETWORK SERVICE cannot read the listener's private key"))
+    changes = steps.readable(NAME, file, "NETWORK SERVICE cannot read the listener's private key")
+    if not changes and keys.readable is False:
+        return _refused(f"{file.path} lets NETWORK SERVICE read it, and denies that to one of its groups; take key")
+    return Plan(changes=changes, notes=_unseen(file))
+
+
+def _unseen(file: KeyFile) -> tuple[str, ...]:
+    """What a plan cannot say of permissions that it has not seen."""
+    told = f"the permissions of {file.path} are shown to SYSTEM alone: a run sees what was there when it changes them"
+    return (told,) if file.dacl.state == "unreadable" else ()
 
 
 def _restart(observation: Observation, keys: KeysState, _options: Options) -> Plan:

@@ -33,6 +33,12 @@ def _key_unreadable(windows: Windows) -> None:
     windows.files.set_descriptor(windows.certificates.key_file, SecurityDescriptor.from_sddl(sddl))
 
 
+def _key_denied(windows: Windows) -> None:
+    """Somebody who wanted to keep one service from it has denied the account of them all; the grant is there still."""
+    sddl = windows.certificates.key_file_sddl.replace("D:PAI", "D:PAI(D;;FR;;;NS)")
+    windows.files.set_descriptor(windows.certificates.key_file, SecurityDescriptor.from_sddl(sddl))
+
+
 def _certificate_expired(windows: Windows) -> None:
     windows.certificates.issue(start=windows.clock.now() - timedelta(days=200))
 
@@ -85,6 +91,9 @@ def _folder_acl(windows: Windows) -> None:
 CERTIFICATES: Mapping[str, Breakage] = {
     "key_unreadable": Breakage(
         "NETWORK SERVICE cannot read the private key of the listener's certificate", _key_unreadable
+    ),
+    "key_denied": Breakage(
+        "the key file of the listener's certificate denies NETWORK SERVICE to read it", _key_denied, "key_unreadable"
     ),
     "key_missing": Breakage(
         "the key file of the listener's certificate is gone", lambda w: w.files.remove(w.certificates.key_file)

@@ -38,7 +38,7 @@ LINES: dict[str, tuple[Callable[..., str], int]] = {
     "merge": (keys._merge_line, 2),
     "rename": (keys._rename_line, 2),
     "give the name back": (keys._unrename_line, 2),
-    "permissions": (lambda path: keys._access_line(path, "S-1-5-20", "(A;;0x120089;;;S-1-5-20)"), 1),
+    "permissions": (lambda path: keys._access_line(path, "S-1-5-20", "(D;;0x1;;;S-1-5-20)", "(A;;0x1;;;S-1-5-20)"), 1),
     "save permissions": (keys._save_line, 2),
     "show what was saved": (keys._show_line, 1),
     "move aside": (keys._aside_line, 2),
@@ -81,10 +81,11 @@ def test_a_line_stays_the_same_commands(line: str, names: list[str]) -> None:
 @given(sid=st.one_of(NAMES, st.from_regex(r"S-1-[0-9-]*", fullmatch=True)))
 def test_what_is_no_sid_reaches_no_line(sid: str) -> None:
     try:
-        written = keys._access_line(r"C:\x", sid, "(A;;0x120089;;;S-1-5-20)")
+        written = keys._access_line(r"C:\x", sid, "", "(A;;0x120089;;;S-1-5-20)")
     except ApplyError:
         return
-    assert commands(written) == commands(keys._access_line(r"C:\x", "S-1-1-0", "(A;;FR;;;WD)").replace("S-1-1-0", sid))
+    harmless = keys._access_line(r"C:\x", "S-1-1-0", "", "(A;;FR;;;WD)")
+    assert commands(written) == commands(harmless.replace("S-1-1-0", sid))
     assert set(sid) <= set("S-0123456789")
 
 

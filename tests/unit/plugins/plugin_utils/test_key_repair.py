@@ -31,6 +31,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REME
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
+from tests.simulator.breakages import cause_of
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, Request
 from tests.simulator.windows.clock import DEFAULT_START
@@ -45,6 +46,7 @@ TENANTS = ("iis_keys", "sql_server", "federation", "azure_agent")
 
 SMALLEST = {
     "key_unreadable": ["file_access"],
+    "key_denied": ["file_access"],
     "key_missing": ["renewal"],
     "machine_guid_changed": ["renewal"],
     "certificate_expired": ["renewal"],
@@ -59,6 +61,7 @@ SWITCHES: tuple[dict[str, object], ...] = (
     {"key_descriptor_readable": True},
     {"new_key_on_renewal": False},
     {"icacls_file_has_mark": False},
+    {"pinned_missing": "own"},
 )
 HOSTS = [
     *(pytest.param(version, {}, id=version) for version in VERSIONS),
@@ -94,8 +97,15 @@ def key_files(simulated: SimulatedHost, mine: bool = False) -> dict[str, object]
     return {path: entry for path, entry in keys.items() if ("\\f686aace" in path) is mine}
 
 
-@pytest.mark.parametrize(("version", "switches"), HOSTS)
-@pytest.mark.parametrize("breakage", sorted(SMALLEST))
+CASES = [
+    pytest.param(*host.values, breakage, id=f"{breakage}-{host.id}")
+    for breakage in sorted(SMALLEST)
+    for host in HOSTS
+    if (breakage, host.values[1]) != ("certificate_pinned_missing", {"pinned_missing": "own"})  # that breaks nothing
+]
+
+
+@pytest.mark.parametrize(("version", "switches", "breakage"), CASES)
 def test_the_smallest_rung_is_taken_and_proved_and_nobody_elses_key_is_touched(
     breakage: str, switches: dict[str, object], version: str
 ) -> None:
@@ -104,7 +114,7 @@ def test_the_smallest_rung_is_taken_and_proved_and_nobody_elses_key_is_touched(
 
     foreseeing = job(simulated, check=True)
     standing = examine(foreseeing.host, foreseeing.prober, 600)
-    assert [finding.id for finding in direct(standing.findings)][:1] == [breakage]
+    assert [finding.id for finding in direct(standing.findings)][:1] == [cause_of(breakage)]
     foreseen = foresee(standing, Limits())
     assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
 
@@ -123,6 +133,26 @@ def test_the_smallest_rung_is_taken_and_proved_and_nobody_elses_key_is_touched(
     assert len(back.not_undoable) == sum(change.undo == "none" for change in course.changes)
     if all(change.undo == "exact" for change in course.changes):
         assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize(("fallback", "made"), [("none", ["registry", "file_access"]), ("own", ["file_access"])])
+@pytest.mark.parametrize("version", ["2016", "2022"])
+def test_behind_a_certificate_that_is_gone_the_listeners_own_is_mended_whichever_it_takes(
+    version: str, fallback: str, made: list[str]
+) -> None:
+    broken, switches = ["certificate_pinned_missing", "key_unreadable"], {"pinned_missing": fallback}
+    simulated = SimulatedHost.build(version, breakages=broken, traits=TENANTS, switches=switches)
+    before, others = settings_state(simulated), key_files(simulated)
+    course = cure(simulated)
+    assert (course.verdict, [kind for kind in kinds(course.changes) if kind != "restart"]) == ("repaired", made)
+    assert key_files(simulated) == others
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+def test_where_the_listener_takes_its_own_for_a_certificate_that_is_gone_nothing_is_broken() -> None:
+    simulated = built("2022", "certificate_pinned_missing", {"pinned_missing": "own"})
+    assert (cure(simulated).verdict, simulated.counters.writes) == ("healthy", 0)
 
 
 @pytest.mark.parametrize("version", ["2016", "2022"])
@@ -269,9 +299,63 @@ def test_where_others_manage_the_certificate_nothing_is_done_to_it(
         assert GUARDS[trait] in plan.refused[0].message
 
 
+@pytest.mark.parametrize("shown", [False, True])
+@pytest.mark.parametrize("version", ["2016", "2022"])
+@pytest.mark.parametrize(
+    "entries", ["(D;;FR;;;NS)", "(D;;FR;;;NS)(A;;FR;;;NS)", "(A;;0x80;;;NS)", "(D;;FA;;;NS)(A;;0x80;;;NS)"]
+)
+def test_what_stood_there_is_journaled_as_it_was_also_where_only_system_sees_it(
+    entries: str, version: str, shown: bool
+) -> None:
+    simulated = built(version, "", {"key_descriptor_readable": shown})
+    path = simulated.windows.certificates.key_file
+    own = simulated.windows.certificates.key_file_sddl.replace("(A;;FR;;;NS)", "")
+    denials, grants = entries.partition("(A")[0], "".join(entries.partition("(A")[1:])
+    planted = SecurityDescriptor.from_sddl(own.replace("D:PAI", f"D:PAI{denials}") + grants)
+    simulated.windows.files.set_descriptor(path, planted)
+    _plan, done = run(simulated, "machine_keys", method="ace")
+    (change,) = done.changes
+    assert isinstance(change.before, dict)
+    assert change.before == {sddl.NETWORK_SERVICE: sddl.parse(f"D:{entries}").of(sddl.NETWORK_SERVICE)}
+    assert done.proof is not None
+    assert done.proof["tls"]["verdict"] == "ok"
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    entry = simulated.windows.files.find(path)
+    assert entry is not None
+    assert entry.descriptor == planted
+
+
+def test_what_somebody_changed_since_is_put_back_whole_when_that_is_forced() -> None:
+    simulated = built("2022", "key_denied", {})
+    run(simulated, "machine_keys", method="ace")
+    path = simulated.windows.certificates.key_file
+    without = simulated.windows.certificates.key_file_sddl.replace("(A;;FR;;;NS)", "")
+    simulated.windows.files.set_descriptor(path, SecurityDescriptor.from_sddl(f"{without}(A;;0x1;;;NS)"))
+    assert [drift.item for drift in rollback(job(simulated, "back"), "all", force=False).drifted] == [path]
+    assert not rollback(job(simulated, "forced"), "all", force=True).left
+    entry = simulated.windows.files.find(path)
+    assert entry is not None
+    kept = sddl.parse(entry.descriptor.to_sddl()).of(sddl.NETWORK_SERVICE)
+    assert kept == sddl.parse("D:(D;;FR;;;NS)(A;;FR;;;NS)").of(sddl.NETWORK_SERVICE)
+
+
+def test_a_key_that_is_denied_to_a_group_of_the_service_needs_another_one() -> None:
+    """No entry of its own would let it read, and the entries of others are theirs."""
+    for shown in (False, True):
+        simulated = built("2022", "", {"key_descriptor_readable": shown})
+        path = simulated.windows.certificates.key_file
+        denied = simulated.windows.certificates.key_file_sddl.replace("D:PAI", "D:PAI(D;;FR;;;AU)")
+        simulated.windows.files.set_descriptor(path, SecurityDescriptor.from_sddl(denied))
+        foretold = climb(job(simulated, check=True), "machine_keys")
+        course = climb(job(simulated), "machine_keys")
+        assert kinds(course.changes) == ["certificate", "renewal"]
+        assert _result.unsolved(course) == _result.unsolved(foretold) == ""
+
+
 def test_without_a_shell_the_reason_is_told_and_nothing_is_changed() -> None:
     simulated = built("2022", "key_unreadable", {}, ["no_shell"])
-    course = cure(simulated)
+    course = climb(job(simulated), "machine_keys")
+    assert _result.unsolved(course) == "", "the next rung made TLS work"
     assert any("shown to SYSTEM alone" in refusal.message for refusal in course.refused)
     assert course.verdict == "repaired"
     assert kinds(course.changes) == ["certificate", "renewal"], "the next rung needs no shell"

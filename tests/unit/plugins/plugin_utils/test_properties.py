@@ -125,6 +125,11 @@ def held_by_policy(simulated: SimulatedHost, state: t.Mapping[str, t.Any], given
     return held
 
 
+def foreseeable(changes: t.Iterable[Change]) -> list[Change]:
+    """What check mode can foretell: not what stood there of permissions that SYSTEM alone sees."""
+    return [replace(change, before=None) if change.kind == "file_access" else change for change in changes]
+
+
 @pytest.mark.parametrize("name", NAMES)
 @given(st.data())
 @properties
@@ -147,7 +152,7 @@ def test_check_mode_foretells_a_second_run_is_empty_and_roll_back_restores(name:
     held = held_by_policy(simulated, before, given)
     assert held_by_policy(simulated, after, given) == held
     if first.done is not None and foretold.done is not None:
-        assert _result.diff(first.done.changes) == _result.diff(foretold.done.changes)
+        assert _result.diff(foreseeable(first.done.changes)) == _result.diff(foreseeable(foretold.done.changes))
 
     if not first.error:
         writes = simulated.counters.writes
