@@ -51,6 +51,10 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "licensing_numbers": Switch(
         "LicensingType: 3 per user and 4 not configured, or 4 per user and 5 not configured", ("table", "change_mode")
     ),
+    "core_sessions": Switch(
+        "what a session of Server Core runs beside its shell: as on a desktop, the clipboard, nothing",
+        ("desktop", "clipboard", "nothing"),
+    ),
     "gateway_protocol": Switch("what an RD Gateway calls Remote Desktop's protocol", ("RDP", "Remote Desktop")),
     "live_gateway_certificate": Switch("when a certificate that is bound to an RD Gateway serves", WHEN),
     "gateway_stopped": Switch("an RD Gateway's provider answers while its service is stopped", YES_NO),

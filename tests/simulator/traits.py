@@ -16,6 +16,7 @@ from tests.simulator.breakages.gateway import install as install_gateway
 from tests.simulator.breakages.gateway import install_with_spare, install_with_udp
 from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
+from tests.simulator.windows.defaults import CURRENT_VERSION
 from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
@@ -24,6 +25,7 @@ from tests.simulator.windows.policy import PolicyObject, PolicyValue
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.schannel import FIPS
 from tests.simulator.windows.services import Service
+from tests.simulator.windows.sessions import CORE
 from tests.simulator.windows.system import Windows
 
 SHELL_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows\WinRM\Service\WinRS"
@@ -100,6 +102,13 @@ def _connects(windows: Windows) -> None:
 
 def _remembers_an_old_address(windows: Windows) -> None:
     windows.network.dns_cache.append(CacheEntry("rdp.corp.example", "10.20.0.250"))
+
+
+def _core(windows: Windows) -> None:
+    """The shell of its sessions is PowerShell since Server 2022 (Microsoft Learn, server-core-sconfig)."""
+    windows.registry.put(CURRENT_VERSION, "InstallationType", Type.SZ, "Server Core")
+    shell = "powershell.exe" if windows.edition.build >= 20348 else "cmd.exe"
+    windows.sessions.programs = (*CORE[windows.switches["core_sessions"]], shell)
 
 
 def _many_sessions(windows: Windows) -> None:
@@ -204,6 +213,7 @@ TRAITS: Mapping[str, Trait] = {
         LISTENER, "CitrixBackupRdpTcpLoadableProtocolObject", Type.SZ, "{5828227c-20cf-4408-b73f-73ab70b8849f}")),
     "domain_member": Trait("is a member of a domain", Windows.join_domain),
     "entra_joined": Trait("is joined to Entra ID", _entra_joined),
+    "server_core": Trait("is a Server Core; for traits with sessions that come after it, too", _core),
     "many_sessions": Trait("has twelve sessions, four of them disconnected", _many_sessions),
     "iis_keys": Trait("a web server keeps six keys and a site's certificate in MachineKeys", tenants.iis),
     "winrm_https": Trait("WinRM also listens on HTTPS, with a key in MachineKeys", tenants.winrm_https),

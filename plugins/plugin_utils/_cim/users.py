@@ -22,15 +22,17 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import WI
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.values import Instance
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanFault
 
-PROGRAMS = ("sihost.exe", "explorer.exe", "rdpinit.exe", "rdpclip.exe")
+PROGRAMS = ("sihost.exe", "explorer.exe", "rdpinit.exe", "rdpclip.exe", "powershell.exe", "cmd.exe")
 r"""What runs in a session as its user, the surest first.
 
 sihost.exe: Winlogon starts it beside the shell (ShellInfrastructure in HKLM\SOFTWARE\Microsoft\Windows NT\
 CurrentVersion\Winlogon), once in each session and with its user's token (rustdesk#8305). explorer.exe: the shell of
 most sessions, several times in some (systeminformation#751). rdpinit.exe: once in each session of RemoteApp, which has
 another shell (Ask the Performance Team, WS2008 Terminal Services RemoteApps). rdpclip.exe: beside any shell where the
-clipboard is shared (support article 274740 names it among what Windows itself runs in a session). UNSURE: which of them
-a session of Server Core has; one without any names nobody.
+clipboard is shared (support article 274740 names it among what Windows itself runs in a session). powershell.exe and
+cmd.exe: the shell of Server Core since Server 2022 and before (Microsoft Learn, server-core-sconfig;
+SigmaHQ/sigma#4289); the least sure, since elsewhere somebody may have started them as another user. UNSURE: which of
+the others a session of Server Core has; the check core_sessions of selftest asks a host. One without any names nobody.
 """
 
 SERVICES = 0

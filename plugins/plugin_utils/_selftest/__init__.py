@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from .._fix import Job
 from .._host import Host
-from . import files, firewall, gateway, registry, tasks, windows, wire
+from . import files, firewall, gateway, registry, sessions, tasks, windows, wire
 from ._base import Check, Outcome, judge
 from .account import ACCOUNT_CHECKS, ACCOUNTS, ADMINISTRATOR, version
 from .disposable import DISPOSABLE_CHECKS
@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 CHECKS: tuple[Check, ...] = tuple(
-    check for area in (wire, windows, gateway, registry, firewall, files, tasks) for check in area.CHECKS
+    check for area in (wire, windows, sessions, gateway, registry, firewall, files, tasks) for check in area.CHECKS
 )
 
 

@@ -2,18 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check: users' sessions. PRIVATE to the collection. For disposable hosts: it takes a session of somebody."""
+"""Checks: users' sessions. PRIVATE to the collection. One is for disposable hosts: it takes a session of somebody."""
 
 from __future__ import annotations
 
+from .._cim import wql
+from .._cim.host import CURRENT_VERSION
 from .._cim.registry import RegistryValue
 from .._cim.schema import WIN32_PROCESS
-from .._cim.wql import compare
+from .._cim.users import PROGRAMS, SERVICES
 from .._fix import Job
 from .._host import Host
 from .._model.settings import SETTINGS
 from .._restart import sessions
-from ._base import Untold, wait
+from ._base import Check, Untold, wait
 from .lab import number, tried_out
 
 LIMIT = 60_000
@@ -25,8 +27,8 @@ PATIENCE = 180.0
 SETTLING = 5.0
 """Seconds in which a connection is gone."""
 
-SHELL = "explorer.exe"
-"""What each session with a desktop runs."""
+SHELLS = ("powershell.exe", "cmd.exe")
+"""The shells of Server Core, which each of its sessions has."""
 
 
 def live_sessions(job: Job) -> str:
@@ -36,7 +38,7 @@ def live_sessions(job: Job) -> str:
         raise Untold("nobody is connected; log a user on with Remote Desktop first")
     with tried_out(job, (number(job.host, "max_disconnection_time", LIMIT),)):
         taken = _disconnected(job.host)
-        gone = wait(job.host, lambda: taken not in _with_desktop(job.host), PATIENCE)
+        gone = wait(job.host, lambda: taken not in _of_users(job.host), PATIENCE)
     return "at once" if gone else "not at once"
 
 
@@ -51,15 +53,48 @@ def _need_no_limit(host: Host) -> None:
 def _disconnected(host: Host) -> int:
     """The number of a session that has lost its client; the console's, which no client has, is tried last if at all."""
     before = sessions(host).connected
-    for session in reversed(_with_desktop(host)):
+    for session in sorted(_of_users(host), reverse=True):
         host.shell.run(f"tsdiscon {session}")
         host.sleep(SETTLING)
         if sessions(host).connected < before:
             return session
-    raise Untold("no session with a desktop could be disconnected")
+    raise Untold("no user's session could be disconnected")
 
 
-def _with_desktop(host: Host) -> list[int]:
-    """Numbers of the sessions with a desktop, but not of that of services."""
-    shells = host.cim.query(WIN32_PROCESS, compare("Name", SHELL), select=("SessionId",))
-    return sorted({shell.number("SessionId") or 0 for shell in shells} - {0})
+def _of_users(host: Host) -> dict[int, frozenset[str]]:
+    """The sessions of users by their numbers, and which programs run there of those that show whose they are."""
+    wanted = wql.all_of(wql.compare("SessionId", SERVICES, ">"), wql.any_of("Name", PROGRAMS))
+    found: dict[int, frozenset[str]] = {}
+    for process in host.cim.query(WIN32_PROCESS, wanted, select=("Name", "SessionId")):
+        session = process.number("SessionId") or SERVICES
+        found[session] = found.get(session, frozenset()) | {process.text("Name").lower()}
+    return found
+
+
+def core(host: Host) -> str:
+    """What all sessions have in common counts: one may lack the clipboard."""
+    kind = host.registry.read(CURRENT_VERSION, "InstallationType")
+    if not isinstance(kind, RegistryValue) or kind.data != "Server Core":
+        raise Untold("this is no Server Core")
+    host.discreet = True
+    if sessions(host).idle:
+        raise Untold("nobody is signed in by Remote Desktop")
+    common = frozenset(PROGRAMS).intersection(*_of_users(host).values() or [()])
+    surest = next((name for name in PROGRAMS if name in common), "")
+    return "the shell alone" if surest in SHELLS else surest or "none of them"
+
+
+CHECKS = (
+    Check(
+        "core_sessions",
+        "Which program shows whose a session of Server Core is? Tells there alone, while somebody is signed in.",
+        "sihost.exe",
+        {
+            "sihost.exe": "users are named as on hosts with a desktop",
+            "rdpclip.exe": "users are named by it; who shares no clipboard is named by the shell",
+            "the shell alone": "users are named by it, or by who they have started another one as",
+            "none of them": "users are counted there and not named",
+        },
+        core,
+    ),
+)

@@ -6,13 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.simulator.windows.clock import Clock, Timer
 
 DESKTOP = ("rdpclip.exe", "explorer.exe", "sihost.exe", "explorer.exe", "notepad.exe")
 """Of a desktop: clipboard, shell, its infrastructure, the shell once more for a folder, and what a user started."""
+
+CORE: Mapping[object, tuple[str, ...]] = {
+    "desktop": ("rdpclip.exe", "sihost.exe"), "clipboard": ("rdpclip.exe",), "nothing": (),
+}  # fmt: skip
+"""Of Server Core beside its shell, by the value of the switch core_sessions."""
 
 
 @dataclass
@@ -40,10 +45,11 @@ class Sessions:
         self._limit = disconnect_limit_ms
         self._sessions: dict[int, Session] = {}
         self._next = 2
+        self.programs: tuple[str, ...] = DESKTOP
         self.logged_off: list[str] = []
 
     def add(self, user: str, *, active: bool = True) -> Session:
-        session = Session(self._next, user, active)
+        session = Session(self._next, user, active, programs=self.programs)
         self._sessions[session.number] = session
         self._next += 1
         if not active:

@@ -37,11 +37,20 @@ def test_the_surest_process_of_each_session_is_asked_for_its_owner(wire: Wire, c
     )
     wire.on("Enumerate", enumerated(*found)).expect(
         wql="select Handle,Name,SessionId from Win32_Process where SessionId>0 and (Name='sihost.exe'"
-        " or Name='explorer.exe' or Name='rdpinit.exe' or Name='rdpclip.exe')"
+        " or Name='explorer.exe' or Name='rdpinit.exe' or Name='rdpclip.exe' or Name='powershell.exe'"
+        " or Name='cmd.exe')"
     )
     wire.on("GetOwner", owner("anna")).expect(selectors={"Handle": "32"}, repeatable=True)
     wire.on("GetOwner", owner("bert", "")).expect(selectors={"Handle": "91"})
     assert users.signed_in(client, 5) == users.SignedIn(("CORP\\anna", "bert"))
+
+
+def test_a_shell_is_asked_for_its_owner_where_there_is_nothing_else(wire: Wire, client: CimClient) -> None:
+    found = (process(41, "cmd.exe", 4), process(42, "rdpclip.exe", 4), process(51, "powershell.exe", 5))
+    wire.on("Enumerate", enumerated(*found))
+    wire.on("GetOwner", owner("anna")).expect(selectors={"Handle": "42"})
+    wire.on("GetOwner", owner("bert")).expect(selectors={"Handle": "51"})
+    assert users.signed_in(client, 5) == users.SignedIn(("CORP\\anna", "CORP\\bert"))
 
 
 def test_no_more_sessions_are_asked_about_than_wanted(wire: Wire, client: CimClient) -> None:

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import sessions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
     ACCOUNT_CHECKS,
     CHECKS,
@@ -75,6 +76,8 @@ DEVIATES = {
     ("icacls_file_has_mark", False): {"icacls_mark": "without"},
     ("rename_while_open", "renamed"): {"rename_held": "renamed"},
     ("permissions_descriptor", False): {"listener_descriptor": "not told"},
+    ("core_sessions", "clipboard"): {"core_sessions": "rdpclip.exe"},
+    ("core_sessions", "nothing"): {"core_sessions": "the shell alone"},
     ("gateway_protocol", "Remote Desktop"): {"gateway_protocol": "another name"},
     ("gateway_stopped", False): {"gateway_stopped": "silent"},
     ("live_gateway_certificate", "after_restart"): {"live_gateway_certificate": "after a restart"},
@@ -127,8 +130,8 @@ NEED_A_SHELL = {
 }  # fmt: skip
 
 
-TOLD_HERE_ALONE = {"licensing_numbers", "firewall_active_store", "gateway_protocol"}
-"""Checks that tell on some hosts only: session hosts, hosts with firewall rules by policy, gateways."""
+TOLD_HERE_ALONE = {"licensing_numbers", "core_sessions", "firewall_active_store", "gateway_protocol"}
+"""Checks that tell on some hosts only: session hosts, Server Core, hosts with firewall rules by policy, gateways."""
 
 TELLING = ("session_host_role", "gateway_role")
 """Traits of a host that those tell on, beside rules of policy."""
@@ -212,9 +215,55 @@ def everything(**switches):
     assert host.state_json() == before
     found |= lab(host)
     assert settings_state(host) == settings_state(with_policy_rules(simulated("2022", TELLING, **switches)))
+    found["core_sessions"] = on_core(**switches)
     for check in DISPOSABLE_CHECKS:
         found[check.name] = disposed(simulated("2022", around(check.name), **switches), check.name)
     return found | without_rights("remote_management_user", **switches)
+
+
+def on_core(version="2022", traits=("server_core", "many_sessions"), **switches):
+    return judge(one("core_sessions"), connect(simulated(version, traits, **switches)))
+
+
+@pytest.mark.parametrize("version", ["2016", "2019", "2022", "2025"])
+@pytest.mark.parametrize("value", SWITCHES["core_sessions"].choices)
+def test_users_of_server_core_are_named_whatever_shows_their_sessions(version, value):
+    host = simulated(version, ("server_core",), core_sessions=value)
+    host.windows.sessions.add("anna", active=False)
+    assert str(sessions(connect(host))).endswith(r"; signed in: HOST001\anna")
+
+
+@pytest.mark.parametrize(
+    ("traits", "why"),
+    [(["many_sessions"], "this is no Server Core"), (["server_core"], "nobody is signed in by Remote Desktop")],
+)
+def test_a_host_without_sessions_of_server_core_does_not_tell_what_shows_them(traits, why):
+    found = on_core(traits=traits)
+    assert (found.verdict, found.means) == ("could_not_tell", why)
+
+
+@pytest.mark.parametrize(
+    ("programs", "finding"),
+    [
+        ([("sihost.exe", "cmd.exe"), ("rdpclip.exe", "cmd.exe")], "the shell alone"),
+        ([("sihost.exe", "rdpclip.exe"), ("SIHOST.EXE",)], "sihost.exe"),
+        ([("kiosk.exe",)], "none of them"),
+    ],
+)
+def test_what_all_sessions_of_server_core_have_is_told(programs, finding):
+    host = simulated("2022", ("server_core",))
+    for number, names in enumerate(programs):
+        host.windows.sessions.add(f"user{number}").programs = names
+    sent = []
+    found = judge(one("core_sessions"), connect(host, lambda _number, body: sent.append(body)))
+    assert found.found == finding
+    assert finding in MEANS["core_sessions"]
+    assert [body for body in sent if b"GetOwner" in body] == []
+
+
+def test_a_session_of_server_core_is_taken_and_ended():
+    host = simulated("2022", ("server_core", "many_sessions"))
+    assert disposed(host, "live_sessions").found == "at once"
 
 
 def test_a_home_edition_and_a_refused_shell_are_named():
