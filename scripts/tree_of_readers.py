@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.facts import Facts
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.scope import Scope
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import AREAS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._scope import Scope, scope
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._scope import scope
 
 INTRODUCTION = """\
 A handshake is tried first, and only what can explain its outcome is read: a healthy host takes a handful of requests.
@@ -40,6 +41,10 @@ OUTCOMES: Mapping[str, Mapping[str, t.Any] | None] = {
 AFTERWARDS = """\
 * Users are connected: the setting ``session_limit``, since a full listener turns away the next one.
 * The port does not open or nothing negotiates, and no finding explains it: the area ``obstacles``.
+* The port does not open, the built-in rule of the firewall is for the domain's network, and Windows knows none of the
+  host's networks for that: the area ``membership``.
+* The cipher suites that are set leave something only with one kind of key, or only with TLS 1.3: the area ``keys``
+  where the handshake showed no certificate, and the settings ``tls13_enabled`` and ``tls13_disabled_by_default``.
 * A finding is direct: the areas that its remedies decide on, as below, and their settings.
 * After each step of a repair: what the step has changed, and what the stage calls for that fails now. What was read
   back when it was written, or is proved by the handshake, is not read again.

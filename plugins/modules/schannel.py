@@ -16,8 +16,11 @@ author:
   - winfleet.rdp contributors (@winfleet)
 description:
   - Takes away what keeps Windows from serving TLS to Remote Desktop, so that Windows' own default counts again. That is
-    an override that switches TLS 1.2 off for servers, and a cipher policy with no suite that a certificate with an RSA
-    key, such as the listener's own, could be served with.
+    an override that switches TLS 1.2 off for servers, one of TLS 1.3 where no other version could be served with the
+    cipher suites that are set, and a cipher policy with no suite that the listener's certificate could be served with.
+  - Most suites are for one kind of key. Lists are judged by the key of the certificate that the handshake shows, else
+    by that of the certificate that the host has for its listener. Where neither tells, as of a certificate that was
+    enrolled by a policy's template, no list is found wanting for its key.
   - Nothing is switched on that this version of Windows does not have, older protocols are left as they are, and FIPS
     mode is never switched off. Where FIPS mode and the cipher policy together leave nothing, the policy gives way or is
     reported.

@@ -84,11 +84,7 @@ class ProofMissing(ApplyError):
 
 def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     """Bring a host into the state that a module declares."""
-    probe = job.prober.look(job.host.listener_port) if remedy.probed else None
-    names, port = options.get("names") or (), options.get("port")
-    observation = observe(
-        job.host, remedy.areas_alone(options), remedy.settings_for(options), probe, names=names, wanted_port=port
-    )
+    observation = _observed(job, remedy, options)
     plan = remedy.plan(observation, options)
     if job.check or not plan.changes:
         done = Done(changes=list(plan.changes), leases=observation.leases)
@@ -105,6 +101,18 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
         done.proof = job.prober.look(job.host.listener_port)
     done.shown = remedy.shows(observation) if remedy.shows else {}
     return plan, done
+
+
+def _observed(job: Job, remedy: Remedy, options: Options) -> Observation:
+    """What the remedy decides on for these options."""
+    probe = job.prober.look(job.host.listener_port) if remedy.probed else None
+    names, port = options.get("names") or (), options.get("port")
+    found = observe(
+        job.host, remedy.areas_alone(options), remedy.settings_for(options), probe, names=names, wanted_port=port
+    )
+    while (more := remedy.undecided(found).beyond(found)).areas:
+        found = observe(job.host, more.areas, more.settings, probe, base=found)
+    return found
 
 
 def _read_at_start(remedy: Remedy) -> bool:

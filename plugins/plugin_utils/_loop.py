@@ -26,12 +26,13 @@ from ._model.change import RISKS, Change, GatewayKind, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
+from ._model.scope import Scope
 from ._model.settings import PIN, SETTINGS
 from ._observe import observe
 from ._owed import REASONS
 from ._proof import KEY_KINDS, Probe, Prober, lets_in, telling
 from ._remedies import REMEDIES, Options
-from ._scope import PROVED_SETTINGS, Scope, scope
+from ._scope import PROVED_SETTINGS, deeper, scope
 
 RECENT_EVENTS = 600.0
 """Seconds back that events are read where nothing else is asked for."""
@@ -112,28 +113,26 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
 
 
 def _deeper(host: Host, standing: Standing) -> Standing:
-    """With what stands in the way of a listener that is set up right, where the handshake fails for no known reason."""
-    seen = standing.observation
-    facts = Facts(seen)
-    explained = any(finding.stage != "session" for finding in direct(standing.findings))
-    unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not explained)
-    if not unexplained or seen.obstacles is not None or "obstacles" in seen.unread:
-        return standing
-    observation = observe(host, ("obstacles",), probe=seen.probe, base=seen)
-    return Standing(observation, diagnose(observation))
+    """With what tells causes apart that the first look leaves open."""
+    return _with(host, standing, deeper(Facts(standing.observation), standing.findings))
 
 
 def _prepared(host: Host, standing: Standing) -> Standing:
     """With all that the cures of the direct findings decide on; read only now, since most hosts need none of it."""
-    seen = standing.observation
     cures = [cure for found in direct(standing.findings) for cure in CAUSES[found.id].cures]
     asked = [(REMEDIES[cure.remedy], _options(cure.remedy, cure.options)) for cure in cures]
     settings = {name for remedy, options in asked for name in remedy.settings_for(options)}
     areas = {area for remedy, options in asked for area in remedy.areas_for(options)}
-    wanted = Scope(tuple(areas), tuple(sorted(settings))).beyond(seen)
-    if not wanted.areas:
+    return _with(host, standing, Scope(tuple(areas), tuple(sorted(settings))))
+
+
+def _with(host: Host, standing: Standing, wanted: Scope) -> Standing:
+    """The standing with what it lacks of this."""
+    seen = standing.observation
+    missing = wanted.beyond(seen)
+    if not missing.areas:
         return standing
-    observation = observe(host, wanted.areas, wanted.settings, seen.probe, base=seen)
+    observation = observe(host, missing.areas, missing.settings, seen.probe, base=seen)
     return Standing(observation, diagnose(observation))
 
 

@@ -10,11 +10,13 @@ what can explain the stage that failed is read, and what no probe can see.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from ._diagnosis.facts import Facts
-from ._model.observation import Observation
-from ._model.settings import CLIENTS_OWN, SETTINGS, TLS_SETTINGS
+from ._diagnosis.rank import Finding, direct
+from ._model.ciphers import undecided
+from ._model.scope import Scope
+from ._model.settings import CLIENTS_OWN, SETTINGS, TLS13_SETTINGS, TLS_SETTINGS
 from ._observe import AREAS
 
 UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "remote_logons_disabled")
@@ -34,7 +36,7 @@ _BESIDE_THE_HANDSHAKE = {
 }
 """What cannot keep the probe's handshake from passing."""
 
-_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *CLIENTS_OWN}
+_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *TLS13_SETTINGS, *CLIENTS_OWN}
 _SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _ELSEWHERE)
 
 PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
@@ -47,30 +49,29 @@ _ONLY_IN_FULL = (
 """What explains no stage of the handshake."""
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What to read: areas, and ids of settings."""
-
-    areas: tuple[str, ...]
-    settings: tuple[str, ...]
-
-    def beyond(self, seen: Observation) -> Scope:
-        """What of it an observation has not, nor was refused."""
-        areas = (area for area in self.areas if getattr(seen, area) is None and area not in seen.unread)
-        settings = () if "settings" in seen.unread else (name for name in self.settings if name not in seen.settings)
-        missing = tuple(settings)
-        return Scope((*areas, *(("settings",) if missing else ())), missing)
-
-
 def scope(facts: Facts, full: bool = False) -> Scope:
     """What the probe calls for; everything where C(full) is asked for or there was no probe."""
     if full or not facts.probed:
         skipped = () if full else _ONLY_IN_FULL
-        known = tuple(name for name in SETTINGS if full or name not in CLIENTS_OWN)
+        known = tuple(name for name in SETTINGS if full or name not in {*CLIENTS_OWN, *TLS13_SETTINGS})
         return Scope(tuple(area for area in AREAS if area not in skipped), known)
     if facts.passed:
         return Scope((*UNSEEN_AREAS, *_keys(facts)), _unseen(facts))
     return Scope((*_around(facts), *_keys(facts)), _settings(facts))
+
+
+def deeper(facts: Facts, findings: Iterable[Finding]) -> Scope:
+    """What the first look leaves open, and little of which is read for most hosts.
+
+    That is what stands in the way of a listener that is set up right, where the handshake fails for no known reason;
+    whether the host belongs to a domain, where its firewall counts on the domain's network; and what cipher suites hang
+    on.
+    """
+    explained = any(finding.stage != "session" for finding in direct(findings))
+    unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not explained)
+    areas = (*(("obstacles",) if unexplained else ()), *(("membership",) if facts.counts_on_domain else ()))
+    suites = undecided(facts.observation)
+    return Scope((*areas, *suites.areas), suites.settings)
 
 
 def _keys(facts: Facts) -> tuple[str, ...]:

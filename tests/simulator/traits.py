@@ -14,6 +14,7 @@ from tests.simulator.breakages import CUSTOM_PORT
 from tests.simulator.breakages.client import SOCKET_CLOSED, connection, install_store_client
 from tests.simulator.breakages.gateway import install as install_gateway
 from tests.simulator.breakages.gateway import install_with_spare, install_with_udp
+from tests.simulator.breakages.surroundings import elliptic_certificate
 from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
 from tests.simulator.windows.defaults import CURRENT_VERSION
@@ -223,6 +224,7 @@ TRAITS: Mapping[str, Trait] = {
     "certificate_template": Trait("policy names a certificate template; its certificate is bound", _template),
     "connection_broker": Trait("has the Connection Broker role; its certificate is pinned", _broker),
     "pinned_certificate": Trait("the listener is tied to a good certificate of the machine store", _good_pin),
+    "ecdsa_certificate": Trait("the listener is tied to a good certificate with a key for ECDSA", elliptic_certificate),
     "machine_keys_in_use": Trait("a process holds the key folder open until the next boot", _key_folder_in_use),
     "on_battery": Trait("runs on battery", _on_battery),
     "time_zone_east": Trait("its local time is nine hours ahead of UTC", _east),

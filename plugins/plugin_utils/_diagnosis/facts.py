@@ -14,7 +14,7 @@ from .._model.keys import LEAST_RSA_BITS, WEAK_HASHES
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
 from .._model.rules import blocks, for_everybody, in_profiles, matches_port
-from .._model.settings import SETTINGS, Decider, effective
+from .._model.settings import SETTINGS, Decider, effective, number_of
 
 STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
 """The way of a connection, in order. The probe sees all but the last, which only users with credentials reach."""
@@ -171,10 +171,7 @@ class Facts:
 
     def number(self, setting: str) -> int | None:
         """The effective number of a setting; None when it was not observed or could not be read."""
-        state = self.state(setting)
-        if state is None or (state.local.state == "unreadable" and not state.policy.is_value):
-            return None
-        return effective(SETTINGS[setting], state)[0]
+        return number_of(self.observation, setting)
 
     def decider(self, setting: str) -> Decider | None:
         state = self.state(setting)
@@ -286,6 +283,18 @@ class Facts:
         rule = self.rule(TCP_RULE)
         open_now = rule is not None and rule.enabled and in_profiles(rule, PROFILE_BITS["public"])
         return "public" in self.active_profiles and not open_now
+
+    @property
+    def closed(self) -> bool:
+        """Whether the firewall guards some active profile in which nothing allows the RDP port."""
+        return self.firewall is not None and self.allowed_profiles != self.guarded_profiles
+
+    @property
+    def counts_on_domain(self) -> bool:
+        """Whether the built-in rule is for the domain's network, and Windows knows none of the host's for that."""
+        rule = self.rule(TCP_RULE)
+        counts = rule is not None and rule.enabled and bool(rule.profiles & PROFILE_BITS["domain"])
+        return counts and self.closed and "domain" not in self.active_profiles
 
     @property
     def block_rules(self) -> tuple[RuleState, ...]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from .change import Compliance
-from .observation import SettingState
+from .observation import Observation, SettingState
 from .plain import Plain
 from .reading import Reading
 
@@ -31,6 +31,7 @@ PIN = LISTENER + r"\SSLCertificateSHA1Hash"
 
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services"
 TLS12_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server"
+TLS13_SERVER = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Server"
 TLS12_CLIENT = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client"
 CLIENT = r"HKLM\SOFTWARE\Microsoft\Terminal Server Client"
 CIPHER_LIST = r"HKLM\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002"
@@ -376,6 +377,24 @@ _CATALOGUE = (
         {0: "no", 1: "yes"},
     ),
     Setting(
+        "tls13_enabled",
+        TLS13_SERVER,
+        "Enabled",
+        "whether Schannel serves TLS 1.3, which Windows has since Server 2022 and 11; any number but 0 does",
+        1,
+        "reboot",
+        {0: "off", 1: "on"},
+    ),
+    Setting(
+        "tls13_disabled_by_default",
+        TLS13_SERVER,
+        "DisabledByDefault",
+        "whether a program has to ask for TLS 1.3 before Schannel serves it; without effect while Enabled is stored",
+        0,
+        "reboot",
+        {0: "no", 1: "yes"},
+    ),
+    Setting(
         "cipher_suites",
         CIPHER_LIST,
         "Functions",
@@ -495,6 +514,9 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType({setting.id: setting for sett
 TLS_SETTINGS = ("tls12_enabled", "tls12_disabled_by_default", "cipher_suites", "fips")
 """What decides whether Schannel can serve TLS at all."""
 
+TLS13_SETTINGS = ("tls13_enabled", "tls13_disabled_by_default")
+"""What decides that as well where the cipher suites that could be used are those of TLS 1.3."""
+
 CLIENT_SETTINGS = ("client_udp_off", "tls12_client_enabled", "tls12_client_disabled_by_default")
 """What governs connections from this machine, not to it, and may be changed."""
 
@@ -510,6 +532,14 @@ def effective(setting: Setting, state: SettingState) -> tuple[int | None, Decide
         if number is not None:
             return number, decider
     return setting.default, "default"
+
+
+def number_of(observation: Observation, setting: str) -> int | None:
+    """The effective number of a setting; None when it was not observed or could not be read."""
+    state = observation.settings.get(setting)
+    if state is None or (state.local.state == "unreadable" and not state.policy.is_value):
+        return None
+    return effective(SETTINGS[setting], state)[0]
 
 
 def compliance(setting: Setting, before: int | None, after: int | None, client: bool) -> tuple[Compliance, ...]:

@@ -14,6 +14,7 @@ from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import Observation, SettingState
 from .._model.plain import Plain
 from .._model.reading import Reading
+from .._model.scope import Scope
 from .._model.settings import SETTINGS, Setting, compliance, effective
 
 Options = Mapping[str, t.Any]
@@ -26,6 +27,10 @@ CHANNEL_PORT = "channel_port"
 
 POLICY_OPTION: Mapping[str, t.Any] = {"remove_orphaned_policy": {"type": "bool", "default": False}}
 """Option of every module whose settings can be overridden by a policy value that nobody owns."""
+
+
+def _nothing(_observation: Observation) -> Scope:
+    return Scope()
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Remedy:
         needs: the areas that some options are about, where those differ; all of them otherwise.
         shows: further parts of the module's result, from what was observed before the changes.
         spared: settings that are read only where an option, which it names, does not keep them.
+        undecided: what the plan turns out to hang on by what was observed, and mostly does not.
         beside: further areas that the module reads to name what stands in the way; the loop's findings name it.
     """
 
@@ -55,6 +61,7 @@ class Remedy:
     climbs: Mapping[str, str] = field(default_factory=dict)
     needs: Callable[[Options], tuple[str, ...]] | None = None
     beside: Callable[[Options], tuple[str, ...]] | None = None
+    undecided: Callable[[Observation], Scope] = _nothing
     spared: Mapping[str, str] = field(default_factory=dict)
     shows: Callable[[Observation], dict[str, t.Any]] | None = None
 

@@ -20,7 +20,7 @@ from .._model.observation import ClientState, Observation
 from .._model.settings import CLIENT_SETTINGS
 from .._model.versions import VERSION, numbers
 from ._base import POLICY_OPTION, Options, Remedy, Wish, missing_area, plan_setting
-from ._tls import Side, allow_tls12
+from ._tls import Side, allow_tls
 from .network_stack import stale
 
 NAME = "client_settings"
@@ -45,7 +45,7 @@ def plan(observation: Observation, options: Options) -> Plan:
         reason = f"the client's UDP is wanted {options['udp']}"
         plan += plan_setting(observation, Wish(NAME, "client_udp_off", _UDP_OFF[options["udp"]], reason), options)
     if options["tls"] == "usable":
-        plan += allow_tls12(observation, CLIENTS, options) + Plan(notes=tuple(_no_suites(observation)))
+        plan += allow_tls(observation, CLIENTS, options) + Plan(notes=tuple(_no_suites(observation)))
     if options["names"]:
         plan += stale(observation.dns, NAME) if observation.dns is not None else missing_area("dns", observation)
     return plan + _version(observation, options["minimum_version"])

@@ -275,7 +275,7 @@ def _profile_held(profile: ProfileState) -> Iterator[Held]:
 
 REMEDY = Remedy(
     name=NAME,
-    areas=("settings", "firewall", "membership"),
+    areas=("settings", "firewall"),
     settings=("port",),
     options=OPTIONS,
     plan=plan,

@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from tests.simulator.breakages.base import Breakage
 from tests.simulator.windows import events
-from tests.simulator.windows.certificates import LISTENER
+from tests.simulator.windows.certificates import LISTENER, Request
 from tests.simulator.windows.firewall import Rule
+from tests.simulator.windows.keys import EC_KEY
 from tests.simulator.windows.listener import SERVICE_PARAMETERS, TERMINAL_SERVER
 from tests.simulator.windows.network import PORT_PROXY_HOST
 from tests.simulator.windows.programs.netsh import PORT_PROXY
@@ -147,6 +148,16 @@ def _suites(*names: str, fips: bool = False) -> Callable[[Windows], None]:
     return plant
 
 
+def elliptic_certificate(windows: Windows) -> None:
+    """The listener is tied to a certificate with a key for ECDSA; providers before CNG keep no such keys."""
+    windows.certificates.pin(windows.certificates.add("rdp.corp.example", Request(key=EC_KEY, cng=True)))
+
+
+def _suites_for_rsa(windows: Windows) -> None:
+    elliptic_certificate(windows)
+    _suites("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_RSA_WITH_AES_128_CBC_SHA")(windows)
+
+
 SURROUNDINGS: Mapping[str, Breakage] = {
     "connection_flood": Breakage(
         "incomplete connections from a few addresses pile up: the listener stops (event 1006), again after a restart",
@@ -182,6 +193,11 @@ SURROUNDINGS: Mapping[str, Breakage] = {
     "cipher_suites_mismatch": Breakage(
         "policy's cipher suites all need another kind of key than the certificate's",
         _suites("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+    ),
+    "cipher_suites_for_rsa": Breakage(
+        "the listener's certificate has a key for ECDSA, and policy's cipher suites are all for RSA keys",
+        _suites_for_rsa,
+        "cipher_suites_mismatch",
     ),
     "fips_mismatch": Breakage(
         "FIPS mode is on and policy's cipher suites are none that it allows",

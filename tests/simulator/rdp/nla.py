@@ -13,8 +13,6 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from tests.simulator.rdp import credssp, ntlm
 from tests.simulator.windows.certificates import StoredCertificate
 from tests.simulator.windows.machine import Account
@@ -69,7 +67,7 @@ class Logon:
     def _bound(self, fields: dict[int, bytes], sealing: ntlm.Sealing) -> bytes:
         """The host's own half of the binding, for a client whose half is right. Raises LogonFailed."""
         nonce = credssp.octets(fields[NONCE])
-        key = self.certificate.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
+        key = self.certificate.public_key
         if sealing.from_client.unseal(credssp.octets(fields[PUB_KEY_AUTH])) != _hash("Client-To-Server", nonce, key):
             raise ntlm.LogonFailed("the client sees another certificate")
         return credssp.ts_request(

@@ -20,6 +20,7 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -29,7 +30,7 @@ from tests.simulator.windows.clock import Clock
 from tests.simulator.windows.editions import Edition
 from tests.simulator.windows.events import EventLog
 from tests.simulator.windows.files import CNG_KEYS, MACHINE_KEYS, MACHINE_KEYS_SDDL, READ_DATA, FileSystem
-from tests.simulator.windows.keys import POOL_SIZE, private_key
+from tests.simulator.windows.keys import POOL_SIZE, SPECIAL, PrivateKey, private_key
 from tests.simulator.windows.machine import Machine
 from tests.simulator.windows.registry import CREATE_SUB_KEY, Registry, Type
 from tests.simulator.windows.security import NETWORK_SERVICE_TOKEN, SYSTEM_TOKEN
@@ -70,6 +71,19 @@ class StoredCertificate:
     @property
     def certificate(self) -> x509.Certificate:
         return x509.load_der_x509_certificate(self.der)
+
+    @property
+    def elliptic(self) -> bool:
+        """Whether its key is on an elliptic curve; else it is an RSA key."""
+        return isinstance(self.certificate.public_key(), EllipticCurvePublicKey)
+
+    @property
+    def public_key(self) -> bytes:
+        """The subjectPublicKey of the certificate (RFC 3279 2.3.1, RFC 5480 2.2)."""
+        key = self.certificate.public_key()
+        if isinstance(key, EllipticCurvePublicKey):
+            return key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+        return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
 
     @property
     def blob(self) -> bytes:
@@ -135,15 +149,19 @@ def self_signed(
         .not_valid_after(end)
         .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     )
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    always_the_same = True if isinstance(key, EllipticCurvePrivateKey) else None
+    signed = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=always_the_same)
+    return signed.public_bytes(serialization.Encoding.DER)
 
 
 SHA256_WITH_RSA, SHA1_WITH_RSA = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010105")
 """Object identifiers of signatures (RFC 8017 A.2.4), of equal length."""
 
 
-def signed_with_sha1(der: bytes, key: RSAPrivateKey) -> bytes:
-    """The same certificate with an outdated signature, which the library makes no more."""
+def signed_with_sha1(der: bytes, key: PrivateKey) -> bytes:
+    """The same certificate with an outdated signature of its RSA key, which the library makes no more."""
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("the object identifiers are those of RSA signatures")
     body = x509.load_der_x509_certificate(der).tbs_certificate_bytes
     outdated = body.replace(SHA256_WITH_RSA, SHA1_WITH_RSA)
     head = der.partition(body)[0]
@@ -245,7 +263,7 @@ class ListenerCertificates:
     def key_index(self, certificate: StoredCertificate) -> int:
         """Which key of the pool the certificate was made with; -1 for none of them."""
         public = certificate.certificate.public_key()
-        return next((i for i in range(POOL_SIZE + 1) if private_key(i).public_key() == public), -1)
+        return next((i for i in (*range(POOL_SIZE), *SPECIAL) if private_key(i).public_key() == public), -1)
 
     def report(self) -> None:
         """What TermService writes about the certificate when it starts: expired (1053), wrong usage (1054)."""

@@ -234,7 +234,7 @@ class Listener:
     def tls_attempt(self) -> tuple[TlsOutcome, StoredCertificate | None]:
         """A ClientHello has come: what happens, with the events that Windows writes for it."""
         certificate = self.certificates.bound()
-        unusable = not self._schannel.suites
+        unusable = not self.protocols
         if not self._schannel.protocols or (unusable and self._schannel.fips):
             self.log.schannel(36871)
             return "alert_80", certificate
@@ -248,8 +248,9 @@ class Listener:
 
     @property
     def protocols(self) -> frozenset[str]:
-        """TLS versions that Schannel serves since boot, as ``TLS 1.2``."""
-        return self._schannel.protocols
+        """TLS versions that Schannel serves since boot with the certificate that is bound now, as ``TLS 1.2``."""
+        certificate = self.certificates.bound()
+        return self._schannel.served(certificate is not None and certificate.elliptic)
 
     def udp_enabled(self) -> bool:
         return self.is_listening() and self.live().transport != 1

@@ -4,9 +4,9 @@
 
 """Schannel's policy as it is read once per boot: protocol versions, cipher suites, FIPS.
 
-Sources: Microsoft Learn "Transport Layer Security (TLS) registry settings" and "Protocols in TLS/SSL (Schannel SSP)",
-CipherSuiteOrder.admx, Azure repair-script-library win-fix-rdp-connectivity.ps1 (an empty list, or one without a suite
-for the certificate's key, leaves no way to connect).
+Sources: Microsoft Learn "Transport Layer Security (TLS) registry settings", "Protocols in TLS/SSL (Schannel SSP)" and
+"TLS cipher suites in Windows" (which versions a suite is for), CipherSuiteOrder.admx, Azure repair-script-library
+win-fix-rdp-connectivity.ps1 (an empty list, or one without a suite for the certificate's key, lets nobody connect).
 """
 
 from __future__ import annotations
@@ -27,11 +27,16 @@ DEFAULT_SUITES = (
     "TLS_RSA_WITH_AES_128_CBC_SHA256", "TLS_RSA_WITH_AES_256_CBC_SHA",
 )  # fmt: skip
 NOT_FIPS = ("RC4", "CHACHA20", "MD5", "NULL", "_DES_")
+EXCHANGES = {True: {"ECDHE_ECDSA"}, False: {"ECDHE_RSA", "DHE_RSA", "RSA"}}
+"""How keys are exchanged with a certificate whose key is on an elliptic curve, and with one whose key is for RSA."""
+
+SINCE_TLS12 = ("_SHA256", "_SHA384")
+"""Ends of suites that TLS 1.0 and 1.1 do not have; all with GCM or Poly1305 are among them (RFC 5246, RFC 5289)."""
 
 
 @dataclass(frozen=True)
 class Schannel:
-    """What Schannel serves since boot. ``suites`` are those that fit an RSA key and the versions that are on."""
+    """What Schannel has read at boot: versions that are on for servers, suites that FIPS mode lets be used."""
 
     protocols: frozenset[str] = frozenset()
     suites: tuple[str, ...] = ()
@@ -43,8 +48,14 @@ class Schannel:
         versions = ["TLS 1.0", "TLS 1.1", "TLS 1.2"] + (["TLS 1.3"] if edition.tls13 else [])
         protocols = frozenset(version for version in versions if _on(registry, version))
         fips = registry.dword(FIPS, "Enabled") == 1
-        suites = tuple(name for name in _suites(registry) if _usable(name, protocols, fips))
+        suites = tuple(name for name in _suites(registry) if not fips or not any(word in name for word in NOT_FIPS))
         return cls(protocols, suites, fips)
+
+    def served(self, elliptic: bool) -> frozenset[str]:
+        """The versions that can be served with a key of this kind: those that are on and have a suite for it."""
+        return frozenset(
+            version for version in self.protocols if any(_fits(name, version, elliptic) for name in self.suites)
+        )
 
 
 def _on(registry: Registry, version: str) -> bool:
@@ -64,9 +75,9 @@ def _suites(registry: Registry) -> tuple[str, ...]:
     return DEFAULT_SUITES
 
 
-def _usable(name: str, protocols: frozenset[str], fips: bool) -> bool:
-    if fips and any(word in name for word in NOT_FIPS):
-        return False
-    newest = "_WITH_" not in name
-    older = bool(protocols - {"TLS 1.3"})
-    return "TLS 1.3" in protocols if newest else older and "_ECDSA_" not in name
+def _fits(name: str, version: str, elliptic: bool) -> bool:
+    exchange, separator, cipher = name.removeprefix("TLS_").partition("_WITH_")
+    if not separator or version == "TLS 1.3":
+        return not separator and version == "TLS 1.3"
+    known = version == "TLS 1.2" or not cipher.endswith(SINCE_TLS12)
+    return known and exchange in EXCHANGES[elliptic] and "NULL" not in cipher

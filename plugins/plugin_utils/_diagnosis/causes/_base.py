@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..._model.change import Compliance, Risk
+from ..._model.ciphers import overrides
 from ..._model.settings import SETTINGS, standing
 from ..facts import Evidence, Facts
 
@@ -164,11 +165,6 @@ def disabled_service(service: str) -> Callable[[Facts], Shown]:
 ENABLE = Cure("remote_desktop", {"state": "enabled"})
 
 
-def tls12_overridden(facts: Facts, enabled: str, by_default: str) -> Shown:
-    """What switches TLS 1.2 off for servers or for clients; DisabledByDefault counts where Enabled is not stored."""
-    state = facts.state(enabled)
-    if facts.number(enabled) == 0:
-        return (facts.stored(enabled),)
-    if state is None or state.local.state != "absent" or facts.number(by_default) in (None, 0):
-        return ()
-    return (facts.stored(by_default),)
+def overridden(facts: Facts, enabled: str, by_default: str) -> Shown:
+    """What switches a version of TLS off for servers or for clients."""
+    return tuple(facts.stored(name) for name in overrides(facts.observation, enabled, by_default))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..._model import versions
 from ..._model.neighbours import CLIENT_UPDATES, harmed_by
 from ..facts import Evidence, Facts
-from ._base import Cause, Cure, Shown, of_settings, tls12_overridden
+from ._base import Cause, Cure, Shown, of_settings, overridden
 
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
@@ -51,7 +51,7 @@ BREAKS = 2
 
 
 def _tls12_off(facts: Facts) -> Shown:
-    return tls12_overridden(facts, "tls12_client_enabled", "tls12_client_disabled_by_default")
+    return overridden(facts, "tls12_client_enabled", "tls12_client_disabled_by_default")
 
 
 def _bad_updates(facts: Facts) -> Shown:

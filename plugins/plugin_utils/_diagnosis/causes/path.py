@@ -14,7 +14,7 @@ from ..._model.neighbours import AZURE_AGENT
 from ..._model.observation import RuleState
 from ..._model.rules import for_everybody, matches_port
 from ..._model.settings import CIS_L1
-from ..facts import PROFILE_BITS, TCP_RULE, Evidence, Facts
+from ..facts import TCP_RULE, Evidence, Facts
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown, Touched
 
 PROFILES = "https://support.microsoft.com/help/5060842"
@@ -37,11 +37,6 @@ def _name_unresolved(facts: Facts) -> Shown:
     return (facts.seen("name"),) if facts.probe_verdict("name") == "failed" else ()
 
 
-def _closed(facts: Facts) -> bool:
-    """Whether the firewall guards some active profile in which nothing allows the RDP port."""
-    return facts.firewall is not None and facts.allowed_profiles != facts.guarded_profiles
-
-
 def _opens_public(facts: Facts) -> bool:
     return facts.opens_public
 
@@ -52,7 +47,7 @@ def _profiles_evidence(facts: Facts) -> Evidence:
 
 def _rule_disabled(facts: Facts) -> Shown:
     rule = facts.rule(TCP_RULE)
-    if not _closed(facts) or rule is None or rule.enabled:
+    if not facts.closed or rule is None or rule.enabled:
         return ()
     return (Evidence(f"rule {rule.id}", "disabled", "MSFT_NetFirewallRule"), _profiles_evidence(facts))
 
@@ -60,7 +55,7 @@ def _rule_disabled(facts: Facts) -> Shown:
 def _rule_profile(facts: Facts) -> Shown:
     """A rule that counts on the domain is right where Windows mistakes the domain's network for another."""
     rule = facts.rule(TCP_RULE)
-    if not _closed(facts) or rule is None or not rule.enabled or not matches_port(rule, facts.port):
+    if not facts.closed or rule is None or not rule.enabled or not matches_port(rule, facts.port):
         return ()
     return () if _domain_unrecognised(facts) else (_rule_profiles(rule), _profiles_evidence(facts))
 
@@ -72,16 +67,14 @@ def _rule_profiles(rule: RuleState) -> Evidence:
 def _domain_unrecognised(facts: Facts) -> Shown:
     """A domain member none of whose networks Windows takes for the domain's, while its rule counts on that."""
     membership, rule = facts.observation.membership, facts.rule(TCP_RULE)
-    if rule is None or not rule.enabled or not rule.profiles & PROFILE_BITS["domain"] or not _closed(facts):
-        return ()
-    if membership is None or not membership.in_domain or "domain" in facts.active_profiles:
+    if rule is None or membership is None or not membership.in_domain or not facts.counts_on_domain:
         return ()
     return (_profiles_evidence(facts), _rule_profiles(rule))
 
 
 def _rule_port(facts: Facts) -> Shown:
     rule = facts.rule(TCP_RULE)
-    if not _closed(facts) or rule is None or not rule.enabled or matches_port(rule, facts.port):
+    if not facts.closed or rule is None or not rule.enabled or matches_port(rule, facts.port):
         return ()
     ports = Evidence(f"ports of {rule.id}", ", ".join(rule.local_ports), "MSFT_NetProtocolPortFilter")
     return (ports, facts.stored("port"))
@@ -121,7 +114,7 @@ def _local_rules_items(facts: Facts) -> Touched:
 def _path_blocked(facts: Facts) -> Shown:
     """The built-in rule is for TermService, so another program that listens is not let in by it."""
     served = facts.firewall is not None and not facts.foreign_listener
-    open_inside = served and not _closed(facts) and not facts.blocked
+    open_inside = served and not facts.closed and not facts.blocked
     muted = facts.profiles_with("local_rules") or facts.profiles_with("exceptions")
     if facts.probe_verdict("tcp") not in ("timeout", "unreachable") or not facts.listening or not open_inside or muted:
         return ()

@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
-from ..._model.ciphers import served_key, suites, usable
+from dataclasses import replace
+
+from ..._model.ciphers import Basis, suites
+from ..._model.settings import TLS13_SETTINGS
 from ..facts import Evidence, Facts
-from ._base import REPAIR, Cause, Cure, Shown, of_settings, tls12_overridden
+from ._base import REPAIR, Cause, Cure, Shown, of_settings, overridden
 
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
 SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-schannel"
@@ -18,8 +21,16 @@ COMPLETES = "probe_info: the TLS stage completes"
 
 
 def _tls_server_disabled(facts: Facts) -> Shown:
-    """TLS 1.2 alone counts: it is what every client of today has, and older versions are better off."""
-    return tls12_overridden(facts, "tls12_enabled", "tls12_disabled_by_default")
+    """TLS 1.2 is what every client of today has, and older versions are better off; TLS 1.3 may be all that is left."""
+    return (*overridden(facts, "tls12_enabled", "tls12_disabled_by_default"), *_tls13_needed(facts))
+
+
+def _tls13_needed(facts: Facts) -> Shown:
+    """An override of TLS 1.3 counts where the suites that are set would leave something without it."""
+    offered, basis = _offered(facts), Basis.of(facts.observation)
+    if not offered or basis.usable(offered) or not basis.freed.usable(offered):
+        return ()
+    return (*overridden(facts, *TLS13_SETTINGS), facts.stored("cipher_suites"))
 
 
 def _offered(facts: Facts) -> tuple[str, ...] | None:
@@ -29,9 +40,8 @@ def _offered(facts: Facts) -> tuple[str, ...] | None:
 
 
 def _left(facts: Facts, offered: tuple[str, ...], *, fips: bool) -> tuple[str, ...]:
-    identity = facts.observation.identity
-    build = identity.build if identity else 0
-    return usable(offered, fips=fips, build=build, key=served_key(facts.observation))
+    """Those that could be used if no version of TLS were switched off."""
+    return replace(Basis.of(facts.observation).freed, fips=fips).usable(offered)
 
 
 def _cipher_suites_empty(facts: Facts) -> Shown:
@@ -77,7 +87,7 @@ def _tls12_missing(facts: Facts) -> Shown:
 CAUSES = (
     Cause(
         "tls_server_disabled",
-        "TLS 1.2 is switched off for servers",
+        "TLS 1.2 is switched off for servers, or the one version that the cipher suites are for",
         "tls",
         "critical",
         _tls_server_disabled,

@@ -36,6 +36,7 @@ HELD = {
     "firewall_local_rules_ignored",
     "cipher_suites_empty",
     "cipher_suites_mismatch",
+    "cipher_suites_for_rsa",
     "fips_mismatch",
 }
 LOCAL = {"firewall_shields_up"}

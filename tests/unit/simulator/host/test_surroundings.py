@@ -15,7 +15,8 @@ from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows.certificates import LISTENER
 from tests.simulator.windows.listener import TERMINAL_SERVER
-from tests.simulator.windows.schannel import PROTOCOLS
+from tests.simulator.windows.registry import Type
+from tests.simulator.windows.schannel import LOCAL_CIPHERS, PROTOCOLS
 from tests.simulator.windows.winsock import BASE, ENTRIES, ENTRIES_32, LAYERED
 from tests.unit.simulator.host.test_files import run
 from tests.unit.simulator.host.wmi import Fault, Wmi
@@ -110,12 +111,42 @@ def test_tls_policy_acts_after_a_reboot(host: SimulatedHost) -> None:
 @pytest.mark.parametrize(
     ("breakage", "outcome", "event"),
     [("cipher_suites_mismatch", "alert_40", 36874), ("fips_mismatch", "alert_80", 36871),
-     ("cipher_suites_empty", "alert_40", 36874), ("tls12_disabled", "ok", None)],
+     ("cipher_suites_empty", "alert_40", 36874), ("tls12_disabled", "ok", None),
+     ("cipher_suites_for_rsa", "alert_40", 36874)],
 )  # fmt: skip
 def test_cipher_policy(breakage: str, outcome: str, event: int | None) -> None:
     host = SimulatedHost.build(breakages=[breakage])
     assert view(host)[1] == outcome
     assert event is None or event in [item.code for item in host.windows.events.all()]
+
+
+GCM, CBC, ECDSA = (
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "TLS_RSA_WITH_AES_256_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+)  # fmt: skip
+NEWEST = "TLS_AES_256_GCM_SHA384"
+OLD = {"TLS 1.0", "TLS 1.1", "TLS 1.2"}
+
+
+@pytest.mark.parametrize(
+    ("names", "off", "elliptic", "served"),
+    [
+        ((GCM,), "", False, {"TLS 1.2"}), ((CBC,), "", False, OLD), ((CBC, NEWEST), "", False, OLD | {"TLS 1.3"}),
+        ((NEWEST,), "", True, {"TLS 1.3"}), ((NEWEST,), "TLS 1.3", False, set()), ((GCM,), "TLS 1.2", False, set()),
+        ((CBC,), "TLS 1.2", False, OLD - {"TLS 1.2"}), ((ECDSA,), "", True, {"TLS 1.2"}), ((ECDSA,), "", False, set()),
+        ((GCM, CBC), "", True, set()), (("TLS_RSA_WITH_NULL_SHA256",), "", False, set()),
+    ],
+)  # fmt: skip
+def test_a_version_is_served_where_it_is_on_and_has_a_suite_for_the_key(
+    names: tuple[str, ...], off: str, elliptic: bool, served: set[str]
+) -> None:
+    host = SimulatedHost.build("2022", traits=["ecdsa_certificate"] if elliptic else [])
+    host.windows.registry.put(LOCAL_CIPHERS, "Functions", Type.MULTI_SZ, names)
+    if off:
+        host.windows.registry.put_dword(rf"{PROTOCOLS}\{off}\Server", "Enabled", 0)
+    reboot(host)
+    host.clock.advance(120)
+    assert host.windows.listener.protocols == served
+    assert view(host)[1] == ("ok" if served else "alert_40")
 
 
 def test_fips_raises_the_encryption_level() -> None:

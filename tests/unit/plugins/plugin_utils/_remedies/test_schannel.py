@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.schannel import REMEDY
 
@@ -20,6 +18,7 @@ from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.policy import PolicyObject, PolicyValue
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import job, settings_state
+from tests.support.meter import subject
 
 OPTIONS = {"state": "usable", "remove_orphaned_policy": False}
 REMOVING = {**OPTIONS, "remove_orphaned_policy": True}
@@ -27,7 +26,14 @@ CIPHERS = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\0001
 SCHANNEL = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols"
 FIPS = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy"
 LOCAL = r"HKLM\SYSTEM\CurrentControlSet\Control\Cryptography\Configuration\Local\SSL\00010002"
-TLS12 = f"{SCHANNEL}\\TLS 1.2\\Server"
+TLS12, TLS13 = (f"{SCHANNEL}\\{version}\\Server" for version in ("TLS 1.2", "TLS 1.3"))
+RSA, ECDSA = (f"TLS_ECDHE_{key}_WITH_AES_256_GCM_SHA384" for key in ("RSA", "ECDSA"))
+NEWEST = "TLS_AES_256_GCM_SHA384"
+
+
+def rebooted(simulated: SimulatedHost) -> None:
+    simulated.windows.reboot()
+    simulated.clock.advance(120)
 
 
 def owned_ciphers(simulated: SimulatedHost, text: str) -> None:
@@ -94,20 +100,143 @@ def test_a_cipher_policy_that_somebody_owns_is_held_and_named() -> None:
     assert settings_state(simulated) == before
 
 
-def test_a_list_that_fits_the_key_of_the_certificate_that_is_served_is_left() -> None:
-    """As the probe shows it of a listener that is tied to a certificate with a key for ECDSA."""
+def unprobed(doing: Job) -> Job:
+    return replace(doing, prober=replace(doing.prober, enabled=False))
+
+
+@pytest.mark.parametrize(
+    ("traits", "names", "goes"),
+    [
+        ([], ECDSA, True),
+        ([], RSA, False),
+        (["pinned_certificate"], ECDSA, True),
+        (["ecdsa_certificate"], ECDSA, False),
+        (["ecdsa_certificate"], RSA, True),
+        (["certificate_template"], ECDSA, False),
+        (["certificate_template"], "", True),
+    ],
+)
+@pytest.mark.parametrize("version", ["2016", "2022"])
+def test_a_list_is_judged_by_the_key_of_the_certificate_also_where_no_handshake_shows_it(
+    version: str, traits: list[str], names: str, goes: bool
+) -> None:
+    """Which certificate was enrolled by policy's template, nothing but a handshake shows."""
+    simulated = SimulatedHost.build(version, traits=traits)
+    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, names)
+    plan, _done = fix(unprobed(job(simulated, check=True)), REMEDY, REMOVING)
+    assert ([change.item for change in plan.changes] == [f"{CIPHERS}\\Functions"]) is goes
+    assert (plan.held, plan.refused) == ((), ())
+
+
+@pytest.mark.parametrize("names", ["", f"{RSA},{ECDSA}", f"{RSA},{ECDSA},{NEWEST}"])
+def test_neither_a_key_nor_tls_1_3_is_read_of_where_it_decides_nothing(names: str) -> None:
     simulated = SimulatedHost.build("2022")
-    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
-    doing = job(simulated, check=True)
-    assert fix(doing, REMEDY, REMOVING)[0].changes != ()
+    if names:
+        simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, names)
+    asked: list[str] = []
+    fix(unprobed(job(simulated, check=True, before=lambda _number, body: asked.append(subject(body)))), REMEDY, OPTIONS)
+    assert any("TLS 1.2" in what for what in asked)
+    assert not [what for what in asked if "TLS 1.3" in what or "SSLCertificateSHA1Hash" in what]
 
-    def serving_ecdsa(options: ProbeOptions) -> dict[str, t.Any]:
-        seen = doing.prober.handshake(options)
-        return {**seen, "tls": {**seen["tls"], "certificate": {**seen["tls"]["certificate"], "key_algorithm": "EC"}}}
 
-    shown = replace(doing, prober=replace(doing.prober, handshake=serving_ecdsa))
-    plan, _done = fix(shown, REMEDY, REMOVING)
+def test_a_list_that_fits_the_key_that_the_handshake_shows_is_left() -> None:
+    """Where the list came after the host had started, nothing else has to be read of the certificate."""
+    simulated = SimulatedHost.build("2022", traits=["ecdsa_certificate"])
+    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, ECDSA)
+    asked: list[str] = []
+    doing = job(simulated, check=True, before=lambda _number, body: asked.append(subject(body)))
+    plan, _done = fix(doing, REMEDY, REMOVING)
     assert (plan.changes, plan.held, plan.refused) == ((), (), ())
+    assert not [what for what in asked if "SSLCertificateSHA1Hash" in what]
+
+
+@pytest.mark.parametrize("breakage", ["cipher_suites_mismatch", "cipher_suites_for_rsa"])
+@pytest.mark.parametrize("version", ["2016", "2022", "11"])
+def test_suites_for_another_kind_of_key_give_way_and_the_handshake_passes(breakage: str, version: str) -> None:
+    simulated = SimulatedHost.build(version, breakages=[breakage])
+    doing = job(simulated, allow_reboot=True)
+    standing = examine(doing.host, doing.prober, 600)
+    assert [finding.id for finding in direct(standing.findings)] == ["cipher_suites_mismatch"]
+    _plan, done = fix(doing, REMEDY, REMOVING)
+    assert done.proof is not None
+    assert done.proof["passed"]
+
+
+@pytest.mark.parametrize("override", [{"Enabled": 0}, {"DisabledByDefault": 1}, {"Enabled": 0, "DisabledByDefault": 1}])
+@pytest.mark.parametrize("owned", [False, True])
+def test_tls_1_3_comes_back_where_the_suites_are_for_it_alone(override: dict[str, int], owned: bool) -> None:
+    """Whoever owns the list: that its version is off is all that it lacks."""
+    simulated = SimulatedHost.build("2022")
+    if owned:
+        owned_ciphers(simulated, NEWEST)
+    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, NEWEST)
+    for name, number in override.items():
+        simulated.windows.registry.put_dword(TLS13, name, number)
+    rebooted(simulated)
+    doing = job(simulated, allow_reboot=True)
+    standing = examine(doing.host, doing.prober, 600)
+    (found,) = direct(standing.findings)
+    assert found.id == "tls_server_disabled"
+    assert [evidence.what for evidence in found.evidence] == [next(iter(override)), "policy Functions"]
+    course = remediate(doing, standing, Limits())
+    assert course.verdict == "repaired"
+    assert [c.item for c in course.changes if c.kind == "registry"] == [f"{TLS13}\\{name}" for name in override]
+    assert simulated.windows.listener.protocols == {"TLS 1.3"}
+
+
+@pytest.mark.parametrize("names", [NEWEST, f"{NEWEST},{ECDSA}"])
+def test_what_keeps_tls_1_3_off_goes_where_windows_own_list_needs_it(names: str) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put(LOCAL, "Functions", Type.MULTI_SZ, tuple(names.split(",")))
+    simulated.windows.registry.put_dword(TLS13, "Enabled", 0)
+    simulated.windows.registry.put_dword(TLS12, "Enabled", 0)
+    rebooted(simulated)
+    _plan, done = fix(job(simulated, allow_reboot=True), REMEDY, OPTIONS)
+    assert [c.item for c in done.changes if c.kind == "registry"] == [f"{TLS12}\\Enabled", f"{TLS13}\\Enabled"]
+    assert done.proof is not None
+    assert done.proof["passed"]
+
+
+def test_tls_1_3_stays_off_where_there_are_other_suites() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, f"{NEWEST},{RSA}")
+    simulated.windows.registry.put_dword(TLS13, "Enabled", 0)
+    rebooted(simulated)
+    plan, _done = fix(job(simulated, check=True), REMEDY, REMOVING)
+    assert (plan.changes, plan.held, plan.refused) == ((), (), ())
+    assert simulated.windows.listener.protocols == {"TLS 1.2"}
+    doing = job(simulated, check=True)
+    everything = examine(doing.host, doing.prober, 600, full=True)
+    assert "tls13_enabled" in everything.observation.settings
+    assert not {finding.id for finding in everything.findings if finding.stage == "tls"}
+
+
+def test_where_windows_has_no_tls_1_3_its_suites_are_a_mismatch() -> None:
+    simulated = SimulatedHost.build("2019")
+    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, NEWEST)
+    simulated.windows.registry.put_dword(TLS13, "Enabled", 0)
+    rebooted(simulated)
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600)
+    assert [finding.id for finding in direct(standing.findings)] == ["cipher_suites_mismatch"]
+    plan, _done = fix(job(simulated, check=True), REMEDY, REMOVING)
+    assert [change.item for change in plan.changes] == [f"{CIPHERS}\\Functions"]
+
+
+def test_suites_of_tls_1_2_alone_are_of_no_use_while_it_is_off() -> None:
+    """Older versions are on and have none of them; with TLS 1.2 the list is right, so it is left."""
+    simulated = SimulatedHost.build("2016")
+    simulated.windows.registry.put(CIPHERS, "Functions", Type.SZ, RSA)
+    simulated.windows.registry.put_dword(TLS12, "Enabled", 0)
+    rebooted(simulated)
+    assert simulated.windows.listener.protocols == frozenset()
+    doing = job(simulated, allow_reboot=True)
+    standing = examine(doing.host, doing.prober, 600)
+    assert [finding.id for finding in direct(standing.findings)] == ["tls_server_disabled"]
+    course = remediate(doing, standing, Limits())
+    assert course.verdict == "repaired"
+    assert [c.item for c in course.changes if c.kind == "registry"] == [f"{TLS12}\\Enabled"]
+    assert simulated.windows.listener.protocols == {"TLS 1.2"}
 
 
 def test_an_orphaned_cipher_policy_goes_only_when_told_to() -> None:
