@@ -243,7 +243,7 @@ def test_a_bound_certificate_is_taken_up() -> None:
 
 def test_a_gateway_that_was_never_set_up_is_set_up_with_its_first_certificate() -> None:
     simulated = host("gateway_certificate_unbound")
-    thumbprint = stored(simulated, NAME)
+    thumbprint = stored(simulated, NAME, validity=timedelta(days=400))
     fix(job(simulated), REMEDY, options(name=NAME))
     assert role(simulated).configured
     assert role(simulated).served.hex().upper() == thumbprint
