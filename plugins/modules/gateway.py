@@ -36,7 +36,8 @@ options:
   name:
     description:
       - The name under which clients reach the gateway, which its certificate has to bear.
-      - Defaults to the names that the bound certificate bears.
+      - Defaults to the names that the bound certificate bears. The host does not know by which name clients ask for it,
+        so without this option no bound certificate of a wrong name is noticed. RV(notes) names what it bears then.
     type: str
   thumbprint:
     description:

@@ -70,7 +70,9 @@ def plan(observation: Observation, options: Options) -> Plan:
             f"with its service stopped, the gateway tells nothing more ({gateway.unread}); run again"
         )
     certificate = _certificate(gateway, options, moment) if serving else Plan(notes=_idle(options))
-    return service + certificate + _policies(gateway, options) + _udp(gateway, options["udp"])
+    unnamed = _unnamed(gateway, options) if serving and not certificate.refused else ()
+    policies = _policies(gateway, options)
+    return service + certificate + policies + _udp(gateway, options["udp"]) + Plan(notes=unnamed)
 
 
 def _idle(options: Options) -> tuple[str, ...]:
@@ -123,8 +125,7 @@ def _service(gateway: GatewayState) -> Plan:
 
 def _certificate(gateway: GatewayState, options: Options, moment: datetime) -> Plan:
     """The bound certificate stays while it serves; else the wanted one, or the best that the store has."""
-    bound = gateway.bound
-    names = (options["name"],) if options["name"] else bound.names if bound else ()
+    bound, names = gateway.bound, _names(gateway, options)
     if options["thumbprint"]:
         return _wanted(gateway, options["thumbprint"], names, moment)
     faults = unfit(bound, names, moment) if bound else ("none is bound that the machine's store has",)
@@ -143,6 +144,22 @@ def _certificate(gateway: GatewayState, options: Options, moment: datetime) -> P
             "could serve: import one with its key", "thumbprint",
         )  # fmt: skip
     return _bound(gateway, max(fitting, key=lambda item: item.not_after), f"the one bound now: {'; '.join(faults)}")
+
+
+def _names(gateway: GatewayState, options: Options) -> tuple[str, ...]:
+    """The names that a certificate has to bear: that of the option, else those that the bound one bears."""
+    if options["name"]:
+        return (options["name"],)
+    return gateway.bound.names if gateway.bound else ()
+
+
+def _unnamed(gateway: GatewayState, options: Options) -> tuple[str, ...]:
+    """That no certificate of a wrong name is noticed where nobody has told the right one: the host does not know it."""
+    if options["name"]:
+        return ()
+    names = ", ".join(_names(gateway, options))
+    taken = f"they are taken to use those that the bound certificate bears ({names})" if names else "none is looked for"
+    return (f"name does not say under which name clients reach the gateway, so {taken}",)
 
 
 def _wanted(gateway: GatewayState, given: str, names: Iterable[str], moment: datetime) -> Plan:

@@ -102,6 +102,8 @@ def test_the_playbook_tells_what_is_to_be_known(start_fleet, run):
     bound = run("gateway", fleet.inventory, "-e", "rdp_gateway_name=gateway.corp.example")
     assert bound.code == 0, bound.output
     assert "clients see the new certificate" in bound.output
-    again = run("gateway", fleet.inventory)
+    unnamed = run("gateway", fleet.inventory)
+    assert "that the bound certificate bears (gateway.corp.example)" in unnamed.output
+    again = run("gateway", fleet.inventory, "-e", "rdp_gateway_name=gateway.corp.example")
     assert "changed=0" in again.output
     assert "to know" not in again.output

@@ -234,6 +234,30 @@ def test_options_that_decide_nothing_are_said() -> None:
     assert fix(job(host()), REMEDY, options(state="keep"))[0].notes == ()
 
 
+@pytest.mark.parametrize(("trait", "borne"), [("gateway_role", NAME), ("gateway_certificate_name", "old.corp.example")])
+def test_where_the_gateways_name_is_not_told_the_notes_say_what_is_taken_for_it(trait: str, borne: str) -> None:
+    (note,) = fix(job(host(trait)), REMEDY, options())[0].notes
+    assert note == (
+        "name does not say under which name clients reach the gateway, so they are taken to use those that the bound "
+        f"certificate bears ({borne})"
+    )
+
+
+def test_where_no_name_is_known_at_all_the_notes_say_that_none_is_looked_for() -> None:
+    simulated = host("gateway_certificate_unbound")
+    role(simulated).certificate = b""
+    thumbprint = stored(simulated, "any.corp.example")
+    plan, _done = fix(job(simulated), REMEDY, options(thumbprint=thumbprint))
+    assert plan.notes[-1].endswith("so none is looked for")
+    assert fix(job(host()), REMEDY, options(name=NAME))[0].notes == ()
+
+
+def test_a_refusal_for_want_of_a_name_says_so_alone() -> None:
+    plan, _done = fix(job(host("gateway_certificate_unbound")), REMEDY, options())
+    assert plan.refused
+    assert plan.notes == ()
+
+
 def test_a_bound_certificate_is_taken_up() -> None:
     simulated = host("gateway_certificate_expired")
     thumbprint = stored(simulated, NAME)
@@ -278,14 +302,14 @@ def test_a_list_that_another_policy_uses_too_is_not_extended() -> None:
 
 def test_a_short_name_that_is_not_let_through_is_said_and_not_made() -> None:
     simulated = host()
-    given = {"user_group": USERS, "hosts": ["web.corp.example", "192.0.2.7", "fe80::1"]}
+    given = {"name": NAME, "user_group": USERS, "hosts": ["web.corp.example", "192.0.2.7", "fe80::1"]}
     plan, _done = fix(job(simulated), REMEDY, options(**given))
     assert plan.notes == (
         "web.corp.example is let through under this name alone, not as web: add that to hosts if users ask by it",
     )
     assert role(simulated).attempt(USER, [USERS], "web") == 301
     assert role(simulated).attempt(USER, [USERS], "fe80::1") == 302
-    assert fix(job(host()), REMEDY, options(user_group=USERS, hosts=list(TARGETS)))[0].notes == ()
+    assert fix(job(host()), REMEDY, options(name=NAME, user_group=USERS, hosts=list(TARGETS)))[0].notes == ()
 
 
 def test_central_policies_are_left_to_their_server() -> None:
