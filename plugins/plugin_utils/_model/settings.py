@@ -46,6 +46,9 @@ GPO_ROOT = (
 UNLIMITED = 0xFFFFFFFF
 """A number of sessions that stands for no limit."""
 
+AT_LEAST = "at_least"
+"""Key of the options of a cure that keeps a larger number than it would set; no module has such an option."""
+
 Decider = t.Literal["policy", "local", "default"]
 
 

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 
 from .._model.change import Plan, Refusal
 from .._model.observation import Observation
-from .._model.settings import SETTINGS, UNLIMITED, effective
+from .._model.settings import AT_LEAST, SETTINGS, UNLIMITED, effective, number_of
 from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
 
 NAME = "connection_limit"
@@ -59,8 +59,18 @@ def _out_of_range(option: str, number: int, least: int, most: int) -> Plan | Non
 def _pending(observation: Observation, number: int, options: Options) -> Plan:
     reason = f"the number of connections that may be pending is wanted {number}"
     notes = tuple(_flood(observation))
+    stored = number_of(observation, "pending_connections")
+    if options.get(AT_LEAST) and stored is not None and stored >= number:
+        return Plan(refused=(Refusal(_enough(stored)),), notes=notes)
     wish = Wish(NAME, "pending_connections", number, reason, risk="medium")
     return plan_setting(observation, wish, options) + Plan(notes=notes)
+
+
+def _enough(stored: int) -> str:
+    return (
+        f"{SETTINGS['pending_connections'].path} is {stored} already, and more would only gain time: keep away whoever "
+        "floods the listener, then restart TermService"
+    )
 
 
 def _flood(observation: Observation) -> Iterator[str]:

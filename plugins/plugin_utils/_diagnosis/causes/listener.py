@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ..._model.change import Compliance
-from ..._model.settings import CIS_L2
+from ..._model.settings import AT_LEAST, CIS_L2
 from ..facts import Evidence, Facts
 from ._base import (
     ENABLE,
@@ -180,7 +180,7 @@ CAUSES = (
         "critical",
         _flood,
         LISTENS,
-        (Cure("connection_limit", {"pending": 10000}),),
+        (Cure("connection_limit", {"pending": 10000, AT_LEAST: True}),),
         "medium",
         by_hand="Keep the flood's sources away at the edge; a higher limit only gains time.",
         sources=("https://learn.microsoft.com/troubleshoot/windows-server/remote/troubleshoot-rdp-general-error",),

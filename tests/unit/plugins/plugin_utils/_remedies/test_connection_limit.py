@@ -37,6 +37,26 @@ def test_a_flood_is_told_from_a_listener_that_is_off_and_its_cure_needs_one_rest
     assert simulated.windows.registry.dword(TERMINAL_SERVER, "MaxOutstandingConnections") == 10000
 
 
+@pytest.mark.parametrize(("stored", "kept"), [(9999, False), (10000, True), (65536, True), (UNLIMITED, True)])
+def test_a_flood_is_no_reason_to_lower_what_is_set(stored: int, kept: bool) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood"])
+    simulated.windows.registry.put_dword(TERMINAL_SERVER, "MaxOutstandingConnections", stored)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.changes == []) == (("unresolved", True) if kept else ("repaired", False))
+    assert simulated.windows.registry.dword(TERMINAL_SERVER, "MaxOutstandingConnections") == max(stored, 10000)
+    assert [f"MaxOutstandingConnections is {stored} already" in item.message for item in course.refused] == [
+        True
+    ] * kept
+
+
+def test_a_number_that_a_play_wants_is_set_though_it_is_smaller() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put_dword(TERMINAL_SERVER, "MaxOutstandingConnections", 65536)
+    _plan, done = fix(job(simulated), REMEDY, options(pending=5000))
+    assert [change.after for change in done.changes][:1] == [{"type": "REG_DWORD", "data": 5000}]
+
+
 def test_event_1006_alone_is_no_flood() -> None:
     simulated = SimulatedHost.build("2022", breakages=["connection_flood", "rdp_denied"])
     doing = job(simulated)
