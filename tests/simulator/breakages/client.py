@@ -25,7 +25,7 @@ SOCKET_CLOSED = 2308
 # Microsoft release health, January 2026: credential prompts fail until the out-of-band update of 2026-01-17
 KNOWN_BAD = {
     "2016": ("KB5073722", 8783), "2019": ("KB5073723", 8276), "10": ("KB5073724", 6809), "2022": ("KB5073457", 4648),
-    "11": ("KB5074109", 7623), "2025": ("KB5073379", 32230),
+    "11": ("KB5074109", 7623), "11home": ("KB5074109", 7623), "2025": ("KB5073379", 32230),
 }  # fmt: skip
 
 

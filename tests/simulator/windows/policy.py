@@ -28,6 +28,8 @@ class PolicyValue:
         """The data as registry.pol and RSOP_RegistryPolicySetting.value hold it."""
         if self.type is Type.DWORD:
             return struct.pack("<I", self.data)
+        if self.type is Type.MULTI_SZ:
+            return "".join(f"{text}\0" for text in (*self.data, "")).encode("utf-16-le")
         return str(self.data).encode("utf-16-le") + b"\0\0"
 
 

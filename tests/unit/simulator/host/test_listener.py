@@ -15,6 +15,8 @@ from tests.simulator.traits import TRAITS
 from tests.simulator.windows.certificates import LISTENER, POLICY
 from tests.simulator.windows.editions import EDITIONS, FLEET_VERSIONS, LANGUAGES
 from tests.simulator.windows.listener import TERMINAL_SERVER
+from tests.simulator.windows.policy import PolicyValue
+from tests.simulator.windows.registry import Type
 from tests.unit.simulator.host.wmi import Fault, Wmi
 
 RDP_TCP = {"TerminalName": "RDP-Tcp"}
@@ -107,6 +109,11 @@ def test_resultant_set_of_policy_names_the_owner() -> None:
     setting = wmi.query("select * from RSOP_RegistryPolicySetting", ns="root/rsop/computer")[0]
     policy = wmi.query(f"select * from RSOP_GPO where id='{setting['GPOID']}'", ns="root/rsop/computer")[0]
     assert (setting["valueName"], policy["name"]) == ("fDenyTSConnections", "Deny Remote Desktop")
+
+
+def test_a_list_that_policy_holds_is_told_as_the_registry_keeps_it() -> None:
+    """Each text ends with a null character, and so does the list (Win32, "Registry Value Types": REG_MULTI_SZ)."""
+    assert PolicyValue(POLICY, "Functions", Type.MULTI_SZ, ["A", "B"]).raw == "A\0B\0\0".encode("utf-16-le")
 
 
 @pytest.mark.parametrize(
