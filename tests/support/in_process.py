@@ -73,6 +73,7 @@ def connect(
     behind: timedelta = timedelta(),
     check: bool = False,
     user: str = "Administrator",
+    uri_style: str = "wmi",
 ) -> Host:
     """A host of ours over a simulated one; what waits moves the simulated clock, and ours is that much behind it."""
     wire = Wire(simulated, before, user=user) if before else Wire(simulated, user=user)
@@ -80,6 +81,7 @@ def connect(
     return Host(
         simulated.name,
         t.cast(t.Any, wire),
+        uri_style,
         check=check,
         sleep=clock.advance,
         now=lambda: clock.now() - behind,
@@ -123,7 +125,7 @@ def logon_check(simulated: SimulatedHost) -> LogonCheck:
 
 def job(simulated: SimulatedHost, run_id: str = "run-1", check: bool = False, **options: t.Any) -> Job:
     """A job on a simulated host, with the probe."""
-    host = connect(simulated, options.pop("before", None), check=check)
+    host = connect(simulated, options.pop("before", None), check=check, uri_style=options.pop("uri_style", "wmi"))
     return Job(host, options.pop("prober", prober(simulated)), run_id, check, **options)
 
 
