@@ -34,8 +34,8 @@ RESULT, DIAGNOSIS = 8_000, 5_000
 PAIRS = {
     ("drain_mode", "logons_disabled"): (36, 89260),
     ("rdp_denied", "drain_mode"): (53, 134907),
-    ("rdp_denied", "firewall_rule_disabled"): (64, 177280),
-    ("rdp_denied", "firewall_wrong_profile"): (59, 159525),
+    ("rdp_denied", "firewall_rule_disabled"): (62, 169185),
+    ("rdp_denied", "firewall_wrong_profile"): (58, 155379),
     ("rdp_denied", "key_unreadable"): (88, 253619),
     ("rdp_denied", "security_layer_rdp"): (73, 190684),
     ("rdp_denied", "termservice_disabled"): (62, 166800),

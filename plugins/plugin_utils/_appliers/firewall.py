@@ -27,19 +27,16 @@ _READERS: Mapping[str, Callable[[Rule], Plain]] = MappingProxyType(
 )
 
 
-def _rule(host: Host, change: Change, fields: Plain) -> Rule:
-    """The rule with no more of its filters than the fields are in."""
-    names = fields if isinstance(fields, dict) else {}
-    return host.firewall.rule(change.item, ports="local_ports" in names, addresses="remote_addresses" in names)
-
-
 def _read(host: Host, change: Change) -> Plain:
-    rule = _rule(host, change, change.after)
+    """The fields, of a rule with no more of its filters than the change is about."""
+    about = {name for fields in (change.before, change.after) if isinstance(fields, dict) for name in fields}
+    rule = host.firewall.rule(change.item, ports="local_ports" in about, addresses="remote_addresses" in about)
     return {name: _READERS[name](rule) for name in (change.after if isinstance(change.after, dict) else {})}
 
 
 def _write(host: Host, change: Change, value: Plain) -> None:
-    rule = _rule(host, change, value)
+    """Every write follows a look at the rule, whose names are taken from there."""
+    rule = host.firewall.last_read(change.item)
     for name, setting in value.items() if isinstance(value, dict) else ():
         _write_field(host, rule, name, setting)
 

@@ -141,6 +141,7 @@ class Firewall:
 
     def __init__(self, client: CimClient) -> None:
         self._client = client
+        self._read: dict[str, Rule] = {}
 
     # --- reading ---
 
@@ -200,11 +201,22 @@ class Firewall:
         found = self._client.query(MSFT_NET_FIREWALL_RULE, condition, with_epr=True)
         if not found:
             raise NotFound(f"The firewall rule {instance_id} does not exist")
-        return _rule(
+        self._read[instance_id] = _rule(
             found[0],
             self._named(MSFT_NET_PROTOCOL_PORT_FILTER, condition) if ports else None,
             self._named(MSFT_NET_ADDRESS_FILTER, condition) if addresses else None,
         )
+        return self._read[instance_id]
+
+    def last_read(self, instance_id: str) -> Rule:
+        """Return a rule as C(rule) gave it last, to be changed: what names it and its filters stays.
+
+        Raises:
+            NotFound: it was not asked for.
+        """
+        if instance_id not in self._read:
+            raise NotFound(f"The firewall rule {instance_id} was not read before it was to be changed")
+        return self._read[instance_id]
 
     def _named(self, cls: CimClass, condition: str) -> Instance | None:
         """A part of a rule with its reference, which a projection cannot have (MS-WSMV 3.1.4.1.17)."""

@@ -270,6 +270,12 @@ def test_setting_remote_addresses(wire: Wire, firewall: f.Firewall, tcp_rule: f.
     firewall.set_remote_addresses(tcp_rule, ["10.0.0.0/8", "LocalSubnet"])
 
 
+def test_a_rule_is_changed_by_the_names_that_it_was_read_with(firewall: f.Firewall, tcp_rule: f.Rule) -> None:
+    assert firewall.last_read(TCP) is tcp_rule
+    with pytest.raises(NotFound, match="was not read"):
+        firewall.last_read("RemoteDesktop-UserMode-In-UDP")
+
+
 def test_a_rule_without_filter(wire: Wire, firewall: f.Firewall) -> None:
     one(wire, [], [])
     found = firewall.rule(TCP, ports=True, addresses=True)
