@@ -54,6 +54,8 @@ options:
   renew_before:
     description:
       - Renew the self-signed certificate this many days before it expires, at most 180. It is valid for half a year.
+      - What a run has renewed within the last hour is not renewed again, by the journal on the host and the
+        controller's clock; RV(notes) tells.
     type: int
     default: 0
 extends_documentation_fragment:

@@ -31,7 +31,7 @@ class Run:
         """Changes that stand are kept in C(applied), which outlives the run when it is cut off."""
         self.host = host
         self.run_id = run_id
-        self.journal = Journal(host.registry, host.machine_id, host.now)
+        self.journal = Journal(host.registry, host.machine_id, host.now, host.clock_ahead)
         self.applied = applied
         self._entries: list[Recorded] = []
         self._stack = ExitStack()

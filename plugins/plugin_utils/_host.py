@@ -37,7 +37,8 @@ class Host:
 
     What cannot change while a task runs is read once: identity, clock offset and machine id. So is the listener's port,
     which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell. ``owes``
-    has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer. ``discreet`` says that no
+    has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer. ``kept`` are the names of the
+    keys that the collection kept on the host when that was first looked at, None before. ``discreet`` says that no
     message may tell of the host's users who they are or where they sit.
     """
 
@@ -67,6 +68,7 @@ class Host:
         self.shell = CmdShell(channel, forbidden=check)
         self.owes: dict[str, str] = {}
         self.void_notes: list[str] = []
+        self.kept: tuple[str, ...] | None = None
         self.discreet = False
         self._private = False
 
@@ -94,6 +96,10 @@ class Host:
     def now(self) -> datetime:
         """The host's clock, as far off ours as it was when the host was first asked."""
         return self._now() + self._clock_offset
+
+    def clock_ahead(self) -> int:
+        """By how many seconds the host's clock is ahead of ours."""
+        return round(self._clock_offset.total_seconds())
 
     @cached_property
     def _clock_offset(self) -> timedelta:

@@ -85,6 +85,7 @@ class Entry:
     Attributes:
         machine: MachineGuid and machine SID of the host that it was made on.
         at: the host's clock, ISO 8601.
+        ahead: by how many seconds that was ahead of the controller's.
     """
 
     version: int
@@ -93,6 +94,12 @@ class Entry:
     number: int
     at: str
     change: Change
+    ahead: int = 0
+
+    @property
+    def seen_at(self) -> datetime:
+        """The controller's clock, which nobody sets back and forth to mend the host's."""
+        return datetime.fromisoformat(self.at) - timedelta(seconds=self.ahead)
 
 
 @dataclass(frozen=True, order=True)
@@ -158,17 +165,25 @@ def new_run_id(now: datetime) -> str:
 class Journal:
     """Reads and writes the journal of one host."""
 
-    def __init__(self, registry: Registry, machine: Callable[[], str], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        machine: Callable[[], str],
+        now: Callable[[], datetime],
+        ahead: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """C(now) is the host's clock, which is C(ahead) seconds ahead of ours."""
         self._registry = registry
         self._machine = machine
         self._now = now
+        self._ahead = ahead
         self._open: tuple[Stretch, int] | None = None
         self._private: set[str] = set()
 
     def record(self, run: str, change: Change) -> Recorded:
         """Put an entry on the host. Only who has the right to write may call it, so no stretch is cut in two."""
         stretch, number = self._open or self._stretch(run)
-        entry = Entry(ENTRY_VERSION, self._machine(), run, number, self._now().isoformat(), change)
+        entry = Entry(ENTRY_VERSION, self._machine(), run, number, self._now().isoformat(), change, self._ahead())
         self._registry.write(stretch.key, f"{number:04}", encode(entry))
         self._open = stretch, number + 1
         return Recorded(entry, False, stretch)
@@ -181,8 +196,18 @@ class Journal:
     def entries(self, stretch: Stretch) -> list[Recorded]:
         """The entries of a stretch, in the order in which they were made."""
         values = self._registry.values(stretch.key) or {}
-        names = sorted(name for name in values if name.isdigit())
-        return [Recorded(self._entry(stretch, name), f"{name}.undone" in values, stretch) for name in names]
+        return [Recorded(self._entry(stretch, name), f"{name}.undone" in values, stretch) for name in _numbers(values)]
+
+    def recent(self, within: timedelta) -> Iterator[Entry]:
+        """Entries of this machine of the last while by the controller's clock, the newest first, read one by one."""
+        ours = self._now() - timedelta(seconds=self._ahead())
+        for stretch in reversed(self.stretches()):
+            for name in reversed(_numbers(self._registry.values(stretch.key) or {})):
+                entry = self._entry(stretch, name)
+                if abs(ours - entry.seen_at) >= within:
+                    return
+                if self.is_ours(entry):
+                    yield entry
 
     def trimmed(self) -> list[Entry]:
         """What is left of runs whose history was trimmed: one entry for each item."""
@@ -262,6 +287,11 @@ class Journal:
             entry = replace(entry, change=replace(entry.change, before=first.change.before))
         self._registry.create_key(key)
         self._registry.write(key, "entry", encode(entry))
+
+
+def _numbers(values: Iterable[str]) -> list[str]:
+    """The names of entries among those of a stretch's values, in order."""
+    return sorted(name for name in values if name.isdigit())
 
 
 def _item_key(change: Change) -> str:

@@ -165,9 +165,12 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
 
 
 def _taken_over(observation: Observation, changes: Sequence[Change], proved: Collection[str]) -> Observation:
-    """With what was read back; permissions that SYSTEM alone sees stay unseen, and moved folders are read anew."""
+    """With what was read back; permissions that SYSTEM alone sees stay unseen, and moved folders are read anew.
+
+    What a renewal made is read anew as well, and that it was made is known.
+    """
     items = {PIN, *(SETTINGS[name].path for name in proved)}
-    seen = [c for c in changes if c.kind in _READ_BACK or c.item in items]
+    seen = [c for c in changes if c.kind in (*_READ_BACK, "renewal") or c.item in items]
     moved = any(change.kind in ("key_copy", "key_folder") for change in changes)
     projected = project(observation, [c for c in seen if not (c.kind == "file_access" and _hidden(observation, c))])
     return replace(projected, other_probes=(), keys=None if moved else projected.keys)

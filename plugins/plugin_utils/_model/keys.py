@@ -101,6 +101,8 @@ class KeysState:
         machine_guid: the second half of the names of legacy key files.
         pending_reboot: whether servicing waits for a restart of the host.
         free_bytes: on the system drive; None where it is not told.
+        just_renewed: whether a run of ours had Windows make the certificate that is there within the last hour, which
+            is then not repeated: by the journal and the controller's clock.
     """
 
     own: CertificateState | None
@@ -117,6 +119,7 @@ class KeysState:
     pending_reboot: bool
     free_bytes: int | None
     own_copies: tuple[str, ...] = ()
+    just_renewed: bool = False
 
     @property
     def active(self) -> CertificateState | None:

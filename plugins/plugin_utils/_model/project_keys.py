@@ -90,7 +90,7 @@ def _key_dacl(_observation: Observation, keys: KeysState, change: Change) -> Key
 
 
 def _deleted(_observation: Observation, keys: KeysState, _change: Change) -> KeysState:
-    return replace(keys, own=None)
+    return replace(keys, own=None, just_renewed=False)
 
 
 def _moved(_observation: Observation, keys: KeysState, change: Change) -> KeysState:
@@ -112,7 +112,8 @@ def _renewed(observation: Observation, keys: KeysState, _change: Change) -> Keys
         signature_hash="sha256",
         key_file=KeyFile(CONTAINER, keys.own_key_file, False, value(KEY_FILE_DACL)),
     )
-    return replace(keys, own=certificate, files=(*(file for file in keys.files if file != name), name))
+    files = (*(file for file in keys.files if file != name), name)
+    return replace(keys, own=certificate, files=files, just_renewed=True)
 
 
 def _copied(_observation: Observation, keys: KeysState, change: Change) -> KeysState:

@@ -59,7 +59,14 @@ class Request:
     @cached_property
     def kept(self) -> tuple[str, ...]:
         """The names of the keys that the collection keeps on the host; none where it never wrote."""
-        return tuple(self.host.registry.keys(ROOT) or ())
+        found = tuple(self.host.registry.keys(ROOT) or ())
+        self.host.kept = found if self.host.kept is None else self.host.kept
+        return found
+
+    @property
+    def kept_before(self) -> tuple[str, ...]:
+        """The same, before this task kept anything itself."""
+        return self.kept if self.host.kept is None else self.host.kept
 
     @property
     def keys(self) -> KeysState | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from .. import _listener_certificate
 from .._cim import certificates
@@ -20,7 +21,7 @@ from .._cim.certificates import CNG, KeyLink, StoredCertificate
 from .._cim.files import Hidden
 from .._cim.registry import RegistryError
 from .._host import Host
-from .._journal import Journal
+from .._journal import RUNS, Journal
 from .._model import reading, sddl
 from .._model.keys import CertificateState, KeyFile, KeysState
 from .._model.reading import Reading
@@ -35,6 +36,10 @@ STORE_KEYS = (STORE, rf"{STORE}\Certificates")
 TEMPLATE = "CertTemplateName"
 BROKER = "Tssdis"
 """The service of a Remote Desktop connection broker."""
+
+JOURNAL = RUNS.rpartition("\\")[2].lower()
+RECENT = timedelta(hours=1)
+"""A renewal younger than this belongs to the repair that is under way."""
 
 CRYPTO = r"ProgramData\Microsoft\Crypto"
 
@@ -100,7 +105,20 @@ def read(request: Request) -> KeysState:
     own = folders.state(found) if found else None
     making = not around.pinned and (own is None or own.lacks(request.host.now()))
     stores = around.stores or (_stores(request.host) if making else {})
-    return replace(around, own=own, files=folders.names(folders.legacy), stores=stores)
+    renewed = own is not None and _just_renewed(request, own)
+    return replace(around, own=own, files=folders.names(folders.legacy), stores=stores, just_renewed=renewed)
+
+
+def _just_renewed(request: Request, own: CertificateState) -> bool:
+    """Whether a run had Windows make the certificate that is there; one that was cut off before may go on."""
+    if request.keys is not None:
+        return request.keys.just_renewed
+    if not any(name.lower() == JOURNAL for name in request.kept_before):
+        return False
+    host = request.host
+    entries = Journal(host.registry, host.machine_id, host.now, host.clock_ahead).recent(RECENT)
+    made = next((entry for entry in entries if entry.change.kind == "renewal"), None)
+    return made is not None and made.change.before != own.thumbprint
 
 
 def _served(request: Request, around: KeysState) -> StoredCertificate | None:
@@ -142,7 +160,7 @@ def _is_copy(path: str, folder: str) -> bool:
 
 def _own(host: Host, copies: Iterable[str]) -> tuple[str, ...]:
     """The copies that the journal on the host has as made by us; the usual advice leaves such names too."""
-    journal = Journal(host.registry, host.machine_id, host.now)
+    journal = Journal(host.registry, host.machine_id, host.now, host.clock_ahead)
     entries = [recorded.entry for stretch in journal.stretches() for recorded in journal.entries(stretch)]
     changes = [entry.change for entry in (*entries, *journal.trimmed())]
     made = {str(change.after if change.kind == "key_folder" else change.item).lower()

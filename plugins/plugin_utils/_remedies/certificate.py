@@ -68,19 +68,20 @@ def _invalid(options: Options) -> Plan:
 
 def _valid(observation: Observation, keys: KeysState, options: Options, moment: datetime) -> Plan:
     """A pinned certificate that serves stays; else the pin goes, and Windows' own certificate is made valid."""
-    ahead = timedelta(days=options["renew_before"])
+    shown = steps.handshake(observation)
     if not keys.pinned:
-        return _own_made_valid(keys, moment, ahead, steps.handshake(observation))
+        return _own_made_valid(keys, options, moment, shown)
     faults = _faults(keys.pinned_certificate, moment) if keys.pinned_certificate else ("it is not in the store",)
     if options["state"] == "valid" and not faults:
-        return Plan(notes=steps.key_notes(keys, steps.handshake(observation)))
+        return Plan(notes=steps.key_notes(keys, shown))
     reason = "; ".join(faults) or "Windows' own certificate is wanted"
-    then = "tls" if options["state"] == "self_signed" and steps.handshake(observation) == "ok" else ""
+    then = "tls" if options["state"] == "self_signed" and shown == "ok" else ""
     unpinned = _pin(keys.pinned, "", f"the listener is tied to the certificate {keys.pinned}: {reason}", then)
-    return Plan((unpinned,)) + _own_made_valid(replace(keys, pinned="", pinned_certificate=None), moment, ahead)
+    untied = replace(keys, pinned="", pinned_certificate=None)
+    return Plan((unpinned,)) + _own_made_valid(untied, options, moment)
 
 
-def _own_made_valid(keys: KeysState, moment: datetime, ahead: timedelta, shown: str = "") -> Plan:
+def _own_made_valid(keys: KeysState, options: Options, moment: datetime, shown: str = "") -> Plan:
     """Where there is none or it has expired, a restart of SessionEnv makes one; any other has to go first.
 
     What is wrong with its key alone is another module's to mend, and told; C(shown) is how TLS ended with it.
@@ -88,12 +89,13 @@ def _own_made_valid(keys: KeysState, moment: datetime, ahead: timedelta, shown: 
     own = keys.own
     if own is None:
         return Plan((steps.renewal(NAME, None, "the listener has no certificate of its own"),))
-    faults = own.faults(moment, ahead)
+    faults = own.faults(moment, timedelta(days=options["renew_before"]))
+    reason = f"the listener's certificate: {'; '.join(faults)}"
     if datetime.fromisoformat(own.not_after) <= moment:
-        return Plan((steps.renewal(NAME, own.thumbprint, f"the listener's certificate: {'; '.join(faults)}"),))
-    if faults and not steps.is_recent(own, moment):
-        return Plan(steps.renewed_whole(NAME, keys, f"the listener's certificate: {'; '.join(faults)}"))
-    return Plan(notes=steps.key_notes(keys, shown))
+        return Plan((steps.renewal(NAME, own.thumbprint, reason),))
+    if faults and keys.just_renewed:
+        return Plan(notes=(f"{reason}; Windows made it for a run within the last hour, so it is not renewed again",))
+    return Plan(steps.renewed_whole(NAME, keys, reason)) if faults else Plan(notes=steps.key_notes(keys, shown))
 
 
 def _bound(observation: Observation, keys: KeysState, options: Options, moment: datetime) -> Plan:

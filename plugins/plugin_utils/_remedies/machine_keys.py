@@ -120,27 +120,27 @@ def _restart(observation: Observation, keys: KeysState, _options: Options) -> Pl
         return _refused("Windows makes a certificate only where there is none, it has expired or its key is gone")
     reason = "SessionEnv makes a certificate when it starts and there is none, it has expired or its key is gone"
     before = keys.own.thumbprint if keys.own else None
-    return _guarded(observation, keys, (steps.renewal(NAME, before, reason),), done=_is_new(observation, keys))
+    return _guarded(observation, keys, (steps.renewal(NAME, before, reason),), done=keys.just_renewed)
 
 
 def _certificate(observation: Observation, keys: KeysState, _options: Options) -> Plan:
     reason = "the listener's certificate and its key do not work together"
     changes = steps.renewed_whole(NAME, keys, reason)
-    return _guarded(observation, keys, changes, done=_is_new(observation, keys))
+    return _guarded(observation, keys, changes, done=keys.just_renewed)
 
 
 def _key(observation: Observation, keys: KeysState, _options: Options) -> Plan:
     changes = steps.renewed_with_key(NAME, keys, "the listener's private key does not work")
     if not any(change.kind == "key_file" for change in changes):
         return _refused(f"the key file {keys.own_key_file} does not exist; take the method certificate")
-    return _guarded(observation, keys, changes, done=_is_new(observation, keys) and bool(moved_aside(keys)))
+    return _guarded(observation, keys, changes, done=keys.just_renewed and bool(moved_aside(keys)))
 
 
 def _copy_aside(observation: Observation, keys: KeysState, _options: Options) -> Plan:
     reason = "MachineKeys is copied, permissions and owners included, before its RDP key is renewed"
     copy = Change(NAME, "key_copy", free_name(keys), None, keys.folder, reason)
     changes = (copy, *steps.renewed_with_key(NAME, keys, "the listener's private key does not work"))
-    return _guarded(observation, keys, changes, done=_is_new(observation, keys) and bool(keys.copies))
+    return _guarded(observation, keys, changes, done=keys.just_renewed and bool(keys.copies))
 
 
 def _folder_acl(observation: Observation, keys: KeysState, options: Options) -> Plan:
@@ -189,7 +189,7 @@ def _rename(observation: Observation, keys: KeysState, options: Options) -> Plan
     reason = "MachineKeys is beyond repair: a new one takes its place, with every key but the listener's"
     renamed = Change(NAME, "key_folder", keys.folder, None, free_name(keys), reason, risk="high")
     changes = (renamed, *steps.renewed_whole(NAME, keys, "the listener's private key does not work"))
-    return _guarded(observation, keys, changes, done=_is_new(observation, keys) and bool(keys.copies))
+    return _guarded(observation, keys, changes, done=keys.just_renewed and bool(keys.copies))
 
 
 def foreign(keys: KeysState) -> tuple[str, ...]:
@@ -225,11 +225,6 @@ def _restored(keys: KeysState) -> Plan:
     others = (path for path in keys.copies if path not in keys.own_copies)
     notes = (f"the journal has no run that made {path}, so that is left as it is" for path in others)
     return Plan(changes=tuple(changes), notes=tuple(notes))
-
-
-def _is_new(observation: Observation, keys: KeysState) -> bool:
-    moment = steps.now(observation)
-    return moment is not None and steps.is_recent(keys.own, moment)
 
 
 def _guarded(observation: Observation, keys: KeysState, changes: tuple[Change, ...], done: bool) -> Plan:

@@ -6,15 +6,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import typing as t
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, Job, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Entry, Journal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
     Course,
     Limits,
@@ -33,10 +36,11 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.breakages import cause_of
 from tests.simulator.host import SimulatedHost
-from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, Request
+from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, MACHINE_GUID, Request
 from tests.simulator.windows.clock import DEFAULT_START
 from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
 from tests.simulator.windows.keys import WEAK_KEY
+from tests.simulator.windows.registry import Type
 from tests.simulator.windows.security import SecurityDescriptor
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
@@ -599,6 +603,115 @@ def test_a_certificate_is_renewed_before_it_expires() -> None:
     assert kinds(done.changes) == ["certificate", "renewal"]
     assert done.changes[-1].after == GENERATED
     assert run(simulated, "certificate", renew_before=170)[1].changes == []
+
+
+# --- not again and again
+
+
+def short_lived() -> SimulatedHost:
+    """A host whose certificate is due, on a Windows that makes no longer ones than for three weeks."""
+    simulated = SimulatedHost.build("2022")
+    certificates = simulated.windows.certificates
+    short = functools.partial(certificates.issue, validity=timedelta(days=21))
+    certificates.issue = short  # type: ignore[method-assign]
+    short()
+    return simulated
+
+
+def renewed(simulated: SimulatedHost, run_id: str = "run-1", check: bool = False) -> tuple[Plan, list[str]]:
+    """What a wish for a longer one comes to; the controller's clock is right, whatever the host's was set to."""
+    host = connect(simulated, behind=simulated.clock.stepped, check=check)
+    doing = Job(host, prober(simulated), run_id, check)
+    options = {**defaults(REMEDIES["certificate"].options), "renew_before": 30}
+    plan, done = fix(doing, REMEDIES["certificate"], options)
+    return plan, kinds(done.changes)
+
+
+AGAIN = ["certificate", "renewal"]
+
+
+@pytest.mark.parametrize("other_run", [False, True])
+@pytest.mark.parametrize(("seconds", "again"), [(0, False), (3590, False), (3610, True)])
+def test_a_renewal_is_not_repeated_within_an_hour(seconds: float, again: bool, other_run: bool) -> None:
+    simulated = short_lived()
+    start = simulated.clock.now()
+    assert renewed(simulated)[1] == AGAIN, "what was made without a run of ours does not count"
+    (made,) = [entry.at for entry in journaled(simulated) if entry.change.kind == "renewal"]
+    simulated.clock.advance(seconds - (simulated.clock.now() - datetime.fromisoformat(made)).total_seconds())
+    assert simulated.clock.now() - start >= timedelta(seconds=seconds)
+    if other_run:
+        limit = {**defaults(REMEDIES["connection_limit"].options), "pending": 5000}
+        assert fix(job(simulated, "run-2"), REMEDIES["connection_limit"], limit)[1].changes
+    foretold, _kinds = renewed(simulated, "run-3", check=True)
+    plan, made_now = renewed(simulated, "run-3")
+    assert kinds(foretold.changes) == made_now == (AGAIN if again else [])
+    assert foretold == plan
+    assert ("within the last hour" in "".join(plan.notes)) is not again
+
+
+def journaled(simulated: SimulatedHost) -> list[Entry]:
+    host = connect(simulated)
+    journal = Journal(host.registry, host.machine_id, host.now)
+    return [found.entry for stretch in journal.stretches() for found in journal.entries(stretch)]
+
+
+@pytest.mark.parametrize("wrong", [timedelta(), timedelta(hours=5)], ids=["right", "wrong"])
+@pytest.mark.parametrize("step", [timedelta(hours=2), timedelta(hours=-2), timedelta(days=-3)])
+def test_a_clock_that_is_set_neither_permits_nor_forbids_a_renewal(step: timedelta, wrong: timedelta) -> None:
+    simulated = short_lived()
+    simulated.clock.set(simulated.clock.now() + wrong)
+    assert renewed(simulated)[1] == AGAIN
+    simulated.clock.set(simulated.clock.now() + step)
+    assert renewed(simulated, "run-2")[1] == []
+    simulated.clock.advance(3600)
+    assert renewed(simulated, "run-3")[1] == AGAIN
+
+
+def test_what_somebody_else_renewed_is_renewed_again() -> None:
+    simulated = short_lived()
+    assert renewed(simulated)[1] == AGAIN
+    simulated.clock.advance(3600)
+    simulated.windows.certificates.issue()
+    assert renewed(simulated, "run-2")[1] == AGAIN
+
+
+def test_a_journal_that_came_with_the_disk_of_another_machine_forbids_nothing() -> None:
+    simulated = short_lived()
+    assert renewed(simulated)[1] == AGAIN
+    registry = simulated.windows.registry
+    registry.put(MACHINE_GUID, "MachineGuid", Type.SZ, "7f3b1c52-0000-4000-8000-000000000001")
+    assert renewed(simulated, "run-2")[1] == AGAIN
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+@pytest.mark.parametrize(("remedy", "given"), [("certificate", {}), ("machine_keys", {"method": "restart"})])
+def test_a_renewal_that_was_cut_off_goes_on_as_soon_as_a_run_may_write(
+    remedy: str, given: dict[str, t.Any], cut: Callable[[int], Callable[[int, bytes], None]]
+) -> None:
+    def course(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        options = {**defaults(REMEDIES[remedy].options), **given}
+        fix(job(simulated, before=before), REMEDIES[remedy], options)
+
+    for number in writes_of(course, built("2022", "certificate_expired", {})):
+        simulated = built("2022", "certificate_expired", {})
+        with contextlib.suppress(Cut, TransportFailed):
+            course(simulated, cut(number))
+        simulated.clock.advance(601)
+        run(simulated, remedy, **given)
+        own = simulated.windows.certificates.own()
+        assert own is not None
+        assert own.certificate.not_valid_after_utc > simulated.clock.now(), f"after a cut at message {number}"
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(3590, False), (3610, True)])
+def test_a_method_that_did_not_help_is_not_repeated_within_an_hour(seconds: float, again: bool) -> None:
+    simulated = built("2022", "tls_server_disabled", {})
+    assert kinds(run(simulated, "machine_keys", method="certificate")[1].changes)[:2] == AGAIN
+    (made,) = [entry.at for entry in journaled(simulated) if entry.change.kind == "renewal"]
+    simulated.clock.advance(seconds - (simulated.clock.now() - datetime.fromisoformat(made)).total_seconds())
+    plan, done = run(simulated, "machine_keys", method="certificate")
+    assert kinds(done.changes)[:2] == (AGAIN if again else [])
+    assert ("take the next one" in "".join(plan.notes)) is not again
 
 
 def test_a_listener_that_is_tied_to_a_good_certificate_is_untied_only_on_request() -> None:

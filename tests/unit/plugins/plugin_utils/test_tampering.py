@@ -73,7 +73,7 @@ def test_the_field_that_somebody_edited_is_named(name: str) -> None:
     connect(simulated).registry.write(key, "0001", value)
     said = refused(simulated)
     given = inner not in DEFAULTS
-    assert (f"altered: {name} is not as written" if given else "altered: it has 12 fields instead of 11") in said
+    assert (f"altered: {name} is not as written" if given else "altered: it has 13 fields instead of 12") in said
     assert key in said
 
 

@@ -98,6 +98,7 @@ keys_states = st.builds(
     machine_guid=st.just(GUID),
     pending_reboot=_mostly(False, True),
     free_bytes=_mostly(None, 1000, 10**10),
+    just_renewed=st.booleans(),
 )
 identity = Identity("HOST", "Windows", "10.0", 20348, 3, 1033, NOW.isoformat(), NOW.isoformat(), 0.0)
 
