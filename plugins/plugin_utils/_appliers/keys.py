@@ -15,10 +15,12 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 
 from .. import _listener_certificate
 from .._cim.files import Hidden
+from .._cim.tasks import Definition
 from .._host import Host
 from .._model import sddl
 from .._model.change import Change
@@ -31,6 +33,9 @@ from ._base import Applier, ApplyError
 PRESENT = "present"
 PATIENCE, POLL = 60.0, 2.0
 """Seconds in which SessionEnv makes a certificate, and between two looks; it took a few where that was measured."""
+
+LATER = timedelta(minutes=15)
+"""When the host begins to remove by itself what a run as SYSTEM left for us to read; longer than that reading takes."""
 
 COPYING = "/B /COPY:DATSO /R:0 /W:0 /NP"
 """By the privileges to back up and restore, with permissions and owners, without trying again."""
@@ -56,7 +61,10 @@ def _as_system(host: Host, line: str, doing: str) -> int:
 
 def _must(host: Host, line: str, doing: str) -> None:
     """Run a line as SYSTEM. Raises ApplyError when it does not end with 0."""
-    code = _as_system(host, line, doing)
+    _require(_as_system(host, line, doing), doing)
+
+
+def _require(code: int, doing: str) -> None:
     if code:
         raise ApplyError(f"SYSTEM could not {doing} (exit code {code}); look at the host's Application and System logs")
 
@@ -106,8 +114,13 @@ def _is_hidden(host: Host, change: Change) -> bool:
 
 
 def _sddl_as_system(host: Host, path: str) -> str:
-    """Icacls saves a DACL in UTF-16 to a file that administrators may read; whether it has a mark there is UNSURE."""
-    scratch = rf"{host.windows}\Temp\winfleet.rdp-{uuid.uuid4()}.acl"
+    """Icacls saves a DACL in UTF-16 to a file that administrators may read; whether it has a mark there is UNSURE.
+
+    File and task go by one command once the file is read; where that does not come, the task removes both.
+    """
+    name = f"winfleet.rdp-once-{uuid.uuid4()}"
+    scratch = rf"{host.windows}\Temp\{name}.acl"
+    doing = f"read the permissions of {path}"
     try:
         host.shell.open()
     except ShellRefused as refused:
@@ -115,20 +128,34 @@ def _sddl_as_system(host: Host, path: str) -> str:
             f"the permissions of {path} are shown to SYSTEM alone, and reading them from there takes the cmd shell, "
             f"which the host refuses ({refused.message}); grant NETWORK SERVICE read access to that file by hand"
         ) from refused
-    _must(host, _save_line(path, scratch), f"read the permissions of {path}")
-    saved = host.shell.run(_show_line(scratch)).stdout
+    line = _save_line(path, scratch, name)
+    host.tasks.register(name, Definition(f"winfleet.rdp: {doing}", line, starts=host.now() + LATER))
+    try:
+        code = host.tasks.run(name)
+    finally:
+        saved = host.shell.run(_show_line(scratch, name)).stdout
+    _require(code, doing)
     match = re.search(r"D:\S+", saved.replace(b"\0", b"").decode("utf-8", "replace"))
     if match is None:
         raise ApplyError(f"the permissions of {path} could not be read as SYSTEM either; they are left as they are")
     return match[0]
 
 
-def _save_line(path: str, scratch: str) -> str:
-    return f"icacls {_quoted(path)} /save {_quoted(scratch)}"
+def _save_line(path: str, scratch: str, task: str) -> str:
+    """Save the permissions, or where they were saved before remove what was, and the task that runs this line.
+
+    So it ends without either, whether the host starts it for the first time or after us.
+    """
+    save = f"icacls {_quoted(path)} /save {_quoted(scratch)}"
+    return f"if exist {_quoted(scratch)} ({_gone_line(scratch, task)}) else ({save})"
 
 
-def _show_line(scratch: str) -> str:
-    return f"type {_quoted(scratch)} & del /q {_quoted(scratch)}"
+def _show_line(scratch: str, task: str) -> str:
+    return f"type {_quoted(scratch)} & {_gone_line(scratch, task)}"
+
+
+def _gone_line(scratch: str, task: str) -> str:
+    return f"del /q {_quoted(scratch)} & schtasks /delete /tn {task} /f > nul"
 
 
 def _write_access(host: Host, change: Change, value: Plain) -> None:

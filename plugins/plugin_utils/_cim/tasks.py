@@ -247,12 +247,13 @@ class Tasks:
         expires = self._now() + ONCE if self._now else None
         self.register(name, Definition(description, line, expires=expires))
         try:
-            self.start(name)
-            return self._await(name, timeout, poll)
+            return self.run(name, timeout, poll)
         finally:
             self.delete(name)
 
-    def _await(self, name: str, timeout: float, poll: float) -> int:
+    def run(self, name: str, timeout: float = 300.0, poll: float = 1.0) -> int:
+        """Start a task that was just registered and return its exit code. Raise TaskError as run_as_system does."""
+        self.start(name)
         end = self._clock() + timeout
         while (code := self.result(name)) is None:
             if self._clock() >= end:

@@ -47,6 +47,9 @@ class Output:
         return Output(self.stdout + other.stdout, self.stderr + other.stderr, other.code, other.known)
 
 
+_IF = re.compile(r"\s*if\s", re.IGNORECASE)
+
+
 def split_commands(line: str) -> list[tuple[str, str]]:
     """A line as (operator before, command) pairs; operators in quotes or parentheses are text, ``^`` escapes one."""
     commands: list[tuple[str, str]] = []
@@ -56,7 +59,7 @@ def split_commands(line: str) -> list[tuple[str, str]]:
         pair = line[position : position + 2]
         if char == '"':
             quoted = not quoted
-        if not quoted and char in "()" and (depth or not text.strip()):
+        if not quoted and char in "()" and (depth or not text.strip() or _IF.match(text)):
             depth += 1 if char == "(" else -1
         if char == "^" and not quoted:
             text += line[position + 1 : position + 2] if not depth else pair
@@ -151,12 +154,13 @@ class CommandShell:
         return Output(streams[1], streams[2], output.code, output.known)
 
     def _if(self, _arguments: list[str], rest: str) -> Output:
-        """``if [not] exist PATH command``, the one form that is known here."""
+        """``if [not] exist PATH command``, with ``else`` after a command in parentheses: all that is known here."""
         match = re.fullmatch(r'(?i)\s*(not\s+)?exist\s+("[^"]*"|\S+)\s+(.*)', rest, re.DOTALL)
         if match is None:
             return Output(stderr=self._say("invalid_syntax"), code=1)
         there = exists(self._windows, match[2].strip('"'))
-        return self.run(match[3]) if there != bool(match[1]) else Output()
+        then, otherwise = _branches(match[3])
+        return self.run(then if there != bool(match[1]) else otherwise)
 
     def _expand(self, command: str) -> str:
         return self._windows.expand(command)
@@ -297,6 +301,18 @@ def _sc_query(service: Service) -> str:
     )
 
 
+def _branches(text: str) -> tuple[str, str]:
+    """What an ``if`` does, and what it does otherwise, which is told only where the first is in parentheses."""
+    depth, quoted = 0, False
+    for position, char in enumerate(text):
+        quoted ^= char == '"'
+        depth += 0 if quoted else (char == "(") - (char == ")")
+        if not depth:
+            match = re.fullmatch(r"\)\s*else\s+(.*)", text[position:], re.DOTALL | re.IGNORECASE)
+            return (text[: position + 1], match[1]) if match else (text, "")
+    return text, ""
+
+
 def _redirected(command: str) -> tuple[str, dict[int, tuple[str, bool]]]:
     """The command without redirections, and where each stream goes: (target, whether it is appended)."""
     targets: dict[int, tuple[str, bool]] = {}
@@ -307,5 +323,5 @@ def _redirected(command: str) -> tuple[str, dict[int, tuple[str, bool]]]:
         targets[int(match[1] or 1)] = (match[3].strip('"'), match[2] == ">>")
         return ""
 
-    rest = re.sub(r'"[^"]*"|(?:(?<=\s)([12]))?(>>?)\s*("[^"]*"|&\d|[^\s&|<>]+)', take, command)
+    rest = re.sub(r'"[^"]*"|(?:(?<=\s)([12]))?(>>?)\s*("[^"]*"|&\d|[^\s&|<>)]+)', take, command)
     return rest, dict(sorted(targets.items(), reverse=True))

@@ -39,8 +39,8 @@ LINES: dict[str, tuple[Callable[..., str], int]] = {
     "rename": (keys._rename_line, 2),
     "give the name back": (keys._unrename_line, 2),
     "permissions": (lambda path: keys._access_line(path, "S-1-5-20", "(D;;0x1;;;S-1-5-20)", "(A;;0x1;;;S-1-5-20)"), 1),
-    "save permissions": (keys._save_line, 2),
-    "show what was saved": (keys._show_line, 1),
+    "save permissions": (lambda path, scratch: keys._save_line(path, scratch, "task"), 2),
+    "show what was saved": (lambda scratch: keys._show_line(scratch, "task"), 1),
     "move aside": (keys._aside_line, 2),
     "restart": (lambda *names: _restart._command(names), 2),
 }
