@@ -25,13 +25,15 @@ import re
 import traceback
 import typing as t
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from unittest import mock
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.channel import Channel
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError, WsmanFault
@@ -43,26 +45,24 @@ from tests.faults.kinds import KINDS, Killed, Kind, Line
 from tests.faults.scenarios import Scenario
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
-from tests.support.in_process import settings_state
+from tests.support.in_process import acts, settings_state
+from tests.support.states import Path, State, differing, leaves, outside, unnamed
 
 TENURE = 660
 """Seconds after which the right to write of a run that was cut off has expired."""
 
-THUMBPRINT = re.compile(r"[0-9A-F]{40}")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
-MADE_ANEW = re.compile(r"MachineKeys|SystemCertificates.Remote Desktop|SelfSignedCertificate")
-"""Paths of the listener's own certificate and its key, which SessionEnv makes anew when it starts."""
-
-LISTED = {"SessionEnv": MADE_ANEW, "the Winsock catalog": re.compile(r"Services.WinSock2")}
-"""What each item that a roll-back lists as having no undo may leave different."""
-
-ENDINGS = (b"enumeration/Release<", b"transfer/Delete<")
+ENDINGS = (b"enumeration/Release<", b"transfer/Delete<", b"schtasks /delete")
 """Actions of messages that give back what is open; whom they do not reach ends it by itself."""
 
 EXPIRY = 3600
 """Seconds after which the host has deleted a task that was to run once and whose run was cut off."""
 
-Paths = Mapping[tuple[str, ...], t.Any]
+STARTED = Change("a fault", "reboot", "host", None, None, "the host reboots by itself", undo="none")
+
+ONCE = re.compile(r"winfleet\.rdp-once-[0-9a-f-]{36}")
+"""What a task that is to run once is called, and what it writes for us."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ def same_every_time(seed: str) -> Iterator[None]:
         yield
 
 
-def prepared(scenario: Scenario) -> tuple[SimulatedHost, Paths]:
+def prepared(scenario: Scenario) -> tuple[SimulatedHost, State]:
     """A host as the scenario finds it, and what it was before anybody touched it."""
     simulated = SimulatedHost.build("2022", breakages=scenario.breakages, traits=scenario.traits)
-    original = flat(settings_state(simulated))
+    original = stored(simulated)
     for number, task in enumerate(scenario.first):
         run(task, simulated, Line(simulated), f"first-{number}")
     return simulated, original
@@ -117,17 +117,12 @@ def roll_back(simulated: SimulatedHost) -> Result:
         return perform("rollback", options, simulated, Line(simulated), "back")
 
 
-def flat(state: t.Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], t.Any]:
-    """A nested state as one mapping from paths to values; a certificate counts as one whichever it is."""
-    if not isinstance(state, Mapping) or not state:
-        return {path: state}
-    named = ((THUMBPRINT.sub("<thumbprint>", str(name)), inner) for name, inner in state.items())
-    return {key: leaf for name, inner in named for key, leaf in flat(inner, (*path, name)).items()}
-
-
-def differing(one: Paths, other: Paths) -> set[tuple[str, ...]]:
-    """The paths at which two states differ."""
-    return {path for path in {*one, *other} if one.get(path, "(absent)") != other.get(path, "(absent)")}
+def stored(simulated: SimulatedHost) -> State:
+    """The persistent state, where a certificate is called the same whichever it is, and a task whenever it is due."""
+    state = settings_state(simulated)
+    registry = {unnamed(key): data for key, data in state["registry"].items()}
+    tasks = {name: {**task, "xml": MOMENT.sub("<moment>", task["xml"])} for name, task in state["tasks"].items()}
+    return {**state, "registry": registry, "tasks": tasks}
 
 
 def digest(simulated: SimulatedHost) -> str:
@@ -147,15 +142,17 @@ class Clean:
         original: what it was before anybody touched it.
         end: what it was afterwards.
         seen: what a probe from outside sees then.
-        lasting: paths that a roll-back of everything leaves different, since their changes have no undo.
+        booted: when the host had started.
+        acts: what was done that has no undo.
     """
 
     operations: tuple[bytes, ...]
     start: str
-    original: Paths
-    end: Paths
+    original: State
+    end: State
     seen: t.Any
-    lasting: frozenset[tuple[str, ...]]
+    booted: datetime
+    acts: Sequence[Change]
     result: Result
 
 
@@ -163,20 +160,19 @@ class Clean:
 def clean(scenario: Scenario) -> Clean:
     """Run a scenario without fault, and roll everything back."""
     simulated, original = prepared(scenario)
-    start, line = simulated.state_json(), Line(simulated)
+    start, line, booted = simulated.state_json(), Line(simulated), simulated.windows.booted
     result = run(scenario, simulated, line, "run-1")
-    end, seen = flat(settings_state(simulated)), live(simulated)
+    end, seen = stored(simulated), live(simulated)
     back = roll_back(simulated)
-    lasting = frozenset(differing(original, flat(settings_state(simulated))))
-    if unlisted := {path for path in lasting if not _is_listed(path, (result, back))}:
-        raise HarnessFailed(f"{scenario.name}: no roll-back lists what it leaves different: {sorted(unlisted)}")
-    return Clean(tuple(line.bodies), start, original, end, seen, lasting, result)
+    if unlisted := outside(differing(original, stored(simulated)), listed(simulated, (result, back))):
+        raise HarnessFailed(f"{scenario.name}: no roll-back lists what it leaves different: {unlisted}")
+    return Clean(tuple(line.bodies), start, original, end, seen, booted, acts(simulated), result)
 
 
-def _is_listed(path: tuple[str, ...], results: Collection[Result]) -> bool:
-    """Whether a roll-back lists a change without undo that explains what is different there."""
+def listed(simulated: SimulatedHost, results: Collection[Result]) -> list[Change]:
+    """The changes without undo that roll-backs list."""
     items = {entry["item"] for result in results for entry in result.get("not_undoable", ())}
-    return any(LISTED[item].search("/".join(path)) for item in items & set(LISTED))
+    return [change for change in acts(simulated) if change.item in items]
 
 
 def live(simulated: SimulatedHost) -> t.Any:
@@ -232,6 +228,8 @@ class Verdicts:
         for what in ("open_shells", "open_enumerations"):
             if volatile[what]:
                 yield f"{what}: {volatile[what]}"
+        if left := once(simulated):
+            yield f"left on the host: {sorted(left)}"
 
     def _wrote_nothing(self, simulated: SimulatedHost) -> list[str]:
         written = simulated.counters.last_writes
@@ -240,42 +238,64 @@ class Verdicts:
 
     def _undone(self, simulated: SimulatedHost) -> list[str]:
         """Each change is absent or journaled: a roll-back finds the way back to what was before."""
+        owed = once(simulated)
         simulated.clock.advance(TENURE)
         result = roll_back(simulated)
-        return [*_refusals("roll-back", result), *self._is_original(simulated, result, "after the roll-back")]
+        return [*_refusals("roll-back", result), *self._is_original(simulated, owed, "after the roll-back")]
 
     def _goes_on(self, simulated: SimulatedHost) -> list[str]:
         """The next run ends where a run without fault ends, and can be rolled back like it."""
+        owed = once(simulated)
         simulated.clock.advance(TENURE)
         result = run(self.scenario, simulated, Line(simulated), "run-2")
         problems = list(_refusals("next run", result)) if "failed" not in self.clean.result else []
-        state, also = flat(settings_state(simulated)), self.scenario.also
-        away = differing(self.clean.end, state) - self.clean.lasting
-        between = {path for path in away if path[-1] in also and state[path] == also[path[-1]]}
-        away -= between
+        state = stored(simulated)
+        away = differing(self.clean.end, state)
+        between = self._between(away, state)
+        done = [*self.clean.acts, *self._done(simulated)]
+        elsewhere = _but(owed, outside(away - between, done))
         seen = live(simulated)
         waits = (self.clean.result.get("needs") or {}).get("reboot")
         if seen != self.clean.seen and not between and not waits:
             problems.append(f"live after the next run: {seen} instead of {self.clean.seen}")
         result = roll_back(simulated)
-        away = _but_renewed(away, result)
-        problems += [f"the next run ends elsewhere: {_shown(away, self.clean.end, state)}"] if away else []
+        problems += [f"the next run ends elsewhere: {_shown(elsewhere, self.clean.end, state)}"] if elsewhere else []
         problems += _refusals("roll-back of both runs", result)
-        return problems + self._is_original(simulated, result, "after the roll-back of both runs")
+        return problems + self._is_original(simulated, owed, "after the roll-back of both runs")
 
-    def _is_original(self, simulated: SimulatedHost, result: Result, when: str) -> list[str]:
-        """What was is there again, but for what a change without undo has made anew, which the roll-back lists."""
-        state = flat(settings_state(simulated))
-        away = _but_renewed(differing(self.clean.original, state) - self.clean.lasting, result)
+    def _done(self, simulated: SimulatedHost) -> list[Change]:
+        """What has no undo: what the journal has of it, and that the fault had the host start, which does as much."""
+        started = simulated.windows.booted != self.clean.booted
+        return [*acts(simulated), *([STARTED] if started else [])]
+
+    def _between(self, away: Collection[Path], state: State) -> set[Path]:
+        """The paths at which a run after a fault may end as well."""
+        also, found = {name.lower(): tuple(value) for name, value in self.scenario.also.items()}, dict(leaves(state))
+        other = {path for path in away if path[-1] in also and found.get(path) == also[path[-1]]}
+        again = self.scenario.again
+        return other | {path for path in away if again and path[0] == "files" and again in path[1].split("\\")}
+
+    def _is_original(self, simulated: SimulatedHost, owed: Collection[str], when: str) -> list[str]:
+        """What was is there again, but for what a change without undo has made; what is owed is gone some time later.
+
+        Only tasks that ran once for the run that met the fault, and what they wrote, may be owed.
+        """
+        state = stored(simulated)
+        away = _but(owed, outside(differing(self.clean.original, state), self._done(simulated)))
         simulated.clock.advance(EXPIRY)
         left = [f"{when} tasks are left: {simulated.state()['tasks']}"] if simulated.state()["tasks"] else []
+        left += [f"{when} files are left: {sorted(once(simulated))}"] if once(simulated) else []
         return left + ([f"{when}: {_shown(away, self.clean.original, state)}"] if away else [])
 
 
-def _but_renewed(away: set[tuple[str, ...]], result: Result) -> set[tuple[str, ...]]:
-    """The paths without those of the listener's key, where a roll-back lists that it was renewed."""
-    renewed = any(entry["item"] == "SessionEnv" for entry in result.get("not_undoable", ()))
-    return {path for path in away if not (renewed and MADE_ANEW.search("/".join(path)))}
+def once(simulated: SimulatedHost) -> set[str]:
+    """The names of tasks that were to run once and are there still, or whose files are."""
+    state = settings_state(simulated)
+    return {name for path in (*state["tasks"], *state["files"]) for name in ONCE.findall(path)}
+
+
+def _but(owed: Collection[str], away: Collection[Path]) -> list[Path]:
+    return [path for path in away if not any(name in part for name in owed for part in path)]
 
 
 def _refusals(what: str, result: Result) -> Iterator[str]:
@@ -286,9 +306,10 @@ def _refusals(what: str, result: Result) -> Iterator[str]:
             yield f"{what} {name}: {result[name]}"
 
 
-def _shown(paths: Collection[tuple[str, ...]], wanted: Paths, found: Paths) -> str:
+def _shown(paths: Collection[Path], wanted: State, found: State) -> str:
+    one, other = dict(leaves(wanted)), dict(leaves(found))
     return "; ".join(
-        f"{'/'.join(path)} is {found.get(path, '(absent)')!r} instead of {wanted.get(path, '(absent)')!r}"
+        f"{'/'.join(path)} is {other.get(path, '(absent)')!r} instead of {one.get(path, '(absent)')!r}"
         for path in sorted(paths)[:5]
     )
 

@@ -24,6 +24,7 @@ class Scenario:
         reads: whether it may write nothing.
         first: tasks that have run on the host before.
         also: values at which a run after a fault may end as well, by the names of the values.
+        again: what a run makes once more where the one before met a fault after it was made, by a part of its path.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Scenario:
     check: bool = False
     first: tuple[Scenario, ...] = ()
     also: Mapping[str, t.Any] = field(default_factory=dict)
+    again: str = ""
 
     @property
     def reads(self) -> bool:
@@ -75,7 +77,10 @@ FIXES = (
     _fix("machine_keys", "store_acl", name="machine_keys store_acl", method="store_acl"),
     _fix("machine_keys", "folder_acl", name="machine_keys folder_acl", method="folder_acl"),
     _fix("machine_keys", "key_unreadable", name="machine_keys certificate", method="certificate"),
-    _fix("machine_keys", "key_unreadable", name="machine_keys copy_aside", method="copy_aside"),
+    replace(
+        _fix("machine_keys", "key_unreadable", name="machine_keys copy_aside", method="copy_aside"),
+        again="machinekeys_old2",  # keys may have been made since
+    ),
     RENAMED,
     replace(_fix("machine_keys", "key_unreadable", name="machine_keys restored", state="restored"), first=(RENAMED,)),
     _fix("schannel", "tls_server_disabled cipher_suites_empty", remove_orphaned_policy=True),

@@ -19,7 +19,7 @@ from functools import partial
 import pytest
 
 from tests.faults.edge import Result
-from tests.faults.grid import clean, flat, prepared, roll_back, run
+from tests.faults.grid import clean, prepared, roll_back, run, stored
 from tests.faults.kinds import Line
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.simulator.breakages.base import by_policy
@@ -98,7 +98,7 @@ def test_two_controllers_lose_nothing_and_the_later_one_says_why_it_stopped(one:
         result = roll_back(simulated)
         assert not result["left"], (number, result["left"])
         assert not result["drifted"], (number, result["drifted"])
-        assert flat(settings_state(simulated)) == original, f"before message {number}"
+        assert stored(simulated) == original, f"before message {number}"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_the_end_of_a_lease_during_a_run_is_neither_lost_nor_undone(task: Scenar
         if "failed" in result:
             assert "failed" not in run(task, simulated, Line(simulated), "run-3")
         assert not roll_back(simulated)["left"]
-        assert flat(settings_state(simulated)) == original
+        assert stored(simulated) == original
 
 
 def test_what_a_person_sets_during_a_run_survives_but_in_the_moment_between_look_and_write() -> None:

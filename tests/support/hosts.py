@@ -2,17 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Random simulated hosts, random options, and which part of a host's state belongs to a change."""
+"""Random simulated hosts and random options."""
 
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, Setting
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from hypothesis import strategies as st
@@ -361,80 +360,3 @@ def starts(remedy: str) -> tuple[Way | None, ...]:
     """All ways of a module to a change, and for each four or fewer of them nothing in particular."""
     known = WAYS[remedy]
     return (*known, *[None] * (1 + len(known) // 4))
-
-
-# --- what of a state belongs to a change
-
-Path = tuple[str, ...]
-
-
-def leaves(state: t.Any, path: Path = ()) -> Iterator[tuple[Path, t.Any]]:
-    """Each value of a state with its path, in lower case since Windows' names have no case."""
-    if isinstance(state, Mapping) and state:
-        for name, value in state.items():
-            yield from leaves(value, (*path, str(name).lower()))
-    else:
-        yield path, tuple(state) if isinstance(state, list) else state
-
-
-def differing(before: t.Any, after: t.Any) -> set[Path]:
-    """The paths whose values differ."""
-    one, other = dict(leaves(before)), dict(leaves(after))
-    return {path for path in {*one, *other} if one.get(path, _NONE) != other.get(path, _NONE)}
-
-
-_NONE = object()
-_CERTIFICATES = (
-    r"systemcertificates\remote desktop",
-    r"\machinekeys",
-    r"\crypto\keys",
-    "selfsignedcertificate",
-    "sslcertificatesha1hash",
-)
-_FIREWALL_RULES = r"hklm\system\currentcontrolset\services\sharedaccess\parameters\firewallpolicy\firewallrules"
-
-_WAITING = ("\\rebootpending", "\\rebootrequired")
-_RENAMED = r"hklm\system\currentcontrolset\control\session manager"
-"""Windows clears these when it starts: marks of updates that waited for it, and there the files to be renamed."""
-
-
-def outside(paths: Iterable[Path], changes: Iterable[Change]) -> list[Path]:
-    """The paths that no change is about."""
-    owners = [_owner(change) for change in changes]
-    return sorted(path for path in paths if not any(owns(path) for owns in owners))
-
-
-def _owner(change: Change) -> Callable[[Path], bool]:
-    """Whether a path belongs to a change; what repairs, starts or restarts something may renew the certificate."""
-    item = change.item.lower()
-    owners: dict[str, Callable[[Path], bool]] = {
-        "registry": lambda path: path[0] == "registry" and _registry_path(path, item),
-        "firewall_rule": lambda path: item in path and (path[0] == "firewall" or path[1] == _FIREWALL_RULES),
-        "service_start_mode": lambda path: item in path[1] and path[-1] == "start",
-        "lease": lambda path: path[0] == "tasks" and item in path[1],
-        "winsock": lambda path: path[0] == "registry" and r"\winsock2\parameters" in path[1],
-        "port_proxy": lambda path: path[0] == "registry" and r"\services\portproxy\v4tov4" in path[1],
-        "dns_cache": lambda path: False,
-        "reboot": lambda path: _is_certificates(path) or _waits_for_a_reboot(path),
-    }
-    gateway = change.kind.startswith("gateway")
-    return (lambda path: "gateway" in "".join(path)) if gateway else owners.get(change.kind, _is_certificates)
-
-
-def _waits_for_a_reboot(path: Path) -> bool:
-    """Marks that Windows takes away when it starts, which the trait pending_reboot leaves."""
-    if path[0] != "registry":
-        return False
-    renamed = path[1] == _RENAMED and path[2:] in (("values",), ("values", "pendingfilerenameoperations"))
-    return renamed or path[1].endswith(_WAITING)
-
-
-def _registry_path(path: Path, item: str) -> bool:
-    """The value itself, or a key above it that had to be made."""
-    key, _backslash, name = item.rpartition("\\")
-    return path[1:] == (key, "values", name) or (path[2:] == ("values",) and f"{key}\\".startswith(f"{path[1]}\\"))
-
-
-def _is_certificates(path: Path) -> bool:
-    """What repair of certificate and key touches, and what Windows renews when a service or the host starts."""
-    return any(part in name for name in path for part in _CERTIFICATES)

@@ -19,7 +19,9 @@ from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe impo
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._credssp import Account
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Journal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._logon import LogonCheck, Turnstile
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.logon import LogonState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
@@ -30,8 +32,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
-
-JOURNAL = "winfleet.rdp"
+from tests.support.states import State, without_journal
 
 
 @dataclass
@@ -129,19 +130,17 @@ def job(simulated: SimulatedHost, run_id: str = "run-1", check: bool = False, **
     return Job(host, options.pop("prober", prober(simulated)), run_id, check, **options)
 
 
-def settings_state(simulated: SimulatedHost) -> Mapping[str, t.Any]:
+def settings_state(simulated: SimulatedHost) -> State:
     """The persistent state, the journal aside."""
-    return t.cast(Mapping[str, t.Any], without_journal(simulated.state()))
+    return without_journal(simulated.state())
 
 
-def without_journal(state: t.Any) -> t.Any:
-    """A state without the journal's keys, however they are nested."""
-    if isinstance(state, Mapping):
-        kept = {name: data for name, data in state.items() if JOURNAL not in str(name).lower()}
-        return {name: without_journal(data) for name, data in kept.items()}
-    if isinstance(state, list):
-        return [without_journal(item) for item in state]
-    return state
+def acts(simulated: SimulatedHost) -> list[Change]:
+    """What has been done to a host that has no undo, as the journal there tells."""
+    host = connect(simulated)
+    journal = Journal(host.registry, host.machine_id, host.now)
+    entries = (recorded.entry for stretch in journal.stretches() for recorded in journal.entries(stretch))
+    return [entry.change for entry in entries if entry.change.undo == "none"]
 
 
 # --- the probe's result, from what the simulator says that a probe would see

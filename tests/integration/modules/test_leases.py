@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.running import RunningFleet, running_fleet
-from tests.support.in_process import without_journal
+from tests.support.states import without_journal
 
 from .conftest import RunModule
 

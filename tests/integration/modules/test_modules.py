@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.running import RunningFleet
-from tests.support.in_process import without_journal
+from tests.support.states import without_journal
 
 from .conftest import BROKEN, RunModule
 

@@ -12,24 +12,18 @@ import shlex
 
 import pytest
 
+from tests.support.states import without_journals
+
 FLEET = shlex.split("""
     --hosts 4 --version host001=2019 --break host001=rdp_denied+security_layer_rdp+firewall_rule_disabled
     --version host002=11 --language host002=de --trait host002=cis_hardened
     --version host003=2022 --break host003=tls12_disabled
     --version host004=2016 --trait host004=nla_off_by_intent
 """)
-JOURNAL = r"HKLM\SOFTWARE\winfleet.rdp".lower()
 LISTENER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp"
 
 BUILT_IN = ("RemoteDesktop-UserMode-In-TCP", "RemoteDesktop-UserMode-In-UDP")
 RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
-
-
-def without_journal(states):
-    return {
-        name: {**state, "registry": {k: v for k, v in state["registry"].items() if not k.lower().startswith(JOURNAL)}}
-        for name, state in states.items()
-    }
 
 
 def reported(directory):
@@ -137,7 +131,7 @@ def test_the_whole_way(start_fleet, run, result_of, tmp_path):
 
     undone = run("rollback", fleet.inventory, "-e", f"rdp_rollback_run={run_id}")
     assert undone.code == 0, undone.output
-    assert without_journal(fleet.states()) == without_journal(found)
+    assert without_journals(fleet.states()) == without_journals(found)
 
 
 FORETOLD = {
@@ -180,7 +174,7 @@ def test_what_is_held_fails_or_is_not_reached_is_in_the_report(start_fleet, run,
 def test_the_listener_moves_to_another_port_behind_a_rule_that_lets_it_in(start_fleet, run):
     """One host has users, who keep its listener where it is: there both ports are open."""
     fleet = start_fleet("--hosts", "2", "--trait", "host002=many_sessions")
-    found = without_journal(fleet.states())
+    found = without_journals(fleet.states())
     moved = run("baseline", fleet.inventory, "-e", "rdp_baseline_port=33890")
     assert moved.code == 0, moved.output
     states = fleet.states()
@@ -194,7 +188,7 @@ def test_the_listener_moves_to_another_port_behind_a_rule_that_lets_it_in(start_
     assert fleet.count("writes") == writes
     undone = run("rollback", fleet.inventory)
     assert undone.code == 0, undone.output
-    assert without_journal(fleet.states()) == found
+    assert without_journals(fleet.states()) == found
 
 
 LIMITED = {"rdp_baseline_profiles": ["private"], "rdp_baseline_remote_addresses": ["192.0.2.0/24", "10.0.0.0/8"]}

@@ -12,8 +12,7 @@ import yaml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 
 from tests.simulator.windows.editions import EDITIONS, FLEET_VERSIONS, LANGUAGES
-from tests.support.hosts import differing, outside
-from tests.support.in_process import without_journal
+from tests.support.states import differing, outside, without_journal
 
 KINDS = {
     f"host{number:03}": (version, language)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from tests.support.in_process import without_journal
+from tests.support.states import without_journals
 
 FLEET = shlex.split("""
     --hosts 4 --version host001=2019 --break host001=gateway_rap_resource
@@ -47,14 +47,10 @@ SITE = """
 """
 
 
-def undone(fleet):
-    return {name: without_journal(state) for name, state in fleet.states().items()}
-
-
 def test_the_whole_way(start_fleet, run, tmp_path):
     """Dry run, apply, apply again, roll back: what users of the gateway meet is put right, and nothing else."""
     fleet = start_fleet(*FLEET)
-    found = undone(fleet)
+    found = without_journals(fleet.states())
     site = tmp_path / "site.yml"
     site.write_text(SITE, encoding="utf-8")
     run_id = {"rdp_gateway_run_id": "gateways-1"}
@@ -70,7 +66,7 @@ def test_the_whole_way(start_fleet, run, tmp_path):
 
     said, planned = play("--check", "--diff")
     assert "10.20.0.31" in said
-    assert undone(fleet) == found
+    assert without_journals(fleet.states()) == found
     assert fleet.count("writes") == 0
 
     _said, made = play()
@@ -84,7 +80,7 @@ def test_the_whole_way(start_fleet, run, tmp_path):
 
     back = run("rollback", fleet.inventory, "-e", "rdp_rollback_run=gateways-1")
     assert back.code == 0, back.output
-    assert undone(fleet) == found
+    assert without_journals(fleet.states()) == found
 
 
 def test_the_playbook_fails_hosts_without_the_role_and_says_what_a_certificate_lacks(start_fleet, run):

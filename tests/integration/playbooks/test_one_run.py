@@ -10,7 +10,7 @@ import json
 
 import pytest
 
-from tests.support.in_process import without_journal
+from tests.support.states import without_journals
 
 SITE = """
 - hosts: windows
@@ -44,7 +44,7 @@ GATEWAYS = ("--hosts", "2", "--trait", "host001=gateway_role", "--break", "host0
 )
 def test_one_name_undoes_the_whole_play(start_fleet, run, tmp_path, role, fleet_of, first, second):
     fleet = start_fleet(*fleet_of)
-    found = {name: without_journal(state) for name, state in fleet.states().items()}
+    found = without_journals(fleet.states())
     site = tmp_path / "site.yml"
     site.write_text(SITE.format(role=role, first=json.dumps(first), second=json.dumps(second)), encoding="utf-8")
     played = run(site, fleet.inventory, "-e", f"out={tmp_path}")
@@ -53,4 +53,4 @@ def test_one_name_undoes_the_whole_play(start_fleet, run, tmp_path, role, fleet_
     (run_id,) = {path.read_text(encoding="utf-8") for path in tmp_path.glob("*.id")}
     undone = run("rollback", fleet.inventory, "-e", f"rdp_rollback_run={run_id}")
     assert undone.code == 0, undone.output
-    assert {name: without_journal(state) for name, state in fleet.states().items()} == found
+    assert without_journals(fleet.states()) == found

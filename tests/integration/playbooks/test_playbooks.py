@@ -12,6 +12,8 @@ import shlex
 import pytest
 import yaml
 
+from tests.support.states import without_journals
+
 BROKEN = shlex.split("""
     --hosts 4 --version host001=2022 --version host002=2019 --language host002=de
     --version host003=2016 --version host004=11 --language host004=ja
@@ -24,7 +26,6 @@ CAUSES = {
     "host003": ["drain_mode"],
     "host004": [],
 }
-JOURNAL = r"HKLM\SOFTWARE\winfleet.rdp".lower()
 
 
 def report(directory):
@@ -43,14 +44,6 @@ def verdicts(directory):
 
 def direct(standing):
     return [finding["id"] for finding in standing["findings"] if finding["relation"] == "direct"]
-
-
-def without_journal(states):
-    """States without the journal, which stays when everything is undone."""
-    return {
-        name: {**state, "registry": {k: v for k, v in state["registry"].items() if not k.lower().startswith(JOURNAL)}}
-        for name, state in states.items()
-    }
 
 
 def items(changes):
@@ -102,7 +95,7 @@ def test_the_whole_way(start_fleet, run, tmp_path):
 
     undone = run("rollback", fleet.inventory, "-l", "!host004", "-e", f"rdp_rollback_run={run_id}")
     assert undone.code == 0, undone.output
-    assert without_journal(fleet.states()) == without_journal(found)
+    assert without_journals(fleet.states()) == without_journals(found)
 
 
 def test_a_roll_back_says_what_has_no_undo(start_fleet, run):

@@ -17,6 +17,7 @@ import pytest
 from scripts.doc_files import GUIDES, files_of
 from tests.running import play, running_fleet
 from tests.support.slicing import Slice, project, slice_of, sliced
+from tests.support.states import without_journals
 
 COUNT = 2
 FLEET = shlex.split("""
@@ -24,7 +25,6 @@ FLEET = shlex.split("""
     --break host001=rdp_denied --break host002=firewall_rule_disabled --break host004=security_layer_rdp
     --break host005=rdp_denied
 """)
-JOURNAL = r"HKLM\SOFTWARE\winfleet.rdp".lower()
 SHARED = "/srv/rdp-reports"
 """The directory that the guide's jobs share."""
 RUN = {"rdp_remediate_run_id": "change-4711"}
@@ -79,13 +79,6 @@ def timeless(value):
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 
-def without_journal(states):
-    return {
-        name: {**state, "registry": {k: v for k, v in state["registry"].items() if not k.lower().startswith(JOURNAL)}}
-        for name, state in states.items()
-    }
-
-
 def differences(one, other, path=""):
     """Where two plain values differ, for a message that can be read."""
     if isinstance(one, dict) and isinstance(other, dict):
@@ -137,7 +130,7 @@ def test_a_diagnosis_in_slices_reports_what_an_unsliced_one_does(start_fleet, tm
 def test_a_slice_killed_and_rerun_changes_nothing_twice(start_fleet, tmp_path):
     """One slice loses its machine between two writes; run again, all ends as if nothing had happened."""
     fleet, other = start_fleet("sliced"), start_fleet("unsliced")
-    found = without_journal(fleet.states())
+    found = without_journals(fleet.states())
     whole = play("winfleet.rdp.remediate", other.inventory, "-e", json.dumps(RUN))
     assert whole.code == 0, whole.output
 
@@ -154,7 +147,7 @@ def test_a_slice_killed_and_rerun_changes_nothing_twice(start_fleet, tmp_path):
     assert again.status == "successful", output
     assert [
         path
-        for path in differences(without_journal(fleet.states()), without_journal(other.states()))
+        for path in differences(without_journals(fleet.states()), without_journals(other.states()))
         if "Certificate" not in path  # each fleet's Windows made its own
     ] == []
     assert {host["verdict"] for host in read(again.report)["hosts"]} <= {"repaired", "healthy"}
@@ -165,4 +158,4 @@ def test_a_slice_killed_and_rerun_changes_nothing_twice(start_fleet, tmp_path):
     assert fleet.count("writes") == before
     undone = play("winfleet.rdp.rollback", fleet.inventory, "-e", "rdp_rollback_run=all")
     assert undone.code == 0, undone.output
-    assert without_journal(fleet.states()) == found
+    assert without_journals(fleet.states()) == found

@@ -19,8 +19,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.host import SimulatedHost
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
-from tests.support.hosts import differing, outside
 from tests.support.in_process import job, settings_state
+from tests.support.states import differing, outside
 
 BREAKAGES = (
     "rdp_denied",
