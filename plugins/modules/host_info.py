@@ -35,9 +35,9 @@ options:
         how many of those broke off; V(dns) is what is remembered of names; V(winsock) are the providers above
         Windows' own; V(products) are known products that filter traffic; V(updates) are the installed updates;
         V(revision) is the revision of the build, which they raise; V(machine) is what tells clones of a disk apart;
-        V(keys) are the listener's certificate and its key; V(key_owners) are the owners of the other keys in the
-        folder; V(gateway) is the RD Gateway role, where the host has it; V(gateway_events) is whom it let through or
-        refused in the time of O(since), and why it did not serve.
+        V(keys) are the listener's certificate and its key; V(certificates) are those of the machine's personal store;
+        V(key_owners) are the owners of the other keys in the folder; V(gateway) is the RD Gateway role, where the host
+        has it; V(gateway_events) is whom it let through or refused in the time of O(since), and why it did not serve.
       - V(owed) are a restart of C(TermService) and a reboot that an earlier run of this collection left to be done, and
         that have not happened since.
       - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
@@ -67,6 +67,7 @@ options:
       - revision
       - machine
       - keys
+      - certificates
       - key_owners
       - gateway
       - gateway_events
@@ -93,6 +94,7 @@ options:
       - revision
       - machine
       - keys
+      - certificates
       - key_owners
       - gateway
       - gateway_events

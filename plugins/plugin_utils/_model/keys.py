@@ -186,12 +186,10 @@ class KeyOwners:
     """Who else keeps keys on the host.
 
     Attributes:
-        certificates: those of the machine's personal store.
         owners: who uses a key file, in words, by its name in lower case.
         channel: names of the key files of WinRM's HTTPS listeners.
     """
 
-    certificates: tuple[CertificateState, ...]
     owners: Mapping[str, str]
     channel: tuple[str, ...] = ()
 

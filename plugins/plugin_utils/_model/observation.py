@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .gateway import GatewayEvent, GatewayState
-from .keys import KeyOwners, KeysState
+from .keys import CertificateState, KeyOwners, KeysState
 from .lease import LeaseState
 from .logon import LogonState
 from .reading import ABSENT, Reading
@@ -286,6 +286,7 @@ class Observation:
         taken_at: the controller's clock, ISO 8601 UTC.
         settings: readings by setting id (see settings.py).
         keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host.
+        certificates: those of the machine's personal store.
         leases: those that the host has a record of, also when they have ended.
         owed: C(restart) and C(reboot) that are due since an earlier run.
         probe: the result of the probe, as probe_info returns it; of several the one that got furthest.
@@ -308,6 +309,7 @@ class Observation:
     leases: tuple[LeaseState, ...] | None = None
     owed: tuple[str, ...] | None = None
     keys: KeysState | None = None
+    certificates: tuple[CertificateState, ...] | None = None
     key_owners: KeyOwners | None = None
     terminal_services: bool | None = None
     services: Mapping[str, ServiceState] | None = None

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from . import sddl
 from .change import GENERATED, Change, Kind
-from .keys import CONTAINER, CertificateState, KeyFile, KeyOwners, KeysState
+from .keys import CONTAINER, CertificateState, KeyFile, KeysState
 from .observation import Observation
 from .plain import Plain
 from .reading import Reading, value
@@ -45,8 +45,7 @@ def pinned(observation: Observation, change: Change) -> Observation:
         return observation
     encoded = change.after["data"] if isinstance(change.after, dict) else ""
     thumbprint = base64.b64decode(str(encoded)).hex().upper()
-    held = observation.key_owners.certificates if observation.key_owners else ()
-    found = next((item for item in held if item.thumbprint == thumbprint), None)
+    found = next((item for item in observation.certificates or () if item.thumbprint == thumbprint), None)
     return replace(observation, keys=replace(observation.keys, pinned=thumbprint, pinned_certificate=found))
 
 
@@ -59,13 +58,13 @@ def _file_access(observation: Observation, change: Change) -> Observation:
             return certificate
         return replace(certificate, key_file=replace(file, dacl=_granted(file.dacl, change.after)))
 
-    keys, owners = observation.keys, observation.key_owners
+    keys, held = observation.keys, observation.certificates
     if keys is not None:
         own, tied = (granted(item) if item else None for item in (keys.own, keys.pinned_certificate))
         keys = replace(keys, own=own, pinned_certificate=tied)
-    if owners is not None:
-        owners = KeyOwners(tuple(map(granted, owners.certificates)), owners.owners, owners.channel)
-    return replace(observation, keys=keys, key_owners=owners)
+    if held is not None:
+        held = tuple(map(granted, held))
+    return replace(observation, keys=keys, certificates=held)
 
 
 def _granted(dacl: Reading, entries: Mapping[str, Plain]) -> Reading:

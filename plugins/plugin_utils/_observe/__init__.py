@@ -74,6 +74,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "revision": neighbours.read_revision,
         "machine": neighbours.read_machine,
         "keys": keys.read,
+        "certificates": key_owners.read_certificates,
         "key_owners": key_owners.read,
         "gateway": gateway.read,
         "gateway_events": gateway.read_events,
@@ -88,6 +89,7 @@ _WATCHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "firewall": firewall.SERVICES,
         "products": neighbours.SERVICES,
         "keys": (keys.BROKER,),
+        "key_owners": (GATEWAY,),
         "gateway": (GATEWAY,),
         "gateway_events": (GATEWAY,),
     }

@@ -2,29 +2,51 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""Reader: who else keeps keys in the folder that the listener uses. PRIVATE to the collection.
+r"""Readers: the machine's certificates, and who else keeps keys in the listener's folder. PRIVATE to the collection.
 
 Key files of Windows' own components bear the hash of their container's name (Microsoft's Azure repair scripts list
-them); other files are told by the certificates of the machine's personal store, and those by who is bound to them: the
-HTTPS listener of WinRM (C(WSMAN\Listener\*+HTTPS), certThumbprint) and what HTTP.sys serves (C(SslBindingInfo),
-SslCertHash).
+them); other files are told by the certificates of the machine's personal store, and those by who is bound to them:
+
+- the HTTPS listener of WinRM (C(WSMAN\Listener\*+HTTPS), certThumbprint);
+- what HTTP.sys serves, by address and by name (C(SslBindingInfo), C(SslSniBindingInfo): SslCertHash, AppId and, of
+  names, HostnamePort; so Microsoft's Azure DevOps Server reads them). One certificate often has several bindings: those
+  of AD FS are by name, and C(localhost) is among them (Microsoft Learn, "Manage SSL certificates in AD FS and WAP");
+- SQL Server (C(Instance Names\SQL), and below the instance C(MSSQLServer\SuperSocketNetLib), Certificate; Microsoft
+  Learn, "Configure SQL Server Database Engine for encrypting connections"). With an empty value SQL Server chooses one
+  by itself, whose owner is not told then;
+- the RD Gateway (Win32_TSGatewayServerSettings, CertHash).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from .._cim import certificates
+from .._cim import certificates, gateway
 from .._cim.certificates import DamagedCertificate, StoredCertificate
 from .._cim.registry import RegistryValue
 from .._host import Host
+from .._model.gateway import SERVICE as GATEWAY
 from .._model.keys import CertificateState, KeyOwners
+from .._wsman.errors import WsmanFault
 from ._request import Request
 from .keys import MY, KeyFolders
 
 WSMAN_LISTENERS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener"
-HTTP_BINDINGS = r"HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters\SslBindingInfo"
+HTTP = r"HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters"
+SQL_SERVER = r"HKLM\SOFTWARE\Microsoft\Microsoft SQL Server"
+SQL_INSTANCES = rf"{SQL_SERVER}\Instance Names\SQL"
+
+APPLICATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "4dc3e181-e14b-4a21-b022-59fc669b0914": "IIS",
+        "5d89a20c-beab-4389-9447-324788eb944a": "AD FS",
+        "f955c070-e044-456c-ac00-e9e4275b3f04": "the Web Application Proxy",
+    }
+)
+"""Who makes a binding of HTTP.sys (AppId). The latter two: Microsoft Learn, as above."""
 
 CONTAINERS: Mapping[str, str] = MappingProxyType(
     {
@@ -37,20 +59,35 @@ CONTAINERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+Use = tuple[str, str]
+"""The thumbprint of a certificate, and who uses it, in words."""
+
+
+def read_certificates(request: Request) -> tuple[CertificateState, ...]:
+    """The machine's personal store: an operation for each certificate and for who may read its key."""
+    return personal(request.host, KeyFolders(request.host))
+
 
 def read(request: Request) -> KeyOwners:
     """An operation for each certificate of the store, for each binding, and for each key folder."""
     host, folders = request.host, KeyFolders(request.host)
-    held = personal(host, folders)
-    winrm, bindings = _winrm(host), _bindings(host)
-    channel = tuple(_file(certificate) for certificate in held if certificate.thumbprint in winrm)
-    return KeyOwners(held, {**_known(folders), **_by_certificate(held, {**bindings, **winrm})}, channel)
+    files = [(folders.file(held.key), held) for held in _store(host) if held.key]
+    winrm = tuple(_winrm(host))
+    users = _gathered((*winrm, *_http(host), *_sql_server(host), *_gateway(request)))
+    owners = _gathered((file, _owner(held, users.get(held.thumbprint, ""))) for file, held in files)
+    listeners = {thumbprint for thumbprint, _name in winrm}
+    channel = tuple(file for file, held in files if held.thumbprint in listeners)
+    return KeyOwners({**_known(folders), **owners}, channel)
 
 
 def personal(host: Host, folders: KeyFolders) -> tuple[CertificateState, ...]:
     """The certificates of the machine's personal store, without damaged ones."""
+    return tuple(folders.state(certificate) for certificate in _store(host))
+
+
+def _store(host: Host) -> list[StoredCertificate]:
     found = (_readable(host, thumbprint) for thumbprint in certificates.thumbprints(host.registry, MY))
-    return tuple(folders.state(certificate) for certificate in found if certificate is not None)
+    return [certificate for certificate in found if certificate is not None]
 
 
 def _readable(host: Host, thumbprint: str) -> StoredCertificate | None:
@@ -67,34 +104,67 @@ def _known(folders: KeyFolders) -> dict[str, str]:
     return {name: stems[name[:32]] for name in names if name[:32] in stems}
 
 
-def _file(certificate: CertificateState) -> str:
-    """Name of a certificate's key file in lower case; empty without a private key."""
-    return certificate.key_file.path.rpartition("\\")[2].lower() if certificate.key_file else ""
+def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """All that is said of each name: a certificate has several bindings, and a key several certificates."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, text in pairs:
+        found[name].append(text)
+    return {name: " and ".join(texts) for name, texts in found.items()}
 
 
-def _by_certificate(held: tuple[CertificateState, ...], uses: Mapping[str, str]) -> dict[str, str]:
-    with_key = (certificate for certificate in held if certificate.key_file is not None)
-    return {_file(certificate): _owner(certificate, uses.get(certificate.thumbprint, "")) for certificate in with_key}
+def _owner(certificate: StoredCertificate, users: str) -> str:
+    return f"the certificate {certificate.subject}" + (f", for {users}" if users else "")
 
 
-def _owner(certificate: CertificateState, use: str) -> str:
-    return f"the certificate {certificate.subject}" + (f", which {use} uses" if use else "")
-
-
-def _bindings(host: Host) -> dict[str, str]:
-    """What HTTP.sys serves, by thumbprint."""
-    found = {}
-    for name in host.registry.keys(HTTP_BINDINGS) or []:
-        value = host.registry.read(rf"{HTTP_BINDINGS}\{name}", "SslCertHash", "REG_BINARY")
-        if isinstance(value, RegistryValue) and isinstance(value.data, bytes):
-            found[value.data.hex().upper()] = f"HTTP.sys on {name}"
-    return found
-
-
-def _winrm(host: Host) -> dict[str, str]:
-    """The certificates of WinRM's HTTPS listeners, by thumbprint."""
-    found = {}
+def _winrm(host: Host) -> Iterator[Use]:
     for name in host.registry.keys(WSMAN_LISTENERS) or []:
-        if thumbprint := host.registry.text(rf"{WSMAN_LISTENERS}\{name}", "certThumbprint"):
-            found[thumbprint.replace(" ", "").upper()] = f"WinRM ({name})"
-    return found
+        if thumbprint := _digits(host, rf"{WSMAN_LISTENERS}\{name}", "certThumbprint"):
+            yield thumbprint, f"WinRM ({name})"
+
+
+def _http(host: Host) -> Iterator[Use]:
+    """The bindings of HTTP.sys, by address and then by name; those of WinRM are told by its listeners as well."""
+    for kind in ("SslBindingInfo", "SslSniBindingInfo"):
+        for name in host.registry.keys(rf"{HTTP}\{kind}") or []:
+            key = rf"{HTTP}\{kind}\{name}"
+            if digest := _binary(host, key, "SslCertHash"):
+                named = host.registry.text(key, "HostnamePort") if kind == "SslSniBindingInfo" else name
+                yield digest.hex().upper(), f"{_application(host, key)} on {named or name}"
+
+
+def _application(host: Host, key: str) -> str:
+    data = _binary(host, key, "AppId")
+    return APPLICATIONS.get(str(uuid.UUID(bytes_le=data)) if len(data) == 16 else "", "HTTP.sys")
+
+
+def _sql_server(host: Host) -> Iterator[Use]:
+    for instance in host.registry.values(SQL_INSTANCES) or {}:
+        folder = host.registry.text(SQL_INSTANCES, instance)
+        key = rf"{SQL_SERVER}\{folder}\MSSQLServer\SuperSocketNetLib"
+        if folder and (thumbprint := _digits(host, key, "Certificate")):
+            yield thumbprint, f"SQL Server ({instance})"
+
+
+def _gateway(request: Request) -> Iterator[Use]:
+    """The role's certificate; UNSURE: whether its provider answers while the service is stopped, and serves nobody."""
+    service = request.services.get(GATEWAY)
+    if service is None:
+        return
+    try:
+        thumbprint = gateway.settings(request.host.cim).thumbprint
+    except WsmanFault:
+        if service.running:
+            raise
+        return
+    if thumbprint:
+        yield thumbprint, "the RD Gateway"
+
+
+def _digits(host: Host, key: str, name: str) -> str:
+    """A thumbprint that is stored as text."""
+    return host.registry.text(key, name).replace(" ", "").upper()
+
+
+def _binary(host: Host, key: str, name: str) -> bytes:
+    value = host.registry.read(key, name, "REG_BINARY")
+    return value.data if isinstance(value, RegistryValue) and isinstance(value.data, bytes) else b""

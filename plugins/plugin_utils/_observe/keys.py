@@ -80,14 +80,23 @@ class KeyFolders:
     def _key_file(self, key: KeyLink) -> KeyFile:
         """Legacy files are named after their container; how CNG names them is not published, so it is looked for."""
         cng = key.provider_type == CNG
-        folder = self.cng if cng else self.legacy
-        expected = f"{certificates.key_file_stem(key.container)}_{self.machine_guid}"
-        present = [name for name in (expected, key.container) if name.lower() in self.names(folder)]
-        path = rf"{folder}\{present[0] if present else expected}"
-        if not present:
+        folder, name = self._place(key)
+        path = rf"{folder}\{name}"
+        if name.lower() not in self.names(folder):
             missing = reading.unreadable("its file was not found by its name") if cng else reading.ABSENT
             return KeyFile(key.container, path, cng, missing)
         return KeyFile(key.container, path, cng, self.dacl(path))
+
+    def file(self, key: KeyLink) -> str:
+        """Name of the file that a key is in, or should be, in lower case."""
+        return self._place(key)[1].lower()
+
+    def _place(self, key: KeyLink) -> tuple[str, str]:
+        """The folder and the name of a key's file."""
+        folder = self.cng if key.provider_type == CNG else self.legacy
+        expected = f"{certificates.key_file_stem(key.container)}_{self.machine_guid}"
+        present = (name for name in (expected, key.container) if name.lower() in self.names(folder))
+        return folder, next(present, expected)
 
     def dacl(self, path: str) -> Reading:
         """The DACL of a file or folder, as far as this account may see it."""

@@ -103,9 +103,9 @@ def _bound(observation: Observation, keys: KeysState, options: Options, moment: 
     thumbprint = steps.thumbprint(options["thumbprint"] or "")
     if not thumbprint:
         return _refused(f"thumbprint has to be 40 hexadecimal digits, not {options['thumbprint']!r}")
-    if observation.key_owners is None:
-        return missing_area("key_owners", observation)
-    found = next((item for item in observation.key_owners.certificates if item.thumbprint == thumbprint), None)
+    if observation.certificates is None:
+        return missing_area("certificates", observation)
+    found = next((item for item in observation.certificates if item.thumbprint == thumbprint), None)
     if found is None:
         return _refused(f"the machine's personal store has no certificate {thumbprint}; import it first")
     faults = _faults(found, moment)
@@ -161,14 +161,14 @@ def _refused(message: str) -> Plan:
 
 def needs(options: Options) -> tuple[str, ...]:
     """The machine's personal store is looked at for a certificate to bind to."""
-    return (*_AREAS, "key_owners") if options["state"] == "bound" else _AREAS
+    return (*_AREAS, "certificates") if options["state"] == "bound" else _AREAS
 
 
 _AREAS = ("identity", "services", "keys")
 
 REMEDY = Remedy(
     name=NAME,
-    areas=(*_AREAS, "key_owners"),
+    areas=(*_AREAS, "certificates"),
     needs=needs,
     settings=(),
     options=OPTIONS,

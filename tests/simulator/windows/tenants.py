@@ -10,6 +10,7 @@ Azure repair-script-library win-fix-rdp-certificate.ps1.
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 
 from tests.simulator.windows.certificates import MY, Request, StoredCertificate
@@ -27,8 +28,18 @@ SYSTEM_ONLY = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)"
 NETWORK_SERVICE_KEY = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)(A;;FR;;;NS)"
 SQL_KEY = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003)"
 WSMAN = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WSMAN\Listener"
-SQL_SERVER = r"HKLM\SOFTWARE\Microsoft\Microsoft SQL Server\MSSQL16.MSSQLSERVER\MSSQLServer\SuperSocketNetLib"
-BINDINGS = r"HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters\SslBindingInfo"
+SQL_SERVER = r"HKLM\SOFTWARE\Microsoft\Microsoft SQL Server"
+SQL_INSTANCES = rf"{SQL_SERVER}\Instance Names\SQL"
+HTTP = r"HKLM\SYSTEM\CurrentControlSet\Services\HTTP\Parameters"
+IIS_ID, ADFS_ID, WINRM_ID = (
+    uuid.UUID(text)
+    for text in (
+        "4dc3e181-e14b-4a21-b022-59fc669b0914",
+        "5d89a20c-beab-4389-9447-324788eb944a",
+        "afebb9ad-9b97-4a91-9ab5-daf4d59122f6",
+    )
+)
+"""By which application a binding of HTTP.sys was made."""
 MINT_SECONDS = 3.0
 
 
@@ -37,8 +48,19 @@ def _service(windows: Windows, name: str, account: str = "LocalSystem") -> None:
     windows.services.force_running(name)
 
 
-def _bind(windows: Windows, address: str, certificate: StoredCertificate) -> None:
-    key = f"{BINDINGS}\\{address}"
+def _bind(windows: Windows, address: str, certificate: StoredCertificate, application: uuid.UUID) -> None:
+    _binding(windows, rf"{HTTP}\SslBindingInfo\{address}", certificate, application)
+
+
+def _bind_name(windows: Windows, name: str, certificate: StoredCertificate, application: uuid.UUID) -> None:
+    """By name (SNI): the key has a name of its own (UNSURE: which), and HostnamePort says what it is about."""
+    key = rf"{HTTP}\SslSniBindingInfo\{{{uuid.uuid5(application, name)}}}"
+    _binding(windows, key, certificate, application)
+    windows.registry.put(key, "HostnamePort", Type.SZ, name)
+
+
+def _binding(windows: Windows, key: str, certificate: StoredCertificate, application: uuid.UUID) -> None:
+    windows.registry.put(key, "AppId", Type.BINARY, application.bytes_le)
     windows.registry.put(key, "SslCertHash", Type.BINARY, bytes.fromhex(certificate.thumbprint))
     windows.registry.put(key, "SslCertStoreName", Type.SZ, MY)
 
@@ -50,7 +72,7 @@ def iis(windows: Windows) -> None:
         windows.files.add(path, IIS_KEY, content=f"key of {container}", size=1700 + number)
     _service(windows, "W3SVC")
     site = windows.certificates.add("www.corp.example", Request(key=1, sddl=SYSTEM_ONLY))
-    _bind(windows, "0.0.0.0:443", site)
+    _bind(windows, "0.0.0.0:443", site, IIS_ID)
 
 
 def winrm_https(windows: Windows) -> None:
@@ -62,20 +84,23 @@ def winrm_https(windows: Windows) -> None:
     windows.registry.put(key, "uriprefix", Type.SZ, "wsman")
     windows.registry.put_dword(key, "Port", 5986)
     windows.registry.put_dword(key, "enabled", 1)
-    _bind(windows, "0.0.0.0:5986", certificate)
+    _bind(windows, "0.0.0.0:5986", certificate, WINRM_ID)
 
 
 def sql_server(windows: Windows) -> None:
     """A SQL Server with a certificate for its connections."""
     certificate = windows.certificates.add("sql.corp.example", Request(key=3, sddl=SQL_KEY))
-    windows.registry.put(SQL_SERVER, "Certificate", Type.SZ, certificate.thumbprint.lower())
+    windows.registry.put(SQL_INSTANCES, "MSSQLSERVER", Type.SZ, "MSSQL16.MSSQLSERVER")
+    networking = rf"{SQL_SERVER}\MSSQL16.MSSQLSERVER\MSSQLServer\SuperSocketNetLib"
+    windows.registry.put(networking, "Certificate", Type.SZ, certificate.thumbprint.lower())
     _service(windows, "MSSQLSERVER", r"NT Service\MSSQLSERVER")
 
 
 def federation(windows: Windows) -> None:
     """Active Directory Federation Services."""
     certificate = windows.certificates.add("fs.corp.example", Request(key=4, sddl=NETWORK_SERVICE_KEY))
-    _bind(windows, "0.0.0.0:49443", certificate)
+    for name in ("fs.corp.example:443", "localhost:443", "fs.corp.example:49443"):
+        _bind_name(windows, name, certificate, ADFS_ID)
     _service(windows, "adfssrv", r"CORP\adfs$")
 
 

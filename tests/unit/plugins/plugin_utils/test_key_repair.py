@@ -273,9 +273,71 @@ def test_a_rename_is_refused_while_the_folder_holds_keys_of_others_and_names_the
     plan, done = run(simulated, "machine_keys", method="rename")
     assert done.changes == []
     (refusal,) = plan.refused
-    for owner in ("IIS, its encrypted configuration", "CN=www.corp.example, which HTTP.sys on 0.0.0.0:443 uses"):
+    for owner in ("IIS, its encrypted configuration", "CN=www.corp.example, for IIS on 0.0.0.0:443"):
         assert owner in refusal.message
     assert simulated.counters.writes == 0
+
+
+USERS = {
+    "iis_keys": ("CN=www.corp.example, for IIS on 0.0.0.0:443",),
+    "sql_server": ("CN=sql.corp.example, for SQL Server (MSSQLSERVER)",),
+    "federation": (
+        "CN=fs.corp.example, for ",
+        "AD FS on fs.corp.example:443",
+        "AD FS on localhost:443",
+        "AD FS on fs.corp.example:49443",
+    ),
+    "gateway_role": ("CN=gateway.corp.example, for the RD Gateway",),
+    "azure_agent": ("CN=Windows Azure CRP Certificate Generator",),
+}
+"""Who is told to use a key, of each tenant of the folder."""
+
+
+@pytest.mark.parametrize("trait", sorted(USERS))
+def test_a_rename_names_each_use_of_each_key(trait: str) -> None:
+    simulated = built("2022", "key_unreadable", {}, [trait])
+    (refusal,) = run(simulated, "machine_keys", check=True, method="rename")[0].refused
+    assert [used for used in USERS[trait] if used not in refusal.message] == []
+    assert "an owner that is not known" not in refusal.message
+
+
+def test_a_key_that_several_certificates_share_is_told_with_all_its_uses() -> None:
+    """As after a renewal with the same key: the new one is bound, the old one still there."""
+    simulated = built("2022", "key_unreadable", {}, ["iis_keys"])
+    certificates, start = simulated.windows.certificates, simulated.clock.now() - timedelta(days=400)
+    certificates.add("www.corp.example", Request(key=1, start=start))
+    owners = observe(connect(simulated), ("key_owners",)).key_owners
+    assert owners is not None
+    file = certificates.path_of("tp-www.corp.example").rpartition("\\")[2].lower()
+    assert owners.owners[file].count("the certificate CN=www.corp.example") == 2
+    assert "for IIS on 0.0.0.0:443" in owners.owners[file]
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_gateway_that_tells_nothing_names_no_owner_and_leaves_them_unread_where_it_should_answer(
+    running: bool,
+) -> None:
+    simulated = built("2022", "", {"gateway_stopped": False}, ["gateway_role"])
+    if running:
+        simulated.windows.gateway = None
+    else:
+        simulated.windows.services.force_stopped("TSGateway")
+    seen = observe(connect(simulated), ("key_owners",))
+    assert (seen.key_owners is None) == ("key_owners" in seen.unread) == running
+    told = seen.key_owners.owners.values() if seen.key_owners else ()
+    assert list(told) == ([] if running else ["the certificate CN=gateway.corp.example"])
+
+
+@pytest.mark.parametrize("trait", [*sorted(USERS), "winrm_https"])
+def test_binding_a_certificate_asks_nothing_of_who_uses_others(trait: str) -> None:
+    simulated = built("2022", "", {}, [trait])
+    added = simulated.windows.certificates.add("rdp.corp.example", Request(key=3))
+    asked = [b"SslBindingInfo", b"SslSniBindingInfo", b"Microsoft SQL Server", b"TSGateway", b"WSMAN\\Listener"]
+    sent: list[bytes] = []
+    options = {**defaults(REMEDIES["certificate"].options), "state": "bound", "thumbprint": added.thumbprint}
+    doing = job(simulated, check=True, before=lambda _number, body: sent.append(body))
+    assert kinds(fix(doing, REMEDIES["certificate"], options)[0].changes)[-1] == "registry"
+    assert [part for part in asked if any(part in body for body in sent)] == []
 
 
 def test_a_rename_never_takes_winrms_own_key_away() -> None:

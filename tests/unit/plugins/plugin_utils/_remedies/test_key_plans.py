@@ -108,13 +108,14 @@ def _observation(
 ) -> Observation:
     """Whole, as readers give it: the pinned certificate is the one of the store."""
     pinned = next((item for item in certificates if item.thumbprint == keys.pinned), None)
-    owners = KeyOwners(certificates, {"web_a": "the certificate CN=web"}, ("web_a",) if channel else ())
+    owners = KeyOwners({"web_a": "the certificate CN=web"}, ("web_a",) if channel else ())
     return Observation(
         NOW.isoformat(),
         identity=identity,
         services={"SessionEnv": ServiceState("SessionEnv", "Stopped", mode)},
         probe={"tls": {"verdict": tls}, "passed": tls == "ok", "stage": "tls"} if tls else None,
         keys=replace(keys, pinned_certificate=pinned, files=tuple(name.lower() for name in keys.files)),
+        certificates=certificates,
         key_owners=owners,
     )
 
