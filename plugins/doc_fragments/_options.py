@@ -140,8 +140,8 @@ options:
 options:
   lease:
     description:
-      - For how long the host may be weakened, as a number and a unit, C(m), C(h) or C(d), from V(1m) to V(24h), such
-        as V(30m). Weakening is refused without.
+      - For how long the host may be weakened, as a number and a unit, C(s), C(m), C(h) or C(d), from V(1m) to V(24h),
+        such as V(30m). Weakening is refused without.
       - A scheduled task that is registered on the host before the weakening ends it, also when the controller is gone
         by then, the host was rebooted, or runs on a battery. It puts the value back only while that is still what
         the lease made of it.

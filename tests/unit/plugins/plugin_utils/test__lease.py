@@ -69,6 +69,42 @@ def standing(simulated: SimulatedHost, name: str = "nla", **given: t.Any) -> lis
 
 # --- granting
 
+LEASABLE = (("nla", {"state": "off"}), ("security_layer", {"layer": "negotiate"}))
+"""A wish to weaken a host of each module that can, without a lease."""
+
+
+@pytest.mark.parametrize(("name", "given"), LEASABLE)
+@pytest.mark.parametrize(
+    ("asked", "lasts"),
+    [("24h", 86400), ("1d", 86400), ("1440m", 86400), ("86400s", 86400), ("23h", 82800), ("60s", 60), ("1m", 60)],
+)
+def test_a_lease_from_a_minute_to_a_day_is_granted_in_any_unit(
+    name: str, given: dict[str, t.Any], asked: str, lasts: int
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    ends = simulated.clock.now() + timedelta(seconds=lasts)
+    plan, done = do(simulated, name, check=True, **given, lease=asked)
+    assert plan.refused == ()
+    granted = done.changes[0].after
+    assert isinstance(granted, dict)
+    assert (granted["lasts"], granted["until"]) == (lasts, f"{ends:%Y-%m-%dT%H:%M:%SZ}")
+
+
+@pytest.mark.parametrize(("name", "given"), LEASABLE)
+@pytest.mark.parametrize(
+    "asked", ["1441m", "86401s", "25h", "2d", "24h1m", "24h 1m", "59s", "0m", "-1h", "1.5h", "30", "h", "", "1w", "1M"]
+)
+def test_a_lease_of_more_than_a_day_or_less_than_a_minute_or_of_no_length_is_refused(
+    name: str, given: dict[str, t.Any], asked: str
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = simulated.state()
+    plan, done = do(simulated, name, **given, lease=asked)
+    (refusal,) = plan.refused
+    assert f"lease is {asked!r}, no duration from 1m to 24h" in refusal.message
+    assert (refusal.option, done.changes, simulated.counters.writes) == ("lease", [], 0)
+    assert simulated.state() == before
+
 
 def test_a_lease_whose_run_was_cut_off_before_it_weakened_anything_can_be_granted_again() -> None:
     register = next(
