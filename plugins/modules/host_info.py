@@ -154,9 +154,27 @@ observation:
           V(value), V(absent) or V(unreadable), C(data), C(type) and C(reason), and who wrote the policy value
           (C(policy_owner)).
       type: dict
-    terminal_services:
-      description: Whether the host has the TerminalServices namespace, which Home editions lack.
-      type: bool
+    leases:
+      description: The leases that the host has a record of, also those that have ended. Each with the C(lease) itself,
+        whether its task is C(armed), whether it has C(ended) or is still C(pending), the C(number) that the setting has
+        and the host's clock then (C(now)).
+      type: list
+      elements: dict
+    owed:
+      description: V(restart) and V(reboot) that an earlier run has left to be done.
+      type: list
+      elements: str
+    keys:
+      description: The certificates that the listener can serve (C(own), C(pinned_certificate)), the folder of machine
+        keys with its files and permissions, and what stands in the way of a renewal.
+      type: dict
+    certificates:
+      description: The certificates of the machine's personal store.
+      type: list
+      elements: dict
+    key_owners:
+      description: Who else uses a key file, in words, by its name (C(owners)), and which ones WinRM does (C(channel)).
+      type: dict
     services:
       description: State, start mode, process and account of each service; sessions for C(TermService).
       type: dict
@@ -181,6 +199,37 @@ observation:
       elements: dict
     attempts:
       description: How many connections each address made, the busiest first. Empty where the listener did not complain.
+      type: dict
+    obstacles:
+      description: What can stand in the listener's way though its settings are right. The library of C(TermService) and
+        the class that drives the listener, other listeners, port proxies, IPsec rules, flags of an unfinished setup,
+        and where a connection broker sends users.
+      type: dict
+    client:
+      description: The Remote Desktop clients of this machine. C(programs) has the file version of each.
+      type: dict
+    client_connections:
+      description: How many connections from this machine went over to UDP of late (C(over_udp)), and how many of those
+        broke off (C(broken)).
+      type: dict
+    dns:
+      description: The addresses that the DNS client remembers of names (C(cached)), and those that the resolver has
+        (C(resolved)).
+      type: dict
+    winsock:
+      description: The layered C(providers) of Winsock's catalogs, the C(counters) of the catalogs, and when this
+        collection last reset them (C(reset_at)).
+      type: dict
+    gateway:
+      description: The RD Gateway role. The service's C(state), empty on a host without the role, its certificates,
+        policies, resource groups and transports.
+      type: dict
+    gateway_events:
+      description: What the RD Gateway tells of connections, the newest first, each with C(id), C(user) and C(target).
+      type: list
+      elements: dict
+    logon:
+      description: Always none here; M(winfleet.rdp.diagnosis_info) tells what came of an attempt to log on.
       type: dict
     probe:
       description: Always none here; M(winfleet.rdp.diagnosis_info) adds it.
@@ -207,7 +256,7 @@ observation:
       description: The areas and items that could not be read, and why.
       type: dict
 effective:
-  description: Each setting as Windows acts on it.
+  description: Each setting as Windows acts on it, by its id. Each has what follows.
   returned: success
   type: dict
   contains:

@@ -274,7 +274,7 @@ logon_check:
       description: Why, in words; empty with V(accepted).
       type: str
     status:
-      description: The NTSTATUS with which the host rejected them, where it said one.
+      description: The NTSTATUS with which the host rejected them, V(null) where it said none.
       type: int
     authorised:
       description:

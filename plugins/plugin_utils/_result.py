@@ -33,6 +33,9 @@ Result = dict[str, t.Any]
 LADDER, CERTIFICATE = "machine_keys", "certificate"
 """The module that climbs its methods, and the one that sees to the certificate to which the key belongs."""
 
+HOW = ("restart", "reboot", "proof", "then", "leased")
+"""What of a change is about how it is made, and not what it is."""
+
 ACTS = ("restart", "reboot")
 """Kinds of changes that leave nothing different behind; whether they are needed shows only on the host."""
 
@@ -65,8 +68,8 @@ def _lines(value: Plain) -> str:
 
 
 def change(entry: Change) -> Result:
-    """One change; C(restart) and C(proof) are how it was made, not what it is."""
-    return {name: data for name, data in to_plain(entry).items() if name not in ("restart", "reboot", "proof")}
+    """One change, without what says how it is made."""
+    return {name: data for name, data in to_plain(entry).items() if name not in HOW}
 
 
 def compliance(changes: Iterable[Change]) -> list[Result]:

@@ -311,7 +311,6 @@ class Observation:
     keys: KeysState | None = None
     certificates: tuple[CertificateState, ...] | None = None
     key_owners: KeyOwners | None = None
-    terminal_services: bool | None = None
     services: Mapping[str, ServiceState] | None = None
     firewall: FirewallState | None = None
     listener: ListenerState | None = None

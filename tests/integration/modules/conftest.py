@@ -6,17 +6,24 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 import typing as t
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from pytest_ansible.errors import AnsibleConnectionFailure
 
 from tests.running import RunningFleet, running_fleet
+from tests.support.returned import undocumented
 
 Result = dict[str, t.Any]
 RunModule = Callable[..., Result]
+
+ANY = ("changed", "_ansible_no_log")
+"""What the result of any module has."""
 
 BROKEN = {
     "host001": "rdp_denied",
@@ -47,9 +54,19 @@ def run_alone(ansible_adhoc: t.Any) -> RunModule:
             contacted = getattr(dispatcher, f"winfleet.rdp.{module}")(**options).contacted
         except AnsibleConnectionFailure as failure:
             return {"unreachable": True, **failure.dark[host]}
-        return t.cast(Result, contacted[host])
+        result = t.cast(Result, contacted[host])
+        if not result.get("failed"):
+            told = {name: value for name, value in result.items() if name not in ANY}
+            assert list(undocumented(documented(module), told)) == []
+        return result
 
     return run
+
+
+@functools.lru_cache
+def documented(module: str) -> t.Mapping[str, t.Any]:
+    source = importlib.import_module(f"ansible_collections.winfleet.rdp.plugins.modules.{module}")
+    return t.cast(Result, yaml.safe_load(source.RETURN))
 
 
 @pytest.fixture
