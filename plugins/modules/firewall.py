@@ -24,6 +24,8 @@ description:
     to log on there. It is planned only where a network that the host is connected to is public, or O(profiles) names
     public ones.
   - The firewall itself is never switched off, and no rule is created or removed.
+  - A built-in rule that somebody has made one that blocks is never enabled, and makes O(state=enabled) fail. Where it
+    is enabled, O(state=disabled) leaves it and O(block_rules) decides about it.
   - The built-in rules let in Windows' own Remote Desktop alone, so O(state=enabled) is refused for a Home edition,
     which takes no connections. Another product there needs a rule of its own.
   - A block rule beats every rule that lets in. One for the listener's port and one of O(transports) is named and makes

@@ -271,6 +271,12 @@ class Facts:
         return next((rule for rule in self.firewall.rules if rule.id == name), None) if self.firewall else None
 
     @property
+    def open_rule(self) -> RuleState | None:
+        """The built-in rule over TCP where it is enabled and lets in; somebody can have made it one that blocks."""
+        rule = self.rule(TCP_RULE)
+        return rule if rule is not None and rule.enabled and rule.action in ALLOW else None
+
+    @property
     def allowed_profiles(self) -> int:
         """Guarded profiles in which some enabled rule allows the RDP port over TCP."""
         rules = self.firewall.rules if self.firewall else ()
@@ -280,8 +286,8 @@ class Facts:
     @property
     def opens_public(self) -> bool:
         """Whether the built-in rule, opened for the active profiles, lets in from public networks and does not now."""
-        rule = self.rule(TCP_RULE)
-        open_now = rule is not None and rule.enabled and in_profiles(rule, PROFILE_BITS["public"])
+        rule = self.open_rule
+        open_now = rule is not None and in_profiles(rule, PROFILE_BITS["public"])
         return "public" in self.active_profiles and not open_now
 
     @property
@@ -292,8 +298,8 @@ class Facts:
     @property
     def counts_on_domain(self) -> bool:
         """Whether the built-in rule is for the domain's network, and Windows knows none of the host's for that."""
-        rule = self.rule(TCP_RULE)
-        counts = rule is not None and rule.enabled and bool(rule.profiles & PROFILE_BITS["domain"])
+        rule = self.open_rule
+        counts = rule is not None and bool(rule.profiles & PROFILE_BITS["domain"])
         return counts and self.closed and "domain" not in self.active_profiles
 
     @property

@@ -9,7 +9,8 @@ as every one for any profile is (rule strings without C(Profile=) are Any), woul
 narrowed first. What opens public networks is of high risk: anybody near can try to log on. For a custom port the
 built-in rule's own port is changed, as Microsoft's support articles do. The firewall itself is never switched off and
 no rule is created. A rule that blocks the port is somebody's own: it is named, and disabled only on request, where it
-does nothing else.
+does nothing else. A built-in rule can have been made one that blocks (MSFT_NetFirewallRule, Action); it lets nobody in,
+so it is never enabled.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from .._model.addresses import canonical
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import to_plain
-from .._model.rules import LOCAL, blocks, for_everybody, for_ports_alone, for_udp_alone, in_profiles
+from .._model.rules import BLOCK, LOCAL, blocks, for_everybody, for_ports_alone, for_udp_alone, in_profiles
 from .._model.settings import SETTINGS, effective
 from ._addresses import objection, same
 from ._base import Options, Remedy, missing_area, no_connections
@@ -62,7 +63,8 @@ def plan(observation: Observation, options: Options) -> Plan:
     rules = {rule.id: rule for rule in firewall.rules}
     wanted = [RULES[transport] for transport in sorted(options["transports"])]
     missing = tuple(Refusal(_missing(name), "transports") for name in wanted if name not in rules)
-    present = [rules[name] for name in wanted if name in rules]
+    blocking = tuple(Refusal(_blocking(name), "transports") for name in wanted if _blocks(rules.get(name)))
+    present = [rules[name] for name in wanted if name in rules and not _blocks(rules[name])]
     if options["state"] == "disabled":
         return Plan(changes=tuple(_closed(rule) for rule in present if rule.enabled), refused=missing)
     senseless = tuple(_senseless(observation, options))
@@ -74,7 +76,7 @@ def plan(observation: Observation, options: Options) -> Plan:
     ports = tuple(map(str, sorted(numbers)))
     changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
     profiles = wanted_profiles(firewall, options)
-    refused = (*missing, *_closed_locally(firewall, profiles))
+    refused = (*missing, *blocking, *_closed_locally(firewall, profiles))
     notes = (*_exposed(changes), *_still_open(firewall, options), *_protected(observation))
     opened = Plan(changes, _held(firewall, profiles), refused, notes)
     return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles, options)), opened)
@@ -240,6 +242,17 @@ def _missing(name: str) -> str:
     return (
         f"the built-in rule {name} is missing; restore Windows Firewall's defaults for it, since a rule made by hand "
         "would not be recognised by Windows as its own"
+    )
+
+
+def _blocks(rule: RuleState | None) -> bool:
+    return rule is not None and rule.action == BLOCK
+
+
+def _blocking(name: str) -> str:
+    return (
+        f"the built-in rule {name} blocks what it is for, as somebody set it, so it is not enabled: ask whoever did "
+        "so, then set its action to allow by hand, or take its transport out of transports"
     )
 
 

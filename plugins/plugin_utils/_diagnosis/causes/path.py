@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
 from ..._model.observation import RuleState
-from ..._model.rules import for_everybody, matches_port
+from ..._model.rules import BLOCK, for_everybody, matches_port
 from ..._model.settings import CIS_L1
 from ..facts import TCP_RULE, Evidence, Facts
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown, Touched
@@ -49,13 +49,15 @@ def _rule_disabled(facts: Facts) -> Shown:
     rule = facts.rule(TCP_RULE)
     if not facts.closed or rule is None or rule.enabled:
         return ()
-    return (Evidence(f"rule {rule.id}", "disabled", "MSFT_NetFirewallRule"), _profiles_evidence(facts))
+    blocks = Evidence(f"action of {rule.id}", "block", "MSFT_NetFirewallRule")
+    disabled = Evidence(f"rule {rule.id}", "disabled", "MSFT_NetFirewallRule")
+    return (disabled, *((blocks,) if rule.action == BLOCK else ()), _profiles_evidence(facts))
 
 
 def _rule_profile(facts: Facts) -> Shown:
     """A rule that counts on the domain is right where Windows mistakes the domain's network for another."""
-    rule = facts.rule(TCP_RULE)
-    if not facts.closed or rule is None or not rule.enabled or not matches_port(rule, facts.port):
+    rule = facts.open_rule
+    if not facts.closed or rule is None or not matches_port(rule, facts.port):
         return ()
     return () if _domain_unrecognised(facts) else (_rule_profiles(rule), _profiles_evidence(facts))
 
@@ -66,15 +68,15 @@ def _rule_profiles(rule: RuleState) -> Evidence:
 
 def _domain_unrecognised(facts: Facts) -> Shown:
     """A domain member none of whose networks Windows takes for the domain's, while its rule counts on that."""
-    membership, rule = facts.observation.membership, facts.rule(TCP_RULE)
+    membership, rule = facts.observation.membership, facts.open_rule
     if rule is None or membership is None or not membership.in_domain or not facts.counts_on_domain:
         return ()
     return (_profiles_evidence(facts), _rule_profiles(rule))
 
 
 def _rule_port(facts: Facts) -> Shown:
-    rule = facts.rule(TCP_RULE)
-    if not facts.closed or rule is None or not rule.enabled or matches_port(rule, facts.port):
+    rule = facts.open_rule
+    if not facts.closed or rule is None or matches_port(rule, facts.port):
         return ()
     ports = Evidence(f"ports of {rule.id}", ", ".join(rule.local_ports), "MSFT_NetProtocolPortFilter")
     return (ports, facts.stored("port"))

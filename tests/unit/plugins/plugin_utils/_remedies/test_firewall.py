@@ -479,3 +479,66 @@ DISABLE = {"block_rules": "disable"}
 def found_by(simulated: SimulatedHost) -> list[str]:
     doing = job(simulated)
     return [finding.id for finding in direct(examine(doing.host, doing.prober, 600).findings)]
+
+
+# --- a built-in rule that blocks
+
+
+def turned(enabled: bool) -> SimulatedHost:
+    """A host whose own rule lets users in, while the built-in one has been made one that blocks."""
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.firewall.change(RULE, action=BLOCK, enabled=enabled)
+    simulated.windows.firewall.put(Rule("mine", "mine", enabled=True, protocol="TCP", local_ports=("3389",)))
+    return simulated
+
+
+@pytest.mark.parametrize("given", [{}, DISABLE, {"profiles": ["any"], "port": 33890}])
+def test_a_built_in_rule_that_blocks_is_never_enabled(given: dict[str, t.Any]) -> None:
+    simulated = turned(enabled=False)
+    plan, done = run(simulated, transports=["tcp"], **given)
+    (refused,) = plan.refused
+    assert f"the built-in rule {RULE} blocks what it is for" in refused.message
+    assert (refused.option, done.changes, simulated.counters.writes) == ("transports", [], 0)
+    assert probe_view(simulated.windows)["tcp"] == "open"
+
+
+def test_an_enabled_built_in_rule_that_blocks_is_disabled_on_request_and_stays_so() -> None:
+    simulated = turned(enabled=True)
+    plan, done = run(simulated, transports=["tcp"])
+    assert [refusal.option for refusal in plan.refused] == ["transports", "block_rules"]
+    assert done.changes == []
+    _plan, done = run(simulated, transports=["tcp"], **DISABLE)
+    assert [(change.item, change.after) for change in done.changes] == [(RULE, {"enabled": False})]
+    assert run(simulated, transports=["tcp"], **DISABLE)[1].changes == []
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert probe_view(simulated.windows)["tcp"] == "timeout"
+
+
+def test_closing_leaves_a_built_in_rule_that_blocks() -> None:
+    """To disable it would let in whom another rule lets in."""
+    simulated = turned(enabled=True)
+    assert run(simulated, state="disabled", transports=["tcp"])[1].changes == []
+    assert probe_view(simulated.windows)["tcp"] == "timeout"
+
+
+def test_the_loop_leaves_a_built_in_rule_that_blocks() -> None:
+    simulated = turned(enabled=False)
+    simulated.windows.firewall.remove("mine")
+    doing = job(simulated)
+    (found,) = direct(examine(doing.host, doing.prober, 600).findings)
+    assert found.id == "firewall_rule_disabled"
+    assert [(evidence.what, evidence.value) for evidence in found.evidence][:2] == [
+        (f"rule {RULE}", "disabled"), (f"action of {RULE}", "block"),
+    ]  # fmt: skip
+    course = looped(simulated)
+    assert (course.verdict, course.changes) == ("unresolved", [])
+    assert "blocks what it is for" in course.refused[0].message
+
+
+def test_a_built_in_rule_that_blocks_is_not_taken_for_one_of_another_network_or_port() -> None:
+    for fields in ({}, {"local_ports": ("33890",)}):
+        simulated = turned(enabled=True)
+        simulated.windows.firewall.remove("mine")
+        simulated.windows.firewall.change(RULE, **fields)
+        assert not {"firewall_wrong_profile", "firewall_port_mismatch"} & set(found_by(simulated))
