@@ -139,7 +139,9 @@ def _values(settings: Iterable[str], least: int, most: int) -> st.SearchStrategy
 
 _SWITCHES = st.one_of(*(st.tuples(st.just(n), st.sampled_from(s.choices)) for n, s in HOST_SWITCHES.items()))
 _OF_ROLE = {name for name in BREAKAGES if name in GATEWAY}
-_TRAITS = sorted(set(TRAITS) - set(LANGUAGE_TRAITS) - TAKES_LONG - OF_GATEWAYS)
+_TRAITS = [*sorted(set(TRAITS) - set(LANGUAGE_TRAITS) - TAKES_LONG - OF_GATEWAYS), *["many_sessions"] * 4]
+"""Users who would be cut off more often than by chance: most changes do without a restart."""
+
 HOME = "11home"
 
 

@@ -199,6 +199,12 @@ def held_by_policy(simulated: SimulatedHost, state: t.Mapping[str, t.Any], given
     return held
 
 
+def spared(held: t.Iterable[str], changes: t.Iterable[Change]) -> bool:
+    """Whether no change is to what policy decides, not even one that would be taken back again."""
+    places = {place for name in held for place in (SETTINGS[name].path, getattr(SETTINGS[name].policy, "path", ""))}
+    return places.isdisjoint(change.item for change in changes)
+
+
 def foreseeable(changes: t.Iterable[Change]) -> list[Change]:
     """What check mode can foretell: not what stood there of permissions that SYSTEM alone sees."""
     return [replace(change, before=None) if change.kind == "file_access" else change for change in changes]
@@ -211,7 +217,7 @@ def test_check_mode_foretells_a_second_run_is_empty_and_roll_back_restores(name:
 
 def _foretold_once_and_undone(name: str, case: Case) -> bool:
     simulated, given = case.built()
-    before, how = settings_state(simulated), case.how()
+    before, how, blind = settings_state(simulated), case.how(), unseen(simulated, case)
 
     foretold = run(simulated, name, given, check=True, **how)
     assert (simulated.counters.writes, simulated.counters.shells_opened) == (0, 0)
@@ -225,29 +231,30 @@ def _foretold_once_and_undone(name: str, case: Case) -> bool:
     held = held_by_policy(simulated, before, given)
     assert held_by_policy(simulated, after, given) == held
     if first.done is not None and foretold.done is not None:
+        assert spared(held, foretold.done.changes)
         made = {(change.kind, change.item) for change in first.done.changes}
-        sure = [c for c in foretold.done.changes if (c.kind, c.item) in made or not _seen_by_system_alone(case, c)]
+        sure = [c for c in foretold.done.changes if (c.kind, c.item) in made or not (blind and c.kind == "file_access")]
         assert _result.diff(foreseeable(first.done.changes)) == _result.diff(foreseeable(sure))
 
     if not first.error:
         _nothing_again(simulated, name, given, case)
 
-    _undone(simulated, case, before, first.made, bool(first.error))
+    _undone(simulated, case, before, first.made, int(bool(first.error)))
     return lasting(first.made)
 
 
-def _seen_by_system_alone(case: Case, change: Change) -> bool:
-    """Who may read a key: a real run looks as SYSTEM, check mode goes by the handshake where it may probe."""
-    return change.kind == "file_access" and case.manner["probe_from"] == "none"
+def unseen(simulated: SimulatedHost, case: Case) -> bool:
+    """Whether no handshake shows that a key can be read: then SYSTEM alone may see it, and no plan does."""
+    return case.manner["probe_from"] == "none" or simulated.probe_view()["tls"] != "ok"
 
 
 def _nothing_again(simulated: SimulatedHost, name: str, given: dict[str, t.Any], case: Case) -> None:
     """A second run makes nothing, and writes nothing but a task that looks as SYSTEM where nobody else may."""
-    state, writes = simulated.state(), simulated.counters.writes
+    state, writes, blind = simulated.state(), simulated.counters.writes, unseen(simulated, case)
     again = run(simulated, name, given, "run-2", **case.how())
     assert (again.made, again.error) == ([], "")
     assert simulated.state() == state
-    looks = [_seen_by_system_alone(case, change) for change in (again.plan.changes if again.plan else ())]
+    looks = [change.kind == "file_access" and blind for change in (again.plan.changes if again.plan else ())]
     assert all(looks)
     assert simulated.counters.writes == writes or looks
 
@@ -268,13 +275,11 @@ def _not_cut_off(simulated: SimulatedHost, case: Case, ran: int, booted: object)
     assert process(simulated) == ran or not spared or not ran
 
 
-def _undone(
-    simulated: SimulatedHost, case: Case, before: Mapping[str, t.Any], made: list[Change], failed: bool
-) -> None:
+def _undone(simulated: SimulatedHost, case: Case, before: Mapping[str, t.Any], made: list[Change], failed: int) -> None:
     """Roll-back leaves the state of before but for what cannot be undone, which it lists.
 
-    The journal comes before the change, so where a run failed it may list one change that was not made. A service that
-    was started is left running while users have sessions, and the reason told; what Windows made when it started stays.
+    The journal comes before the change, so it may list one that was not made for each that failed. A service that was
+    started is left running while users have sessions, and the reason told; what Windows made when it started stays.
     """
     undoing = rollback(job(simulated, "back"), "all", force=False)
     assert not undoing.drifted
@@ -302,7 +307,7 @@ def _pure(name: str, case: Case) -> bool:
         copy = from_plain(Observation, json.loads(data))
         assert copy == observation
         planned.append(REMEDIES[name].plan(observation, asked))
-        assert REMEDIES[name].plan(copy, words) == planned[0]
+        assert REMEDIES[name].plan(copy, deepcopy(words)) == planned[0]
         assert REMEDIES[name].plan(observation, asked) == planned[0]
         assert (json.dumps(to_plain(observation)), words) == (data, asked)
         return planned[0]
@@ -389,13 +394,15 @@ def _cured_once_and_undone(_name: str, case: Case) -> bool:
     after = settings_state(simulated)
     _not_cut_off(simulated, case, ran, booted)
     assert outside(differing(before, after), made) == []
-    assert held_by_policy(simulated, after, {}) == held_by_policy(simulated, before, {})
+    held = held_by_policy(simulated, before, {})
+    assert held_by_policy(simulated, after, {}) == held
+    assert spared(held, [*foretold.changes, *made])
     _as_foretold(foretold, course)
 
-    _again, remade = _loop(simulated, given["limits"], "run-2", how)
+    again, remade = _loop(simulated, given["limits"], "run-2", how)
     assert settings_state(simulated) == after
     assert lasting(remade) is False
-    _undone(simulated, case, before, [*made, *remade], bool(course.refused))
+    _undone(simulated, case, before, [*made, *remade], len(course.refused) + len(again.refused))
     return lasting(made)
 
 
