@@ -18,7 +18,7 @@ description:
   - Repairs what keeps the listener from reading its private key, by the smallest step that works, and proves each step
     by a TLS handshake.
   - The usual advice renames the folder C(MachineKeys). It holds the keys of every other service of the host, of IIS,
-    SQL Server and WinRM among them, so that is the last of nine methods here, and refused while it would touch them.
+    SQL Server and WinRM among them, so that is the last of eight methods here, and refused while it would touch them.
   - Administrators may neither see nor change the permissions of the listener's key file on Windows Server 2019 and
     later. Such steps are done by a scheduled task that runs once as SYSTEM and is gone afterwards. Check mode, which
     makes none, takes the entry for missing there, where the run finds what stands in its place and keeps it for
@@ -41,18 +41,22 @@ options:
   method:
     description:
       - The step to take. None is taken while TLS works with a valid certificate, except for O(method=folder_acl), and
-        none is repeated within an hour.
+        none is repeated within an hour. The task fails where no TLS handshake succeeds after a method that was named.
       - V(auto) takes the smallest that the evidence calls for, and larger ones up to V(key) where it did not help.
       - V(restart) restarts C(SessionEnv), which makes a certificate and a key where they are missing or expired.
       - V(ace) lets C(NETWORK SERVICE) read the one key file.
       - V(store_acl) lets SYSTEM write to the certificate store of the listener again.
       - V(certificate) deletes the self-signed certificate and lets Windows make a new one.
       - V(key) moves the key file of the listener aside as well.
+      - Where the permissions of the folder keep Windows from making a key, the methods that have one made put them
+        right first, as V(folder_acl) does.
       - V(folder_acl) puts the default permissions of the folder itself back, not of what lies in it.
-      - V(copy_aside) copies the whole folder with all permissions to C(MachineKeys_old), checks the copy, and then does
-        as V(key). Nobody else's key moves.
-      - V(rename) renames the folder, makes a new one with the default permissions, brings every other key back with its
-        permissions, checks that, and renews the certificate. It is for a folder that nothing else repairs.
+      - V(copy_aside) copies the whole folder to C(MachineKeys_old), or the first of C(MachineKeys_old2) and so on that
+        is free, compares the copy with the folder, permissions included, and then does as V(key). Nobody else's key
+        moves.
+      - V(rename) makes a copy beside in the same way and compares it; then the folder is renamed, and the copy, which
+        has the default permissions and every key but the listener's, takes its name. It is for a folder that nothing
+        else repairs. A copy that is not like the folder leaves everything as it was.
     type: str
     choices:
       - auto
@@ -67,8 +71,9 @@ options:
     default: auto
   accept_shared_keys:
     description:
-      - Whether O(method=rename) may be taken while the folder holds keys of others. They are away for a moment, and a
-        service that looks for its key then makes another one. The refusal lists them with their owners.
+      - Whether O(method=rename) may be taken while the folder holds keys of others. They are away between the two
+        renames, and a service that makes a key just then may have it in the old folder alone. The refusal lists them
+        with their owners.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -97,7 +102,12 @@ EXAMPLES = r"""
   winfleet.rdp.machine_keys:
     method: copy_aside
 
-- name: Remove the copy again, once nothing is missing
+- name: Replace a folder that nothing else repairs, with the keys of others in the new one
+  winfleet.rdp.machine_keys:
+    method: rename
+    accept_shared_keys: true
+
+- name: Remove what was put aside again, once nothing is missing
   winfleet.rdp.machine_keys:
     state: restored
 """
@@ -106,7 +116,8 @@ RETURN = r"""
 changes:
   description:
     - The changes in the order in which they were made, in check mode those that would be made.
-    - Each was journaled on the host before it was made, and M(winfleet.rdp.rollback) undoes it.
+    - Each was journaled on the host before it was made. M(winfleet.rdp.rollback) undoes those whose
+      RV(changes[].undo) is V(exact), and lists the others.
   returned: success
   type: list
   elements: dict

@@ -61,6 +61,10 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "outstanding_default": Switch("built-in limit of incomplete connections", (100, 3000)),
     "keys_minted_in_gap": Switch("services make new keys seconds after MachineKeys was renamed", YES_NO),
     "rename_while_open": Switch("a folder with a file that a program has open is renamed", ("refused", "renamed")),
+    "robocopy_folder": Switch(
+        "robocopy /COPY:S gives the target folder the source's permissions: always, when it makes it, or never",
+        ("always", "when_made", "never"),
+    ),
     "icacls_file_has_mark": Switch("the file that icacls /save writes begins with a byte order mark", YES_NO),
 }
 SWITCHES: Mapping[str, Switch] = {**HOST_SWITCHES, **WIRE_SWITCHES}

@@ -40,6 +40,17 @@ LATER = timedelta(minutes=15)
 COPYING = "/B /COPY:DATSO /R:0 /W:0 /NP"
 """By the privileges to back up and restore, with permissions and owners, without trying again."""
 
+IN_THE_WAY = (
+    "everything is as it was. Look for a program that has a file there open, at the space that is left on the disk, "
+    "and at the folder's owner, which has to be SYSTEM or Administrators (takeown /f FOLDER /a makes it so)"
+)
+"""What keeps a folder of keys from being copied or renamed."""
+
+FAIL = "cmd /d /c exit 9"
+"""Fails within a line, which exit would end."""
+
+QUOTE = '"'
+
 _RIGHTS: Mapping[str, int] = MappingProxyType(
     {
         "DE": 0x10000, "RC": 0x20000, "WDAC": 0x40000, "WO": 0x80000, "S": 0x100000, "RD": 0x1, "WD": 0x2, "AD": 0x4,
@@ -59,14 +70,17 @@ def _as_system(host: Host, line: str, doing: str) -> int:
     return host.tasks.run_as_system(line, f"winfleet.rdp: {doing}")
 
 
-def _must(host: Host, line: str, doing: str) -> None:
+LOGS = "look at the host's Application and System logs"
+
+
+def _must(host: Host, line: str, doing: str, hint: str = LOGS) -> None:
     """Run a line as SYSTEM. Raises ApplyError when it does not end with 0."""
-    _require(_as_system(host, line, doing), doing)
+    _require(_as_system(host, line, doing), doing, hint)
 
 
-def _require(code: int, doing: str) -> None:
+def _require(code: int, doing: str, hint: str = LOGS) -> None:
     if code:
-        raise ApplyError(f"SYSTEM could not {doing} (exit code {code}); look at the host's Application and System logs")
+        raise ApplyError(f"SYSTEM could not {doing} (exit code {code}); {hint}")
 
 
 def _quoted(path: str) -> str:
@@ -285,20 +299,75 @@ def _write_copy(host: Host, change: Change, value: Plain) -> None:
     if value is None:
         _must(host, _merge_line(copy, source), f"bring the keys in {copy} back and remove it")
     else:
-        _must(host, _copy_line(source, copy), f"copy {source} to {copy}")
+        _must(host, _copy_line(source, copy), f"copy {source} to {copy}", IN_THE_WAY)
 
 
 def _copy_line(source: str, copy: str) -> str:
-    """The copy gets its name only when a second pass has found no difference."""
+    """The copy gets its name only when nothing tells it from the source."""
     part = f"{copy}.part"
-    once = f"robocopy {_quoted(source)} {_quoted(part)} {COPYING}"
-    return f"{once} & {once} /L && ren {_quoted(part)} {_quoted(_last(copy))} || (rmdir /s /q {_quoted(part)} & exit 9)"
+    named = f"ren {_quoted(part)} {_quoted(_last(copy))} && {_swept(part)}"
+    return f"{_staged(source, part)} && {named} || ({_dropped(part)} & exit 9)"
+
+
+def _staged(source: str, part: str) -> str:
+    """All keys go into a folder beside that has the default permissions; the line ends with 0 where they are there.
+
+    A second pass of robocopy compares sizes and times and no permissions (its author on Microsoft's Ask the Directory
+    Services Team, 2008: "Robocopy /MIR switch - mirroring file permissions"), so these are compared as well.
+    """
+    copied = f"robocopy {_quoted(source)} {_quoted(part)} {COPYING}"
+    made = f"{_dropped(part)} & mkdir {_quoted(part)} & {default_permissions(part)}"
+    return f"{made} & {keeping(part, copied)} & {copied} /L && ({_alike(source, part)})"
+
+
+def keeping(folder: str, copying: str) -> str:
+    """Copy into a folder that keeps its own permissions and owner.
+
+    Whether robocopy gives it those of the folder that it copies from is UNSURE: it is told of the folders that it makes
+    and of others. So an empty folder, made before, holds its own, and gives them back the way they would be lost.
+    """
+    own = f"{folder}.own"
+    saved = f"rmdir /s /q {_quoted(own)} & robocopy {_quoted(folder)} {_quoted(own)} {COPYING} /XF *"
+    return f"{saved} & {copying} & robocopy {_quoted(own)} {_quoted(folder)} {COPYING} /XX & rmdir /s /q {_quoted(own)}"
+
+
+def _alike(source: str, part: str) -> str:
+    """Ends with 0 where the permissions of all files in two folders read the same, in the language of the host.
+
+    icacls shows neither the flags that robocopy may drop (AI) nor, from within a folder, its path; NTFS lists names in
+    one order. A source that does not let SYSTEM in is opened to it for that long.
+    """
+    seen, wanted = f"{part}.new", f"{part}.old"
+    listing, same = _listing(source, wanted), f"fc /b {_quoted(wanted)} {_quoted(seen)}"
+    opened = _opened(source, listing, f"{part}.acl")
+    return f"{_listing(part, seen)} & {listing} & {same} || ({opened} && {same})"
+
+
+def _listing(folder: str, file: str) -> str:
+    return f"pushd {_quoted(folder)} && (icacls * /c > {_quoted(file)} & popd)"
+
+
+def _opened(folder: str, line: str, saved: str) -> str:
+    """Run a line while SYSTEM may do all in a folder, which it may see to where it, or Administrators, own that."""
+    sids = " ".join(f"*{sid}" for sid in sorted(sddl.AS_SYSTEM))
+    opened = f'icacls {_quoted(folder)} /remove:d {sids} /grant "*{sddl.SYSTEM}:(F)"'
+    closed = f"icacls {_quoted(folder.rpartition(chr(92))[0])} /restore {_quoted(saved)}"
+    return f"icacls {_quoted(folder)} /save {_quoted(saved)} && ({opened} & {line} & {closed})"
+
+
+def _swept(part: str) -> str:
+    """Remove what was noted about a folder, and _dropped the folder as well."""
+    return f"del /q {_quoted(part)[:-1]}.*{QUOTE}"
+
+
+def _dropped(part: str) -> str:
+    return f"rmdir /s /q {_quoted(part)} & {_swept(part)}"
 
 
 def _merge_line(copy: str, folder: str) -> str:
     """What is missing comes back, nothing that is there is overwritten; the copy goes when nothing is missing."""
     lonely = f"robocopy {_quoted(copy)} {_quoted(folder)} {COPYING} /XC /XN /XO /XX"
-    return f"{lonely} & {lonely} /L && rmdir /s /q {_quoted(copy)}"
+    return f"{keeping(folder, lonely)} & {lonely} /L && rmdir /s /q {_quoted(copy)}"
 
 
 def _last(path: str) -> str:
@@ -315,15 +384,19 @@ def _write_renamed(host: Host, change: Change, value: Plain) -> None:
     if value is None:
         _must(host, _unrename_line(folder, old), f"give {old} its name back")
     else:
-        _must(host, _rename_line(folder, old), f"rename {folder} and bring the keys of others back")
+        _must(host, _rename_line(folder, old), f"rename {folder} and bring the keys of others back", IN_THE_WAY)
 
 
 def _rename_line(folder: str, old: str) -> str:
-    """The new folder gets every key but the listener's and the default permissions, or the old one its name back."""
-    others = f"robocopy {_quoted(old)} {_quoted(folder)} {COPYING} /XX /XF {CONTAINER_FILE}*"
-    back = f"rmdir /s /q {_quoted(folder)} & ren {_quoted(old)} {_quoted(_last(folder))} & exit 9"
-    new = f"mkdir {_quoted(folder)} & {others} & {default_permissions(folder)} & {others} /L || ({back})"
-    return f"ren {_quoted(folder)} {_quoted(_last(old))} && ({new})"
+    """The new folder is made whole beside the old one, without the listener's key; then both change their names.
+
+    Where the second does not, such as for a folder that somebody made meanwhile, the old one gets its name back.
+    """
+    part = f"{old}.part"
+    without = f"del /q {_quoted(part)[:-1]}\\{CONTAINER_FILE}*{QUOTE}"
+    back = f"rmdir /s /q {_quoted(folder)} & ren {_quoted(old)} {_quoted(_last(folder))} & {FAIL}"
+    swap = f"ren {_quoted(folder)} {_quoted(_last(old))} && (ren {_quoted(part)} {_quoted(_last(folder))} || ({back}))"
+    return f"{_staged(folder, part)} && {without} && {swap} && {_swept(part)} || ({_dropped(part)} & exit 9)"
 
 
 def default_permissions(folder: str) -> str:
@@ -335,8 +408,11 @@ def default_permissions(folder: str) -> str:
 
 def _unrename_line(folder: str, old: str) -> str:
     """What was made since goes into the old folder, the listener's new key included; then it takes the name again."""
+    part = f"{old}.part"
     merge = f"robocopy {_quoted(folder)} {_quoted(old)} {COPYING} /XX"
-    return f"{merge} & {merge} /L && rmdir /s /q {_quoted(folder)} && ren {_quoted(old)} {_quoted(_last(folder))}"
+    back = f"ren {_quoted(part)} {_quoted(_last(folder))} & {FAIL}"
+    swap = f"ren {_quoted(folder)} {_quoted(_last(part))} && (ren {_quoted(old)} {_quoted(_last(folder))} || ({back}))"
+    return f"{_dropped(part)} & {keeping(old, merge)} & {merge} /L && {swap} && rmdir /s /q {_quoted(part)}"
 
 
 FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden)

@@ -14,12 +14,14 @@ article 278381; Microsoft's Azure repair scripts vmassist and win-fix-rdp-certif
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from .._model import sddl
 from .._model.change import Change, Plan, Refusal
 from .._model.keys import CONTAINER_FILE, KeyFile, KeysState
 from .._model.observation import Observation
+from .._model.reading import value
 from . import _certificates as steps
 from ._base import Options, Remedy, missing_area
 
@@ -147,8 +149,13 @@ def _folder_acl(observation: Observation, keys: KeysState, options: Options) -> 
     change = _folder_change(keys)
     if change is None:
         return _refused(f"the permissions of {keys.folder} cannot be read ({keys.folder_dacl.reason})")
-    renewal = _restart(observation, keys, options) if _needs_making(observation, keys) else Plan()
+    renewal = _restart(observation, _mended(keys), options) if _needs_making(observation, keys) else Plan()
     return _first((change,) if change.before != change.after else (), renewal)
+
+
+def _mended(keys: KeysState) -> KeysState:
+    """As it will be once the folder has the default permissions."""
+    return replace(keys, folder_dacl=value(DEFAULT_FOLDER))
 
 
 def _folder_change(keys: KeysState) -> Change | None:
@@ -161,8 +168,9 @@ def _folder_change(keys: KeysState) -> Change | None:
 
 def _store_acl(observation: Observation, keys: KeysState, options: Options) -> Plan:
     changes = tuple(_store_change(keys, path) for path in keys.denied_stores)
-    renewal = _restart(observation, keys, options) if _needs_making(observation, keys) else Plan()
-    return _first(changes, renewal)
+    if not _needs_making(observation, keys):
+        return Plan(changes=changes)
+    return _first((*changes, *_unblocked(keys)), _restart(observation, _mended(keys), options))
 
 
 def _store_change(keys: KeysState, path: str) -> Change:
@@ -189,7 +197,7 @@ def _rename(observation: Observation, keys: KeysState, options: Options) -> Plan
     reason = "MachineKeys is beyond repair: a new one takes its place, with every key but the listener's"
     renamed = Change(NAME, "key_folder", keys.folder, None, free_name(keys), reason, risk="high")
     changes = (renamed, *steps.renewed_whole(NAME, keys, "the listener's private key does not work"))
-    return _guarded(observation, keys, changes, done=keys.just_renewed and bool(keys.copies))
+    return _guarded(observation, _mended(keys), changes, done=keys.just_renewed and bool(keys.copies))
 
 
 def foreign(keys: KeysState) -> tuple[str, ...]:
@@ -237,7 +245,13 @@ def _guarded(observation: Observation, keys: KeysState, changes: tuple[Change, .
     if done:
         return Plan(notes=("this method was taken within the last hour and is not repeated: take the next one",))
     hindered = steps.hindrances(observation, keys)
-    return hindered if hindered.refused else Plan(changes=changes)
+    return hindered if hindered.refused else Plan(changes=(*_unblocked(keys), *changes))
+
+
+def _unblocked(keys: KeysState) -> tuple[Change, ...]:
+    """The folder's permissions first where Windows could put no key there, or the old one were given up for none."""
+    change = _folder_change(keys) if keys.folder_denied else None
+    return (change,) if change else ()
 
 
 def _first(changes: tuple[Change, ...], then: Plan) -> Plan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .._appliers.keys import keeping
 from .._host import Host
 from .._model import sddl
 from ._base import Check, Scratch, Untold
@@ -65,6 +66,31 @@ def _copy(host: Host) -> str:
     return "equal" if again == 0 else f"exit code {again}"
 
 
+def _taken(host: Host) -> str:
+    """A folder with permissions of its own is copied into one that is there and into one that robocopy makes."""
+    with _folder(host) as path:
+        host.shell.run(f'mkdir "{path}\\source" "{path}\\there" & echo winfleet> "{path}\\source\\file"')
+        host.files.set_folder_dacl(rf"{path}\source", DACL)
+        for target in ("there", "made"):
+            host.shell.run(f'robocopy "{path}\\source" "{path}\\{target}" {COPYING}')
+        there, made = (_has(host, rf"{path}\{target}", DACL) for target in ("there", "made"))
+    return ("always" if there else "when it makes the folder") if made else "never"
+
+
+def _has(host: Host, path: str, dacl: str) -> bool:
+    return sddl.parse(host.files.security(path) or "").aces == sddl.parse(dacl).aces
+
+
+def _kept(host: Host) -> str:
+    """The way in which machine_keys copies into a folder, here one with permissions of its own."""
+    with _folder(host) as path:
+        source, target = rf"{path}\source", rf"{path}\target"
+        host.shell.run(f'mkdir "{source}" "{target}" & echo winfleet> "{source}\\file"')
+        host.files.set_folder_dacl(target, DACL)
+        host.shell.run(keeping(target, f'robocopy "{source}" "{target}" {COPYING}'))
+        return "kept" if _has(host, target, DACL) else "lost"
+
+
 CHECKS = (
     Check(
         "folder_permissions",
@@ -99,6 +125,29 @@ CHECKS = (
         "equal",
         {"equal": "the key folder can be copied aside and verified"},
         _copy,
+        writes=True,
+    ),
+    Check(
+        "robocopy_folder",
+        "When does robocopy give a folder the permissions of the one that it copies from?",
+        "always",
+        {
+            "always": "machine_keys gives a folder of keys its own back after it has copied into it",
+            "when it makes the folder": "nothing has to be given back; machine_keys does it without effect",
+            "never": "nothing has to be given back; machine_keys does it without effect",
+        },
+        _taken,
+        writes=True,
+    ),
+    Check(
+        "folder_kept",
+        "Has a folder its own permissions after machine_keys has copied into it?",
+        "kept",
+        {
+            "kept": "the new key folder has the default permissions, and others stay as they are",
+            "lost": "a folder of keys ends with those of the other one: take neither copy_aside nor rename there",
+        },
+        _kept,
         writes=True,
     ),
 )

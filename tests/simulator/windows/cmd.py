@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 CODEPAGE = "utf-8"
 NOT_RECOGNIZED = 1
+TRAVERSE = 0x100020
+"""FILE_TRAVERSE and SYNCHRONIZE, with which a process opens its current folder."""
+
 PRIVILEGES = (
     "SeChangeNotifyPrivilege", "SeBackupPrivilege", "SeRestorePrivilege", "SeSecurityPrivilege",
     "SeTakeOwnershipPrivilege", "SeDebugPrivilege", "SeShutdownPrivilege",
@@ -90,11 +93,12 @@ class CommandShell:
         self._windows = windows
         self._token = token
         self._user = user
+        self._folders: list[str] = []
         self._commands: dict[str, Callable[[list[str], str], Output]] = {
             "net": self._net, "sc": self._sc, "reg": self._reg, "ipconfig": self._ipconfig, "whoami": self._whoami,
             "hostname": self._hostname, "echo": self._echo, "ver": self._ver, "gpupdate": self._gpupdate,
             "exit": self._exit, "rem": self._nothing, "cmd": self._cmd, "chcp": self._nothing, "set": self._nothing,
-            "if": self._if,
+            "if": self._if, "pushd": self._pushd, "popd": self._popd,
         }  # fmt: skip
 
     def run(self, line: str) -> Output:
@@ -119,12 +123,12 @@ class CommandShell:
         return Output(after.stdout, before.stderr + after.stderr, after.code, after.known)
 
     def _one(self, command: str, stdin: str = "") -> Output:
-        command, targets = _redirected(self._expand(command.strip() if command.startswith("(") else command))
-        group = re.fullmatch(r"\((.*)\)\s*", command, re.DOTALL)
+        group, command = _group(self._expand(command))
+        command, targets = _redirected(command)
         match = re.match(r'"([^"]*)"|([^\s"/(]+)', command)
         with self._windows.files.opened(target for target, _append in targets.values()):
             if group is not None:
-                output = self.run(group[1])
+                output = self.run(group)
             else:
                 name = "" if match is None else match[1] or match[2]
                 output = self._program(name, command[match.end() if match else 0 :], stdin)
@@ -133,7 +137,7 @@ class CommandShell:
     def _program(self, name: str, rest: str, stdin: str = "") -> Output:
         program = re.sub(r"(?i)^.*\\|\.exe$", "", name).lower()
         if program in PROGRAMS:
-            context = Context(self._windows, self._token, self._user, stdin)
+            context = Context(self._windows, self._token, self._user, stdin, "".join(self._folders[-1:]))
             return PROGRAMS[program](context, split_arguments(rest))
         if program in self._commands:
             return self._commands[program](split_arguments(rest), rest)
@@ -152,6 +156,19 @@ class CommandShell:
         except FileError as error:
             return Output(stderr=self._say("file_error", error.code), code=1)
         return Output(streams[1], streams[2], output.code, output.known)
+
+    def _pushd(self, arguments: list[str], _rest: str) -> Output:
+        """Make a folder the current one, which takes the right to traverse it."""
+        try:
+            self._windows.files.demand(" ".join(arguments), self._token, TRAVERSE)
+        except FileError as error:
+            return Output(stderr=self._say("file_error", error.code), code=1)
+        self._folders.append(" ".join(arguments))
+        return Output()
+
+    def _popd(self, _arguments: list[str], _rest: str) -> Output:
+        del self._folders[-1:]
+        return Output()
 
     def _if(self, _arguments: list[str], rest: str) -> Output:
         """``if [not] exist PATH command``, with ``else`` after a command in parentheses: all that is known here."""
@@ -301,16 +318,28 @@ def _sc_query(service: Service) -> str:
     )
 
 
-def _branches(text: str) -> tuple[str, str]:
-    """What an ``if`` does, and what it does otherwise, which is told only where the first is in parentheses."""
+def _closing(text: str) -> int | None:
+    """Where the parenthesis closes with which a text begins; None where it begins with none."""
     depth, quoted = 0, False
-    for position, char in enumerate(text):
+    for position, char in enumerate(text if text.startswith("(") else ""):
         quoted ^= char == '"'
         depth += 0 if quoted else (char == "(") - (char == ")")
         if not depth:
-            match = re.fullmatch(r"\)\s*else\s+(.*)", text[position:], re.DOTALL | re.IGNORECASE)
-            return (text[: position + 1], match[1]) if match else (text, "")
-    return text, ""
+            return position
+    return None
+
+
+def _branches(text: str) -> tuple[str, str]:
+    """What an ``if`` does, and what it does otherwise, which is told only where the first is in parentheses."""
+    end = _closing(text)
+    match = None if end is None else re.fullmatch(r"\)\s*else\s+(.*)", text[end:], re.DOTALL | re.IGNORECASE)
+    return (text[: match.start() + (end or 0) + 1], match[1]) if match else (text, "")
+
+
+def _group(command: str) -> tuple[str | None, str]:
+    """What stands in parentheses, if a command begins with them, and what comes after; else None and the command."""
+    end = _closing(command)
+    return (None, command) if end is None else (command[1:end], command[end + 1 :])
 
 
 def _redirected(command: str) -> tuple[str, dict[int, tuple[str, bool]]]:

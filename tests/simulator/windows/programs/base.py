@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """Who runs a program, on which host, and what came through the pipe."""
+    """Who runs a program, on which host, what came through the pipe, and the current folder."""
 
     windows: Windows
     token: Token
     user: str
     stdin: str = ""
+    folder: str = ""
+
+    def resolved(self, path: str) -> str:
+        """A path, from the current folder where it is relative to it."""
+        return path if "\\" in path or not self.folder else f"{self.folder}\\{path}"
 
     def say(self, key: str, *arguments: object) -> str:
         """A text in the host's language."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file commands of cmd.exe: dir, type, copy, move, ren, del, mkdir, rmdir. They end with 0 or 1."""
+"""The file commands of cmd.exe: dir, type, copy, move, ren, del, mkdir, rmdir, and fc. They end with 0 or 1."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _ren(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Outp
 def _del(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Output:
     """A file that cannot be deleted leaves the exit code 0, as del does."""
     try:
-        entries = context.windows.files.matching(words[0])
+        entries = [entry for entry in context.windows.files.matching(words[0]) if not entry.folder]
     except FileError as error:
         return cmd.Output(stderr=context.say("file_error", error.code))
     text = ""
@@ -108,6 +108,15 @@ def _del(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Outp
         except FileError as error:
             text += context.say("file_error", error.code)
     return cmd.Output(stderr=text)
+
+
+def _fc(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Output:
+    """Compare two files: 0 alike, 1 different, 2 where one cannot be read."""
+    try:
+        texts = [context.windows.files.demand(word, context.token, READ_DATA).content for word in words[:2]]
+    except FileError as error:
+        return context.fail(2, "file_error", error.code)
+    return cmd.Output(code=int(texts[0] != texts[1]))
 
 
 def _mkdir(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Output:
@@ -125,4 +134,5 @@ FILE_COMMANDS: dict[str, Program] = {
     "dir": _guarded(_dir, 0), "type": _guarded(_type, 1), "copy": _guarded(_copy, 2), "move": _guarded(_move, 2),
     "ren": _guarded(_ren, 2), "rename": _guarded(_ren, 2), "del": _guarded(_del, 1), "erase": _guarded(_del, 1),
     "mkdir": _guarded(_mkdir, 1), "md": _guarded(_mkdir, 1), "rmdir": _guarded(_rmdir, 1), "rd": _guarded(_rmdir, 1),
+    "fc": _guarded(_fc, 2),
 }  # fmt: skip

@@ -19,6 +19,7 @@ from tests.simulator.windows.files import (
     FileError,
     has_privileges,
     owner_of,
+    parent,
 )
 from tests.simulator.windows.programs.base import Context, options
 from tests.simulator.windows.security import (
@@ -35,6 +36,7 @@ from tests.simulator.windows.security import (
 )
 
 NO_SUCH_ACCOUNT = 1332
+LIST_DIRECTORY = 0x1
 SIMPLE = {"N": 0, "F": 0x1F01FF, "M": 0x1301BF, "RX": 0x1200A9, "R": 0x120089, "W": 0x100116, "D": 0x110000}
 SPECIFIC = {
     "DE": 0x10000, "RC": 0x20000, "WDAC": 0x40000, "WO": 0x80000, "S": 0x100000, "AS": 0x1000000, "MA": 0x2000000,
@@ -80,7 +82,7 @@ def _dispatch(context: Context, target: str, arguments: list[str]) -> cmd.Output
         return _each(context, entries, lambda entry: _set_owner(context, entry, owner))
     changes = _changes(context, arguments)
     if not changes:
-        return _show(context, entries)
+        return _show(context, entries, "/c" in verbs, "" if "\\" in target else context.folder)
     return _each(context, entries, lambda entry: _apply(context, entry, changes))
 
 
@@ -93,7 +95,9 @@ def _operand(arguments: list[str], verbs: list[str], verb: str) -> str:
 
 def _entries(context: Context, target: str, recursive: bool) -> list[Entry]:
     files = context.windows.files
-    found = files.matching(target)
+    found = files.matching(context.resolved(target))
+    if set("*?") & set(target):
+        files.demand(parent(context.resolved(target)), context.token, LIST_DIRECTORY)
     if not found:
         raise FileError(FILE_NOT_FOUND, target)
     return [item for entry in found for item in files.tree(entry.path)] if recursive else found
@@ -122,14 +126,23 @@ def _set_owner(context: Context, entry: Entry, owner: str) -> None:
     context.windows.files.set_descriptor(entry.path, replace(entry.descriptor, owner=owner))
 
 
-def _show(context: Context, entries: list[Entry]) -> cmd.Output:
-    lines = ""
+def _show(context: Context, entries: list[Entry], goes_on: bool, folder: str) -> cmd.Output:
+    """Names are relative to the current folder where the target was; ``/c`` goes on where access is denied."""
+    lines, errors = "", []
     for entry in entries:
-        context.windows.files.demand(entry.path, context.token, READ_CONTROL)
+        name = entry.path.removeprefix(f"{folder}\\")
+        try:
+            context.windows.files.demand(entry.path, context.token, READ_CONTROL)
+        except FileError as error:
+            if not goes_on:
+                raise
+            errors.append(f"{name}: {context.say('file_error', error.code)}")
+            continue
         aces = [_shown(ace) for ace in entry.descriptor.dacl or ()] or [""]
-        margin = " " * (len(entry.path) + 1)
-        lines += f"{entry.path} {aces[0]}\r\n" + "".join(f"{margin}{ace}\r\n" for ace in aces[1:]) + "\r\n"
-    return cmd.Output(lines + context.say("icacls_summary", len(entries), 0))
+        margin = " " * (len(name) + 1)
+        lines += f"{name} {aces[0]}\r\n" + "".join(f"{margin}{ace}\r\n" for ace in aces[1:]) + "\r\n"
+    summary = context.say("icacls_summary", len(entries) - len(errors), len(errors))
+    return cmd.Output(lines + summary, "".join(errors), ACCESS_DENIED if errors else 0)
 
 
 def _shown(ace: Ace) -> str:

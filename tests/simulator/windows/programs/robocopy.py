@@ -120,11 +120,14 @@ def _place(job: Job, entry: Entry) -> str:
 
 
 def _make_target(context: Context, job: Job, source: Entry) -> None:
-    """Make the target folder; its permissions are copied like those of the files."""
-    if context.windows.files.find(job.target) is None:
-        context.windows.files.make_folder(job.target, context.token)
-        if "s" in job.copy:
-            context.windows.files.put(replace(source, path=job.target))
+    """Make the target folder, and give it the permissions of the source as a switch says."""
+    files, taken = context.windows.files, context.windows.switches["robocopy_folder"]
+    made = files.find(job.target) is None
+    if made:
+        files.make_folder(job.target, context.token)
+    if "s" in job.copy and (taken == "always" or (made and taken == "when_made")):
+        owner = source if "o" in job.copy else files.existing(job.target)
+        files.set_descriptor(job.target, replace(source.descriptor, owner=owner.descriptor.owner))
 
 
 def _copy(context: Context, job: Job, entry: Entry) -> int:

@@ -50,13 +50,13 @@ HARMLESS = (r"C:\first\one", r"C:\second\two")
 def exchanged(parts: list[list[str]], names: t.Sequence[str]) -> list[list[str]]:
     """The same commands with other names; the last part of a path is a name as well."""
     pairs = [(r"C:\first\one", names[0]), (r"C:\second\two", names[-1])]
-    pairs += [(plain.rpartition("\\")[2], name.rpartition("\\")[2]) for plain, name in pairs]
+    pairs += [(plain.rpartition("\\")[part], name.rpartition("\\")[part]) for part in (2, 0) for plain, name in pairs]
     return [[_exchange(argument, pairs) for argument in part] for part in parts]
 
 
 def _exchange(argument: str, pairs: list[tuple[str, str]]) -> str:
     for plain, name in pairs:
-        if argument in {plain, f"{plain}.part"}:
+        if argument == plain or argument.startswith((f"{plain}.", f"{plain}\\")):
             return name + argument[len(plain) :]
     return argument
 
@@ -76,6 +76,18 @@ def test_a_line_stays_the_same_commands(line: str, names: list[str]) -> None:
     assert commands(written) == expected
     if line != "restart":
         assert commands(outer(Definition("", written).arguments.removeprefix("/d /c "))) == expected
+
+
+LONGEST = 8191
+"""Characters that cmd.exe takes (Microsoft KB830473)."""
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_line_is_one_that_cmd_takes(line: str) -> None:
+    build, count = LINES[line]
+    folder = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys"
+    written = build(*[folder, f"{folder}_old999"][:count])
+    assert len(Definition("", written).arguments) < LONGEST
 
 
 @given(sid=st.one_of(NAMES, st.from_regex(r"S-1-[0-9-]*", fullmatch=True)))

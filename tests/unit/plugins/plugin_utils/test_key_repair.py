@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, Job, ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Entry, Journal
@@ -36,12 +38,14 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.breakages import cause_of
 from tests.simulator.host import SimulatedHost
+from tests.simulator.switches import SWITCHES as SWITCHES_OF
 from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, MACHINE_GUID, Request
 from tests.simulator.windows.clock import DEFAULT_START
 from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
+from tests.simulator.windows.files import Entry as Stored
 from tests.simulator.windows.keys import WEAK_KEY
 from tests.simulator.windows.registry import Type
-from tests.simulator.windows.security import SecurityDescriptor
+from tests.simulator.windows.security import Ace, SecurityDescriptor
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
 from tests.support.states import State, differing, outside
@@ -263,6 +267,190 @@ def test_a_key_that_went_missing_comes_back_from_the_copy() -> None:
     assert key_files(simulated) != others
     run(simulated, "machine_keys", state="restored")
     assert key_files(simulated) == others
+
+
+def folder_of(simulated: SimulatedHost, path: str = MACHINE_KEYS) -> str:
+    """The permissions of a folder itself, its owner included."""
+    entry = simulated.windows.files.find(path)
+    assert entry is not None
+    return entry.descriptor.to_sddl()
+
+
+def broken_folder(sddl_: str, **switches: object) -> SimulatedHost:
+    """A host whose key cannot be read, and whose key folder has these permissions."""
+    simulated = built("2022", "key_unreadable", switches)
+    simulated.windows.files.set_descriptor(MACHINE_KEYS, SecurityDescriptor.from_sddl(sddl_))
+    return simulated
+
+
+BROKEN_FOLDERS = (
+    MACHINE_KEYS_SDDL,
+    "O:SYG:SYD:PAI(D;;0x12019f;;;SY)(A;;FA;;;BA)",
+    "O:BAG:SYD:PAI(D;;FA;;;WD)(A;;FA;;;BA)",
+    "O:BAG:BAD:AI(A;OICI;FA;;;BA)(A;OICIID;0x1200a9;;;BU)",
+)
+
+
+@pytest.mark.parametrize("taken", SWITCHES_OF["robocopy_folder"].choices)
+@pytest.mark.parametrize("planted", BROKEN_FOLDERS)
+def test_a_folder_beyond_repair_gets_the_default_permissions_and_takes_its_own_back(planted: str, taken: str) -> None:
+    simulated = broken_folder(planted, robocopy_folder=taken)
+    before, found = key_files(simulated), folder_of(simulated)
+    mine = key_files(simulated, mine=True)
+    _plan, done = run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    assert done.proof is not None
+    assert done.proof["tls"]["verdict"] == "ok"
+    assert key_files(simulated) == before
+    assert folder_of(simulated) == MACHINE_KEYS_SDDL
+    assert folder_of(simulated, f"{MACHINE_KEYS}_old") == found
+    made = key_files(simulated, mine=True)
+    assert not made.items() & mine.items()
+    beside = {path for path in simulated.state()["files"] if path.lower().startswith(MACHINE_KEYS.lower())}
+    assert {path.partition("MachineKeys")[2].partition("\\")[0] for path in beside} == {"", "_old"}
+
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert (key_files(simulated), key_files(simulated, mine=True)) == (before, made)
+    assert folder_of(simulated) == found
+
+
+@pytest.mark.parametrize("taken", SWITCHES_OF["robocopy_folder"].choices)
+@pytest.mark.parametrize("planted", BROKEN_FOLDERS)
+def test_a_copy_has_the_default_permissions_and_leaves_the_folder_its_own(planted: str, taken: str) -> None:
+    simulated = broken_folder(planted, robocopy_folder=taken)
+    found, others = folder_of(simulated), key_files(simulated)
+    copied = Change("machine_keys", "key_copy", f"{MACHINE_KEYS}_old", None, MACHINE_KEYS, "a copy")
+    with Run(connect(simulated), "copying", []) as making:
+        making.apply(copied)
+    assert folder_of(simulated, f"{MACHINE_KEYS}_old") == MACHINE_KEYS_SDDL
+    assert folder_of(simulated) == found
+    lost = next(iter(others))
+    simulated.windows.files.remove(lost)
+    run(simulated, "machine_keys", state="restored")
+    assert (key_files(simulated), folder_of(simulated)) == (others, found)
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is None
+
+
+@pytest.mark.parametrize("method", ["certificate", "key", "copy_aside"])
+def test_no_key_is_given_up_where_windows_could_not_make_another(method: str) -> None:
+    simulated = broken_folder(BROKEN_FOLDERS[1])
+    _plan, done = run(simulated, "machine_keys", method=method)
+    assert kinds(done.changes) == ["folder_dacl", *METHODS[method]]
+    assert done.proof is not None
+    assert done.proof["tls"]["verdict"] == "ok"
+    assert folder_of(simulated) == MACHINE_KEYS_SDDL
+
+
+@pytest.mark.parametrize("method", ["copy_aside", "rename"])
+def test_a_folder_that_even_system_may_not_look_into_is_left_and_how_to_own_it_is_said(method: str) -> None:
+    owner = "S-1-5-21-1-2-3-1001"
+    simulated = broken_folder(f"O:{owner}G:SYD:PAI(A;;FA;;;{owner})")
+    before = settings_state(simulated)
+    with pytest.raises(ApplyError, match="takeown"):
+        run(simulated, "machine_keys", method=method, accept_shared_keys=True)
+    assert settings_state(simulated) == before
+
+
+def spoiling(simulated: SimulatedHost, spoil: Callable[[Stored], Stored]) -> None:
+    """From now on one key of others arrives otherwise than it is wherever it is copied to."""
+    files = simulated.windows.files
+    put, victim = files.put, next(iter(key_files(simulated))).rpartition("\\")[2].lower()
+
+    def spoilt(entry: Stored) -> None:
+        put(spoil(entry) if entry.name.lower() == victim else entry)
+
+    files.put = spoilt  # type: ignore[method-assign]
+
+
+SPOILT: dict[str, Callable[[Stored], Stored]] = {
+    "content": lambda entry: replace(entry, content="torn"),
+    "permissions": lambda entry: replace(entry, descriptor=SecurityDescriptor.from_sddl("O:SYG:SYD:PAI(A;;FA;;;SY)")),
+    "denials": lambda entry: replace(
+        entry, descriptor=replace(entry.descriptor, dacl=(*(entry.descriptor.dacl or ()), Ace(1, 0, 1, "S-1-5-20")))
+    ),
+}
+
+
+@pytest.mark.parametrize("spoilt", sorted(SPOILT))
+@pytest.mark.parametrize(
+    ("method", "planted"), [("copy_aside", BROKEN_FOLDERS[0]), *(("rename", folder) for folder in BROKEN_FOLDERS[:2])]
+)
+def test_a_key_that_does_not_arrive_as_it_is_leaves_everything_as_it_was(
+    method: str, planted: str, spoilt: str
+) -> None:
+    simulated = broken_folder(planted)
+    before = settings_state(simulated)
+    spoiling(simulated, SPOILT[spoilt])
+    with pytest.raises(ApplyError, match="everything is as it was"):
+        run(simulated, "machine_keys", method=method, accept_shared_keys=True)
+    assert settings_state(simulated) == before
+
+
+def test_a_folder_that_somebody_makes_at_the_last_moment_does_not_cost_the_keys() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    before, files = settings_state(simulated), simulated.windows.files
+
+    def make(source: str, _target: str) -> None:
+        if source.lower() == MACHINE_KEYS.lower() and files.find(MACHINE_KEYS) is None:
+            files.moved.remove(make)
+            files.add(MACHINE_KEYS, MACHINE_KEYS_SDDL, folder=True)
+            files.add(rf"{MACHINE_KEYS}\minted", MACHINE_KEYS_SDDL, content="minted")
+
+    files.moved.append(make)
+    with pytest.raises(ApplyError, match="SYSTEM could not rename"):
+        run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    simulated.clock.advance(60)
+    assert settings_state(simulated) == before
+
+
+def test_the_listeners_broken_key_is_not_taken_along() -> None:
+    """Windows may make a certificate for the key that it finds, so there must be none."""
+    simulated = built("2022", "key_unreadable", {"new_key_on_renewal": False})
+    broken = {t.cast("dict[str, str]", entry)["content"] for entry in key_files(simulated, mine=True).values()}
+    run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    now = {t.cast("dict[str, str]", entry)["content"] for entry in key_files(simulated, mine=True).values()}
+    assert not now & broken
+
+
+@pytest.mark.parametrize("method", ["copy_aside", "rename"])
+def test_a_name_that_is_taken_is_left_to_who_has_it(method: str) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    taken = [f"{MACHINE_KEYS}_old", f"{MACHINE_KEYS}_OLD2"]
+    for folder in taken:
+        simulated.windows.files.add(folder, MACHINE_KEYS_SDDL, folder=True)
+        simulated.windows.files.add(rf"{folder}\stray", MACHINE_KEYS_SDDL, content="key of somebody")
+    _plan, done = run(simulated, "machine_keys", method=method, accept_shared_keys=True)
+    change = done.changes[0]
+    free = str(change.item if method == "copy_aside" else change.after)
+    assert free.lower() == f"{MACHINE_KEYS}_old3".lower()
+    assert [entry.name for folder in taken for entry in simulated.windows.files.below(folder)] == ["stray"] * 2
+
+
+def test_a_copy_stays_while_a_key_of_it_is_missing() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    run(simulated, "machine_keys", method="copy_aside")
+    lost = next(iter(key_files(simulated)))
+    simulated.windows.files.remove(lost)
+    simulated.windows.files.full = True
+    with pytest.raises(ApplyError, match="bring the keys"):
+        run(simulated, "machine_keys", state="restored")
+    assert simulated.windows.files.find(rf"{MACHINE_KEYS}_old\{lost.rpartition(chr(92))[2]}") is not None
+
+
+@pytest.mark.parametrize("after", [7.0, None])
+def test_the_certificate_is_waited_for_and_its_absence_is_said(after: float | None) -> None:
+    """SessionEnv makes it once it runs, and not before the command that started it returns."""
+    simulated = built("2022", "key_missing", {})
+    make = simulated.windows.certificates.ensure
+    late = (lambda: simulated.clock.after(after, make)) if after else (lambda: None)
+    simulated.windows.certificates.ensure = late  # type: ignore[method-assign]
+    if after is None:
+        with pytest.raises(ApplyError, match="has made no certificate"):
+            run(simulated, "machine_keys", method="restart")
+        return
+    _plan, done = run(simulated, "machine_keys", method="restart")
+    assert done.proof is not None
+    assert done.proof["tls"]["verdict"] == "ok"
+    assert done.notes == []
 
 
 # --- guards

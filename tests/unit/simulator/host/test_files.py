@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.switches import SWITCHES
 from tests.simulator.windows.cmd import CommandShell, Output
 from tests.simulator.windows.editions import FLEET_VERSIONS, LANGUAGES
 from tests.simulator.windows.files import CNG_KEYS, MACHINE_KEYS, MACHINE_KEYS_SDDL
@@ -151,6 +152,39 @@ def test_robocopy_in_backup_mode_copies_what_administrators_may_not_read(host: S
         host.windows.files.existing(key_file(host)).descriptor, host.windows.files.existing(key_file(host)).content,
     )  # fmt: skip
     assert sddl(host, OLD) == MACHINE_KEYS_SDDL
+
+
+@pytest.mark.parametrize("taken", SWITCHES["robocopy_folder"].choices)
+def test_robocopy_gives_folders_the_permissions_of_the_source_as_the_switch_says(taken: str) -> None:
+    host = SimulatedHost.build(switches={"robocopy_folder": taken})
+    made, there = rf"{TEMP}\made", rf"{TEMP}\there"
+    run(host, f'mkdir "{there}"')
+    before = sddl(host, there)
+    for folder in (made, there):
+        run(host, f'robocopy "{MACHINE_KEYS}" "{folder}" /B /COPY:DATSO')
+    assert (sddl(host, made) == MACHINE_KEYS_SDDL) is (taken != "never")
+    assert sddl(host, there) == (MACHINE_KEYS_SDDL if taken == "always" else before)
+
+
+def test_a_current_folder_makes_names_relative(host: SimulatedHost) -> None:
+    line = f'pushd "{MACHINE_KEYS}" && (icacls * > "{TEMP}\\here" & popd) & icacls "{MACHINE_KEYS}\\*"'
+    listed = run(host, line, "SYSTEM")
+    here = host.windows.files.existing(rf"{TEMP}\here").content
+    assert here.startswith("f686")
+    assert "\\" not in here.split()[0]
+    assert listed.stdout.startswith(MACHINE_KEYS)
+
+
+def test_a_folder_that_denies_the_caller_to_traverse_it_does_not_become_the_current_one(host: SimulatedHost) -> None:
+    host.windows.files.add(rf"{TEMP}\shut", "O:SYG:SYD:PAI(A;;FA;;;SY)", folder=True)
+    assert run(host, f'pushd "{TEMP}\\shut" && echo in').stdout == ""
+    assert run(host, f'icacls "{TEMP}\\shut\\*"').code == 5
+
+
+def test_fc_tells_whether_two_files_are_alike(host: SimulatedHost) -> None:
+    run(host, f'(echo one> "{TEMP}\\1") & (echo one> "{TEMP}\\2") & (echo two> "{TEMP}\\3")')
+    codes = [run(host, f'fc /b "{TEMP}\\1" "{TEMP}\\{other}"').code for other in "234"]
+    assert codes == [0, 1, 2]
 
 
 def test_robocopy_sees_extra_files_and_a_full_disk(host: SimulatedHost) -> None:

@@ -30,6 +30,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
     run_as,
     version,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import files as of_files
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest._base import judge
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AccessDenied,
@@ -75,6 +76,8 @@ DEVIATES = {
     ("licensing_numbers", "change_mode"): {"licensing_numbers": "method"},
     ("icacls_file_has_mark", False): {"icacls_mark": "without"},
     ("rename_while_open", "renamed"): {"rename_held": "renamed"},
+    ("robocopy_folder", "when_made"): {"robocopy_folder": "when it makes the folder"},
+    ("robocopy_folder", "never"): {"robocopy_folder": "never"},
     ("permissions_descriptor", False): {"listener_descriptor": "not told"},
     ("core_sessions", "clipboard"): {"core_sessions": "rdpclip.exe"},
     ("core_sessions", "nothing"): {"core_sessions": "the shell alone"},
@@ -126,7 +129,8 @@ MEANS = {
 }
 
 NEED_A_SHELL = {
-    "registry_untyped", "folder_permissions", "icacls_mark", "rename_held", "robocopy", "privileges", "shell_program",
+    "registry_untyped", "folder_permissions", "icacls_mark", "rename_held", "robocopy", "robocopy_folder",
+    "folder_kept", "privileges", "shell_program",
 }  # fmt: skip
 
 
@@ -280,6 +284,11 @@ def test_changed_permissions_and_missing_privileges_are_named(monkeypatch):
     assert deviating(outcomes(host, write_half=False)) == {"key_folder": "others"}
     monkeypatch.setattr(cmd, "PRIVILEGES", [name for name in cmd.PRIVILEGES if name != "SeRestorePrivilege"])
     assert deviating(outcomes(simulated(), write_half=False)) == {"privileges": "lacks SeRestorePrivilege"}
+
+
+def test_a_folder_that_would_not_get_its_permissions_back_is_named(monkeypatch):
+    monkeypatch.setattr(of_files, "keeping", lambda _folder, copying: copying)
+    assert deviating(outcomes(simulated())) == {"folder_kept": "lost"}
 
 
 def test_a_gateway_that_does_not_tell_the_protocols_name_settles_nothing():
