@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from .._model.keys import LEAST_RSA_BITS, WEAK_HASHES
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
-from .._model.rules import blocks, for_everybody, in_profiles, matches_port
+from .._model.rules import LOCAL, allows, blocks, for_everybody, in_profiles, matches_port
 from .._model.settings import SETTINGS, Decider, effective, number_of
 
 STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
@@ -268,7 +268,9 @@ class Facts:
         return profile is None or (profile.enabled is not False and profile.inbound != "allow")
 
     def rule(self, name: str) -> RuleState | None:
-        return next((rule for rule in self.firewall.rules if rule.id == name), None) if self.firewall else None
+        """A rule of the host's own store; one that policy brings can have the same name."""
+        rules = self.firewall.rules if self.firewall else ()
+        return next((rule for rule in rules if (rule.id, rule.store) == (name, LOCAL)), None)
 
     @property
     def open_rule(self) -> RuleState | None:
@@ -320,9 +322,18 @@ class Facts:
         return covered
 
     def profiles_with(self, flag: str) -> tuple[str, ...]:
-        """Guarded active profiles whose flag (C(local_rules) or C(exceptions)) is set to false."""
+        """Guarded active profiles that nobody gets in by, since C(local_rules) or C(exceptions) is set to false there.
+
+        Where local rules do not count, those of policy do.
+        """
         if self.firewall is None:
             return ()
         names = (name for name in self.active_profiles if PROFILE_BITS[name] & self.guarded_profiles)
         states = ((name, self.firewall.profiles.get(name)) for name in names)
-        return tuple(name for name, state in states if state is not None and getattr(state, flag) is False)
+        shut = (name for name, state in states if state is not None and getattr(state, flag) is False)
+        return tuple(name for name in shut if flag != "local_rules" or not self._let_in_by_policy(name))
+
+    def _let_in_by_policy(self, profile: str) -> bool:
+        rules = self.firewall.rules if self.firewall else ()
+        here = (rule for rule in rules if rule.store != LOCAL and in_profiles(rule, PROFILE_BITS[profile]))
+        return any(allows(rule, self.port) and for_everybody(rule) for rule in here)

@@ -20,6 +20,7 @@ from .plain import Plain, from_plain
 from .project_gateway import GATEWAY_PROJECTIONS, with_service
 from .project_keys import KEY_PROJECTIONS, pinned
 from .reading import ABSENT, Reading, value
+from .rules import LOCAL
 from .settings import PIN, SETTINGS
 
 
@@ -92,7 +93,10 @@ def _firewall_rule(observation: Observation, change: Change) -> Observation:
     if observation.firewall is None or not isinstance(change.after, dict):
         return observation
     fields = {name: tuple(data) if isinstance(data, list) else data for name, data in change.after.items()}
-    rules = tuple(_with(rule, fields) if rule.id == change.item else rule for rule in observation.firewall.rules)
+    rules = tuple(
+        _with(rule, fields) if (rule.id, rule.store) == (change.item, LOCAL) else rule
+        for rule in observation.firewall.rules
+    )
     return replace(observation, firewall=replace(observation.firewall, rules=rules))
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from .addresses import everywhere
 from .observation import RuleState
 
-BLOCK = 4
-"""MSFT_NetFirewallRule.Action of a rule that blocks."""
+ALLOW, BLOCK = 2, 4
+"""MSFT_NetFirewallRule.Action of a rule that lets in what it matches, and of one that blocks it."""
 
 LOCAL = 1
 """MSFT_NetFirewallRule.PolicyStoreSourceType of a rule of the host's own store."""
@@ -34,6 +34,11 @@ def matches_port(rule: RuleState, port: int, transport: str = "tcp") -> bool:
 def blocks(rule: RuleState, port: int, transport: str = "tcp") -> bool:
     """Whether it is an enabled rule that keeps somebody from TermService's port."""
     return rule.enabled and rule.action == BLOCK and matches_port(rule, port, transport) and _meets_listener(rule)
+
+
+def allows(rule: RuleState, port: int, transport: str = "tcp") -> bool:
+    """Whether it is an enabled rule that lets somebody in to TermService's port; programs are known of policy's."""
+    return rule.enabled and rule.action == ALLOW and matches_port(rule, port, transport) and _meets_listener(rule)
 
 
 def for_everybody(rule: RuleState) -> bool:

@@ -10,20 +10,21 @@ narrowed first. What opens public networks is of high risk: anybody near can try
 built-in rule's own port is changed, as Microsoft's support articles do. The firewall itself is never switched off and
 no rule is created. A rule that blocks the port is somebody's own: it is named, and disabled only on request, where it
 does nothing else. A built-in rule can have been made one that blocks (MSFT_NetFirewallRule, Action); it lets nobody in,
-so it is never enabled.
+so it is never enabled. What rules of policy let in needs none of the host's own, whatever its name, and where a profile
+ignores those, a change to them is without effect.
 """
 
 from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from .._model.addresses import canonical
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import to_plain
-from .._model.rules import BLOCK, LOCAL, blocks, for_everybody, for_ports_alone, for_udp_alone, in_profiles
+from .._model.rules import BLOCK, LOCAL, allows, blocks, for_everybody, for_ports_alone, for_udp_alone, in_profiles
 from .._model.settings import SETTINGS, effective
 from ._addresses import objection, same
 from ._base import Options, Remedy, missing_area, no_connections
@@ -60,13 +61,8 @@ def plan(observation: Observation, options: Options) -> Plan:
     firewall = observation.firewall
     if firewall is None:
         return missing_area("firewall", observation)
-    rules = {rule.id: rule for rule in firewall.rules}
-    wanted = [RULES[transport] for transport in sorted(options["transports"])]
-    missing = tuple(Refusal(_missing(name), "transports") for name in wanted if name not in rules)
-    blocking = tuple(Refusal(_blocking(name), "transports") for name in wanted if _blocks(rules.get(name)))
-    present = [rules[name] for name in wanted if name in rules and not _blocks(rules[name])]
     if options["state"] == "disabled":
-        return Plan(changes=tuple(_closed(rule) for rule in present if rule.enabled), refused=missing)
+        return sum((_close(firewall, transport) for transport in sorted(options["transports"])), Plan())
     senseless = tuple(_senseless(observation, options))
     if senseless:
         return Plan(refused=senseless)
@@ -74,12 +70,84 @@ def plan(observation: Observation, options: Options) -> Plan:
         return missing_area("settings", observation)
     numbers = {listener_port(observation), options["port"] or 0, *firewall.listening} - {0}
     ports = tuple(map(str, sorted(numbers)))
-    changes = tuple(change for rule in present for change in _open(rule, firewall, ports, options))
-    profiles = wanted_profiles(firewall, options)
-    refused = (*missing, *blocking, *_closed_locally(firewall, profiles))
-    notes = (*_exposed(changes), *_still_open(firewall, options), *_protected(observation))
-    opened = Plan(changes, _held(firewall, profiles), refused, notes)
-    return sum((_unblocked(rule, ports, options) for rule in _in_the_way(firewall, ports, profiles, options)), opened)
+    wanted = Wanted(firewall, ports, options)
+    opened = sum((_let_in(wanted, transport) for transport in sorted(options["transports"])), Plan())
+    notes = (*_exposed(opened.changes), *_still_open(firewall, options), *_without_udp(wanted))
+    opened += Plan(held=_held(wanted), refused=_closed_locally(wanted), notes=(*notes, *_protected(observation)))
+    return sum((_unblocked(rule, ports, options) for rule in _in_the_way(wanted)), opened)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be let in through a firewall."""
+
+    firewall: FirewallState
+    ports: tuple[str, ...]
+    options: Options
+
+    @property
+    def profiles(self) -> int:
+        """As Windows takes them: 0 is any."""
+        return wanted_profiles(self.firewall, self.options)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for name, bit in BITS.items() if not self.profiles or bit & self.profiles)
+
+    def by_policy(self, profile: str, transport: str) -> bool:
+        """Whether rules of policy let in at all ports in a profile: everybody, or exactly the addresses wanted."""
+        limit = self.options["remote_addresses"] or ()
+        rules = [
+            rule
+            for rule in self.firewall.rules
+            if rule.store != LOCAL and in_profiles(rule, BITS[profile])
+            if for_everybody(rule) or same(rule.remote_addresses, limit)
+        ]
+        return all(any(allows(rule, int(port), transport) for rule in rules) for port in self.ports)
+
+    def counts(self, rule: RuleState) -> bool:
+        """Whether a rule of the host's own has any effect."""
+        return any(in_profiles(rule, bit) and not self.flags(name) for name, bit in BITS.items())
+
+    def needed(self, transport: str) -> int:
+        """The bits of the profiles where a rule of the host's own lets in whom nothing else does; 0 is none."""
+        needing = (name for name in self.names if not self.flags(name) and not self.by_policy(name, transport))
+        return sum(BITS[name] for name in needing)
+
+    def shut(self) -> Iterator[tuple[ProfileState, str]]:
+        """Profiles that ignore what would have to let in there, and the flag by which they do."""
+        transport = "tcp" if "tcp" in self.options["transports"] else "udp"
+        for name in self.names:
+            for flag in self.flags(name):
+                if flag != "local_rules" or not self.by_policy(name, transport):
+                    yield self.firewall.profiles[name], flag
+
+    def flags(self, name: str) -> tuple[str, ...]:
+        """By what the firewall of a profile ignores rules of the host's own; by nothing where it is off."""
+        profile = self.firewall.profiles.get(name)
+        on = profile is not None and profile.enabled is not False
+        return tuple(flag for flag in FLAGS if on and getattr(profile, flag) is False)
+
+
+def _own(firewall: FirewallState, name: str) -> RuleState | None:
+    return next((rule for rule in firewall.rules if (rule.id, rule.store) == (name, LOCAL)), None)
+
+
+def _close(firewall: FirewallState, transport: str) -> Plan:
+    rule = _own(firewall, RULES[transport])
+    if rule is None:
+        return Plan(refused=(Refusal(_missing(RULES[transport]), "transports"),))
+    return Plan(changes=(_closed(rule),) if rule.enabled and rule.action != BLOCK else ())
+
+
+def _let_in(wanted: Wanted, transport: str) -> Plan:
+    """The built-in rule of a transport, opened for the profiles in which it is needed."""
+    name, needed = RULES[transport], wanted.needed(transport)
+    rule = _own(wanted.firewall, name)
+    if rule is None or rule.action == BLOCK:
+        message = _blocking(name) if rule else _missing(name)
+        return Plan(refused=(Refusal(message, "transports"),) if needed else ())
+    return Plan(tuple(_open(rule, wanted, needed)) if needed or (rule.enabled and wanted.counts(rule)) else ())
 
 
 def _senseless(observation: Observation, options: Options) -> Iterator[Refusal]:
@@ -121,13 +189,13 @@ def covers(profiles: int, wanted: int) -> bool:
     return profiles == 0 or (wanted != 0 and profiles & wanted == wanted)
 
 
-def _open(rule: RuleState, firewall: FirewallState, ports: tuple[str, ...], options: Options) -> Iterator[Change]:
+def _open(rule: RuleState, wanted: Wanted, needed: int) -> Iterator[Change]:
     """A change for each field, since each is a write of its own; the rule is enabled last."""
-    after = _opened(rule, wanted_profiles(firewall, options), ports, options)
+    after = _opened(rule, wanted, needed)
     for name, value in after.items():
         before = getattr(rule, name)
         if value != before:
-            change = _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(ports)))
+            change = _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(wanted.ports)))
             yield _risky(change) if _exposes(rule, name, after["profiles"]) else change
 
 
@@ -159,13 +227,14 @@ def _field(rule: RuleState, name: str, before: object, after: object, reason: st
     return Change(NAME, "firewall_rule", rule.id, {name: to_plain(before)}, {name: to_plain(after)}, reason, risk=risk)
 
 
-def _opened(rule: RuleState, wanted: int, ports: tuple[str, ...], options: Options) -> dict[str, t.Any]:
+def _opened(rule: RuleState, wanted: Wanted, needed: int) -> dict[str, t.Any]:
+    limit = wanted.options["remote_addresses"]
     after: dict[str, t.Any] = {
-        "local_ports": ports,
-        "profiles": _profiles(rule, wanted, bool(options["profiles"])),
+        "local_ports": wanted.ports if needed else rule.local_ports,
+        "profiles": wanted.profiles if wanted.options["profiles"] else _profiles(rule, needed),
     }
-    if options["remote_addresses"] is not None and not same(rule.remote_addresses, options["remote_addresses"]):
-        after["remote_addresses"] = tuple(map(canonical, options["remote_addresses"]))
+    if limit is not None and not same(rule.remote_addresses, limit):
+        after["remote_addresses"] = tuple(map(canonical, limit))
     return {**after, "enabled": True}
 
 
@@ -173,19 +242,17 @@ def _closed(rule: RuleState) -> Change:
     return _field(rule, "enabled", True, False, "the built-in rule is wanted closed")
 
 
-def _profiles(rule: RuleState, wanted: int, explicit: bool) -> int:
-    """Exactly the named profiles; else the least that adds the active ones, a disabled rule's public one aside."""
-    if explicit:
-        return wanted
+def _profiles(rule: RuleState, needed: int) -> int:
+    """The least that adds the needed profiles to the rule's, a disabled rule's public one aside."""
     if not rule.enabled:
-        return rule.profiles & ~PUBLIC | wanted
-    return rule.profiles if covers(rule.profiles, wanted) else rule.profiles | wanted
+        return rule.profiles & ~PUBLIC | needed
+    return rule.profiles | needed if rule.profiles else rule.profiles
 
 
-def _in_the_way(firewall: FirewallState, ports: tuple[str, ...], wanted: int, options: Options) -> Iterator[RuleState]:
-    ways = [(int(port), transport) for port in ports for transport in options["transports"]]
-    for rule in firewall.rules:
-        if in_profiles(rule, wanted) and any(blocks(rule, port, transport) for port, transport in ways):
+def _in_the_way(wanted: Wanted) -> Iterator[RuleState]:
+    ways = [(int(port), transport) for port in wanted.ports for transport in wanted.options["transports"]]
+    for rule in wanted.firewall.rules:
+        if in_profiles(rule, wanted.profiles) and any(blocks(rule, port, transport) for port, transport in ways):
             yield rule
 
 
@@ -245,10 +312,6 @@ def _missing(name: str) -> str:
     )
 
 
-def _blocks(rule: RuleState | None) -> bool:
-    return rule is not None and rule.action == BLOCK
-
-
 def _blocking(name: str) -> str:
     return (
         f"the built-in rule {name} blocks what it is for, as somebody set it, so it is not enabled: ask whoever did "
@@ -256,34 +319,48 @@ def _blocking(name: str) -> str:
     )
 
 
-def _held(firewall: FirewallState, wanted: int) -> tuple[Held, ...]:
-    profiles = (profile for name, profile in firewall.profiles.items() if not wanted or BITS.get(name, 0) & wanted)
-    return tuple(held for profile in profiles if profile.enabled is not False for held in _profile_held(profile))
+FLAGS = {
+    "local_rules": ("ignores local rules", "AllowLocalPolicyMerge", "Apply local firewall rules"),
+    "exceptions": ("blocks all incoming connections, rules included", "DoNotAllowExceptions", "Inbound connections"),
+}
+"""Fields of a profile that can be set to ignore rules: what it does then, the policy value, and the policy."""
 
 
-def _closed_locally(firewall: FirewallState, wanted: int) -> tuple[Refusal, ...]:
+def _held(wanted: Wanted) -> tuple[Held, ...]:
+    return tuple(_profile_held(profile, flag) for profile, flag in wanted.shut() if flag in profile.by_policy)
+
+
+def _closed_locally(wanted: Wanted) -> tuple[Refusal, ...]:
     """Profiles that an administrator of the host has closed to every rule: what was meant so is not undone here."""
-    flags = {"local_rules": "ignores local rules", "exceptions": "blocks all incoming connections, rules included"}
     return tuple(
-        Refusal(f"the {name} profile {what}, by the host's own setting: change it there if that is not meant")
-        for name, profile in firewall.profiles.items()
-        if profile.enabled is not False and (not wanted or BITS.get(name, 0) & wanted)
-        for flag, what in flags.items()
-        if getattr(profile, flag) is False and flag not in profile.by_policy
+        Refusal(
+            f"the {profile.name} profile {FLAGS[flag][0]}, by the host's own setting: change it there if that is not "
+            "meant"
+        )
+        for profile, flag in wanted.shut()
+        if flag not in profile.by_policy
     )
 
 
-def _profile_held(profile: ProfileState) -> Iterator[Held]:
+def _profile_held(profile: ProfileState, flag: str) -> Held:
+    _what, value, policy = FLAGS[flag]
     folder = (
         r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced "
         rf"Security\{profile.name.title()} Profile"
     )
-    if profile.local_rules is False and "local_rules" in profile.by_policy:
-        path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\AllowLocalPolicyMerge"
-        yield Held("policy_held", "firewall_local_rules", False, True, path, f"{folder}\\Apply local firewall rules")
-    if profile.exceptions is False and "exceptions" in profile.by_policy:
-        path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\DoNotAllowExceptions"
-        yield Held("policy_held", "firewall_exceptions", False, True, path, f"{folder}\\Inbound connections")
+    path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\{value}"
+    return Held("policy_held", f"firewall_{flag}", False, True, path, f"{folder}\\{policy}")
+
+
+def _without_udp(wanted: Wanted) -> tuple[str, ...]:
+    """Where policy lets in over TCP alone, users are served all the same."""
+    both = {"tcp", "udp"} <= {*wanted.options["transports"]}
+    ignoring = (name for name in wanted.names if both and wanted.flags(name) == ("local_rules",))
+    return tuple(
+        f"the {name} profile ignores local rules, and policy lets in over TCP alone: Remote Desktop does without UDP"
+        for name in ignoring
+        if wanted.by_policy(name, "tcp") and not wanted.by_policy(name, "udp")
+    )
 
 
 REMEDY = Remedy(

@@ -542,3 +542,150 @@ def test_a_built_in_rule_that_blocks_is_not_taken_for_one_of_another_network_or_
         simulated.windows.firewall.remove("mine")
         simulated.windows.firewall.change(RULE, **fields)
         assert not {"firewall_wrong_profile", "firewall_port_mismatch"} & set(found_by(simulated))
+
+
+# --- rules of policy
+
+SHUT_OUT = "AllowLocalPolicyMerge"
+
+
+def with_policy(name: str = "{A110}", ignoring: str = "", category: int = 1, **given: t.Any) -> SimulatedHost:
+    """A host to which policy brings a rule that lets users in, with a profile perhaps that ignores local rules."""
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.network.management_category, simulated.windows.network.category = 1, category
+    fields = {"enabled": True, "protocol": "TCP", "local_ports": ("3389",), **given}
+    text = Rule(name, "Let in", **fields).to_string(simulated.windows.edition.firewall_schema)
+    simulated.windows.registry.put(FIREWALL_POLICY + r"\FirewallRules", name, Type.SZ, text)
+    if ignoring:
+        simulated.windows.registry.put_dword(f"{FIREWALL_POLICY}\\{ignoring}Profile", SHUT_OUT, 0)
+    simulated.windows.firewall.load_policy()
+    return simulated
+
+
+def closed(simulated: SimulatedHost) -> SimulatedHost:
+    for name in (RULE, RULE.replace("TCP", "UDP")):
+        simulated.windows.firewall.change(name, enabled=False)
+    return simulated
+
+
+TCP_ALONE: dict[str, t.Any] = {"transports": ["tcp"]}
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_rule_of_policy_that_has_the_built_in_ones_name_does_not_hide_it(enabled: bool) -> None:
+    """It is for the domain's network alone, and the host is on a private one."""
+    simulated = with_policy(RULE, profiles=DOMAIN)
+    simulated.windows.firewall.change(RULE, enabled=enabled, profiles=0 if enabled else PRIVATE)
+    _plan, foretold = fix(job(simulated, check=True), FIREWALL, {**defaults(FIREWALL.options), **TCP_ALONE})
+    _plan, done = run(simulated, **TCP_ALONE)
+    assert [change.after for change in done.changes] == ([] if enabled else [{"enabled": True}])
+    assert foretold.changes == done.changes
+    assert run(simulated, **TCP_ALONE)[1].changes == []
+    assert probe_view(simulated.windows)["tcp"] == "open"
+
+
+def test_the_loop_sees_the_built_in_rule_beside_one_of_policy() -> None:
+    simulated = closed(with_policy(RULE, profiles=DOMAIN))
+    assert found_by(simulated) == ["firewall_rule_disabled"]
+    doing = job(simulated, check=True)
+    assert foresee(examine(doing.host, doing.prober, 600), Limits()).verdict == "repairable"
+    assert looped(simulated).verdict == "repaired"
+    assert probe_view(simulated.windows)["tcp"] == "open"
+
+
+LETS_IN: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
+    "everybody": ({}, {}),
+    "TermService": ({"program": SVCHOST, "service": "termservice"}, {}),
+    "the profile": ({"profiles": PRIVATE}, {}),
+    "the wanted profiles": ({"profiles": DOMAIN | PRIVATE}, {"profiles": ["domain", "private"]}),
+    "the wanted addresses": ({"remote_addresses": ("10.0.0.0/8",)}, {"remote_addresses": ["10.0.0.0/255.0.0.0"]}),
+    "both ports": ({"local_ports": ("3389", "33890")}, {"port": 33890}),
+}
+LETS_IN_LESS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
+    "another profile": ({"profiles": DOMAIN}, {}),
+    "fewer profiles": ({"profiles": PRIVATE}, {"profiles": ["domain", "private"]}),
+    "some addresses": ({"remote_addresses": ("10.0.0.0/8",)}, {}),
+    "other addresses": ({"remote_addresses": ("10.0.0.0/8",)}, {"remote_addresses": ["192.0.2.0/24"]}),
+    "another port": ({"local_ports": ("3390",)}, {}),
+    "one of two ports": ({}, {"port": 33890}),
+    "another program": ({"program": r"C:\Program Files\app\app.exe"}, {}),
+    "another transport": ({"protocol": "UDP"}, {}),
+    "nobody": ({"enabled": False}, {}),
+}
+
+
+@pytest.mark.parametrize("how", sorted(LETS_IN))
+def test_what_policy_lets_in_needs_no_local_rule(how: str) -> None:
+    fields, given = LETS_IN[how]
+    assert run(closed(with_policy(**fields)), **TCP_ALONE, **given)[1].changes == []
+
+
+@pytest.mark.parametrize("how", sorted(LETS_IN_LESS))
+def test_what_policy_does_not_let_in_is_opened(how: str) -> None:
+    fields, given = LETS_IN_LESS[how]
+    done = run(closed(with_policy(**fields)), **TCP_ALONE, **given)[1]
+    assert (done.changes[-1].item, done.changes[-1].after) == (RULE, {"enabled": True})
+
+
+def test_only_the_profiles_that_policy_leaves_out_are_added() -> None:
+    """The host is on a public and a private network."""
+    simulated = with_policy(profiles=PUBLIC, category=0)
+    simulated.windows.firewall.change(RULE, profiles=DOMAIN)
+    plan, done = run(simulated, **TCP_ALONE)
+    assert [(change.after, change.risk) for change in done.changes] == [({"profiles": DOMAIN | PRIVATE}, "low")]
+    assert plan.notes == ()
+
+
+def test_a_missing_built_in_rule_is_not_missed_where_policy_lets_in() -> None:
+    simulated = with_policy()
+    simulated.windows.firewall.remove(RULE)
+    assert run(simulated, **TCP_ALONE)[0].refused == ()
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.firewall.remove(RULE)
+    assert [refusal.option for refusal in run(simulated, **TCP_ALONE)[0].refused] == ["transports"]
+
+
+def test_a_profile_that_ignores_local_rules_is_not_held_where_policy_lets_in() -> None:
+    simulated = closed(with_policy(ignoring="Public", category=0))
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    plan, done = run(simulated, profiles=["public"])
+    assert (plan.held, plan.refused, done.changes) == ((), (), [])
+    assert "the public profile ignores local rules, and policy lets in over TCP alone" in plan.notes[0]
+    assert run(simulated, profiles=["public"], **TCP_ALONE)[0].notes == ()
+    simulated.windows.listener.path_blocked = True
+    assert found_by(simulated) == ["path_blocked"]
+
+
+def test_no_rule_is_changed_where_none_of_the_hosts_own_counts() -> None:
+    simulated = closed(with_policy(ignoring="Public", category=0, local_ports=("443",)))
+    plan, done = run(simulated, profiles=["public"])
+    assert [held.setting for held in plan.held] == ["firewall_local_rules"]
+    assert done.changes == []
+    simulated = with_policy(ignoring="Public", category=0, local_ports=("443",))
+    simulated.windows.firewall.change(RULE, profiles=PUBLIC)
+    assert run(simulated, profiles=["public"], remote_addresses=["10.0.0.0/8"], **TCP_ALONE)[1].changes == []
+    assert "firewall_local_rules_ignored" in found_by(simulated)
+
+
+def test_a_rule_that_counts_elsewhere_is_limited_all_the_same() -> None:
+    simulated = with_policy(ignoring="Public", category=0)
+    done = run(simulated, profiles=["public"], remote_addresses=["10.0.0.0/8"], **TCP_ALONE)[1]
+    assert [change.after for change in done.changes] == [{"profiles": PUBLIC}, {"remote_addresses": ["10.0.0.0/8"]}]
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"), [("allow_local_rules", "ignores local rules"), ("allow_inbound_rules", "blocks all incoming")]
+)
+def test_a_profile_that_the_host_itself_has_closed_is_refused(flag: str, said: str) -> None:
+    """Users come over a public network, WinRM over another one."""
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_disabled"])
+    simulated.windows.network.management_category, simulated.windows.network.category = 1, 0
+    simulated.windows.firewall.set_profile("Public", **{flag: False})
+    plan, done = run(simulated, profiles=["public"])
+    (refused,) = plan.refused
+    assert f"the public profile {said}" in refused.message
+    assert "by the host's own setting" in refused.message
+    assert (plan.held, done.changes) == ((), [])
+    assert run(simulated, profiles=["private"])[0].refused == ()
+    simulated.windows.firewall.set_profile("Public", enabled=False)
+    assert run(simulated, profiles=["public"])[0].refused == ()
