@@ -29,29 +29,13 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import run
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.certificates import LISTENER
+from tests.support.cases import CASES
 from tests.support.in_process import connect, job, logon_check
 from tests.support.returned import undocumented, unseen
 
 PLUGINS = "ansible_collections.winfleet.rdp.plugins"
 Result = dict[str, t.Any]
 DAY = 86400
-
-FIXED: dict[str, list[tuple[str, tuple[str, ...], tuple[str, ...], dict[str, t.Any]]]] = {
-    "remote_desktop": [("11", ("rdp_denied",), (), {}), ("2022", ("rdp_denied_by_policy",), (), {})],
-    "firewall": [("2022", ("firewall_rule_disabled",), (), {})],
-    "transport": [("2022", (), ("many_sessions",), {"mode": "tcp_only"})],
-    "connection_limit": [("2022", ("connection_flood",), (), {"pending": 5000})],
-    "certificate": [("2022", ("certificate_expired",), (), {})],
-    "machine_keys": [("2022", ("folder_acl",), (), {"method": "folder_acl"})],
-    "schannel": [("2022", ("tls_server_disabled",), (), {})],
-    "network_stack": [("2022", (), (), {"dns": "flush"})],
-    "client_settings": [("2022", (), ("connects_to_others",), {"udp": "off"})],
-    "gateway": [("2022", ("gateway_rap_denied",), (), {"user_group": r"CORP\Others", "hosts": ["rdp01"]}),
-                ("2022", ("gateway_certificate_unbound",), (), {})],
-    "security_layer": [("2022", ("security_layer_rdp",), (), {}), ("2022", (), ("many_sessions",), {"layer": "rdp"})],
-    "nla": [("2022", (), (), {"state": "off", "lease": "30m"})],
-}  # fmt: skip
-"""For each fix the version of a host, what is broken there, its traits, and what the module is told."""
 
 
 def documented(name: str) -> Result:
@@ -65,10 +49,9 @@ def acted(result: Result) -> Result:
 
 def fixed(name: str) -> Iterator[Result]:
     remedy = REMEDIES[name]
-    for version, breakages, traits, options in FIXED[name]:
+    for case in CASES[name]:
         for check in (True, False):
-            simulated = SimulatedHost.build(version, breakages=breakages, traits=traits)
-            done = fix(job(simulated, check=check), remedy, {**defaults(remedy.options), **options})
+            done = fix(job(case.build(), check=check), remedy, {**defaults(remedy.options), **case.options})
             yield acted(_result.fixed(*done, "run"))
 
 
