@@ -76,7 +76,8 @@ options:
       - The only addresses that may connect, as addresses (C(192.0.2.7), C(2001:db8::7)), subnets (C(192.0.2.0/24),
         C(192.0.2.0/255.255.255.0)), ranges (C(192.0.2.1-192.0.2.9)), or the words V(LocalSubnet), V(DNS), V(DHCP),
         V(WINS), V(DefaultGateway), V(Internet), V(Intranet), V(IntranetRemoteAccess), V(PlayToDevice) and
-        V(CaptivePortal), which a C(4) or C(6) at the end restricts to IPv4 or IPv6.
+        V(CaptivePortal), which a C(4) or C(6) at the end restricts to IPv4 or IPv6. Their case and order
+        do not count, since Windows keeps neither.
       - V(Any) stands alone and takes the limit away. An empty list is refused, and so is what Windows Firewall does not
         know.
       - Left as they are when not given.

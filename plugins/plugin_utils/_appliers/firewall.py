@@ -22,7 +22,7 @@ _READERS: Mapping[str, Callable[[Rule], Plain]] = MappingProxyType(
         "enabled": lambda rule: rule.enabled,
         "profiles": lambda rule: int(rule.profiles),
         "local_ports": lambda rule: list(rule.ports),
-        "remote_addresses": lambda rule: [canonical(address) for address in rule.remote_addresses],
+        "remote_addresses": lambda rule: list(canonical(rule.remote_addresses)),
     }
 )
 

@@ -4,14 +4,35 @@
 
 """One spelling for the addresses of a firewall rule. PRIVATE to the collection.
 
-Windows Firewall shows C(10.0.0.0/8) as C(10.0.0.0/255.0.0.0), and a subnet of one address as the address (UNSURE which
-spelling each build gives back, so that none is taken for a difference).
+Windows keeps them neither as they were written nor in their order: words are bits, each for IPv4 and for IPv6, and the
+subnets and ranges of each family are lists of their own (MS-FASP, FW_ADDRESS_KEYWORD and FW_ADDRESSES). It shows
+C(10.0.0.0/8) as C(10.0.0.0/255.0.0.0), and a subnet of one address as the address (UNSURE which spelling each build
+gives back, so that none is taken for a difference).
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+
+ANY = "Any"
+
+KEYWORDS = (
+    "LocalSubnet",
+    "DNS",
+    "DHCP",
+    "WINS",
+    "DefaultGateway",
+    "Internet",
+    "Intranet",
+    "IntranetRemoteAccess",
+    "PlayToDevice",
+    "CaptivePortal",
+)
+"""Words for addresses that Windows finds out by itself, as New-NetFirewallRule spells them."""
+
+WORDS = {word.lower(): word for word in (ANY, *(f"{name}{family}" for name in KEYWORDS for family in ("", "4", "6")))}
+"""Windows' spelling of each word, which a 4 or 6 at the end restricts to a family."""
 
 UNUSED = tuple(ipaddress.IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"))
 """Where no connection comes from: this network, loopback, multicast and what is reserved (RFC 6890, RFC 5771)."""
@@ -34,12 +55,25 @@ def _networks(text: str) -> list[ipaddress.IPv4Network]:
         return []
 
 
-def canonical(text: str) -> str:
-    """A subnet by its bit count, a subnet of one address as that address, anything else as it is."""
-    if "/" not in text:
-        return text
+def canonical(texts: Iterable[str]) -> tuple[str, ...]:
+    """The same addresses in the one spelling and order in which two lists of them are compared and written.
+
+    Words are as Windows spells them, one for both families where both are named; subnets go by their bit count, and
+    one of one address as that address.
+    """
+    spelt = {_spelt(text) for text in texts}
+    both = {name for name in KEYWORDS if name in spelt or {f"{name}4", f"{name}6"} <= spelt}
+    return tuple(sorted(spelt - {f"{name}{family}" for name in both for family in "46"} | both))
+
+
+def _spelt(text: str) -> str:
+    """One address, subnet, range or word; anything else as it is."""
+    first, dash, last = text.partition("-")
     try:
+        if dash:
+            low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+            return str(low) if low == high else f"{low}-{high}"
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        return text
+        return WORDS.get(text.lower(), text)
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)

@@ -15,25 +15,8 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
-from .._model.addresses import canonical
+from .._model.addresses import ANY, KEYWORDS, WORDS, canonical
 
-KEYWORDS = (
-    "LocalSubnet",
-    "DNS",
-    "DHCP",
-    "WINS",
-    "DefaultGateway",
-    "Internet",
-    "Intranet",
-    "IntranetRemoteAccess",
-    "PlayToDevice",
-    "CaptivePortal",
-)
-"""Words for addresses that Windows finds out by itself; their case does not count."""
-
-ANY = "any"
-
-_KEYWORD = re.compile(f"(?:{'|'.join(KEYWORDS)})[46]?", re.IGNORECASE)
 _MASKED = re.compile(r"[^/]+/(?:\d{1,3}|\d+\.\d+\.\d+\.\d+)", re.ASCII)
 
 
@@ -47,20 +30,22 @@ def objection(addresses: Sequence[str]) -> str:
             f"{', '.join(map(repr, unknown))} is no address, range FIRST-LAST, subnet ADDRESS/BITS or ADDRESS/MASK, "
             f"and none of the words Any, {', '.join(KEYWORDS)}"
         )
-    if len(addresses) > 1 and ANY in map(str.lower, addresses):
+    if len(addresses) > 1 and ANY in canonical(addresses):
         return "Any stands alone, since it makes the other addresses mean nothing"
     return ""
 
 
 def same(addresses: Iterable[str], others: Iterable[str]) -> bool:
     """Whether two lists name the same, however it is written."""
-    return {canonical(text).lower() for text in addresses} == {canonical(text).lower() for text in others}
+    return canonical(addresses) == canonical(others)
 
 
 def is_address(text: str) -> bool:
-    """Whether Windows Firewall takes the text as an address, a subnet, a range or a keyword."""
-    if text.lower() == ANY or _KEYWORD.fullmatch(text):
+    """Whether Windows Firewall takes the text as an address, a subnet, a range or a word; none has a zone."""
+    if text.lower() in WORDS:
         return True
+    if "%" in text:
+        return False
     if "-" in text:
         return _is_range(*text.split("-", 1))
     return _is_network(text)

@@ -234,7 +234,7 @@ def _opened(rule: RuleState, wanted: Wanted, needed: int) -> dict[str, t.Any]:
         "profiles": wanted.profiles if wanted.options["profiles"] else _profiles(rule, needed),
     }
     if limit is not None and not same(rule.remote_addresses, limit):
-        after["remote_addresses"] = tuple(map(canonical, limit))
+        after["remote_addresses"] = canonical(limit)
     return {**after, "enabled": True}
 
 

@@ -33,12 +33,12 @@ POLICY_PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "PrivateProfile", "
 ANY = ("Any",)
 LOCAL_SUBNET = "192.0.2.0/24"
 EVERYWHERE = ("Any", "*")
-LOCAL = ("LocalSubnet", "LocalSubnet4")
-ELSEWHERE = (
-    "LocalSubnet6", "DNS", "DHCP", "WINS", "DefaultGateway", "Internet", "Intranet", "IntranetRemoteAccess",
-    "PlayToDevice",
+WORDS = (
+    "LocalSubnet", "DNS", "DHCP", "WINS", "DefaultGateway", "Intranet", "Internet", "PlayToDevice",
+    "IntranetRemoteAccess", "CaptivePortal",
 )  # fmt: skip
-"""Words for addresses (New-NetFirewallRule, RemoteAddress) that no client here has."""
+"""Words for addresses (New-NetFirewallRule, RemoteAddress) in the order of their bits (MS-FASP, FW_ADDRESS_KEYWORD);
+clients here have addresses of the first alone."""
 
 
 @dataclass(frozen=True)
@@ -166,16 +166,16 @@ class Firewall:
     def find(self, rule_id: str) -> Rule | None:
         return self._rules.get(rule_id.lower())
 
-    def put(self, rule: Rule) -> None:
-        """Add or change a local rule; the registry follows the store."""
+    def put(self, rule: Rule) -> Rule:
+        """Add or change a local rule; the registry follows the store. Returned is what is kept of it."""
+        rule = replace(rule, remote_addresses=kept(rule.remote_addresses))
         self._rules[rule.id.lower()] = rule
         self.registry.put(LOCAL_RULES, rule.id, Type.SZ, rule.to_string(self.schema_version))
+        return rule
 
     def change(self, rule_id: str, **changes: object) -> Rule:
         """Change some fields of a local rule."""
-        rule = replace(self._rules[rule_id.lower()], **changes)  # type: ignore[arg-type]  # fields are checked by Rule
-        self.put(rule)
-        return rule
+        return self.put(replace(self._rules[rule_id.lower()], **changes))  # type: ignore[arg-type]  # Rule checks fields
 
     def remove(self, rule_id: str) -> None:
         rule = self._rules.pop(rule_id.lower())
@@ -297,14 +297,46 @@ def _address_in(address: str, ranges: tuple[str, ...]) -> bool:
 
 
 def _address_matches(address: ipaddress.IPv4Address | ipaddress.IPv6Address, text: str) -> bool:
-    if text in (*EVERYWHERE, *ELSEWHERE):
-        return text in EVERYWHERE
-    if text in LOCAL:
-        return address in ipaddress.ip_network(LOCAL_SUBNET)
+    if text in EVERYWHERE:
+        return True
+    word, families = _word(text)
+    if word:
+        return word == WORDS[0] and "4" in families and address in ipaddress.ip_network(LOCAL_SUBNET)
     first, dash, last = text.partition("-")
     if dash:
         return int(ipaddress.ip_address(first)) <= int(address) <= int(ipaddress.ip_address(last))
     return address in ipaddress.ip_network(text, strict=False)
+
+
+def _word(text: str) -> tuple[str, str]:
+    """A word and the families that it is for; no word if the text is none."""
+    if text in WORDS:
+        return text, "46"
+    return (text[:-1], text[-1]) if text[:-1] in WORDS and text[-1] in "46" else ("", "")
+
+
+def kept(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses as Windows gives them back: kind by kind, whatever their order was (MS-FASP, FW_ADDRESSES).
+
+    First the words, which are bits of each family, then the subnets and the ranges of IPv4 and those of IPv6.
+    """
+    if any(text in EVERYWHERE for text in texts):
+        return ANY
+    bits = {pair for text in texts for word, families in (_word(text),) for pair in ((word, one) for one in families)}
+    families = {word: "".join(one for one in "46" if (word, one) in bits) for word in WORDS}
+    words = [word + (named if len(named) == 1 else "") for word, named in families.items() if named]
+    others = [_shown(text) for text in texts if not _word(text)[0]]
+    return (*words, *sorted(others, key=lambda text: (":" in text, "-" in text)))
+
+
+def _shown(text: str) -> str:
+    first, dash, last = text.partition("-")
+    if dash:
+        return f"{ipaddress.ip_address(first)}-{ipaddress.ip_address(last)}"
+    network = ipaddress.ip_network(text, strict=False)
+    if network.num_addresses == 1:
+        return str(network.network_address)
+    return str(network) if network.version == 6 else network.with_netmask
 
 
 def is_address(text: str) -> bool:

@@ -141,6 +141,18 @@ def test_rule_strings_read_back() -> None:
     assert Rule.from_string("r", rule.to_string("v2.31"), source=1) == rule
 
 
+def test_addresses_are_kept_kind_by_kind() -> None:
+    """Words first, then subnets and ranges of IPv4, then those of IPv6."""
+    firewall = SimulatedHost.build().windows.firewall
+    given = (
+        "2001:DB8::/32", "192.0.2.1-192.0.2.9", "WINS6", "fe80::1-fe80::9", "10.0.0.0/8", "DNS4", "DNS6", "192.0.2.7",
+    )  # fmt: skip
+    assert firewall.change(TCP_RULE, remote_addresses=given).remote_addresses == (
+        "DNS", "WINS6", "10.0.0.0/255.0.0.0", "192.0.2.7", "192.0.2.1-192.0.2.9", "2001:db8::/32", "fe80::1-fe80::9",
+    )  # fmt: skip
+    assert firewall.change(TCP_RULE, remote_addresses=("*",)).remote_addresses == ("Any",)
+
+
 def test_stealth_makes_closed_ports_silent() -> None:
     seen = [
         SimulatedHost.build(breakages=["rdp_denied"], switches={"firewall_stealth": stealth}).probe_view()["tcp"]

@@ -59,6 +59,8 @@ def run(simulated: SimulatedHost, **given: t.Any) -> tuple[Plan, Done]:
         "DefaultGateway",
         "Internet",
         "Intranet4",
+        "any",
+        "captiveportal",
     ],
 )
 def test_what_windows_firewall_knows_is_an_address(text: str) -> None:
@@ -82,6 +84,7 @@ def test_what_windows_firewall_knows_is_an_address(text: str) -> None:
         "192.0.2.1-",
         "192.0.2.1 - 192.0.2.9",
         "LocalSubnet5",
+        "fe80::1%3",
         "host.example.com",
     ],
 )
@@ -132,14 +135,49 @@ def test_the_same_addresses_in_other_words_are_no_change() -> None:
         ("192.0.2.7/32", "192.0.2.7"),
         ("192.0.2.7/255.255.255.255", "192.0.2.7"),
         ("2001:db8::/32", "2001:db8::/32"),
+        ("2001:DB8::/32", "2001:db8::/32"),
+        ("2001:DB8:0::1", "2001:db8::1"),
         ("192.0.2.1-192.0.2.9", "192.0.2.1-192.0.2.9"),
+        ("192.0.2.1-192.0.2.1", "192.0.2.1"),
+        ("FE80::1-FE80:0::9", "fe80::1-fe80::9"),
         ("LocalSubnet", "LocalSubnet"),
+        ("LOCALSUBNET6", "LocalSubnet6"),
+        ("dns", "DNS"),
+        ("any", "Any"),
         ("a/b", "a/b"),
+        ("a-b", "a-b"),
     ],
 )
 def test_one_spelling(written: str, read: str) -> None:
-    assert canonical(written) == read
-    assert canonical(read) == read
+    assert canonical([written]) == canonical([read, written]) == (read,)
+
+
+def test_one_order_and_each_address_once() -> None:
+    assert canonical(["wins", "10.0.0.0/8", "dns4", "10.0.0.0/255.0.0.0", "DNS6"]) == ("10.0.0.0/8", "DNS", "WINS")
+    assert canonical(["DHCP4", "dhcp"]) == ("DHCP",)
+    assert canonical(["DHCP4", "WINS6"]) == ("DHCP4", "WINS6")
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["2001:db8::/32", "192.0.2.1-192.0.2.9", "10.0.0.0/8"],
+        ["2001:DB8::1", "192.0.2.9", "192.0.2.7/32"],
+        ["dns", "localsubnet", "10.0.0.0/8"],
+        ["LocalSubnet6", "wins4", "LOCALSUBNET4"],
+        ["any"],
+    ],
+    ids=str,
+)
+def test_addresses_that_windows_gives_back_in_its_own_order_are_written_once(addresses: list[str]) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.firewall.change(RULE, remote_addresses=("203.0.113.0/24", "203.0.113.1-203.0.113.9", "DHCP"))
+    before = settings_state(simulated)
+    wanted = {"remote_addresses": addresses, "transports": ["tcp"]}
+    assert [*t.cast(dict[str, object], run(simulated, **wanted)[1].changes[0].after)] == ["remote_addresses"]
+    assert run(simulated, **wanted)[1].changes == []
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert settings_state(simulated) == before
 
 
 def test_a_subnet_that_windows_gives_back_by_its_mask_is_no_difference() -> None:
