@@ -94,8 +94,8 @@ options:
       - A restart that a run before could not make is made up, or said again, until the service has been restarted.
       - V(when_idle) restarts only while nobody has a session. Otherwise RV(ignore:needs) says how many sessions a
         restart would cut, from which addresses users are connected, and whether they would be logged off. It names up
-        to five users who are signed in, as far as the host tells, also one at its console, whom only a reboot would
-        log off. So user names are in results and reports.
+        to five users who are signed in, as far as the host tells, also one at its console. So user names are in
+        results and reports. Who sits at the console hinders a reboot alone, which would log them off.
       - V(always) restarts also while users are connected.
     type: str
     choices:
@@ -107,6 +107,8 @@ options:
     description:
       - Whether the host may be rebooted where a change is not live without; the task then waits until it is back and
         goes on. O(restart) holds for a reboot as well.
+      - O(restart=when_idle) reboots only while nobody is signed in, at the host's console neither. Otherwise
+        RV(ignore:needs) names whom a reboot would log off.
       - A host that would not come back by itself is never rebooted. That is one whose WinRM has to be started by
         hand, or whose BitLocker asks for a PIN, a key or a password.
       - Where it is not set, RV(ignore:needs) says that a reboot is due.

@@ -20,6 +20,7 @@ from ._cim import wql
 from ._cim.host import boot_time
 from ._cim.schema import WIN32_ENCRYPTABLE_VOLUME, WIN32_OPERATING_SYSTEM
 from ._cim.services import ServiceError
+from ._cim.users import NOBODY
 from ._host import Host
 from ._model.change import Change
 from ._owed import SERVICE, TOLERANCE, rebooted
@@ -28,6 +29,8 @@ from ._wsman.errors import InvalidClass, InvalidNamespace, TransportFailed, Wsma
 
 ASKS_AT_START = {4: "a PIN", 5: "a startup key", 6: "a PIN and a startup key", 8: "a passphrase"}
 """Types of BitLocker key protectors without which Windows does not start unattended."""
+
+ACCEPT = "set restart to always to accept that"
 
 PROTECTION_ON = 1
 """Win32_EncryptableVolume.ProtectionStatus."""
@@ -75,8 +78,15 @@ def _protector(host: Host, device: str) -> str:
 
 
 def _users(host: Host) -> str:
-    found = sessions(host)
-    return "" if found.idle else f"a reboot would end {found}; set restart to always to accept that"
+    """Whom a reboot would log off; also who sits at the console, whom neither connections nor counters show."""
+    found = sessions(host, named=True)
+    if not found.idle:
+        return f"a reboot would end {found}; {ACCEPT}"
+    if not found.users.told:
+        return f"the host does not show who is signed in and would be logged off by a reboot; {ACCEPT}"
+    if found.users == NOBODY:
+        return ""
+    return f"a reboot would log off {str(found.users) or f'{found.users.more} user(s) who are signed in'}; {ACCEPT}"
 
 
 def reboot(host: Host, record: Callable[[Change], None], reason: str) -> str:

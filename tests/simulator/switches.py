@@ -51,6 +51,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "licensing_numbers": Switch(
         "LicensingType: 3 per user and 4 not configured, or 4 per user and 5 not configured", ("table", "change_mode")
     ),
+    "services_session_counted": Switch("the session of services counts as a disconnected one", (False, True)),
     "core_sessions": Switch(
         "what a session of Server Core runs beside its shell: as on a desktop, the clipboard, nothing",
         ("desktop", "clipboard", "nothing"),

@@ -216,6 +216,7 @@ TRAITS: Mapping[str, Trait] = {
     "entra_joined": Trait("is joined to Entra ID", _entra_joined),
     "server_core": Trait("is a Server Core; for traits with sessions that come after it, too", _core),
     "many_sessions": Trait("has twelve sessions, four of them disconnected", _many_sessions),
+    "console_user": Trait("has somebody at its console", lambda windows: windows.sessions.sit_down("anna")),
     "iis_keys": Trait("a web server keeps six keys and a site's certificate in MachineKeys", tenants.iis),
     "winrm_https": Trait("WinRM also listens on HTTPS, with a key in MachineKeys", tenants.winrm_https),
     "sql_server": Trait("a SQL Server keeps its certificate's key in MachineKeys", tenants.sql_server),

@@ -43,11 +43,13 @@ SERVICES = 0
 class SignedIn:
     r"""Users with a session, each once, as ``DOMAIN\name``; how many sessions there are besides theirs.
 
-    The session of the console is among them: no property of a process tells it from others.
+    The session of the console is among them: no property of a process tells it from others. Not ``told`` where the host
+    was not asked, or refuses to say.
     """
 
     names: tuple[str, ...] = ()
     more: int = 0
+    told: bool = True
 
     def __str__(self) -> str:
         """Empty where nobody is named."""
@@ -55,6 +57,7 @@ class SignedIn:
 
 
 NOBODY = SignedIn()
+UNTOLD = SignedIn(told=False)
 
 
 def enumerated(names: Iterable[str], more: int) -> str:
@@ -66,12 +69,12 @@ def enumerated(names: Iterable[str], more: int) -> str:
 def signed_in(client: CimClient, most: int) -> SignedIn:
     """Return who is signed in, of the first sessions (one query, and one call for each session that is asked about).
 
-    What a host refuses to tell is left out, as is a session that ends meanwhile.
+    Whom a host refuses to name is counted, as is whose session ends meanwhile.
     """
     try:
         processes = _of_sessions(client)
     except WsmanFault:
-        return NOBODY
+        return UNTOLD
     told = [name for handle in processes[:most] if (name := _owner(client, handle))]
     return SignedIn(tuple(dict.fromkeys(told)), len(processes) - len(told))
 

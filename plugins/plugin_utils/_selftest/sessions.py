@@ -10,10 +10,11 @@ from .._cim import wql
 from .._cim.host import CURRENT_VERSION
 from .._cim.registry import RegistryValue
 from .._cim.schema import WIN32_PROCESS
-from .._cim.users import PROGRAMS, SERVICES
+from .._cim.users import NOBODY, PROGRAMS, SERVICES, signed_in
 from .._fix import Job
 from .._host import Host
 from .._model.settings import SETTINGS
+from .._owed import SERVICE
 from .._restart import sessions
 from ._base import Check, Untold, wait
 from .lab import number, tried_out
@@ -84,7 +85,27 @@ def core(host: Host) -> str:
     return "the shell alone" if surest in SHELLS else surest or "none of them"
 
 
+def counter(host: Host) -> str:
+    """What is counted where no user has a session is the one of services."""
+    service = host.service(SERVICE)
+    if host.peers(service.process_id) or signed_in(host.cim, 0) != NOBODY:
+        raise Untold("somebody is signed in, or the host does not show it")
+    if service.sessions is None:
+        raise Untold("the host counts no sessions")
+    return {0: "left out", 1: "counted"}.get(service.sessions.disconnected, f"{service.sessions.disconnected} counted")
+
+
 CHECKS = (
+    Check(
+        "session_counter",
+        "Does TermService count the session of services as disconnected? Tells only while nobody is signed in.",
+        "left out",
+        {
+            "left out": "each disconnected session that is counted is a user's",
+            "counted": "a host on which no user's program runs is idle all the same; else one session more is told",
+        },
+        counter,
+    ),
     Check(
         "core_sessions",
         "Which program shows whose a session of Server Core is? Tells there alone, while somebody is signed in.",

@@ -111,11 +111,11 @@ class ServiceProvider(HostProvider):
         return self._terminal_service(values) if service.name == "TermService" else Instance("Win32_Service", values)
 
     def _terminal_service(self, values: dict[str, object]) -> Instance:
-        sessions = self.windows.sessions.all()
-        active = len(self.windows.sessions.active())
+        services = int(bool(self.windows.switches["services_session_counted"]))
+        total = len(self.windows.sessions.all()) + services
         more = {
-            "TotalSessions": len(sessions),
-            "DisconnectedSessions": len(sessions) - active,
+            "TotalSessions": total,
+            "DisconnectedSessions": total - len(self.windows.sessions.active()),
             "EstimatedSessionCapacity": 0,
         }
         return Instance("Win32_TerminalService", {**values, **more})

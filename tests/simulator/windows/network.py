@@ -115,8 +115,8 @@ class Network:
 
     def _connections(self, port: int) -> list[Endpoint]:
         pid, own = self.services["TermService"].process_id, self.own_address()
-        active = enumerate(self.sessions.active() if pid else ())
-        return [Endpoint(own, port, session.remote, 50000 + number, ESTABLISHED, pid) for number, session in active]
+        remotes = [session.remote for session in self.sessions.active() if session.remote] if pid else []
+        return [Endpoint(own, port, remote, 50000 + number, ESTABLISHED, pid) for number, remote in enumerate(remotes)]
 
     @staticmethod
     def _listen(port: int, process: int, address: str = "0.0.0.0") -> Endpoint:

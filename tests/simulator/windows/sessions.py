@@ -19,10 +19,15 @@ CORE: Mapping[object, tuple[str, ...]] = {
 }  # fmt: skip
 """Of Server Core beside its shell, by the value of the switch core_sessions."""
 
+CONSOLE = 1
+"""The session of the console, where nobody has come back to it by Remote Desktop."""
+
 
 @dataclass
 class Session:
     """One user's session; ``remote`` is the client's address while connected, ``programs`` run in it as its user.
+
+    The session of the console has no client on the network and so an empty ``remote``.
 
     An empty ``domain`` stands for the machine itself, ``hidden`` keeps its processes' owner from administrators.
     """
@@ -56,6 +61,11 @@ class Sessions:
             self._start_timer(session)
         return session
 
+    def sit_down(self, user: str) -> Session:
+        """Sign a user in at the console."""
+        self._sessions[CONSOLE] = Session(CONSOLE, user, remote="", programs=self.programs)
+        return self._sessions[CONSOLE]
+
     def all(self) -> list[Session]:
         return list(self._sessions.values())
 
@@ -65,7 +75,8 @@ class Sessions:
     def disconnect_all(self) -> None:
         """What a stop of TermService does: connections drop, sessions stay for MaxDisconnectionTime."""
         for session in self.active():
-            self.disconnect(session.number)
+            if session.remote:
+                self.disconnect(session.number)
 
     def disconnect(self, number: int) -> bool:
         """Take its client from a session; False when it has none."""

@@ -37,6 +37,37 @@ def test_who_may_be_rebooted(allowed: bool, policy: Policy, trait: str | None, w
     assert simulated.counters.writes == 0
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_who_sits_at_the_console_is_not_logged_off(counted: bool) -> None:
+    simulated = SimulatedHost.build("11", traits=["console_user"], switches={"services_session_counted": counted})
+    host = connect(simulated)
+    assert r"HOST001\anna" in objection(host, True, "when_idle")
+    assert objection(host, True, "always") == ""
+    host.discreet = True
+    assert "anna" not in objection(host, True, "when_idle") != ""
+
+
+def test_who_is_hidden_at_the_console_is_not_logged_off() -> None:
+    simulated = SimulatedHost.build("11", traits=["console_user"])
+    simulated.windows.sessions.all()[0].hidden = True
+    assert objection(connect(simulated), True, "when_idle").startswith("a reboot would log off 1 user(s)")
+
+
+def test_a_host_that_does_not_show_who_is_signed_in_is_not_rebooted() -> None:
+    simulated = SimulatedHost.build("11")
+
+    def refuse(_number: int, body: bytes) -> None:
+        if b"from Win32_Process" in body:
+            simulated.injector.add("access_denied")
+
+    assert "does not show who is signed in" in objection(connect(simulated, refuse), True, "when_idle")
+
+
+def test_a_host_on_which_nothing_but_services_runs_is_rebooted() -> None:
+    simulated = SimulatedHost.build("2022", switches={"services_session_counted": True})
+    assert objection(connect(simulated), True, "when_idle") == ""
+
+
 def test_a_host_whose_winrm_is_started_by_hand_would_stay_away() -> None:
     simulated = SimulatedHost.build("2022")
     simulated.windows.services.configure(simulated.windows.services["WinRM"], 3)

@@ -84,11 +84,41 @@ def test_where_the_host_names_nobody_the_sessions_are_told_all_the_same(simulate
     assert str(sessions(connect(simulated))) == "0 connected and 1 disconnected session(s)"
 
 
-@pytest.mark.parametrize("method", ["", "GetOwner"])
-def test_a_refusal_to_name_users_hides_no_session(method: str) -> None:
+def test_a_session_whose_user_is_hidden_is_one() -> None:
+    assert not sessions(connect(used("sihost.exe", hidden=True))).idle
+
+
+@pytest.mark.parametrize("discreet", [False, True])
+def test_the_session_of_services_is_no_users(discreet: bool) -> None:
+    simulated = SimulatedHost.build("2022", switches={"services_session_counted": True})
+    host = connect(simulated)
+    host.discreet = discreet
+    assert sessions(host).disconnected == 1
+    ensure_idle(host, "a test")
+    assert restart(host, lambda _change: None, "a test", "when_idle") == ""
+    simulated.windows.sessions.add("anna", active=False)
+    with pytest.raises(SessionsInTheWay, match=r"2 disconnected"):
+        ensure_idle(host, "a test")
+    assert restart(host, refused, "a test", "when_idle").startswith("a restart of TermService would cut")
+
+
+def test_who_sits_at_the_console_keeps_the_session() -> None:
+    simulated = SimulatedHost.build("11", traits=["console_user"])
+    assert restart(connect(simulated), lambda _change: None, "a test", "when_idle") == ""
+    assert [session.active for session in simulated.windows.sessions.all()] == [True]
+
+
+@pytest.mark.parametrize("request_", [b"from Win32_Process", b"GetOwner_INPUT"])
+def test_a_refusal_to_name_users_hides_no_session(request_: bytes) -> None:
     simulated = used("sihost.exe")
-    simulated.injector.add("access_denied", {"class": "Win32_Process"} | ({"method": method} if method else {}), 1)
-    assert str(sessions(connect(simulated))) == "0 connected and 1 disconnected session(s)"
+
+    def refuse(_number: int, body: bytes) -> None:
+        if request_ in body:
+            simulated.injector.add("access_denied")
+
+    found = sessions(connect(simulated, refuse))
+    assert str(found) == "0 connected and 1 disconnected session(s)"
+    assert not found.idle
 
 
 def test_a_connection_that_is_lost_meanwhile_is_lost() -> None:

@@ -83,8 +83,8 @@ def test_who_is_not_told_is_left_out_and_the_others_are_told(wire: Wire, client:
 @pytest.mark.parametrize("code", [DENIED, CANCELLED])
 def test_a_host_that_does_not_show_its_processes_names_nobody(wire: Wire, client: CimClient, code: int) -> None:
     wire.on("Enumerate", wmi_fault(code))
-    assert users.signed_in(client, 5) == users.NOBODY
-    assert str(users.NOBODY) == ""
+    assert users.signed_in(client, 5) == users.UNTOLD
+    assert str(users.UNTOLD) == ""
 
 
 def test_nothing_is_said_of_sessions_that_nobody_is_named_of(wire: Wire, client: CimClient) -> None:

@@ -79,6 +79,7 @@ DEVIATES = {
     ("robocopy_folder", "when_made"): {"robocopy_folder": "when it makes the folder"},
     ("robocopy_folder", "never"): {"robocopy_folder": "never"},
     ("permissions_descriptor", False): {"listener_descriptor": "not told"},
+    ("services_session_counted", True): {"session_counter": "counted"},
     ("core_sessions", "clipboard"): {"core_sessions": "rdpclip.exe"},
     ("core_sessions", "nothing"): {"core_sessions": "the shell alone"},
     ("gateway_protocol", "Remote Desktop"): {"gateway_protocol": "another name"},
@@ -589,6 +590,11 @@ def test_a_host_that_is_not_disposable_enough_is_left_alone(name, planted, how, 
     assert found.verdict == "could_not_tell"
     assert why in found.means
     assert (settings_state(host), host.windows.booted) == (before, booted)
+
+
+@pytest.mark.parametrize("trait", ["many_sessions", "console_user"])
+def test_whether_the_session_of_services_counts_shows_on_an_idle_host_alone(trait):
+    assert judge(one("session_counter"), connect(simulated(traits=[trait]))).verdict == "could_not_tell"
 
 
 def with_a_spare(**changed):
