@@ -49,7 +49,8 @@ options:
   names:
     description:
       - Names of hosts, as users connect to them. The DNS client's cache is flushed where it remembers an address of one
-        that is not among those that the controller's resolver gives, as M(winfleet.rdp.network_stack) does.
+        that is not among those that the controller's resolver gives, as M(winfleet.rdp.network_stack) does, which
+        says what happens where a flush does not help.
     type: list
     elements: str
     default: []

@@ -10,6 +10,7 @@ It lives in the host's registry under ROOT, readable and writable by Administrat
                        REG_SZ "0001.undone"         when it was undone
     Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
     (root)             REG_SZ "WinsockReset"         when the Winsock catalog was last reset
+                       REG_MULTI_SZ "DnsFlushed"    which remembered addresses were flushed
     Writers\<uuid>     REG_MULTI_SZ "writer"        until when it may write, seconds since 1970 by the host's clock;
                                                     who it is
 
@@ -27,7 +28,7 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
@@ -42,6 +43,9 @@ from ._wsman.errors import WsmanError
 
 WINSOCK_RESET = "WinsockReset"
 """Value under ROOT: when a run last reset the Winsock catalog, ISO 8601 by the host's clock."""
+
+DNS_FLUSHED = "DnsFlushed"
+"""Value under ROOT: each name whose cache entry was flushed, and after spaces its addresses."""
 
 RUNS, ITEMS, WRITERS = (rf"{ROOT}\{name}" for name in ("Runs", "Items", "Writers"))
 
@@ -287,6 +291,20 @@ class Journal:
             entry = replace(entry, change=replace(entry.change, before=first.change.before))
         self._registry.create_key(key)
         self._registry.write(key, "entry", encode(entry))
+
+
+def flushed(registry: Registry) -> dict[str, tuple[str, ...]]:
+    """The remembered addresses that runs have flushed, by name."""
+    noted = registry.read(ROOT, DNS_FLUSHED, "REG_MULTI_SZ")
+    lines = noted.data if isinstance(noted, RegistryValue) and isinstance(noted.data, tuple) else ()
+    parts = (str(line).split() for line in lines)
+    return {name: tuple(addresses) for name, *addresses in filter(None, parts)}
+
+
+def note_flushed(registry: Registry, taken: Mapping[str, Sequence[str]]) -> None:
+    """Note which remembered addresses were flushed, beside those of runs before."""
+    lines = (" ".join((name, *addresses)) for name, addresses in sorted({**flushed(registry), **taken}.items()))
+    registry.write(ROOT, DNS_FLUSHED, RegistryValue("REG_MULTI_SZ", tuple(lines)))
 
 
 def _numbers(values: Iterable[str]) -> list[str]:

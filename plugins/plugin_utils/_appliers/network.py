@@ -9,23 +9,53 @@ Both are emptied as a whole, which Windows has no way back from; a busy host fil
 
 from __future__ import annotations
 
+import typing as t
+from collections.abc import Mapping
+
 from .._cim.network import cached_names, catalog_counters, clear_cache, layered_providers
 from .._cim.registry import RegistryValue
 from .._guard import ROOT
 from .._host import Host
-from .._journal import WINSOCK_RESET
+from .._journal import WINSOCK_RESET, note_flushed
 from .._model.change import Change
+from .._model.observation import IN_VAIN
 from .._model.plain import Plain, to_plain
 from .._wsman.errors import InvalidClass, InvalidNamespace
-from ._base import Applier, ApplyError
+from ._base import Applier, ApplyError, NotKept
 
 
 def _read_cache(host: Host, change: Change) -> Plain:
     """What was there before, while any of it is there still."""
-    stale = change.before if isinstance(change.before, dict) else {}
-    cached = {entry.name: list(entry.addresses) for entry in cached_names(host.cim, stale)}
-    left = cached if not stale else [name for name in stale if cached.get(name) == stale[name]]
+    stale = _stale(change)
+    left = _left(host, stale) if stale else cached_names(host.cim)
     return change.before if left else None
+
+
+def _stale(change: Change) -> Mapping[str, t.Any]:
+    """The addresses that are to be forgotten by name; none where the whole cache is."""
+    return change.before if isinstance(change.before, dict) else {}
+
+
+def _left(host: Host, stale: Mapping[str, t.Any]) -> list[str]:
+    """The names that are remembered as before."""
+    cached = {entry.name: list(entry.addresses) for entry in cached_names(host.cim, stale)}
+    return [name for name in stale if cached.get(name) == stale[name]]
+
+
+def _flush(host: Host, change: Change) -> None:
+    """Flush, and note which addresses that took away, so that no run does it again where it does not help.
+
+    Raises:
+        NotKept: one is there again at once.
+    """
+    _clear_cache(host)
+    stale = _stale(change)
+    if not stale:
+        return
+    note_flushed(host.registry, stale)
+    left = _left(host, stale)
+    if left:
+        raise NotKept(f"the DNS client's cache was flushed, and {', '.join(left)} is {IN_VAIN}")
 
 
 def _clear_cache(host: Host) -> None:
@@ -60,5 +90,5 @@ def _run(host: Host, command: str) -> None:
         )
 
 
-DNS_CACHE = Applier(_read_cache, lambda host, *_flush: _clear_cache(host), verified=False)
+DNS_CACHE = Applier(_read_cache, lambda host, change, _nothing: _flush(host, change), verified=False)
 WINSOCK = Applier(lambda host, _reset: _read_winsock(host), lambda host, *_reset: _reset_winsock(host), by_shell=True)

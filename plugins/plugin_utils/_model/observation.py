@@ -171,12 +171,23 @@ class ClientConnections:
     broken: int
 
 
+IN_VAIN = (
+    "remembered with the same address again: this machine's hosts file has it, or its own DNS server answers otherwise "
+    "than the controller's resolver; correct it there, since a flush does not help"
+)
+"""Of a name whose address was flushed."""
+
+
 @dataclass(frozen=True)
 class DnsState:
-    """What the DNS client remembers, none where it remembers that there is no such name, and what the resolver says."""
+    """What the DNS client remembers, none where it remembers that there is no such name, and what the resolver says.
+
+    C(flushed) is what a run took away from it before, by name.
+    """
 
     cached: Mapping[str, tuple[str, ...]]
     resolved: Mapping[str, tuple[str, ...]]
+    flushed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

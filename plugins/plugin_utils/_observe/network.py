@@ -17,7 +17,7 @@ from .._cim.network import cached_names, catalog_counters, layered_providers
 from .._cim.registry import RegistryValue
 from .._guard import ROOT
 from .._host import Host
-from .._journal import WINSOCK_RESET
+from .._journal import WINSOCK_RESET, flushed
 from .._model.observation import DnsState, ProviderState, WinsockState
 from ._request import Request
 
@@ -26,7 +26,8 @@ def read_dns(request: Request) -> DnsState:
     """Of the names that were asked about, or all that is cached; the resolver is the controller's."""
     names = tuple(name.lower().rstrip(".") for name in request.names)
     cached = {entry.name: entry.addresses for entry in cached_names(request.host.cim, names)}
-    return DnsState(cached, {name: resolve(name) for name in names})
+    before = flushed(request.host.registry) if names and cached else {}
+    return DnsState(cached, {name: resolve(name) for name in names}, before)
 
 
 def resolve(name: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 
 from .._model.change import Change, Plan, Refusal
-from .._model.observation import DnsState, Observation, WinsockState
+from .._model.observation import IN_VAIN, DnsState, Observation, WinsockState
 from .._model.plain import to_plain
 from ._base import Options, Remedy, missing_area
 
@@ -65,12 +65,24 @@ def _dns(observation: Observation, options: Options) -> Plan:
 
 def stale(dns: DnsState, remedy: str) -> Plan:
     """Plan the cache flushed, by a remedy, where an address of the names that were asked about is none any more."""
-    old_ones = {name: old for name, old in dns.cached.items() if _disagrees(old, dns.resolved.get(name, ()))}
+    found = {name: old for name, old in dns.cached.items() if _disagrees(old, dns.resolved.get(name, ()))}
     unknown = tuple(f"{name} has no answer here, so nothing tells whether it is stale" for name in _unanswered(dns))
-    if not old_ones:
-        return Plan(notes=unknown)
-    named = ", ".join(f"{name} is remembered as {' '.join(old) or 'unknown'}" for name, old in old_ones.items())
-    return Plan(changes=(_flush(remedy, old_ones, f"the resolver disagrees: {named}"),), notes=unknown)
+    old_ones = {name: old for name, old in found.items() if dns.flushed.get(name) != old}
+    in_vain = tuple(_in_vain(name, old) for name, old in found.items() if name not in old_ones)
+    reason = "the resolver disagrees: " + ", ".join(
+        f"{name} is remembered as {_told(old_ones[name])}" for name in old_ones
+    )
+    changes = (_flush(remedy, old_ones, reason),) if old_ones else ()
+    return Plan(changes=changes, refused=in_vain, notes=unknown)
+
+
+def _in_vain(name: str, old: tuple[str, ...]) -> Refusal:
+    """A flush that took the same away before has shown that there is more to it than an old answer."""
+    return Refusal(f"{name}, whose address {_told(old)} a run before has flushed, is {IN_VAIN}", "names")
+
+
+def _told(addresses: tuple[str, ...]) -> str:
+    return " ".join(addresses) or "unknown"
 
 
 def _unanswered(dns: DnsState) -> Iterable[str]:

@@ -113,5 +113,5 @@ class DnsClientCache(HostProvider):
     def invoke(
         self, method: str, keys: Values | None, args: Values, caller: Caller, options: Mapping[str, object]
     ) -> Values:
-        self.windows.network.dns_cache.clear()
+        self.windows.network.flush_dns()
         return {"ReturnValue": 0}

@@ -217,7 +217,7 @@ class CommandShell:
 
     def _ipconfig(self, arguments: list[str], _rest: str) -> Output:
         if [argument.lower() for argument in arguments] == ["/flushdns"]:
-            self._windows.network.dns_cache.clear()
+            self._windows.network.flush_dns()
             return Output(self._say("flushed"))
         return Output(f"\r\n   IPv4 . . . : {self._windows.machine.own_address}\r\n")
 

@@ -67,6 +67,7 @@ class Network:
     management_category: int | None = None
     winrm_ports: tuple[int, ...] = (5985,)
     dns_cache: list[CacheEntry] = field(default_factory=list)
+    hosts_file: tuple[CacheEntry, ...] = ()
     taken_by: Holder = field(default_factory=Holder)
 
     @property
@@ -88,6 +89,11 @@ class Network:
         """The port proxy lets go of its port."""
         if self.taken_by is PORT_PROXY_HOST:
             self.listener.port_taken = 0
+
+    def flush_dns(self) -> None:
+        """Forget what was remembered; what the hosts file has is there again at once."""
+        self.dns_cache.clear()
+        self.dns_cache.extend(self.hosts_file)
 
     def tcp(self) -> list[Endpoint]:
         """Listeners and connections. Who is connected stays so when the listener no longer listens (KB954398)."""

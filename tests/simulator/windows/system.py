@@ -167,7 +167,7 @@ class Windows:
         for forget in self.going_down:
             forget()
         self.sessions.log_off_all()
-        self.network.dns_cache.clear()
+        self.network.flush_dns()
         self.down_until = self.clock.now() + timedelta(seconds=BOOT_SECONDS)
         self.clock.after(BOOT_SECONDS, self._come_up)
 

@@ -12,6 +12,8 @@ import typing as t
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import DNS_FLUSHED
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import DnsState, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network, observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.network_stack import REMEDY
@@ -21,6 +23,7 @@ from hypothesis import strategies as st
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.network import CacheEntry
+from tests.simulator.windows.registry import Type
 from tests.simulator.windows.winsock import BASE, CATALOG, ENTRIES, FOR_32_BIT, FOR_64_BIT, LAYERED, fill_catalog
 from tests.support.in_process import job, settings_state
 
@@ -57,6 +60,58 @@ def test_a_stale_address_is_forgotten_and_a_second_run_has_nothing_to_do() -> No
     undoing = rollback(job(simulated, "back"), "all", force=False)
     assert [target.entry.change.kind for target in undoing.not_undoable] == ["dns_cache"]
     assert settings_state(simulated) == before
+
+
+def test_what_the_hosts_file_says_is_told_and_not_flushed_again_and_again() -> None:
+    simulated = remembering("192.0.2.17")
+    simulated.windows.network.hosts_file = (CacheEntry(NAME, "192.0.2.17"),)
+    with pytest.raises(ApplyError, match=r"host17\.example\.com is remembered .* hosts file"):
+        fix(job(simulated), REMEDY, options(names=[NAME]))
+    writes = simulated.counters.writes
+    plan, done = fix(job(simulated, "run-2"), REMEDY, options(names=[NAME]))
+    assert (plan.changes, done.changes) == ((), [])
+    assert [refusal.option for refusal in plan.refused] == ["names"]
+    assert "192.0.2.17 a run before has flushed" in plan.refused[0].message
+    assert simulated.counters.writes == writes
+
+
+def test_what_the_machines_own_dns_server_says_is_told_and_not_flushed_again_and_again() -> None:
+    simulated = remembering("192.0.2.17")
+    assert len(fix(job(simulated), REMEDY, options(names=[NAME]))[1].changes) == 1
+    simulated.windows.network.dns_cache = [CacheEntry(NAME, "192.0.2.17")]
+    plan, _done = fix(job(simulated, "run-2"), REMEDY, options(names=[NAME]))
+    assert (plan.changes, len(plan.refused)) == ((), 1)
+    assert "its own DNS server answers otherwise" in plan.refused[0].message
+
+
+def test_another_stale_address_is_flushed_and_what_was_flushed_before_is_not_forgotten(
+    resolver: dict[str, tuple[str, ...]],
+) -> None:
+    resolver["other.example.com"] = ("192.0.2.20",)
+    simulated = remembering("192.0.2.17")
+    names = [NAME, "other.example.com"]
+    fix(job(simulated), REMEDY, options(names=names))
+    again = [CacheEntry(NAME, "192.0.2.17"), CacheEntry("other.example.com", "192.0.2.21")]
+    simulated.windows.network.dns_cache = [*again]
+    plan, done = fix(job(simulated, "run-2"), REMEDY, options(names=names))
+    assert [change.before for change in done.changes] == [{"other.example.com": ["192.0.2.21"]}]
+    assert len(plan.refused) == 1
+    simulated.windows.network.dns_cache = [*again]
+    plan, _done = fix(job(simulated, "run-3"), REMEDY, options(names=names))
+    assert (plan.changes, len(plan.refused)) == ((), 2)
+
+
+def test_a_name_that_moves_on_is_flushed_anew() -> None:
+    simulated = remembering("192.0.2.17")
+    fix(job(simulated), REMEDY, options(names=[NAME]))
+    simulated.windows.network.dns_cache = [CacheEntry(NAME, "192.0.2.16")]
+    assert len(fix(job(simulated, "run-2"), REMEDY, options(names=[NAME]))[1].changes) == 1
+
+
+def test_a_note_that_is_none_of_ours_is_no_hindrance() -> None:
+    simulated = remembering("192.0.2.17")
+    simulated.windows.registry.put(ROOT, DNS_FLUSHED, Type.SZ, "nothing of ours")
+    assert len(fix(job(simulated), REMEDY, options(names=[NAME]))[1].changes) == 1
 
 
 @pytest.mark.parametrize(
