@@ -19,7 +19,8 @@ description:
     port that the listener is set to and the wanted network profiles.
   - Rules are found by name, never by display name or group, which are localised.
   - A rule that is for public networks while it is disabled, as one for any profile is, is narrowed before it is enabled
-    unless O(profiles) says otherwise, so that no public network is opened on the way.
+    unless O(profiles) says otherwise, so that no public network is opened on the way. One that is enabled is narrowed
+    first and widened afterwards.
   - What rules of policy let in already, everybody or just O(remote_addresses), needs no rule of the host's own, so none
     is opened for those profiles. Where a profile ignores local rules none is changed; RV(policy_held) names the policy
     if nothing of policy's own lets in there.
@@ -39,7 +40,7 @@ options:
   state:
     description:
       - V(enabled) lets connections to the listener's port in.
-      - V(disabled) disables the built-in rules.
+      - V(disabled) disables the built-in rules. What says whom to let in is without effect then, which RV(notes) say.
     type: str
     choices:
       - enabled

@@ -20,7 +20,7 @@ import typing as t
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from .._model.addresses import canonical
+from .._model.addresses import ANY, canonical, everywhere
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import to_plain
@@ -62,8 +62,8 @@ def plan(observation: Observation, options: Options) -> Plan:
     if firewall is None:
         return missing_area("firewall", observation)
     if options["state"] == "disabled":
-        return sum((_close(firewall, transport) for transport in sorted(options["transports"])), Plan())
-    senseless = tuple(_senseless(observation, options))
+        return _closed_all(firewall, options)
+    senseless = (*_useless(observation), *_wrong(options))
     if senseless:
         return Plan(refused=senseless)
     if "settings" in observation.unread or "port" not in observation.settings:
@@ -133,6 +133,21 @@ def _own(firewall: FirewallState, name: str) -> RuleState | None:
     return next((rule for rule in firewall.rules if (rule.id, rule.store) == (name, LOCAL)), None)
 
 
+def _closed_all(firewall: FirewallState, options: Options) -> Plan:
+    wrong = tuple(_wrong(options))
+    if wrong:
+        return Plan(refused=wrong)
+    idle = Plan(notes=_idle(options))
+    return sum((_close(firewall, transport) for transport in sorted(options["transports"])), idle)
+
+
+def _idle(options: Options) -> tuple[str, ...]:
+    """The options that are about whom to let in, where nobody is."""
+    given = [name for name in ("profiles", "remote_addresses", "port") if options[name] is not None]
+    given += ["block_rules"] if options["block_rules"] == "disable" else []
+    return (f"state is disabled, so this has no effect: {', '.join(given)}",) if given else ()
+
+
 def _close(firewall: FirewallState, transport: str) -> Plan:
     rule = _own(firewall, RULES[transport])
     if rule is None:
@@ -150,12 +165,14 @@ def _let_in(wanted: Wanted, transport: str) -> Plan:
     return Plan(tuple(_open(rule, wanted, needed)) if needed or (rule.enabled and wanted.counts(rule)) else ())
 
 
-def _senseless(observation: Observation, options: Options) -> Iterator[Refusal]:
-    """What cannot be meant, whatever the rules are."""
+def _useless(observation: Observation) -> tuple[Refusal, ...]:
     useless = no_connections(observation)
+    return (Refusal(f"{useless}. {_FOR_TERMSERVICE}"),) if useless else ()
+
+
+def _wrong(options: Options) -> Iterator[Refusal]:
+    """What cannot be meant, whatever the rules are."""
     wrong = objection(options["remote_addresses"]) if options["remote_addresses"] is not None else ""
-    if useless:
-        yield Refusal(f"{useless}. {_FOR_TERMSERVICE}")
     if wrong:
         yield Refusal(f"remote_addresses: {wrong}", "remote_addresses")
     if options["port"] is not None and not 0 < options["port"] < 65536:
@@ -190,13 +207,36 @@ def covers(profiles: int, wanted: int) -> bool:
 
 
 def _open(rule: RuleState, wanted: Wanted, needed: int) -> Iterator[Change]:
-    """A change for each field, since each is a write of its own; the rule is enabled last."""
+    """A change for each field, since each is a write of its own.
+
+    What narrows the rule comes first and what widens it afterwards, so that a run that is cut off in between has let
+    nobody in who was not let in before and is not to be; the rule is enabled last.
+    """
     after = _opened(rule, wanted, needed)
-    for name, value in after.items():
-        before = getattr(rule, name)
+    for name in sorted(after, key=lambda field: _spread(field, getattr(rule, field), after[field])):
+        before, value = getattr(rule, name), after[name]
         if value != before:
             change = _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(wanted.ports)))
             yield _risky(change) if _exposes(rule, name, after["profiles"]) else change
+
+
+def _spread(name: str, before: t.Any, after: t.Any) -> int:
+    """What a write does to a rule: 0 it narrows it, 1 it moves it, 2 it widens it, 3 it enables it."""
+    if name == "enabled":
+        return 3
+    old, new = _reach(name, before), _reach(name, after)
+    old, new = (old | new if _ALL in old else old), (new | old if _ALL in new else new)
+    return 0 if new <= old else 2 if old <= new else 1
+
+
+def _reach(name: str, value: t.Any) -> set[str]:
+    """What a field lets in, with _ALL where that is everything."""
+    if name == "profiles":
+        return {profile for profile, bit in BITS.items() if not value or bit & value}
+    return {*value, *((_ALL,) if ANY in value or everywhere(value) else ())}
+
+
+_ALL = "all"
 
 
 def _exposes(rule: RuleState, name: str, profiles: int) -> bool:

@@ -727,3 +727,63 @@ def test_a_profile_that_the_host_itself_has_closed_is_refused(flag: str, said: s
     assert run(simulated, profiles=["private"])[0].refused == ()
     simulated.windows.firewall.set_profile("Public", enabled=False)
     assert run(simulated, profiles=["public"])[0].refused == ()
+
+
+# --- what comes first
+
+ADDRESSES_FIRST = ["remote_addresses", "profiles"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "given", "order"),
+    [
+        ({"profiles": DOMAIN | PRIVATE}, {"profiles": ["any"]}, ADDRESSES_FIRST),
+        ({"profiles": PUBLIC, "remote_addresses": ("0.0.0.0/0",)}, {"profiles": ["any"]}, ADDRESSES_FIRST),
+        ({"remote_addresses": ("192.0.2.7",)}, {"profiles": ["domain"]}, ["profiles", "remote_addresses"]),
+        ({"profiles": DOMAIN, "remote_addresses": ("192.0.2.7",)}, {"profiles": ["any"]}, ADDRESSES_FIRST),
+        (
+            {"profiles": DOMAIN, "remote_addresses": ("10.0.0.0/8",)},
+            {"profiles": ["any"], "remote_addresses": ["10.0.0.0/8", "192.0.2.7"], "port": 33890},
+            ["local_ports", "profiles", "remote_addresses"],
+        ),
+        (
+            {"profiles": DOMAIN, "local_ports": ("Any",), "remote_addresses": ("10.0.0.0/8", "192.0.2.7")},
+            {"profiles": ["private"], "remote_addresses": ["Any"]},
+            ["local_ports", "profiles", "remote_addresses"],
+        ),
+        (
+            {"profiles": DOMAIN, "local_ports": ("3390",)},
+            {"profiles": ["any"]},
+            ["remote_addresses", "local_ports", "profiles"],
+        ),
+        ({"enabled": False, "profiles": DOMAIN}, {"profiles": ["any"]}, ["remote_addresses", "profiles", "enabled"]),
+    ],
+)  # fmt: skip
+def test_what_narrows_a_rule_is_written_before_what_widens_it(
+    fields: dict[str, t.Any], given: dict[str, t.Any], order: list[str]
+) -> None:
+    """Cut off in between, a run must not have let in whom neither the old nor the new rule does."""
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.firewall.change(RULE, **fields)
+    done = run(simulated, **{"remote_addresses": ["10.0.0.0/8"], **TCP_ALONE, **given})[1]
+    assert [name for change in done.changes for name in t.cast(dict[str, object], change.after)] == order
+
+
+# --- options without effect
+
+
+def test_options_that_closing_leaves_without_effect_are_said() -> None:
+    simulated = SimulatedHost.build("2022")
+    given = {"profiles": ["public"], "remote_addresses": ["10.0.0.0/8"], "port": 33890, **DISABLE}
+    plan, done = run(simulated, state="disabled", **given)
+    assert plan.notes == ("state is disabled, so this has no effect: profiles, remote_addresses, port, block_rules",)
+    assert [change.after for change in done.changes] == [{"enabled": False}] * 2
+    assert run(simulated, state="disabled")[0].notes == ()
+
+
+@pytest.mark.parametrize(("name", "value"), [("remote_addresses", ["nonsense"]), ("port", 99999)])
+def test_nonsense_is_refused_whatever_the_state(name: str, value: object) -> None:
+    for state in ("enabled", "disabled"):
+        simulated = SimulatedHost.build("2022")
+        plan, done = run(simulated, state=state, **{name: value})
+        assert ([refusal.option for refusal in plan.refused], done.changes) == ([name], [])
