@@ -41,10 +41,15 @@ options:
       - keep
       - usable
     default: usable
-  minimum_version:
+  minimum_mstsc:
     description:
-      - The least file version of C(mstsc.exe), and of C(msrdc.exe) where it is installed, as up to four numbers with
-        dots. An older one fails the task with what to do, after the changes that can be made.
+      - The least file version of C(mstsc.exe), which is that of Windows, as up to four numbers with dots, such as
+        V(10.0.19041). An older one fails the task with what to do, after the changes that can be made.
+    type: str
+  minimum_msrdc:
+    description:
+      - The same for C(msrdc.exe), the client of Windows App and Azure Virtual Desktop, where it is installed for all
+        users. Its versions have numbers of their own, such as V(1.2.4066).
     type: str
   names:
     description:
@@ -84,7 +89,8 @@ EXAMPLES = r"""
 - name: Find machines whose client is too old
   winfleet.rdp.client_settings:
     tls: keep
-    minimum_version: 10.0.19041
+    minimum_mstsc: 10.0.19041
+    minimum_msrdc: 1.2.4066
   check_mode: true
 """
 

@@ -30,7 +30,8 @@ CLIENTS = Side(NAME, "tls12_client_enabled", "tls12_client_disabled_by_default",
 OPTIONS = {
     "udp": {"type": "str", "choices": ["keep", "on", "off"], "default": "keep"},
     "tls": {"type": "str", "choices": ["keep", "usable"], "default": "usable"},
-    "minimum_version": {"type": "str"},
+    "minimum_mstsc": {"type": "str"},
+    "minimum_msrdc": {"type": "str"},
     "names": {"type": "list", "elements": "str", "default": []},
     **POLICY_OPTION,
 }
@@ -48,7 +49,7 @@ def plan(observation: Observation, options: Options) -> Plan:
         plan += allow_tls(observation, CLIENTS, options) + Plan(notes=tuple(_no_suites(observation)))
     if options["names"]:
         plan += stale(observation.dns, NAME) if observation.dns is not None else missing_area("dns", observation)
-    return plan + _version(observation, options["minimum_version"])
+    return plan + sum((_version(observation, option, options[option]) for option in _LEAST), Plan())
 
 
 def needs(options: Options) -> tuple[str, ...]:
@@ -56,23 +57,28 @@ def needs(options: Options) -> tuple[str, ...]:
     return (*_AREAS, "dns") if options["names"] else _AREAS
 
 
-def _version(observation: Observation, wanted: str | None) -> Plan:
+_LEAST = {
+    "minimum_mstsc": ("mstsc.exe", "update Windows"),
+    "minimum_msrdc": ("msrdc.exe", "update the Remote Desktop client"),
+}
+"""The program that an option is about, and what makes it newer. Each has numbers of its own, 10.0 and 1.2."""
+
+
+def _version(observation: Observation, option: str, wanted: str | None) -> Plan:
     if wanted is None:
         return Plan()
     if not VERSION.fullmatch(wanted):
-        return Plan(
-            refused=(Refusal(f"{wanted!r} is no version: use up to four numbers with dots", "minimum_version"),)
-        )
+        return Plan(refused=(Refusal(f"{wanted!r} is no version: use up to four numbers with dots", option),))
     if observation.client is None:
         return missing_area("client", observation)
-    return Plan(refused=tuple(_too_old(observation.client, wanted)))
+    return Plan(refused=tuple(_too_old(observation.client, option, wanted)))
 
 
-def _too_old(client: ClientState, wanted: str) -> Iterator[Refusal]:
-    for program, version in client.programs.items():
-        if numbers(version) < numbers(wanted):
-            cure = "update Windows" if program == "mstsc.exe" else "update the Remote Desktop client"
-            yield Refusal(f"{program} is {version}, older than {wanted}: {cure}", "minimum_version")
+def _too_old(client: ClientState, option: str, wanted: str) -> Iterator[Refusal]:
+    program, cure = _LEAST[option]
+    version = client.programs.get(program)
+    if version is not None and numbers(version) < numbers(wanted):
+        yield Refusal(f"{program} is {version}, older than {wanted}: {cure}", option)
 
 
 def _bad_updates(observation: Observation) -> Iterator[str]:

@@ -135,7 +135,7 @@ CAUSES = (
         "session",
         "low",
         _never_updated,
-        "client_settings with minimum_version refuses nothing",
+        "client_settings with minimum_mstsc refuses nothing",
         certain=False,
         contributes=True,
         by_hand="Install the updates of Windows.",
@@ -147,7 +147,7 @@ CAUSES = (
         "session",
         "low",
         _rd_client_old,
-        "client_settings with minimum_version 1.2.4066 refuses nothing about msrdc.exe",
+        "client_settings with minimum_msrdc 1.2.4066 refuses nothing",
         certain=False,
         contributes=True,
         by_hand="Update it, or move its users to Windows App: Microsoft ended its support for public clouds on "

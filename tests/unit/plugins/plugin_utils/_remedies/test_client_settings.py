@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Refusal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientState, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.client_settings import REMEDY
@@ -26,7 +27,14 @@ TLS12 = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Proto
 
 
 def options(**given: t.Any) -> dict[str, t.Any]:
-    usual = {"udp": "keep", "tls": "keep", "minimum_version": None, "names": [], "remove_orphaned_policy": False}
+    usual = {
+        "udp": "keep",
+        "tls": "keep",
+        "minimum_mstsc": None,
+        "minimum_msrdc": None,
+        "names": [],
+        "remove_orphaned_policy": False,
+    }
     return {**usual, **given}
 
 
@@ -83,16 +91,30 @@ def test_tls_for_clients_is_freed_without_touching_that_of_servers() -> None:
     ],
 )
 def test_an_old_client_is_told_with_what_to_do(minimum: str, message: str | None) -> None:
-    plan, _done = fix(job(SimulatedHost.build("11")), REMEDY, options(minimum_version=minimum))
+    plan, _done = fix(job(SimulatedHost.build("11")), REMEDY, options(minimum_mstsc=minimum))
     assert [message in refusal.message for refusal in plan.refused if message] == [True] * bool(message)
     assert bool(plan.refused) is bool(message)
 
 
 def test_versions_are_compared_as_numbers_whatever_follows_them() -> None:
-    client = ClientState({"mstsc.exe": "10.0.9.5 (WinBuild.160101.0800)", "msrdc.exe": "1.2.10"})
-    seen = Observation("2026-06-01T00:00:00+00:00", client=client)
-    refused = REMEDY.plan(seen, options(minimum_version="10.0.10")).refused
-    assert ["mstsc.exe" in item.message for item in refused] == [True, False]
+    assert [item.option for item in too_old("10.0.9.5 (WinBuild.160101.0800)", "1.2.10", minimum_mstsc="10.0.10")] == [
+        "minimum_mstsc"
+    ]
+    assert too_old("10.0.10.5 (WinBuild.160101.0800)", "1.2.10", minimum_mstsc="10.0.10") == ()
+
+
+def test_each_client_is_compared_with_its_own_numbers() -> None:
+    today = {"minimum_mstsc": "10.0.19041", "minimum_msrdc": "1.2.4066"}
+    assert too_old("10.0.26100.1", "1.2.6424.0", **today) == ()
+    (old,) = too_old("10.0.26100.1", "1.2.999", **today)
+    assert (old.option, old.message.partition(" ")[0]) == ("minimum_msrdc", "msrdc.exe")
+    assert too_old("10.0.26100.1", None, **today) == ()
+
+
+def too_old(mstsc: str, msrdc: str | None, **least: str) -> tuple[Refusal, ...]:
+    programs = {"mstsc.exe": mstsc, "msrdc.exe": msrdc}
+    client = ClientState({name: version for name, version in programs.items() if version})
+    return REMEDY.plan(Observation("2026-06-01T00:00:00+00:00", client=client), options(**least)).refused
 
 
 def test_updates_with_a_known_regression_are_named() -> None:
