@@ -7,7 +7,7 @@
 A host that asks for a PIN, a key or a password before Windows starts, or whose WinRM has to be started by hand, would
 stay away: it is not rebooted. Win32_OperatingSystem.Reboot does not force; users' programs can hold it up although it
 answers success, so only a new boot time counts. Sources: Win32_OperatingSystem and Win32_EncryptableVolume
-(GetKeyProtectors) in the Win32 reference.
+(GetKeyProtectors, ProtectKeyWithExternalKey) in the Win32 reference.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ ASKS_AT_START = {4: "a PIN", 5: "a startup key", 6: "a PIN and a startup key", 8
 """Types of BitLocker key protectors without which Windows does not start unattended."""
 
 ACCEPT = "set restart to always to accept that"
+
+TPM, EXTERNAL_KEY = 1, 2
+"""Beside a TPM an external key is there for recovery; without one it is the startup key, on a USB drive."""
 
 PROTECTION_ON = 1
 """Win32_EncryptableVolume.ProtectionStatus."""
@@ -69,12 +72,16 @@ def _asked_at_start(host: Host) -> str:
 
 def _protector(host: Host, device: str) -> str:
     for kind, word in ASKS_AT_START.items():
-        found = host.cim.invoke(
-            WIN32_ENCRYPTABLE_VOLUME, "GetKeyProtectors", {"KeyProtectorType": kind}, {"DeviceID": device}
-        )
-        if found.out.get("VolumeKeyProtectorID"):
+        if _has(host, device, kind):
             return word
-    return ""
+    return "a startup key" if _has(host, device, EXTERNAL_KEY) and not _has(host, device, TPM) else ""
+
+
+def _has(host: Host, device: str, kind: int) -> bool:
+    found = host.cim.invoke(
+        WIN32_ENCRYPTABLE_VOLUME, "GetKeyProtectors", {"KeyProtectorType": kind}, {"DeviceID": device}
+    )
+    return bool(found.out.get("VolumeKeyProtectorID"))
 
 
 def _users(host: Host) -> str:

@@ -4,8 +4,9 @@
 
 """What a boot depends on, and what waits for one: BitLocker protectors, pending-reboot marks, the system disk.
 
-Sources: Microsoft Learn "Win32_EncryptableVolume class" (GetKeyProtectorType: 1 TPM, 3 numerical password, 4 TPM and
-PIN, 5 TPM and startup key, 6 TPM, PIN and startup key, 8 passphrase); component-based servicing's RebootPending key.
+Sources: Microsoft Learn "Win32_EncryptableVolume class" (GetKeyProtectorType: 1 TPM, 2 external key, which starts a
+host without a TPM, 3 numerical password, 4 TPM and PIN, 5 TPM and startup key, 6 TPM, PIN and startup key,
+8 passphrase); component-based servicing's RebootPending key.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from tests.simulator.windows.registry import Registry, Type
 SERVICING = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing"
 WINDOWS_UPDATE = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update"
 SESSION_MANAGER = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager"
-TPM, TPM_AND_PIN, PASSWORD = 1, 4, 8
-ASK_AT_BOOT = frozenset({TPM_AND_PIN, 5, 6, PASSWORD})
+TPM, EXTERNAL_KEY, TPM_AND_PIN, PASSWORD = 1, 2, 4, 8
+ASK_AT_BOOT = frozenset({EXTERNAL_KEY, TPM_AND_PIN, 5, 6, PASSWORD})
 DISK_BYTES, FREE_BYTES = 136_365_211_648, 81_604_378_624
 
 

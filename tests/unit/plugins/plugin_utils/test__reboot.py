@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._reboot import PATIENCE, objection, reboot
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._reboot import ASKS_AT_START, PATIENCE, objection, reboot
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import Policy
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.boot import Volume
 from tests.support.in_process import connect
 
 
@@ -66,6 +67,42 @@ def test_a_host_that_does_not_show_who_is_signed_in_is_not_rebooted() -> None:
 def test_a_host_on_which_nothing_but_services_runs_is_rebooted() -> None:
     simulated = SimulatedHost.build("2022", switches={"services_session_counted": True})
     assert objection(connect(simulated), True, "when_idle") == ""
+
+
+RECOVERY = 3
+"""The numerical password that BitLocker keeps beside what opens the disk at start."""
+
+
+@pytest.mark.parametrize(
+    ("protectors", "asked"),
+    [
+        ((4, RECOVERY), "a PIN"),
+        ((5, RECOVERY), "a startup key"),
+        ((6, RECOVERY), "a PIN and a startup key"),
+        ((8, RECOVERY), "a passphrase"),
+        ((2, RECOVERY), "a startup key"),
+        ((RECOVERY, 8, 2), "a passphrase"),
+        ((1, 2, RECOVERY), ""),
+        ((1, RECOVERY), ""),
+    ],
+)
+def test_a_host_that_waits_for_somebody_at_its_start_is_not_rebooted(protectors: tuple[int, ...], asked: str) -> None:
+    """And it would have stayed away; the others do not."""
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.volume = Volume(protectors)
+    said = f"BitLocker asks for {asked} when the host starts: it was not rebooted" if asked else ""
+    assert objection(connect(simulated), True, "always") == said
+    simulated.windows.reboot()
+    simulated.clock.advance(PATIENCE)
+    assert simulated.windows.is_up is not bool(asked)
+
+
+@pytest.mark.parametrize("kind", [2, *ASKS_AT_START])
+def test_a_host_whose_protection_is_suspended_comes_back(kind: int) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.volume = Volume((kind, RECOVERY), suspended=1)
+    assert objection(connect(simulated), True, "always") == ""
+    assert reboot(connect(simulated), [].append, "a test") == ""
 
 
 def test_a_host_whose_winrm_is_started_by_hand_would_stay_away() -> None:
