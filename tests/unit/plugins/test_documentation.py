@@ -273,6 +273,67 @@ def decided():
                 yield from ((name, option) for option, value in arguments if f"{role.name}_" in str(value))
 
 
+NAMED_OTHERWISE = {
+    ("schannel", "state"): "schannel",
+    ("transport", "mode"): "transport",
+    ("connection_limit", "pending"): "pending_connections",
+    ("certificate", "state"): "certificate",
+    ("machine_keys", "state"): "machine_keys",
+    ("security_layer", "layer"): "security_layer",
+    ("nla", "state"): "nla",
+    ("report", "path"): "dir",
+}
+"""Options whose variable is the role's name and this, where it is not the option's own name."""
+
+DECIDED_BY_THE_ROLE = {("rdp_client", "probe_from"): "none", ("rdp_gateway", "probe_from"): "none"}
+"""Options that no variable of the role decides."""
+
+ASKED_BY_THE_ROLE = {"rdp_diagnose_fail_on_findings", "rdp_remediate_accept_verdicts"}
+"""Variables that no module is given."""
+
+
+def wired(role):
+    """Each task or block of a role that gives a module options: the module's name, the options, and its condition."""
+    for task in tasks_of(role_file(role, "tasks/main.yml")):
+        for where in (task, task.get("module_defaults", {})):
+            for name, arguments in where.items():
+                if name.startswith((HERE, f"group/{HERE}")):
+                    yield name.removeprefix(HERE), arguments, str(task.get("when", ""))
+
+
+def variables_of(role):
+    return role_file(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+
+
+def reads(role, variable):
+    """How a task reads a role's variable: a decision where it is known to be a truth value, one without default if."""
+    spec = variables_of(role)[variable]
+    checked = "_" if spec["type"] == "bool" and spec.get("default") is False else ""
+    lacking = not ({"default", "required"} & spec.keys() or variable.endswith("_run_id"))
+    default = r"( \| default\(\w+(, true)?\))" + ("+" if lacking else "*" if spec.get("default") == "" else "{0}")
+    return rf"{{{{ {checked}{variable}{default} }}}}"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_each_option_is_given_the_variable_of_its_name(role):
+    given = set()
+    for module, arguments, condition in wired(role):
+        own = {option: f"{role.name}_{NAMED_OTHERWISE.get((module, option), option)}" for option in arguments}
+        for option, value in arguments.items():
+            fixed = DECIDED_BY_THE_ROLE.get((role.name, option))
+            assert re.fullmatch(fixed or reads(role, own[option]), str(value)), (module, option, value)
+            given |= set() if fixed else {own[option]}
+        assert set(re.findall(rf"(?<!_){role.name}_\w+", condition)) <= set(own.values()), (module, condition)
+    assert given == set(variables_of(role)) - ASKED_BY_THE_ROLE
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_decision_is_known_to_be_a_truth_value_by_its_own_variable(role):
+    derived = role_file(role, "vars/main.yml") if (role / "vars/main.yml").exists() else {}
+    for name in (name for name in variables_of(role) if f"_{name}" in derived and not name.endswith("_run_id")):
+        assert derived[f"_{name}"].split() == f"{{{{ {name} if {name} is boolean else 'the text ' ~ {name} }}}}".split()
+
+
 def test_every_decision_of_a_fix_has_a_variable():
     options = {(name, option) for name, remedy in REMEDIES.items() for option in remedy.options}
     assert options - set(decided()) == set(LEFT_TO_MODULES)
