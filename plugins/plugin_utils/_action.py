@@ -325,7 +325,7 @@ class FixAction(ChangingAction):
             return self._rdp_climbed(climb(job, self.remedy.name), job)
         plan, done = fix(job, self.remedy, {**options, CHANNEL_PORT: self.rdp_channel_port()})
         result = _result.fixed(plan, done, job.run_id)
-        blocking = [refusal.message for refusal in plan.refused]
+        blocking = [*(refusal.message for refusal in plan.refused), *filter(None, [done.unreached])]
         if blocking:
             result.update(failed=True, msg=f"{self.rdp_name}: {'; '.join(blocking)}")
         return result

@@ -60,6 +60,7 @@ class Done:
         waiting: what still has to happen before the changes are live, and why.
         leases: those on the host afterwards; None where the fix has to do with none.
         shown: what else the result has, see Remedy.shows.
+        unreached: why what a method was named for is not reached, as the last handshake shows; or empty.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -68,6 +69,7 @@ class Done:
     notes: list[str] = field(default_factory=list)
     leases: tuple[LeaseState, ...] | None = None
     shown: Mapping[str, t.Any] = field(default_factory=dict)
+    unreached: str = ""
 
 
 class LeaseLost(ApplyError):
@@ -100,7 +102,22 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     if done.leases and done.proof is None:
         done.proof = job.prober.look(job.host.listener_port)
     done.shown = remedy.shows(observation) if remedy.shows else {}
+    told = not (plan.refused or done.waiting or (job.check and plan.changes))
+    done.unreached = _unreached(remedy, options, done.proof or observation.probe) if told else ""
     return plan, done
+
+
+def _unreached(remedy: Remedy, options: Options, probe: Probe | None) -> str:
+    """Why the method that was named has not done what the remedy's methods are for; empty where nothing shows that."""
+    facts = Facts(Observation("", probe=probe))
+    aimed = remedy.climbs and options["state"] == remedy.climbs["state"]
+    if not aimed or not (facts.failed_stage == "tls" or facts.no_certificate):
+        return ""
+    seen = "the listener has no certificate" if facts.no_certificate else f"it ends with {facts.probe_verdict('tls')}"
+    return (
+        f"with the method {options['method']} no TLS handshake succeeds ({seen}): take auto, which goes on until one "
+        "does, or a larger method; diagnosis_info names the cause"
+    )
 
 
 def _observed(job: Job, remedy: Remedy, options: Options) -> Observation:

@@ -22,6 +22,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
     _check,
     seconds,
 )
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
     AccessRefused,
@@ -176,6 +178,18 @@ def test_a_fix_is_told_the_channels_port(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(BadAnswer):
         made.rdp_change(MagicMock(), {})
     assert fixing.call_args.args[2] == {"channel_port": 15986}
+
+
+@pytest.mark.parametrize("unreached", ["", "TLS fails"])
+def test_a_fix_that_did_not_reach_its_state_fails(unreached: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fix(FixAction):
+        remedy = REMEDIES["machine_keys"]
+
+    made = t.cast(Fix, action(Fix))
+    made.rdp_vars = {}
+    monkeypatch.setattr(_action, "fix", MagicMock(return_value=(Plan(), Done(unreached=unreached))))
+    result = made.rdp_change(MagicMock(), {"state": "usable", "method": "ace"})
+    assert (result.get("failed", False), "TLS fails" in result.get("msg", "")) == (bool(unreached), bool(unreached))
 
 
 def test_the_texts_of_a_host_neither_move_a_cursor_nor_forge_a_line() -> None:

@@ -453,6 +453,35 @@ def test_the_certificate_is_waited_for_and_its_absence_is_said(after: float | No
     assert done.notes == []
 
 
+@pytest.mark.parametrize("version", ["2016", "2022"])
+@pytest.mark.parametrize("method", ["ace", "folder_acl", "store_acl"])
+def test_a_method_after_which_tls_still_fails_says_so(method: str, version: str) -> None:
+    """Nobody's permissions help with a key that was exchanged for another."""
+    simulated = built(version, "key_unreadable", {})
+    path = simulated.windows.certificates.key_file
+    entry = simulated.windows.files.find(path)
+    assert entry is not None
+    simulated.windows.files.add(path, entry.descriptor.to_sddl(), content="key of nobody", size=1)
+    for _run in range(2):
+        plan, done = run(simulated, "machine_keys", method=method)
+        assert f"with the method {method} no TLS handshake succeeds (it ends with reset)" in done.unreached
+        assert all(change.before != change.after for change in plan.changes)
+    assert run(simulated, "machine_keys", method="key")[1].unreached == ""
+
+
+def test_what_a_method_would_do_is_not_judged_before_it_is_done() -> None:
+    simulated = built("2016", "key_unreadable", {})
+    assert run(simulated, "machine_keys", True, method="ace")[1].unreached == ""
+    assert "no TLS" in run(simulated, "machine_keys", True, method="folder_acl")[1].unreached
+    assert run(simulated, "machine_keys", method="ace")[1].unreached == ""
+    assert run(simulated, "machine_keys", state="restored")[1].unreached == ""
+
+
+def test_a_listener_without_a_certificate_is_no_success_either() -> None:
+    simulated = built("2022", "certificate_pinned_missing", {})
+    assert "has no certificate" in run(simulated, "machine_keys", method="folder_acl")[1].unreached
+
+
 # --- guards
 
 
