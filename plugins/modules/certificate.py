@@ -31,14 +31,14 @@ options:
       - V(valid) leaves the listener with a certificate that has not expired, is for server authentication, and has a
         key and a signature that are strong enough (RSA of 2048 bits, no SHA-1). A certificate that the listener is tied
         to stays while it is all that and its private key is on the host; otherwise the listener is untied and falls
-        back to its own.
+        back to its own. Where a TLS handshake succeeded before and none does then, it is tied again.
       - V(bound) ties the listener to the certificate O(thumbprint) (C(SSLCertificateSHA1Hash)), after its usage, its
         validity and its key were checked; C(NETWORK SERVICE) gets read access to its key file where it lacks that. When
         no TLS handshake succeeds with it, it is untied again. Where only C(SYSTEM) may see who reads that file, a
         handshake with the certificate shows that the listener can; before there is one, check mode names the access,
         with a note, and the run gives it only where it is missing.
-      - V(self_signed) unties the listener and leaves it with its own certificate, which is renewed as with V(valid).
-        Where a TLS handshake succeeded before and none does then, it is tied again.
+      - V(self_signed) unties the listener and leaves it with its own certificate, which is renewed as with V(valid),
+        and like there ties it again where no handshake succeeds then.
     type: str
     choices:
       - valid

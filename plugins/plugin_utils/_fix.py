@@ -188,7 +188,7 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], *, alone: bool = Fa
     if done.changes:
         settle(job, run, done)
         _reached(job, run, done)
-        _confirm(job, run, done)
+        _confirm(job, run, done, alone)
     return done
 
 
@@ -281,13 +281,16 @@ def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
     return f"it was put back as it was{left}"
 
 
-def _confirm(job: Job, run: Run, done: Done) -> None:
+def _confirm(job: Job, run: Run, done: Done, alone: bool) -> None:
     """What has to serve a handshake from now on does, or it is taken back; what waits for a restart waits with it.
+
+    What is only taken away is no fault where the loop goes on: it cures what lay beneath.
 
     Raises:
         ProofMissing: it does not.
     """
-    about_tls = [change for change in done.changes if change.then == "tls" or change.proof]
+    told = [change for change in done.changes if change.then == "tls" and (alone or change.after is not None)]
+    about_tls = [*told, *(change for change in done.changes if change.proof)]
     unserved = [change for change in about_tls if not tls_works([done.proof])]
     if done.proof is None or done.waiting:
         return

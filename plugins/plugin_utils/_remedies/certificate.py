@@ -75,8 +75,8 @@ def _valid(observation: Observation, keys: KeysState, options: Options, moment: 
     if options["state"] == "valid" and not faults:
         return Plan(notes=steps.key_notes(keys, shown))
     reason = "; ".join(faults) or "Windows' own certificate is wanted"
-    then = "tls" if options["state"] == "self_signed" and shown == "ok" else ""
-    unpinned = _pin(keys.pinned, "", f"the listener is tied to the certificate {keys.pinned}: {reason}", then)
+    text = f"the listener is tied to the certificate {keys.pinned}: {reason}"
+    unpinned = _pin(keys.pinned, "", text, "tls" if shown == "ok" else "")
     untied = replace(keys, pinned="", pinned_certificate=None)
     return Plan((unpinned,)) + _own_made_valid(untied, options, moment)
 

@@ -1064,13 +1064,33 @@ def test_what_is_wrong_with_the_key_of_windows_own_certificate_is_told_when_the_
     assert "(key_missing)" in plan.notes[0]
 
 
-def test_a_listener_stays_tied_where_windows_own_certificate_would_serve_nobody() -> None:
-    simulated = built("2022", "key_unreadable", {}, ["pinned_certificate"])
-    pinned = simulated.windows.certificates.pinned()
+BENEATH = [("pinned_certificate", "", "self_signed"), ("", "certificate_pinned_expired", "valid")]
+"""What the listener is tied to, beside a key of Windows' own certificate that nobody can read, and what is wanted."""
+
+
+def beneath(trait: str, breakage: str) -> SimulatedHost:
+    planted = ["key_unreadable", *([breakage] if breakage else [])]
+    return SimulatedHost.build("2022", breakages=planted, traits=[trait] if trait else [])
+
+
+@pytest.mark.parametrize(("trait", "breakage", "state"), BENEATH)
+def test_a_listener_stays_tied_where_windows_own_certificate_would_serve_nobody(
+    trait: str, breakage: str, state: str
+) -> None:
+    simulated = beneath(trait, breakage)
+    before = settings_state(simulated)
     with pytest.raises(ProofMissing, match="put back"):
-        run(simulated, "certificate", state="self_signed")
-    assert simulated.windows.certificates.pinned() == pinned
+        run(simulated, "certificate", state=state)
+    assert settings_state(simulated) == before
     assert simulated.probe_view()["tls"] == "ok"
+
+
+def test_the_loop_unties_it_and_cures_what_lies_beneath() -> None:
+    simulated = beneath("", "certificate_pinned_expired")
+    course = cure(simulated)
+    assert course.verdict == "repaired"
+    assert [finding.id for finding in course.revealed] == ["key_unreadable"]
+    assert simulated.windows.certificates.pinned() == ""
 
 
 # --- cut off
