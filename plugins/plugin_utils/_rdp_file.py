@@ -27,21 +27,23 @@ WHOLE_NUMBERS = frozenset(
     (
         "administrative session", "allow desktop composition", "allow font smoothing", "audiocapturemode", "audiomode",
         "authentication level", "autoreconnection enabled", "bandwidthautodetect", "bitmapcachepersistenable",
-        "compression", "connection type", "desktop size id", "desktopheight", "desktopwidth", "disable cursor setting",
-        "disable full window drag", "disable menu anims", "disable themes", "disable wallpaper",
-        "disableconnectionsharing", "disableudptransport", "displayconnectionbar", "dynamic resolution",
-        "enablecredsspsupport", "enablerdsaadauth", "enableworkspacereconnect", "encode redirected video capture",
-        "gatewaybrokeringtype", "gatewaycredentialssource", "gatewayprofileusagemethod", "gatewayusagemethod",
-        "keyboardhook", "maximizetocurrentdisplays", "negotiate security layer", "networkautodetect",
-        "prompt for credentials", "promptcredentialonce", "rdgiskdcproxy", "redirectclipboard", "redirectcomports",
+        "bitmapcachesize", "compression", "connection type", "desktop size id", "desktopheight", "desktopscalefactor",
+        "desktopwidth", "disable cursor setting", "disable full window drag", "disable menu anims", "disable themes",
+        "disable wallpaper", "disableconnectionsharing", "disableudptransport", "displayconnectionbar",
+        "dynamic resolution", "enablecredsspsupport", "enablerdsaadauth", "enableworkspacereconnect",
+        "encode redirected video capture", "gatewaybrokeringtype", "gatewaycredentialssource",
+        "gatewayprofileusagemethod", "gatewayusagemethod", "keyboardhook", "maximizetocurrentdisplays",
+        "negotiate security layer", "networkautodetect", "prompt for credentials", "prompt for credentials on client",
+        "promptcredentialonce", "rdgiskdcproxy", "redirectclipboard", "redirectcomports", "redirectdrives",
         "redirected video capture encoding quality", "redirectlocation", "redirectposdevices", "redirectprinters",
         "redirectsmartcards", "redirectwebauthn", "remoteapplicationexpandcmdline", "remoteapplicationexpandworkingdir",
         "remoteapplicationmode", "screen mode id", "server port", "session bpp", "singlemoninwindowedmode",
         "smart sizing", "targetisaadjoined", "use multimon", "use redirection server name", "videoplaybackmode",
     )
 )  # fmt: skip
-"""Properties of the type i, by that page and by files that Microsoft's own client saves; a client passes over one that
-has another type (UNSURE: no source says what it does with it)."""
+"""Properties of the type i: all of that page (MicrosoftDocs/windowsserverdocs, rdp-files.md), those of the file in
+MS-RDWR 4.2, and those of files that Microsoft's own client saves (UNSURE of each that they have alone). A client passes
+over one that has another type (UNSURE: no source says what it does with it)."""
 
 MOST = 65536
 """Characters of a file that are read: real ones have a few thousand."""
@@ -88,9 +90,11 @@ def properties(
 
 
 def _gateway(gateway: str) -> str:
-    """A gateway by name or address, with its port where that is not 443, as files of hosted gateways have it.
+    """A gateway by name or address, with its port where that is not 443.
 
-    Microsoft documents the name alone (UNSURE since when its client takes a port there).
+    So the files of a provider of hosted desktops have it, by which Microsoft's own client connects on Windows and macOS
+    (Yandex Cloud Desktop, "Connecting to a desktop"). Microsoft documents the name alone
+    (IMsRdpClientTransportSettings::GatewayHostname; UNSURE since when its client takes a port there).
     """
     name, _colon, port = gateway.rpartition(":")
     whole = ":" not in name or (name.startswith("[") and name.endswith("]"))

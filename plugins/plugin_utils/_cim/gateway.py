@@ -75,7 +75,8 @@ def settings(client: CimClient) -> ServerSettings:
 
 
 REMOTE_DESKTOP, USUAL_NAME = 0, "RDP"
-"""ProtocolId of the one protocol that there is (MaxProtocols is 1), and its name; both UNSURE, so the host is asked."""
+"""ProtocolId of the one protocol that is supported: it is an index from zero (Microsoft Learn, GetProtocolName). Its
+name is UNSURE, so the host is asked."""
 
 
 def protocol(client: CimClient) -> str:

@@ -116,4 +116,6 @@ CLIENT_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
     }
 )
 """Updates with a known regression on machines that connect, in the same way. UNSURE: that KB5077800 mends it on Server
-2022, as the other updates of its day (2026-01-17) do, and which one does on Server 2016."""
+2022. Lists of releases have it as out of band of 2026-01-17, as those that mend it elsewhere, and reports name the
+update before it among those with the regression (ctrlaltnod.com, "Microsoft releases fix for Remote Desktop issues");
+none was found that names what KB5077800 mends. UNSURE as well: which update mends it on Server 2016."""

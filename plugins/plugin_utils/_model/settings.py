@@ -211,13 +211,16 @@ _CATALOGUE = (
         "at_once",
         {0: "accepted", 1: "refused"},
     ),
+    # Its name is that of the error "Remote logins are currently disabled" (7060, ERROR_CTX_WINSTATIONS_DISABLED in the
+    # Win32 system error codes); KB186627 does not give it. UNSURE: that every start of TermService stores 0 there, as
+    # the termsrv.dll of two builds that were looked into does (CService::ResetRegKeyValues). It is set all the same.
     Setting(
         "remote_logons_disabled",
         WINLOGON,
         "WinStationsDisabled",
         "whether Winlogon refuses every logon from a remote session, as change logon /disable and many scripts that "
-        "tune Windows have it (KB186627 tells it from the listener's own value); restart TermService where logons are "
-        "still refused",
+        "tune Windows have it; KB186627 tells that command from the listener's own switch. change logon lasts until "
+        "Windows restarts; restart TermService where logons are still refused",
         0,
         "at_once",
         {0: "accepted", 1: "refused"},

@@ -69,6 +69,27 @@ def test_a_gateway_may_have_a_port(gateway, written):
     assert read(write("host17", gateway=gateway))["gatewayhostname"] == written
 
 
+DOCUMENTED = """
+gatewaycredentialssource gatewayprofileusagemethod gatewayusagemethod promptcredentialonce authentication_level
+enablecredsspsupport disableconnectionsharing autoreconnection_enabled bandwidthautodetect networkautodetect
+compression videoplaybackmode audiocapturemode encode_redirected_video_capture
+redirected_video_capture_encoding_quality audiomode redirectclipboard redirectprinters redirectsmartcards
+use_multimon maximizetocurrentdisplays singlemoninwindowedmode screen_mode_id smart_sizing dynamic_resolution
+desktop_size_id desktopheight desktopwidth desktopscalefactor remoteapplicationexpandcmdline
+remoteapplicationexpandworkingdir remoteapplicationmode
+
+redirectcomports redirectdrives session_bpp prompt_for_credentials_on_client server_port allow_font_smoothing
+use_redirection_server_name
+"""
+"""The whole numbers of Microsoft's page of supported settings, then what the file in MS-RDWR 4.2 has beside them."""
+
+
+@pytest.mark.parametrize("name", DOCUMENTED.split())
+def test_what_is_documented_as_a_whole_number_is_written_as_one(name):
+    name = name.replace("_", " ")
+    assert f"\n{name}:i:1\r\n" in write("host17", extra={name: "1"})
+
+
 def test_numbers_that_a_template_gives_as_text_are_written_as_numbers():
     given = {"Screen Mode ID": "1", "session bpp": " 32 ", "selectedmonitors": "0", "username": "1234"}
     text = write("host17", extra=given)
