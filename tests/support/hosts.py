@@ -43,7 +43,10 @@ OF_GATEWAYS = {name for name in TRAITS if name.startswith("gateway_")}
 
 @dataclass(frozen=True)
 class Stored:
-    """Data stored for a setting: locally, or with that above it by a policy object or in its hive by nobody."""
+    """Data stored for a setting: locally, or with that above it by a policy object or in its hive by nobody.
+
+    None stored locally is an absent value.
+    """
 
     setting: Setting
     place: str
@@ -52,7 +55,9 @@ class Stored:
 
     def put(self, simulated: SimulatedHost) -> None:
         registry, policy = simulated.windows.registry, self.setting.policy
-        registry.put(self.setting.key, self.setting.name, *_typed(self.setting, self.local))
+        registry.discard(self.setting.key, self.setting.name)
+        if self.local is not None:
+            registry.put(self.setting.key, self.setting.name, *_typed(self.setting, self.local))
         if self.place == "local" or policy is None:
             return
         kind, data = _typed(self.setting, self.number)
@@ -120,7 +125,7 @@ def _data(setting: Setting) -> st.SearchStrategy[t.Any]:
 
 def _stored(setting: Setting) -> st.SearchStrategy[Stored]:
     places = st.sampled_from(["policy", "orphan", "local"] if setting.policy else ["local"])
-    return st.builds(Stored, st.just(setting), places, _data(setting), _data(setting))
+    return st.builds(Stored, st.just(setting), places, _data(setting) | st.none(), _data(setting))
 
 
 def _some(names: Iterable[str], all_names: Iterable[str], most: int) -> st.SearchStrategy[tuple[str, ...]]:
@@ -257,7 +262,7 @@ def _breakages(*names: str, **asked: t.Any) -> tuple[Way, ...]:
     return tuple(Way(asked, (name,)) for name in names)
 
 
-def _local(setting: str, number: int) -> tuple[Stored, ...]:
+def _local(setting: str, number: int | None) -> tuple[Stored, ...]:
     return (Stored(SETTINGS[setting], "local", number, number),)
 
 
@@ -351,6 +356,7 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         *_breakages("nla_value_invalid"),
         Way(traits=("nla_off_by_intent",)),
         Way({"state": "off", "lease": "30m"}),
+        Way({"state": "off", "lease": "2h"}, stored=_local("nla", None)),
         Way({"state": "off", "lease": "1d"}, traits=("on_battery",)),
         Way({"state": "off", "accept_permanent_weakening": True}),
         _orphan("nla", 1, 0),
