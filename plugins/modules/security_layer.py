@@ -224,7 +224,8 @@ leases:
         - V(unbegun) weakens nothing, since the run that granted it was cut off before; another run may grant it again.
         - V(ended) weakens nothing any more.
         - V(lease_not_effective) has ended, but the handshake shows that the listener still acts on the weaker value
-          until C(TermService) restarts. No restart is made for that, since it would drop the users.
+          until C(TermService) restarts. The host makes none for that, since it would drop the users; the next
+          run that changes hosts does, as its C(restart) lets it.
       type: str
     effective:
       description: Whether the handshake shows what the standing says. None where no handshake tells.

@@ -20,8 +20,8 @@ from ._model.lease import LeaseState
 from ._model.observation import Observation
 from ._model.settings import SETTINGS
 from ._observe import observe
-from ._owed import REASONS, due
-from ._proof import PATIENCE, Probe, Prober, lacking, lets_in, live, refuses, settled, tls_works, unproven
+from ._owed import REASONS, due, due_after_lease, owe_restart
+from ._proof import PATIENCE, Probe, Prober, lacking, lets_in, live, refuses, settled, shuts, tls_works, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
@@ -95,6 +95,7 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     else:
         with Run(job.host, job.run_id, job.made) as run:
             done = carry_out(job, run, plan.changes, alone=True)
+            leave_due(job, done)
             if _read_at_start(remedy) and not done.waiting and due(job.host):
                 make_up(job, run, done)
             run.tidy()
@@ -133,20 +134,29 @@ def _observed(job: Job, remedy: Remedy, options: Options) -> Observation:
 
 
 def _read_at_start(remedy: Remedy) -> bool:
-    """Whether a remedy decides on what TermService or Windows reads only when it starts."""
-    late = (SETTINGS[name].effect in ("service_restart", "reboot") for name in remedy.settings)
+    """Whether a remedy decides on what TermService or Windows reads only when it starts, or may do so."""
+    late = (SETTINGS[name].effect != "at_once" for name in remedy.settings)
     return "winsock" in remedy.areas or any(late)
 
 
 def _catch_up(job: Job, done: Done) -> None:
     """Restart for a run before this one, which was cut off or might not; check mode only says that it is due."""
     found = due(job.host)
+    if "restart" not in found and done.leases:
+        done.proof = job.prober.look(job.host.listener_port)
+        found += ("restart",) if due_after_lease(job.host, done.leases, done.proof) else ()
     if job.check:
         done.waiting.update({what: REASONS[what] for what in found})
     if job.check or not found:
         return
     with Run(job.host, job.run_id, job.made) as run:
         make_up(job, run, done)
+
+
+def leave_due(job: Job, done: Done) -> None:
+    """Note a restart that was hindered where only the handshake told that it is needed, for the next run to know of."""
+    if "restart" in done.waiting and "restart" not in job.host.owes:
+        owe_restart(job.host)
 
 
 def make_up(job: Job, run: Run, done: Done) -> None:
@@ -336,15 +346,16 @@ def _is_live(job: Job, done: Done) -> bool | None:
     """Whether the changes are live: by the probe, and where it tells nothing of the listener, by the host itself."""
     seen = live(done.changes, done.proof)
     if seen is None and all(change.remedy == "remote_desktop" for change in done.changes):
-        return _listens(job)
+        open_then = not any(map(shuts, done.changes))
+        return _listens(job, open_then) == open_then
     return seen
 
 
-def _listens(job: Job) -> bool:
-    """Whether the host listens on the RDP port, or begins to within the time that Windows takes for it."""
+def _listens(job: Job, wanted: bool = True) -> bool:
+    """Whether the host listens on the RDP port, or begins or ceases to within the time that Windows takes for it."""
     for pause in PATIENCE:
-        if job.host.port_use().listeners:
-            return True
+        if bool(job.host.port_use().listeners) == wanted:
+            return wanted
         job.host.sleep(pause)
     return bool(job.host.port_use().listeners)
 
@@ -396,11 +407,19 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     """A handshake with this host, now; changes made so far must be live for it to tell anything."""
     if done.changes:
         settle(job, run, done)
+    earlier = [step for step in done.changes if step.item in _places(change.item)]
+    if done.waiting:
+        why = "; ".join(done.waiting.values())
+        done.waiting.clear()
+        outcome = put_back(job, run, done, earlier) or "it was left as it is"
+        raise ProofMissing(
+            f"{change.item} would require {_REQUIRED[change.proof]}, and whether that works would show only after what "
+            f"is hindered: {outcome}. {why}"
+        )
     own = done.proof or job.prober.look(job.host.listener_port)
     probes = [own] if own is not None else job.prober.brought(job.host.listener_port())
     lack = lacking(probes, change.proof, job.host.vouched)
     if lack is None:
         return
-    earlier = [step for step in done.changes if step.item in _places(change.item)]
     outcome = put_back(job, run, done, earlier) or "it was left as it is"
     raise ProofMissing(f"{change.item} would require {_REQUIRED[change.proof]}, but {lack.why}: {outcome}. {lack.hint}")

@@ -20,7 +20,7 @@ from ._diagnosis.causes import CAUSES
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import Finding, diagnose, direct
 from ._diagnosis.verdict import Standing, Verdict, after_repair, before_repair, under_lease
-from ._fix import Done, Job, carry_out, make_up, put_back
+from ._fix import Done, Job, carry_out, leave_due, make_up, put_back
 from ._host import Host
 from ._model.change import RISKS, Change, GatewayKind, Held, Plan, Refusal, Risk
 from ._model.lease import running
@@ -29,7 +29,7 @@ from ._model.project import project
 from ._model.scope import Scope
 from ._model.settings import PIN, SETTINGS
 from ._observe import observe
-from ._owed import REASONS
+from ._owed import REASONS, due_after_lease
 from ._proof import KEY_KINDS, Probe, Prober, lets_in, telling
 from ._remedies import REMEDIES, Options
 from ._scope import PROVED_SETTINGS, deeper, scope
@@ -109,6 +109,9 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     observation = replace(observe(host, wanted.areas, wanted.settings, probe, since), other_probes=others)
     if Facts(observation).sessions:
         observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
+    owed = observation.owed or ()
+    if "restart" not in owed and due_after_lease(host, observation.leases or (), probe):
+        observation = replace(observation, owed=(*owed, "restart"))
     return _prepared(host, _deeper(host, Standing(observation, diagnose(observation))))
 
 
@@ -362,6 +365,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         done = _take_back(job, run, done)
         course.after = look_again(job, before, done)
     else:
+        leave_due(job, done)
         course.opened[len(course.steps)] = [change for change in done.changes if change.then == "answer"]
     course.changes.extend(done.changes)
     course.waiting.update(done.waiting)

@@ -15,6 +15,8 @@ Both are compared with what the host says now. In which boot a reboot was noted 
 clock is set (boot_mark), where the host tells it: else a clock that is set forward would make the host look rebooted.
 Where services share a process, as on clients, a restart of TermService leaves the process; the run that restarts it
 deletes the note.
+
+The end of a lease needs no note: the lease's record tells of it.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ import typing as t
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 
-from ._cim.host import boot_mark, boot_time
+from ._cim.host import boot_mark, boot_time, process_start
 from ._guard import ROOT
 from ._host import Host
+from ._model.lease import LeaseState
+from ._proof import Probe, lease_effective
 
 SERVICE = "TermService"
 
@@ -43,7 +47,7 @@ TOLERANCE = timedelta(seconds=30)
 """By how much a boot time may seem earlier than it was: Windows derives it from a clock that is set meanwhile."""
 
 REASONS: t.Mapping[str, str] = {
-    "restart": "an earlier run changed what the listener reads only when it starts",
+    "restart": "what the listener reads only when it starts was changed, by an earlier run or by the end of a lease",
     "reboot": "an earlier run changed what Windows reads only when it starts, and the host has not started since",
 }
 
@@ -109,6 +113,23 @@ def _moment(stamp: str) -> datetime:
         return datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
+def due_after_lease(host: Host, leases: Iterable[LeaseState], probe: Probe | None) -> bool:
+    """Whether the listener still acts on what a lease weakened, and TermService runs since before its end.
+
+    What somebody has weakened again since is stored so, and no matter of the lease. The host ends a lease without a
+    restart, which could cut its users. One that was restarted since has read the value, so another restart would help
+    nothing.
+    """
+    over = [state for state in leases if state.standing == "ended" and state.over]
+    strong = [state for state in over if state.number not in state.lease.weakened]
+    stale = [state.lease.ends for state in strong if lease_effective(state, probe) is False]
+    started = process_start(host.cim, host.service(SERVICE).process_id) if stale else None
+    if started is None or started >= max(stale):
+        return False
+    host.owes.setdefault("restart", "")
+    return True
+
+
 def tidy(host: Host) -> None:
     """Delete the notes that were found void; by who has the right to write."""
     while host.void_notes:
@@ -125,6 +146,6 @@ def restarted(host: Host, process: int) -> None:
 def rebooted(host: Host) -> None:
     """The host has started again, which voids all that was noted, however its clock was set meanwhile."""
     host.forget_start()
-    host.void_notes.extend(host.owes.values())
+    host.void_notes.extend(filter(None, host.owes.values()))
     host.owes.clear()
     tidy(host)

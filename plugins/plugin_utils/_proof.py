@@ -231,6 +231,8 @@ def _deduced(change: Change, probe: Probe) -> bool | None:
     setting = next((setting for setting in SETTINGS.values() if setting.path == change.item), None)
     if setting and setting.id == "transport":
         return _udp_shows(change, probe)
+    if shuts(change):
+        return {"open": False, "refused": True}.get(probe["tcp"]["verdict"])
     number = live_number(setting.id, probe) if setting else None
     if setting is None:
         return None
@@ -238,6 +240,11 @@ def _deduced(change: Change, probe: Probe) -> bool | None:
     if number is None:
         return False if setting.id == "security_layer" and wanted == 0 and _offers_tls(probe) else None
     return None if wanted is None else number == wanted
+
+
+def shuts(change: Change) -> bool:
+    """Whether it closes the port."""
+    return change.item == SETTINGS["deny_connections"].path and change.after == {"type": "REG_DWORD", "data": 1}
 
 
 def _offers_tls(probe: Probe) -> bool:

@@ -179,6 +179,14 @@ def _close(run: Run, target: Target) -> None:
         run.journal.mark_undone(target.recorded)
 
 
+def _stays(result: Undoing, back: Sequence[Change]) -> bool:
+    """Whether the listener is seen to go on as before; where nothing tells, what took a restart takes another one."""
+    seen = shows(back, result.proof)
+    restarted = any(target.entry.change.kind == "restart" for target in result.not_undoable)
+    unsettled = any(change.kind == "registry" and change.restart is None for change in back)
+    return seen is False or (seen is None and restarted and unsettled)
+
+
 def _settle(job: Job, result: Undoing) -> None:
     """Restart where the listener would go on as before. A host that is unreachable again is as it was: no reason."""
     back = result.changes()
@@ -195,7 +203,7 @@ def _settle(job: Job, result: Undoing) -> None:
             return
     stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
     late = "restart" in job.host.owes or any(change.restart for change in back)
-    if stopped or not (late or shows(back, result.proof) is False):
+    if stopped or not (late or _stays(result, back)):
         return
     why = restart(job.host, job.made.append, "roll-back of values that are read at start", job.restart)
     if why:

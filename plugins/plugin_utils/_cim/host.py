@@ -99,6 +99,13 @@ def boot_mark(client: CimClient) -> str:
     return began.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ") if began else ""
 
 
+def process_start(client: CimClient, process_id: int) -> datetime | None:
+    """Return when a process was created, by the clock of that moment (one operation); None where it is not told."""
+    found = client.query(WIN32_PROCESS, wql.compare("Handle", str(process_id)), ("CreationDate",))
+    times = [process.get("CreationDate") for process in found]
+    return next((time for time in times if isinstance(time, datetime) and _reckoned(time)), None)
+
+
 def machine_sid(client: CimClient) -> str | None:
     """Return the SID of the machine, from its administrator's; None on a domain controller, which has none.
 

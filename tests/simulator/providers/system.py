@@ -104,7 +104,8 @@ class Processes(HostProvider):
             yield Instance("Win32_Process", {
                 "Handle": str(process.number), "ProcessId": process.number, "Name": process.name,
                 "Caption": process.name, "ExecutablePath": process.path or None, "CommandLine": process.path or None,
-                "SessionId": process.session.number if process.session else 0, "CreationDate": self.windows.booted,
+                "SessionId": process.session.number if process.session else 0,
+                "CreationDate": process.started or self.windows.booted,
             })  # fmt: skip
 
     def invoke(

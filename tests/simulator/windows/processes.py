@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from tests.simulator.windows.network import SYSTEM_PROCESS, Network
 from tests.simulator.windows.services import RUNNING, ServiceManager
@@ -26,6 +27,7 @@ class Process:
     name: str
     path: str = ""
     session: Session | None = None
+    started: datetime | None = None
 
 
 def processes(services: ServiceManager, network: Network) -> list[Process]:
@@ -34,7 +36,7 @@ def processes(services: ServiceManager, network: Network) -> list[Process]:
     for service in services:
         if service.state == RUNNING and not service.driver:
             program = service.path.split(" -k ")[0].replace("%SystemRoot%", r"C:\Windows")
-            rows.append(Process(service.process_id, program.rpartition("\\")[2], program))
+            rows.append(Process(service.process_id, program.rpartition("\\")[2], program, started=service.started))
     if network.listener.port_taken:
         rows.append(Process(network.taken_by.process, network.taken_by.name, network.taken_by.path))
     return [*rows, *(process for session in network.sessions.all() for process in _of(session))]

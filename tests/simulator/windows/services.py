@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from tests.simulator.windows import events
@@ -51,6 +52,7 @@ class Service:
     hangs_on_stop: bool = False
     state: str = STOPPED
     process_id: int = 0
+    started: datetime | None = None
     exit_code: int = 1077
 
     @property
@@ -230,6 +232,7 @@ class ServiceManager:
             return
         self._next_process_id += 4
         service.state, service.process_id, service.exit_code = RUNNING, self._next_process_id, 0
+        service.started = self._clock.now()
         self._report(service)
 
     def stopped(self, service: Service) -> None:

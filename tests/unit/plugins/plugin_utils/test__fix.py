@@ -155,5 +155,33 @@ def test_a_step_that_is_taken_back_after_a_restart_is_live_again_as_it_was() -> 
     assert ["selected", 0] in answers(simulated)
 
 
+def test_a_step_on_the_way_that_users_keep_from_being_live_is_taken_back_and_nothing_else_is_blamed() -> None:
+    simulated = SimulatedHost.build(
+        "2022", breakages=["security_layer_rdp"], traits=["many_sessions"], switches={"live_security": "after_restart"}
+    )
+    before = settings_state(simulated)
+    with pytest.raises(
+        ProofMissing, match=r"would show only after .* put back as it was\. a restart .* would cut"
+    ) as error:
+        fix(job(simulated), REMEDIES["security_layer"], options("security_layer", {}))
+    assert "ertificate" not in str(error.value)
+    assert "still has" not in str(error.value)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("stealth", [False, True])
+@pytest.mark.parametrize("users", [(), ("many_sessions",)])
+@pytest.mark.parametrize("live", ["at_once", "after_restart"])
+def test_a_port_that_is_closed_is_seen_to_be_closed(live: str, users: tuple[str, ...], stealth: bool) -> None:
+    """Neither is a listener that goes on taken for one that is gone, nor is one restarted that is."""
+    simulated = SimulatedHost.build("2022", traits=users, switches={"live_deny": live, "firewall_stealth": stealth})
+    wanted = options("remote_desktop", {"state": "disabled"})
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], wanted)
+    restarts = live == "after_restart" and not users
+    assert [change.kind for change in done.changes] == ["registry", *(["restart"] if restarts else [])]
+    assert bool(done.waiting) == (live == "after_restart" and bool(users))
+    assert simulated.windows.listener.is_listening() == bool(done.waiting)
+
+
 def answers(simulated: SimulatedHost) -> list[t.Any]:
     return list(t.cast("dict[str, t.Any]", simulated.probe_view()["asked"]).values())

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _owed, _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import definition_xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, LeaseLost, ProofMissing, fix
@@ -396,6 +396,54 @@ def test_an_end_that_is_not_live_is_said_until_a_probe_proves_it() -> None:
     connect(simulated).shell.run("net stop TermService /y & net start TermService")
     simulated.clock.advance(30)
     assert standing(simulated) == [("nla", "ended", True)]
+
+
+def ended_but_live() -> SimulatedHost:
+    """A host that has ended a lease, whose listener acts on the weaker value still."""
+    simulated = SimulatedHost.build("2022", switches={"live_security": "after_restart"})
+    _plan, done = do(simulated, "nla", **OFF)
+    assert _result.leases(done.leases or (), done.proof)[0]["effective"] is True
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert standing(simulated) == [("nla", "lease_not_effective", False)]
+    return simulated
+
+
+@pytest.mark.parametrize("state", ["required", "keep"])
+def test_an_end_that_is_not_live_is_made_live_by_the_next_run_and_by_that_alone(state: str) -> None:
+    simulated = ended_but_live()
+    _plan, foreseen = do(simulated, "nla", "check", True, state=state)
+    assert (foreseen.changes, list(foreseen.waiting)) == ([], ["restart"])
+    _plan, done = do(simulated, "nla", "run-2", state=state)
+    assert [change.kind for change in done.changes] == ["restart"]
+    assert standing(simulated) == [("nla", "ended", True)]
+    _plan, done = do(simulated, "nla", "run-3", state=state)
+    assert (done.changes, done.waiting) == ([], {})
+
+
+def test_users_keep_such_a_restart_waiting_and_the_loop_says_so_and_makes_it_later() -> None:
+    simulated = ended_but_live()
+    simulated.windows.sessions.add("anna")
+    _plan, done = do(simulated, "nla", "run-2", state="required")
+    assert "would cut" in done.waiting["restart"]
+    doing = job(simulated, "run-3")
+    standing_now = examine(doing.host, doing.prober, 600)
+    assert foresee(standing_now, Limits()).waiting
+    assert remediate(doing, standing_now, Limits()).verdict == "needs_restart"
+    simulated.windows.sessions.log_off_all()
+    doing = job(simulated, "run-4")
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [change.kind for change in course.changes] == ["restart"]
+    assert standing(simulated) == [("nla", "ended", True)]
+
+
+def test_a_service_that_was_restarted_since_the_end_is_not_restarted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A listener that still shows the weaker value then has it from elsewhere."""
+    simulated = ended_but_live()
+    connect(simulated).shell.run("net stop TermService /y & net start TermService")
+    simulated.clock.advance(30)
+    monkeypatch.setattr(_owed, "lease_effective", lambda _state, _probe: False)
+    _plan, done = do(simulated, "nla", "run-2", state="required")
+    assert (done.changes, done.waiting) == ([], {})
 
 
 def test_without_a_probe_nothing_is_said_about_the_effect() -> None:

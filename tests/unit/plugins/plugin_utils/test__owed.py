@@ -248,3 +248,45 @@ def test_a_service_that_does_not_run_owes_no_restart() -> None:
     owe_restart(host)
     assert notes(simulated) == []
     assert due(host) == ()
+
+
+UNSETTLED: tuple[tuple[str, dict[str, t.Any], tuple[str, ...]], ...] = (
+    ("nla", {"state": "required"}, ("nla_off_by_intent",)),
+    ("transport", {"mode": "tcp_only"}, ()),
+    ("remote_desktop", {"state": "disabled"}, ()),
+)
+"""What some hosts read only when TermService starts, as only the handshake tells."""
+
+
+@pytest.mark.parametrize(("name", "given", "traits"), UNSETTLED, ids=[name for name, *_ in UNSETTLED])
+def test_a_restart_that_only_the_handshake_shows_to_be_due_is_told_until_it_is_made(
+    name: str, given: dict[str, t.Any], traits: tuple[str, ...]
+) -> None:
+    late = dict.fromkeys(("live_deny", "live_security", "live_transport"), "after_restart")
+    simulated = SimulatedHost.build("2022", traits=(*traits, "many_sessions"), switches=late)
+    assert "would cut" in module(simulated, name, "run-1", **given).waiting["restart"]
+    for run_id, check in (("run-2", False), ("run-3", True)):
+        done = module(simulated, name, run_id, check, **given)
+        assert (done.changes, list(done.waiting)) == ([], ["restart"])
+    simulated.windows.sessions.log_off_all()
+    assert [change.kind for change in module(simulated, name, "run-4", **given).changes] == ["restart"]
+    last = module(simulated, name, "run-5", **given)
+    assert (last.changes, last.waiting) == ([], {})
+    assert due(connect(simulated)) == ()
+
+
+def test_the_loop_makes_up_such_a_restart_too_once_nobody_is_there() -> None:
+    simulated = SimulatedHost.build(
+        "2022", breakages=["rdp_denied"], traits=["many_sessions"], switches={"live_deny": "after_restart"}
+    )
+    assert loop(simulated, "run-1").verdict == "needs_restart"
+    assert loop(simulated, "run-2").verdict == "needs_restart"
+    simulated.windows.sessions.log_off_all()
+    assert [change.kind for change in loop(simulated, "run-3").changes] == ["restart"]
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+def test_a_value_that_is_live_at_once_leaves_nothing_due() -> None:
+    simulated = SimulatedHost.build("2022", traits=["nla_off_by_intent", "many_sessions"])
+    assert module(simulated, "nla", "run-1", state="required").waiting == {}
+    assert notes(simulated) == []

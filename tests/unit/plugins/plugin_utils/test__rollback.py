@@ -43,6 +43,28 @@ def test_a_service_is_stopped_with_what_depends_on_it_after_a_reboot_has_started
     assert not simulated.windows.services.running("TermService")
 
 
+UNSETTLED: tuple[tuple[str, dict[str, t.Any], tuple[str, ...]], ...] = (
+    ("remote_desktop", {}, ("rdp_denied",)),
+    ("remote_desktop", {"state": "disabled"}, ()),
+    ("transport", {"mode": "tcp_only"}, ()),
+    ("nla", {"state": "off", "accept_permanent_weakening": True}, ()),
+)
+
+
+@pytest.mark.parametrize("live", ["at_once", "after_restart"])
+@pytest.mark.parametrize(("name", "given", "broken"), UNSETTLED)
+def test_what_the_listener_acts_on_comes_back_with_the_value(
+    name: str, given: dict[str, t.Any], broken: tuple[str, ...], live: str
+) -> None:
+    switches = dict.fromkeys(("live_deny", "live_security", "live_transport"), live)
+    simulated = SimulatedHost.build("2022", breakages=broken, switches=switches)
+    was = {part: simulated.probe_view()[part] for part in ("tcp", "asked", "udp")}
+    fix(job(simulated), REMEDIES[name], {**defaults(REMEDIES[name].options), **given})
+    assert {part: simulated.probe_view()[part] for part in was} != was
+    assert _rollback.rollback(job(simulated, "back"), "all", force=False).waiting == {}
+    assert {part: simulated.probe_view()[part] for part in was} == was
+
+
 def test_what_cannot_be_put_back_keeps_nothing_else_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
     simulated, before = enabled()
     undo = Run.undo
