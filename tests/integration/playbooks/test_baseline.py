@@ -202,7 +202,7 @@ def test_the_firewall_lets_in_whom_the_variables_name_and_nobody_else(start_flee
     _played, made = result_of(fleet, "-e", json.dumps(wanted))
     rule = rule_of(fleet.states()["host001"])
     assert re.findall(r"Profile=(\w+)", rule) == ["Private"]
-    assert re.findall(r"RA4=([^|]+)", rule) == ["192.0.2.0/24", "10.0.0.0/8"]
+    assert re.findall(r"RA4=([^|]+)", rule) == ["10.0.0.0/255.0.0.0", "192.0.2.0/255.255.255.0"]
     assert re.findall(r"LPort=(\d+)", rule) == [str(port)]
     written = [(change["item"].rpartition("\\")[2], *(change["after"] or ())) for change in made["host001"]["changes"]]
     limits = [(rule, field) for rule in BUILT_IN for field in ("profiles", "remote_addresses")]
