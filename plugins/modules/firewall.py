@@ -22,8 +22,9 @@ description:
     unless O(profiles) says otherwise, so that no public network is opened on the way. One that is enabled is narrowed
     first and widened afterwards.
   - What rules of policy let in already, everybody or just O(remote_addresses), needs no rule of the host's own, so none
-    is opened for those profiles. Where a profile ignores local rules none is changed; RV(policy_held) names the policy
-    if nothing of policy's own lets in there.
+    is opened for those profiles. A rule that demands more than that, as IPsec, does not count here.
+  - Where a profile ignores local rules none is changed. RV(policy_held) names the policy if no rule of policy lets in
+    there.
   - A change that opens public networks has the RV(changes[].risk) V(high), and RV(notes) say that anybody near can try
     to log on there. It is planned only where a network that the host is connected to is public, or O(profiles) names
     public ones.

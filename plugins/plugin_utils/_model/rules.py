@@ -37,8 +37,12 @@ def blocks(rule: RuleState, port: int, transport: str = "tcp") -> bool:
 
 
 def allows(rule: RuleState, port: int, transport: str = "tcp") -> bool:
-    """Whether it is an enabled rule that lets somebody in to TermService's port; programs are known of policy's."""
-    return rule.enabled and rule.action == ALLOW and matches_port(rule, port, transport) and _meets_listener(rule)
+    """Whether it is an enabled rule of policy that lets users in to TermService's port, whoever and wherever they are.
+
+    What programs other rules are for is not read. What a rule demands beside that, as IPsec, counts as not met.
+    """
+    unconditional = rule.enabled and rule.action == ALLOW and not rule.conditions
+    return unconditional and matches_port(rule, port, transport) and _meets_listener(rule)
 
 
 def for_everybody(rule: RuleState) -> bool:

@@ -164,7 +164,15 @@ def parse_rule(name: str, text: str) -> RuleState | None:
         store=GROUP_POLICY,
         program=single.get("App", "Any"),
         service=single.get("Svc", "Any"),
+        conditions=tuple(sorted(single.keys() - _NO_CONDITIONS)),
     )
+
+
+_NO_CONDITIONS = {
+    "Action", "Active", "App", "Defer", "Desc", "Dir", "Edge", "EmbedCtxt", "LPort", "LPort2_10", "Name", "Profile",
+    "Protocol", "RA4", "RA42", "RA6", "RA62", "Svc",
+}  # fmt: skip
+"""Fields of a rule's stored form that are read, or narrow nothing (MS-GPFAS 2.2.2); IPsec, users, interfaces do."""
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import canonical
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, Risk
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._addresses import is_address, same
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -587,13 +588,15 @@ def test_a_built_in_rule_that_blocks_is_not_taken_for_one_of_another_network_or_
 SHUT_OUT = "AllowLocalPolicyMerge"
 
 
-def with_policy(name: str = "{A110}", ignoring: str = "", category: int = 1, **given: t.Any) -> SimulatedHost:
+def with_policy(
+    name: str = "{A110}", ignoring: str = "", category: int = 1, also: str = "", **given: t.Any
+) -> SimulatedHost:
     """A host to which policy brings a rule that lets users in, with a profile perhaps that ignores local rules."""
     simulated = SimulatedHost.build("2022")
     simulated.windows.network.management_category, simulated.windows.network.category = 1, category
     fields = {"enabled": True, "protocol": "TCP", "local_ports": ("3389",), **given}
     text = Rule(name, "Let in", **fields).to_string(simulated.windows.edition.firewall_schema)
-    simulated.windows.registry.put(FIREWALL_POLICY + r"\FirewallRules", name, Type.SZ, text)
+    simulated.windows.registry.put(FIREWALL_POLICY + r"\FirewallRules", name, Type.SZ, text + also)
     if ignoring:
         simulated.windows.registry.put_dword(f"{FIREWALL_POLICY}\\{ignoring}Profile", SHUT_OUT, 0)
     simulated.windows.firewall.load_policy()
@@ -637,6 +640,7 @@ LETS_IN: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
     "the profile": ({"profiles": PRIVATE}, {}),
     "the wanted profiles": ({"profiles": DOMAIN | PRIVATE}, {"profiles": ["domain", "private"]}),
     "the wanted addresses": ({"remote_addresses": ("10.0.0.0/8",)}, {"remote_addresses": ["10.0.0.0/255.0.0.0"]}),
+    "everybody, said at length": ({"also": "Desc=Remote Desktop|EmbedCtxt=@FirewallAPI.dll,-28752|Edge=FALSE|"}, {}),
     "both ports": ({"local_ports": ("3389", "33890")}, {"port": 33890}),
 }
 LETS_IN_LESS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
@@ -649,6 +653,8 @@ LETS_IN_LESS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
     "another program": ({"program": r"C:\Program Files\app\app.exe"}, {}),
     "another transport": ({"protocol": "UDP"}, {}),
     "nobody": ({"enabled": False}, {}),
+    "who is authenticated": ({"also": "Security=Authenticate|"}, {}),
+    "who comes by radio": ({"also": "IFType=Wireless|"}, {}),
 }
 
 
@@ -681,6 +687,33 @@ def test_a_missing_built_in_rule_is_not_missed_where_policy_lets_in() -> None:
     simulated = SimulatedHost.build("2022")
     simulated.windows.firewall.remove(RULE)
     assert [refusal.option for refusal in run(simulated, **TCP_ALONE)[0].refused] == ["transports"]
+
+
+def test_a_rule_of_policy_that_has_the_built_in_ones_name_does_not_stand_for_it() -> None:
+    simulated = with_policy(RULE, enabled=False)
+    simulated.windows.firewall.remove(RULE)
+    plan, done = run(simulated, **TCP_ALONE)
+    assert ([refusal.option for refusal in plan.refused], done.changes) == (["transports"], [])
+    assert "firewall_rule_disabled" not in found_by(simulated)
+
+
+def test_what_is_written_is_foreseen_of_the_hosts_own_rule_alone() -> None:
+    simulated = closed(with_policy(RULE, enabled=False))
+    doing = job(simulated)
+    before = examine(doing.host, doing.prober, 600).observation
+    plan, _done = run(simulated, **TCP_ALONE)
+    after = project(before, plan.changes)
+    assert after.firewall is not None
+    assert [(rule.store, rule.enabled) for rule in after.firewall.rules if rule.id == RULE] == [(1, True), (2, False)]
+
+
+def test_a_profile_that_blocks_all_is_held_whatever_policy_lets_in() -> None:
+    simulated = closed(with_policy(category=0))
+    simulated.windows.registry.put_dword(FIREWALL_POLICY + r"\PublicProfile", "DoNotAllowExceptions", 1)
+    simulated.windows.firewall.load_policy()
+    plan, done = run(simulated, profiles=["public"])
+    assert ([held.setting for held in plan.held], done.changes) == (["firewall_exceptions"], [])
+    assert "firewall_shields_up" in found_by(simulated)
 
 
 def test_a_profile_that_ignores_local_rules_is_not_held_where_policy_lets_in() -> None:
@@ -738,7 +771,7 @@ ADDRESSES_FIRST = ["remote_addresses", "profiles"]
     ("fields", "given", "order"),
     [
         ({"profiles": DOMAIN | PRIVATE}, {"profiles": ["any"]}, ADDRESSES_FIRST),
-        ({"profiles": PUBLIC, "remote_addresses": ("0.0.0.0/0",)}, {"profiles": ["any"]}, ADDRESSES_FIRST),
+        ({"profiles": PUBLIC, "remote_addresses": ("0.0.0.0/0",)}, {"profiles": ["domain"]}, ADDRESSES_FIRST),
         ({"remote_addresses": ("192.0.2.7",)}, {"profiles": ["domain"]}, ["profiles", "remote_addresses"]),
         ({"profiles": DOMAIN, "remote_addresses": ("192.0.2.7",)}, {"profiles": ["any"]}, ADDRESSES_FIRST),
         (
