@@ -49,7 +49,8 @@ _START_MODES = {"manual": "Manual", "automatic": "Auto"}
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan Remote Desktop on (services, values, then the start) or off (the deny flag alone)."""
     if options["state"] == "disabled":
-        return _settings(observation, options, [_wish("deny_connections", 1, "Remote Desktop is wanted off")])
+        off = _settings(observation, options, [_wish("deny_connections", 1, "Remote Desktop is wanted off")])
+        return off + Plan(notes=_without_effect(options))
     useless = no_connections(observation)
     if useless:
         return Plan(refused=(Refusal(useless),))
@@ -63,6 +64,13 @@ def plan(observation: Observation, options: Options) -> Plan:
         + _proxies(observation, options)
     )
     return steps + Plan(notes=tuple(_obstacles.notes(observation, options, bool(steps.changes))))
+
+
+def _without_effect(options: Options) -> tuple[str, ...]:
+    """The options that are about connections, where none are to be let in."""
+    decided = (name for name in OPTIONS if name not in ("state", *POLICY_OPTION))
+    given = ", ".join(name for name in decided if options[name] not in (None, "keep"))
+    return (f"state is disabled, so this has no effect: {given}",) if given else ()
 
 
 def _wish(setting: str, number: int, reason: str) -> Wish:

@@ -56,6 +56,16 @@ def test_a_port_that_windows_may_hand_out_is_told(port: int, told: bool) -> None
     assert any("hands out ports" in note for note in plan.notes) is told
 
 
+def test_options_that_have_no_effect_while_remote_desktop_is_off_are_said() -> None:
+    simulated = SimulatedHost.build("2022")
+    given = {"port": 3390, "start_mode": "automatic", "drain": "on", "logons": "refused", "port_proxy": "remove"}
+    plan, done = run(simulated, state="disabled", remove_orphaned_policy=True, **given)
+    assert plan.notes == (f"state is disabled, so this has no effect: {', '.join(given)}",)
+    assert plan.changes == (done.changes[0],)
+    assert [change.item.rpartition("\\")[2] for change in plan.changes] == ["fDenyTSConnections"]
+    assert run(simulated, state="disabled")[0].notes == ()
+
+
 def test_who_listens_is_read_only_where_a_port_is_wanted() -> None:
     needs = REMEDIES["remote_desktop"].areas_for
     assert "listener" not in needs({"port": None})
