@@ -20,6 +20,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "live_transport": Switch("when SelectTransport takes effect", WHEN),
     "live_sessions": Switch("when MaxDisconnectionTime takes effect", WHEN),
     "live_services": Switch("when TSEnabled takes effect on the listener", (AFTER_RESTART, AT_ONCE, "never")),
+    "logons_back_at_start": Switch("a start of TermService lets remote logons in again (change logon)", (False, True)),
     "rdp_layer_credssp": Switch("SecurityLayer 0 still lets CredSSP through", (False, True)),
     "min_encryption_default": Switch("MinEncryptionLevel of a fresh host", (2, 3)),
     "rdp_rule_profiles": Switch("profiles of the built-in Remote Desktop rules", ("any", "domain_private")),

@@ -213,7 +213,8 @@ _CATALOGUE = (
     ),
     # Its name is that of the error "Remote logins are currently disabled" (7060, ERROR_CTX_WINSTATIONS_DISABLED in the
     # Win32 system error codes); KB186627 does not give it. UNSURE: that every start of TermService stores 0 there, as
-    # the termsrv.dll of two builds that were looked into does (CService::ResetRegKeyValues). It is set all the same.
+    # the termsrv.dll of two builds that were looked into does (CService::ResetRegKeyValues). It is set all the same;
+    # the check logons_back of selftest asks a host.
     Setting(
         "remote_logons_disabled",
         WINLOGON,

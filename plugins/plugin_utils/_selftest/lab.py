@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from .. import _listener_certificate
 from .._apply import ApplyError, Run, seen
 from .._cim import terminal_services
+from .._cim.registry import RegistryValue
 from .._cim.schema import WIN32_TS_GENERAL_SETTING
 from .._fix import Done, Job, fix
 from .._host import Host
@@ -29,7 +30,6 @@ from .._model.plain import Plain
 from .._model.settings import LISTENER, PIN, SETTINGS
 from .._proof import Probe, tls_works
 from .._remedies import REMEDIES
-from .._remedies._base import registry_value
 from .._restart import SessionsInTheWay, restart, sessions
 from .._wsman.errors import PolicyHeld, WsmanFault
 from ._base import Check, Untold
@@ -114,6 +114,16 @@ def _live_services(job: Job) -> str:
     if not before:
         return "at once"
     return "never" if after else "after a restart"
+
+
+def _logons_back(job: Job) -> str:
+    """What is stored after a restart of TermService; logons are refused until then."""
+    need_idle(job)
+    setting = SETTINGS["remote_logons_disabled"]
+    with tried_out(job, (number(job.host, setting.id, 1),)) as tried:
+        tried.restart()
+        stored = job.host.stored(setting)
+        return "kept" if isinstance(stored, RegistryValue) and setting.number(stored.data) else "put back"
 
 
 def _live_transport(job: Job) -> str:
@@ -224,7 +234,8 @@ def tried_out(
 def number(host: Host, setting: str, wanted: int) -> Change:
     """The change that stores a number for a setting, whatever is there."""
     reason = "the self-test looks at what comes of it"
-    change = Change("selftest", "registry", SETTINGS[setting].path, None, registry_value(wanted), reason, risk="high")
+    after = SETTINGS[setting].stored(wanted)
+    change = Change("selftest", "registry", SETTINGS[setting].path, None, after, reason, risk="high")
     return replace(change, before=seen(host, change))
 
 
@@ -310,6 +321,16 @@ LAB_CHECKS = (
             "never": "the value keeps nobody out; where somebody cannot get in it is set right all the same",
         },
         _live_services,
+    ),
+    LabCheck(
+        "logons_back",
+        "Does a start of TermService let logons in again that change logon has disabled?",
+        "put back",
+        {
+            "put back": "the refusal ends with the next restart of the service; remote_desktop ends it before",
+            "kept": "the refusal stays until somebody ends it, as remote_desktop does",
+        },
+        _logons_back,
     ),
     LabCheck(
         "closed_port",

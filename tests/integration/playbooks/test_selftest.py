@@ -11,6 +11,7 @@ import json
 LAB = {
     "live_nla": ("at once", "as_expected"),
     "live_deny": ("at once", "as_expected"),
+    "logons_back": ("kept", "deviates"),
     "closed_port": ("refused", "deviates"),
     "layer_rdp": ("refused", "as_expected"),
     "live_transport": ("at once", "as_expected"),
@@ -21,7 +22,8 @@ LAB = {
     "missed_start": ("", "could_not_tell"),
     "reboot_with_users": ("", "could_not_tell"),
 }
-"""What the lab half finds on a simulated host by default: a closed port refuses, and its sockets have no limit."""
+"""What the lab half finds on a simulated host by default: a closed port refuses, its sockets have no limit,
+and it keeps what change logon has stored."""
 
 
 def results(directory):

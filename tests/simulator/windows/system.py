@@ -21,7 +21,7 @@ from tests.simulator.windows.events import INFORMATION, REMOTE_CONNECTION_MANAGE
 from tests.simulator.windows.files import FileSystem
 from tests.simulator.windows.firewall import Firewall, Packet
 from tests.simulator.windows.gateway import Gateway
-from tests.simulator.windows.listener import Listener
+from tests.simulator.windows.listener import WINLOGON, Listener
 from tests.simulator.windows.machine import Account, Machine
 from tests.simulator.windows.network import Network
 from tests.simulator.windows.policy import GroupPolicy
@@ -275,6 +275,8 @@ class Windows:
 
     def _term_service_changed(self, service: Service) -> None:
         if service.state == RUNNING:
+            if self.switches["logons_back_at_start"]:
+                self.registry.put(WINLOGON, "WinStationsDisabled", Type.SZ, "0")
             self.listener.start()
             self.certificates.report()
             self.clock.after(FLOOD_SECONDS, self._flooded_again)
