@@ -46,6 +46,7 @@ options:
       - The encryption level of Standard RDP Security (C(MinEncryptionLevel)). It is without effect under TLS, so
         raising it neither cures nor breaks a TLS connection.
       - The policy above it is C(Set client connection encryption level).
+      - V(keep) changes nothing, except that it ends a lease that the host should have ended and did not.
       - CIS benchmarks, DISA STIGs and Microsoft's security baselines want V(high).
     type: str
     choices:

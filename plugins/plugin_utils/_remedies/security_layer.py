@@ -46,8 +46,7 @@ def plan(observation: Observation, options: Options) -> Plan:
     steps = Plan()
     if options["negotiation"] == "on":
         steps += _negotiation(observation, options)
-    if options["encryption"] != "keep":
-        steps += _encryption(observation, ENCRYPTION[options["encryption"]], options)
+    steps += _encryption(observation, options)
     if options["logon_prompt"] == "always":
         steps += plan_setting(observation, Wish(NAME, "logon_prompt", 1, "the password is to be asked for"), options)
     if options["rpc"] == "secure":
@@ -91,7 +90,10 @@ def _layer_wish(number: int, proof: str = "") -> Wish:
     return Wish(NAME, "security_layer", number, reason, risk="medium" if proof else "low", proof=proof)
 
 
-def _encryption(observation: Observation, wanted: int, options: Options) -> Plan:
+def _encryption(observation: Observation, options: Options) -> Plan:
+    if options["encryption"] == "keep":
+        return plan_kept(observation, NAME, "encryption")
+    wanted = ENCRYPTION[options["encryption"]]
     reason = f"the encryption level is wanted {SETTINGS['encryption'].word(wanted)}"
     return plan_guarded(observation, Wish(NAME, "encryption", wanted, reason), options)
 

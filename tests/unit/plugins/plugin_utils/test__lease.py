@@ -669,6 +669,22 @@ def test_a_lost_task_is_noticed_and_the_value_put_back_by_a_run_that_does_not_wa
     assert settings_state(simulated) == before
 
 
+@pytest.mark.parametrize("wait", [600, HALF_AN_HOUR + 60])
+@pytest.mark.parametrize("given", [{"layer": "keep"}, {"layer": "tls"}])
+def test_a_lost_task_of_the_encryption_level_is_noticed_by_a_run_that_keeps_the_level(
+    given: dict[str, t.Any], wait: float
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    do(simulated, "security_layer", layer="keep", encryption="low", lease="30m")
+    plan, _done = do(simulated, "security_layer", "run-2", check=True, **given)
+    assert "MinEncryptionLevel is weakened on a lease until" in plan.notes[0]
+    delete_task(simulated)
+    simulated.clock.advance(wait)
+    do(simulated, "security_layer", "run-3", **given)
+    assert settings_state(simulated) == before
+
+
 def test_a_lease_that_is_over_is_ended_without_proof_as_the_host_would_have_done() -> None:
     simulated = SimulatedHost.build("2022", breakages=["key_unreadable"])
     before = settings_state(simulated)
