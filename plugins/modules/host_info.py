@@ -213,8 +213,8 @@ observation:
         broke off (C(broken)).
       type: dict
     dns:
-      description: The addresses that the DNS client remembers of names (C(cached)), and those that the resolver has
-        (C(resolved)).
+      description: The addresses that the DNS client remembers of names (C(cached)), those that the resolver has
+        (C(resolved)), and those that a run of this collection has flushed before (C(flushed)).
       type: dict
     winsock:
       description: The layered C(providers) of Winsock's catalogs, the C(counters) of the catalogs, and when this
