@@ -36,8 +36,9 @@ options:
         Windows' own; V(products) are known products that filter traffic; V(updates) are the installed updates;
         V(revision) is the revision of the build, which they raise; V(machine) is what tells clones of a disk apart;
         V(keys) are the listener's certificate and its key; V(certificates) are those of the machine's personal store;
-        V(key_owners) are the owners of the other keys in the folder; V(gateway) is the RD Gateway role, where the host
-        has it; V(gateway_events) is whom it let through or refused in the time of O(since), and why it did not serve.
+        V(key_owners) are the owners of the other keys in the folder; V(key_copies) are the copies of it that
+        M(winfleet.rdp.machine_keys) put aside; V(gateway) is the RD Gateway role, where the host has it;
+        V(gateway_events) is whom it let through or refused in the time of O(since), and why it did not serve.
       - V(owed) are a restart of C(TermService) and a reboot that an earlier run of this collection left to be done, and
         that have not happened since.
       - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
@@ -69,6 +70,7 @@ options:
       - keys
       - certificates
       - key_owners
+      - key_copies
       - gateway
       - gateway_events
     default:
@@ -96,6 +98,7 @@ options:
       - keys
       - certificates
       - key_owners
+      - key_copies
       - gateway
       - gateway_events
 extends_documentation_fragment:
@@ -175,6 +178,10 @@ observation:
     key_owners:
       description: Who else uses a key file, in words, by its name (C(owners)), and which ones WinRM does (C(channel)).
       type: dict
+    key_copies:
+      description: Paths of the copies of C(MachineKeys) that M(winfleet.rdp.machine_keys) put aside.
+      type: list
+      elements: str
     services:
       description: State, start mode, process and account of each service; sessions for C(TermService).
       type: dict

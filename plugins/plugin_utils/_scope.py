@@ -44,7 +44,7 @@ PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
 
 _ONLY_IN_FULL = (
     "obstacles", "attempts", "client", "client_connections", "dns", "winsock", "machine", "updates", "revision",
-    "certificates", "key_owners", "gateway", "gateway_events", "membership",
+    "certificates", "key_owners", "key_copies", "gateway", "gateway_events", "membership",
 )  # fmt: skip
 """What explains no stage of the handshake."""
 

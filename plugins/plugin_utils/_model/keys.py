@@ -96,7 +96,7 @@ class KeysState:
         broker: whether the host is a Remote Desktop connection broker, which manages pinned certificates itself.
         folder: path of MachineKeys; folder_dacl its own DACL.
         files: names in it, in lower case.
-        copies: paths of folders beside it whose name begins with its own; own_copies those that were made by us.
+        copies: paths of folders beside it whose name begins with its own.
         stores: DACLs of the registry keys in which the certificate is kept, by path; those that exist.
         machine_guid: the second half of the names of legacy key files.
         pending_reboot: whether servicing waits for a restart of the host.
@@ -118,7 +118,6 @@ class KeysState:
     machine_guid: str
     pending_reboot: bool
     free_bytes: int | None
-    own_copies: tuple[str, ...] = ()
     just_renewed: bool = False
 
     @property

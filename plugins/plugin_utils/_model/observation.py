@@ -298,7 +298,8 @@ class Observation:
     Attributes:
         taken_at: the controller's clock, ISO 8601 UTC.
         settings: readings by setting id (see settings.py).
-        keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host.
+        keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host; key_copies: the folders
+            beside that of the keys which an earlier run of ours put there.
         certificates: those of the machine's personal store.
         leases: those that the host has a record of, also when they have ended.
         owed: C(restart) and C(reboot) that are due since an earlier run.
@@ -324,6 +325,7 @@ class Observation:
     keys: KeysState | None = None
     certificates: tuple[CertificateState, ...] | None = None
     key_owners: KeyOwners | None = None
+    key_copies: tuple[str, ...] | None = None
     services: Mapping[str, ServiceState] | None = None
     firewall: FirewallState | None = None
     listener: ListenerState | None = None

@@ -76,6 +76,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "keys": keys.read,
         "certificates": key_owners.read_certificates,
         "key_owners": key_owners.read,
+        "key_copies": keys.read_copies,
         "gateway": gateway.read,
         "gateway_events": gateway.read_events,
     }

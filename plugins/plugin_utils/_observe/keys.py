@@ -142,7 +142,7 @@ def _served(request: Request, around: KeysState) -> StoredCertificate | None:
 def _around(request: Request, folders: KeyFolders) -> KeysState:
     """What stands around the listener's own certificate."""
     host = request.host
-    copies = tuple(path for path in host.files.folders(folders.parent) if _is_copy(path, folders.legacy))
+    copies = _copies(host, folders)
     pinned = _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
     held = host.certificate(MY, pinned) if pinned else None
     return KeysState(
@@ -155,7 +155,6 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
         folder_dacl=folders.dacl(folders.legacy),
         files=(),
         copies=copies,
-        own_copies=_own(host, copies) if copies else (),
         stores={},
         machine_guid=folders.machine_guid,
         pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
@@ -167,8 +166,21 @@ def _is_copy(path: str, folder: str) -> bool:
     return path.lower().startswith(folder.lower() + "_")
 
 
+def read_copies(request: Request) -> tuple[str, ...]:
+    """The folders beside MachineKeys that the journal has as put there by us; the usual advice makes such too.
+
+    It takes an operation for each run that is kept, and only bringing keys back from there decides on it.
+    """
+    host, folders = request.host, KeyFolders(request.host)
+    copies = _copies(host, folders)
+    return _own(host, copies) if copies else ()
+
+
+def _copies(host: Host, folders: KeyFolders) -> tuple[str, ...]:
+    return tuple(path for path in host.files.folders(folders.parent) if _is_copy(path, folders.legacy))
+
+
 def _own(host: Host, copies: Iterable[str]) -> tuple[str, ...]:
-    """The copies that the journal on the host has as made by us; the usual advice leaves such names too."""
     journal = Journal(host.registry, host.machine_id, host.now, host.clock_ahead)
     entries = [recorded.entry for stretch in journal.stretches() for recorded in journal.entries(stretch)]
     changes = [entry.change for entry in (*entries, *journal.trimmed())]

@@ -53,7 +53,7 @@ def plan(observation: Observation, options: Options) -> Plan:
     if observation.identity is None:
         return missing_area("identity", observation)
     if options["state"] == "restored":
-        return _restored(keys)
+        return _restored(observation, keys)
     method = called_for(observation, keys) if options["method"] == "auto" else options["method"]
     if not method or (method not in PROVIDENT and _usable(observation, keys)):
         return Plan()
@@ -225,12 +225,15 @@ def _names(base: str) -> Iterator[str]:
         number += 1
 
 
-def _restored(keys: KeysState) -> Plan:
+def _restored(observation: Observation, keys: KeysState) -> Plan:
     """What was put aside comes back where it is missing, permissions included; then the copies go, and none else."""
+    if observation.key_copies is None:
+        return missing_area("key_copies", observation)
+    ours = tuple(path for path in keys.copies if path in observation.key_copies)
     reason = "keys that are missing from MachineKeys come back from the copy, which is then removed"
     changes = (Change(NAME, "key_copy", path, keys.folder, None, reason, undo="none", risk="medium")
-               for path in keys.own_copies)  # fmt: skip
-    others = (path for path in keys.copies if path not in keys.own_copies)
+               for path in ours)  # fmt: skip
+    others = (path for path in keys.copies if path not in ours)
     notes = (f"the journal has no run that made {path}, so that is left as it is" for path in others)
     return Plan(changes=tuple(changes), notes=tuple(notes))
 
@@ -278,7 +281,9 @@ _RUNGS: Mapping[str, Rung] = MappingProxyType(
 
 
 def needs(options: Options) -> tuple[str, ...]:
-    """Whose keys the others are decides about the rename alone, which is never taken unasked."""
+    """Whose keys the others are decides about the rename alone, and which copies are ours about bringing keys back."""
+    if options["state"] == "restored":
+        return (*_AREAS, "key_copies")
     return (*_AREAS, "key_owners") if options["method"] == "rename" else _AREAS
 
 
@@ -286,7 +291,7 @@ _AREAS = ("identity", "services", "keys")
 
 REMEDY = Remedy(
     name=NAME,
-    areas=(*_AREAS, "key_owners"),
+    areas=(*_AREAS, "key_owners", "key_copies"),
     settings=(),
     options=OPTIONS,
     plan=plan,

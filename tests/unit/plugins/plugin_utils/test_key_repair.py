@@ -258,6 +258,21 @@ def test_folders_that_somebody_else_put_aside_are_left_and_named() -> None:
     assert not [path for path in after if path not in before]
 
 
+def test_whose_copies_lie_beside_is_asked_only_where_keys_are_to_come_back() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    run(simulated, "machine_keys", method="copy_aside")
+
+    def operations(*areas: str) -> int:
+        host = connect(simulated)
+        observe(host, areas)
+        return host.cim.operations
+
+    beside, asked = operations("keys"), operations("key_copies")
+    simulated.windows.files.remove(f"{MACHINE_KEYS}_old")
+    one_more_folder = 1
+    assert beside - operations("keys") <= one_more_folder < asked - operations("key_copies")
+
+
 def test_a_key_that_went_missing_comes_back_from_the_copy() -> None:
     simulated = built("2022", "key_unreadable", {})
     run(simulated, "machine_keys", method="copy_aside")

@@ -122,6 +122,7 @@ def _observation(
         ),
         certificates=certificates,
         key_owners=owners,
+        key_copies=keys.copies,
     )
 
 
