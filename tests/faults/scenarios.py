@@ -60,7 +60,10 @@ on, and the next run does not know who got in before."""
 
 
 REBOOT = {"allow_reboot": True, "restart": "always"}
-RENAMED = _fix("machine_keys", "key_unreadable", name="machine_keys rename", method="rename", accept_shared_keys=True)
+RENAMED = replace(
+    _fix("machine_keys", "key_unreadable", name="machine_keys rename", method="rename", accept_shared_keys=True),
+    again="machinekeys_old2",  # keys may have been made since
+)
 
 FIXES = (
     _fix("remote_desktop", "rdp_denied termservice_disabled drain_mode", drain="off"),

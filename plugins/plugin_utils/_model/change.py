@@ -101,9 +101,10 @@ class Change:
 
     @property
     def target(self) -> str:
-        """What it writes: an item, or one field of a firewall rule."""
+        """What it writes: an item, one field of a firewall rule, or one of the folders that keys were put aside in."""
         fields = self.after if self.kind == "firewall_rule" and isinstance(self.after, dict) else {}
-        return ":".join([self.kind, self.item, *fields])
+        aside = [str(self.after or self.before)] if self.kind == "key_folder" else []
+        return ":".join([self.kind, self.item, *fields, *aside])
 
 
 @dataclass(frozen=True)

@@ -241,6 +241,19 @@ def test_what_was_put_aside_comes_back(method: str, way: str) -> None:
     assert run(simulated, "machine_keys", method="ace")[1].changes == []
 
 
+def test_folders_that_were_put_aside_one_after_the_other_all_come_back() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    original, lasting = settings_state(simulated), []
+    for end in ("_old", "_old2"):
+        lasting += acts(run(simulated, "machine_keys", method="rename", accept_shared_keys=True)[1].changes)
+        assert simulated.windows.files.find(f"{MACHINE_KEYS}{end}")
+        simulated.clock.advance(7200)
+        path = simulated.windows.certificates.key_file
+        simulated.windows.files.set_descriptor(path, SecurityDescriptor.from_sddl("O:SYG:SYD:PAI(A;;FA;;;SY)"))
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert unexplained(original, simulated, lasting) == []
+
+
 def test_folders_that_somebody_else_put_aside_are_left_and_named() -> None:
     """The usual advice has MachineKeys renamed by hand; what lies there was replaced since, or never belonged there."""
     simulated = built("2022", "key_unreadable", {})
