@@ -670,6 +670,8 @@ def test_a_key_that_is_denied_to_a_group_of_the_service_needs_another_one() -> N
         path = simulated.windows.certificates.key_file
         denied = simulated.windows.certificates.key_file_sddl.replace("D:PAI", "D:PAI(D;;FR;;;AU)")
         simulated.windows.files.set_descriptor(path, SecurityDescriptor.from_sddl(denied))
+        plan, _done = run(simulated, "machine_keys", True, method="ace")
+        assert ([refused for refused in plan.refused if "one of its groups" in refused.message] != []) is shown
         foretold = climb(job(simulated, check=True), "machine_keys")
         course = climb(job(simulated), "machine_keys")
         assert kinds(course.changes) == ["certificate", "renewal"]
