@@ -366,7 +366,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         course.after = look_again(job, before, done)
     else:
         leave_due(job, done)
-        course.opened[len(course.steps)] = [change for change in done.changes if change.then == "answer"]
+        course.opened[len(course.steps)] = list(filter(_reveals, done.changes))
     course.changes.extend(done.changes)
     course.waiting.update(done.waiting)
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
@@ -376,6 +376,11 @@ def _new(course: Course) -> list[Finding]:
     """The direct findings of now that no earlier look showed."""
     known = {finding.id for finding in (*direct(course.before.findings), *course.revealed)}
     return [finding for finding in direct(course.after.findings) if finding.id not in known]
+
+
+def _reveals(change: Change) -> bool:
+    """Whether it may bring to light what shuts everybody out: what it switches on, or what it takes away."""
+    return change.then == "answer" or (change.then == "tls" and change.after is None)
 
 
 def _let_in_again(job: Job, run: Run, course: Course) -> None:
@@ -421,7 +426,7 @@ def _keep(cause: str, before: Standing, after: Standing, done: Done, vouched: Ca
 
 def _keep_waiting(before: Standing, done: Done, vouched: Callable[[], bool]) -> tuple[bool, str]:
     """What waits is proved by a later run; what then shuts everybody out who got in before would not be seen by one."""
-    opening = any(change.then == "answer" for change in done.changes)
+    opening = any(map(_reveals, done.changes))
     probe = before.observation.probe
     if opening and probe and lets_in(probe, vouched):
         why = "; ".join(done.waiting.values())

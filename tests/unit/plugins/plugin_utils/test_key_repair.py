@@ -1123,6 +1123,16 @@ def test_the_loop_unties_it_and_cures_what_lies_beneath() -> None:
     assert simulated.windows.certificates.pinned() == ""
 
 
+def test_the_loop_ties_it_again_where_it_may_not_cure_what_lies_beneath() -> None:
+    simulated = beneath("", "certificate_pinned_expired")
+    before = settings_state(simulated)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits(frozenset({"certificate"})))
+    assert [(step.remedy, step.kept) for step in course.steps] == [("certificate", False)]
+    assert settings_state(simulated) == before
+    assert simulated.probe_view()["tls"] == "ok"
+
+
 # --- cut off
 
 
