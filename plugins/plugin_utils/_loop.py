@@ -32,6 +32,7 @@ from ._observe import observe
 from ._owed import REASONS, due_after_lease
 from ._proof import KEY_KINDS, Probe, Prober, lets_in, telling
 from ._remedies import REMEDIES, Options
+from ._restart import SessionsInTheWay
 from ._scope import PROVED_SETTINGS, deeper, scope
 
 RECENT_EVENTS = 600.0
@@ -363,6 +364,8 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         if done.waiting:
             course.refused.append(Refusal(reason))
         done = _take_back(job, run, done)
+        if done.notes:
+            kept, reason = True, f"kept, since {done.notes[0]} ({reason.removeprefix('taken back: ')})"
         course.after = look_again(job, before, done)
     else:
         leave_due(job, done)
@@ -435,10 +438,13 @@ def _keep_waiting(before: Standing, done: Done, vouched: Callable[[], bool]) -> 
 
 
 def _take_back(job: Job, run: Run, done: Done) -> Done:
-    """Undo a step; what is left of it are the changes that cannot be undone, and a new look."""
+    """Undo a step; what is left of it are the changes that cannot be undone, or would cut users, and a new look."""
     left = Done(list(done.changes))
-    put_back(job, run, left, [change for change in done.changes if change.undo == "exact"])
-    left.changes = [change for change in left.changes if change.undo == "none"]
+    try:
+        put_back(job, run, left, [change for change in done.changes if change.undo == "exact"])
+    except SessionsInTheWay as error:
+        left.notes.append(str(error))
+    left.changes = [change for change in left.changes if change.undo == "none" or change in run.applied]
     left.proof = job.prober.look(job.host.listener_port)
     return left
 

@@ -224,6 +224,20 @@ def test_what_a_fix_notes_is_told_by_the_loop_too_foreseen_and_done() -> None:
     assert done.notes[0] in foreseen.notes
 
 
+def test_a_step_that_helped_nothing_stays_where_taking_it_back_would_cut_users() -> None:
+    planted = ["rdp_denied_by_orphan_policy", "remote_logons_disabled", "termservice_stopped"]
+    simulated = SimulatedHost.build("2022", breakages=planted, traits=["many_sessions"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    first, second = course.steps
+    assert (first.cause, first.kept) == ("rdp_denied_by_orphan_policy", True)
+    assert first.reason.startswith("kept, since stopping TermService would cut 0 connected and 12 disconnected")
+    assert first.reason.endswith("(it helped nothing)")
+    assert (second.cause, second.kept) == ("logons_disabled", True)
+    assert simulated.windows.services.running("TermService")
+    assert course.changes == doing.made
+
+
 def test_excluded_remedies_are_not_used() -> None:
     simulated = SimulatedHost.build("2022", breakages=["rdp_denied"])
     doing = job(simulated)
