@@ -10,11 +10,10 @@ import typing as t
 from collections.abc import Iterable, Iterator, Mapping
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.facts import Facts
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.scope import Scope
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import AREAS
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._scope import scope
 
 INTRODUCTION = """\

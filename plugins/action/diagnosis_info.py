@@ -22,8 +22,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import diagnose
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import NotPlain, from_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Probe, Prober, flaw, telling

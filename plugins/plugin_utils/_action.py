@@ -26,12 +26,13 @@ from ..module_utils._rdp_probe import tls
 from ..module_utils._rdp_probe.visible import all_visible
 from . import _result
 from ._apply import ApplyError
+from ._course import Course
 from ._credssp import Account
 from ._fix import Job, fix
 from ._host import Host
 from ._journal import JournalError, new_run_id
 from ._logon import LogonCheck, Turnstile
-from ._loop import Course, climb
+from ._loop import climb
 from ._proof import Prober, flaw
 from ._remedies import Remedy
 from ._remedies._base import CHANNEL_PORT

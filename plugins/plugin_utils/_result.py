@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from ._cim.host import Identity
+from ._course import Course, Limits, foresee
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import Finding, direct, open_questions
 from ._diagnosis.verdict import Standing
 from ._fix import Done
 from ._lease import task_name
-from ._loop import Course, Limits, foresee
 from ._model.change import Change, Plan, net_changes
 from ._model.lease import LeaseState
 from ._model.observation import Observation

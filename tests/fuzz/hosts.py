@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from hypothesis import strategies as st
 
 from tests.simulator.breakages import BREAKAGES

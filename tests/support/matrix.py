@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import combinations
 
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course, Limits, examine, logged_on, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import logged_on, remediate
 
 from tests.simulator.breakages import BREAKAGES, cause_of
 from tests.simulator.host import SimulatedHost

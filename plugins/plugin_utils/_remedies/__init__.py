@@ -27,9 +27,9 @@ from . import (
     security_layer,
     transport,
 )
-from ._base import Options, Remedy
+from ._base import Options, Remedy, defaults
 
-__all__ = ["REMEDIES", "Options", "Remedy"]
+__all__ = ["REMEDIES", "Options", "Remedy", "defaults", "filled"]
 
 REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     {
@@ -50,3 +50,8 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         )
     }
 )
+
+
+def filled(remedy: str, options: Options) -> Options:
+    """The options of a module, those that are not given as they usually are."""
+    return {**defaults(REMEDIES[remedy].options), **options}

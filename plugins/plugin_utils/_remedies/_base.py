@@ -78,6 +78,11 @@ class Remedy:
         return (*self.areas_for(options), *(self.beside(options) if self.beside else ()))
 
 
+def defaults(spec: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """The options of a module when none is given."""
+    return {name: entry.get("default") for name, entry in spec.items()}
+
+
 def registry_value(number: int) -> Plain:
     """The plain form of a DWORD, as changes and the journal carry it."""
     return {"type": "REG_DWORD", "data": number}

@@ -24,12 +24,11 @@ from .._cim.registry import RegistryValue
 from .._cim.schema import WIN32_TS_GENERAL_SETTING
 from .._fix import Done, Job, fix
 from .._host import Host
-from .._loop import defaults
 from .._model.change import Change, Plan
 from .._model.plain import Plain
 from .._model.settings import LISTENER, PIN, SETTINGS
 from .._proof import Probe, tls_works
-from .._remedies import REMEDIES
+from .._remedies import REMEDIES, defaults
 from .._restart import SessionsInTheWay, restart, sessions
 from .._wsman.errors import PolicyHeld, WsmanFault
 from ._base import Check, Untold

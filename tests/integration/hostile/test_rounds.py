@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.channel import open_channel
 

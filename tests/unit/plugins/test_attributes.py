@@ -18,7 +18,9 @@ from unittest.mock import MagicMock, patch
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _action
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 
 from tests.simulator.host import SimulatedHost
 from tests.support.cases import CASES, Case

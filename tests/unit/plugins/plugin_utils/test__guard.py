@@ -11,10 +11,9 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _journal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import PROTECTED
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT, Exposed
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import RECORDS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost

@@ -26,9 +26,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import (
     decode,
     encode,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._base import registry_value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from hypothesis import given

@@ -16,13 +16,15 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _owed, _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import definition_xml
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits, foresee
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, LeaseLost, ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import RECORDS, Lease
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import LISTENER
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 

@@ -13,10 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._credssp import Account
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._logon import LogonCheck, Turnstile
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, logged_on, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import logged_on, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.logon import LogonState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._result import diagnosed, remediated
 

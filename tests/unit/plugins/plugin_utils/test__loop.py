@@ -11,9 +11,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS, Change, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 

@@ -15,9 +15,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 
 from tests.simulator.host import SimulatedHost
 from tests.support.cutting import Cut

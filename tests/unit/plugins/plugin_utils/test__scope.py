@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.facts import STAGES, Facts
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import TLS_SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._scope import scope

@@ -16,10 +16,12 @@ from itertools import count, product
 from pathlib import Path
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job, ProofMissing, fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, climb, defaults, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import climb, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 

@@ -17,22 +17,16 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, Job, ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Entry, Journal
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
-    Course,
-    Limits,
-    climb,
-    defaults,
-    examine,
-    foresee,
-    remediate,
-)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import climb, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model import sddl
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import GENERATED, Change, Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 

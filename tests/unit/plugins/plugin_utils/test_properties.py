@@ -20,8 +20,10 @@ from zlib import crc32
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course, Limits, examine, foresee, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS, Change, Plan, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import LONGEST
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation

@@ -9,11 +9,13 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Course, Limits, defaults, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost

@@ -13,15 +13,17 @@ from dataclasses import MISSING, fields, replace
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _journal, _lease
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Altered, Entry, Journal, decode, encode
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._lease import Record
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, defaults, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import RECORDS, Lease
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._sealed import seal, unseal
 

@@ -10,8 +10,10 @@ import typing as t
 from collections.abc import Iterable
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.certificates import POLICY

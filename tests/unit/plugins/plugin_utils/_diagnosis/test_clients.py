@@ -10,11 +10,11 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.channels import ChannelEvent
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.causes import CAUSES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults, examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientConnections
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.client import counted
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 
 from tests.simulator.host import SimulatedHost
 from tests.support.in_process import connect, job, prober

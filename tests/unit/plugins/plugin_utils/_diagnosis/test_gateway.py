@@ -10,7 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, diagnose
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Standing, examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayEvent, GatewayState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 

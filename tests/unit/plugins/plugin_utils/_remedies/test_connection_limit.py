@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.channels import ChannelEvent
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, remediate
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ListenerState, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import UNLIMITED
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.attempts import counted

@@ -9,20 +9,15 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import (
-    Course,
-    Limits,
-    defaults,
-    examine,
-    foresee,
-    remediate,
-)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import canonical
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._addresses import is_address, same
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 

@@ -13,12 +13,13 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults, examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayItem, GatewayState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Identity, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.gateway import OPTIONS, REMEDY
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed

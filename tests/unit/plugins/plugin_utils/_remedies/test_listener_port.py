@@ -11,9 +11,8 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, OutOfReach, fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost

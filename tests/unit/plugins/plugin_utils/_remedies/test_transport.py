@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits, foresee
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import Limits, examine, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.transport import REMEDY
 
 from tests.simulator.host import SimulatedHost
