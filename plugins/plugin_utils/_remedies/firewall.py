@@ -17,7 +17,7 @@ ignores those, a change to them is without effect.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .._model.addresses import ANY, canonical, everywhere
@@ -217,7 +217,7 @@ def _open(rule: RuleState, wanted: Wanted, needed: int) -> Iterator[Change]:
         before, value = getattr(rule, name), after[name]
         if value != before:
             change = _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(wanted.ports)))
-            yield _risky(change) if _exposes(rule, name, after["profiles"]) else change
+            yield _risky(change) if _exposes(rule, name, after) else change
 
 
 def _spread(name: str, before: t.Any, after: t.Any) -> int:
@@ -239,10 +239,16 @@ def _reach(name: str, value: t.Any) -> set[str]:
 _ALL = "all"
 
 
-def _exposes(rule: RuleState, name: str, profiles: int) -> bool:
-    """Whether writing this field opens public networks: it is what enables the rule for them, or adds them to it."""
-    adds = name == "enabled" or (name == "profiles" and rule.enabled and not in_profiles(rule, PUBLIC))
-    return adds and covers(profiles, PUBLIC)
+def _exposes(rule: RuleState, name: str, after: Mapping[str, t.Any]) -> bool:
+    """Whether writing this field opens public networks.
+
+    It is what enables the rule for them, adds them to it, or lets in everybody from there.
+    """
+    if name == "remote_addresses":
+        adds = rule.enabled and _ALL in _reach(name, after[name]) and _ALL not in _reach(name, rule.remote_addresses)
+    else:
+        adds = name == "enabled" or (name == "profiles" and rule.enabled and not in_profiles(rule, PUBLIC))
+    return adds and covers(after["profiles"], PUBLIC)
 
 
 def _risky(change: Change) -> Change:

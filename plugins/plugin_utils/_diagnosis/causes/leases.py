@@ -35,21 +35,27 @@ def _unended(setting: str) -> Callable[[Facts], Shown]:
     return shows
 
 
-def _cause(setting: str, cure: Cure) -> Cause:
+def _cause(setting: str, cure: Cure, verified_by: str) -> Cause:
     return Cause(
         f"{setting}_lease_unended",
         f"{SETTINGS[setting].name} was weakened on a lease that nothing on the host ends",
         "session",
         "high",
         _unended(setting),
-        "probe_info: the negotiation shows the stronger value",
+        verified_by,
         (cure,),
         touches=of_settings(setting),
         sources=(TASKS,),
     )
 
 
+NEGOTIATION = "probe_info: the negotiation shows the stronger value"
+
+KEPT = Cure("security_layer", {"layer": "keep", "encryption": "keep", "negotiation": "keep"})
+"""Ends what should have ended of the layer and of the encryption level, and sets neither."""
+
 CAUSES = (
-    _cause("nla", Cure("nla", {"state": "keep"})),
-    _cause("security_layer", Cure("security_layer", {"layer": "keep", "negotiation": "keep"})),
+    _cause("nla", Cure("nla", {"state": "keep"}), NEGOTIATION),
+    _cause("security_layer", KEPT, NEGOTIATION),
+    _cause("encryption", KEPT, "host_info: MinEncryptionLevel has the stronger value"),
 )

@@ -721,14 +721,24 @@ def test_a_task_that_vanishes_at_once_takes_the_weakening_with_it() -> None:
     assert settings_state(simulated) == before
 
 
-def test_a_security_product_that_is_slower_is_noticed_by_the_loop() -> None:
+LEASED: dict[str, tuple[str, dict[str, t.Any]]] = {
+    "nla": ("nla", {"state": "off"}),
+    "security_layer": ("security_layer", {"layer": "negotiate"}),
+    "encryption": ("security_layer", {"layer": "keep", "encryption": "low"}),
+}
+"""How each setting that a lease can weaken is weakened."""
+
+
+@pytest.mark.parametrize("setting", LEASED)
+def test_a_security_product_that_is_slower_is_noticed_by_the_loop(setting: str) -> None:
     simulated = SimulatedHost.build("2022", switches={"edr_removes_tasks": True})
     before = settings_state(simulated)
-    do(simulated, "nla", **OFF)
+    name, weak = LEASED[setting]
+    do(simulated, name, **weak, lease="30m")
     simulated.clock.advance(60)
     doing = job(simulated, "loop")
     seen = examine(doing.host, doing.prober, 600)
-    assert "nla_lease_unended" in [finding.id for finding in seen.findings]
+    assert f"{setting}_lease_unended" in [finding.id for finding in seen.findings]
     assert foresee(seen, Limits()).verdict == "repairable"
     assert remediate(doing, seen, Limits()).verdict == "repaired"
     assert settings_state(simulated) == before

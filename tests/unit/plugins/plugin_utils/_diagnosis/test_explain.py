@@ -180,7 +180,13 @@ def test_digits_that_are_a_code_in_hexadecimal_are_asked_about():
     assert explain("2308")["note"] == ""
 
 
-SILENT = {"nla_lease_unended", "security_layer_lease_unended", "sessionenv_disabled", "umrdpservice_disabled"}
+SILENT = {
+    "encryption_lease_unended",
+    "nla_lease_unended",
+    "security_layer_lease_unended",
+    "sessionenv_disabled",
+    "umrdpservice_disabled",
+}
 """What keeps nobody out, so that no client shows a code for it."""
 
 

@@ -250,6 +250,14 @@ def test_public_networks_that_are_named_are_opened_with_the_risk_shown() -> None
     assert run(on_network(1), profiles=["domain", "private"])[0].notes == ()
 
 
+@pytest.mark.parametrize(("profiles", "risk"), [(PRIVATE | PUBLIC, "high"), (PRIVATE, "low")])
+def test_to_let_in_everybody_is_of_high_risk_where_a_rule_is_for_public_networks(profiles: int, risk: str) -> None:
+    simulated = on_network(1, profiles=profiles, enabled=True, remote_addresses=("192.0.2.0/255.255.255.0",))
+    plan, done = run(simulated, remote_addresses=["Any"])
+    assert {change.risk for change in done.changes} == {risk}
+    assert any("public networks" in note for note in plan.notes) == (risk == "high")
+
+
 def test_the_loop_opens_public_networks_only_where_high_risk_is_allowed() -> None:
     simulated = on_network(0, profiles=DOMAIN | PRIVATE)
     (found,) = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
