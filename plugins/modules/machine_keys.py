@@ -72,8 +72,8 @@ options:
   accept_shared_keys:
     description:
       - Whether O(method=rename) may be taken while the folder holds keys of others. They are away between the two
-        renames, and a service that makes a key just then may have it in the old folder alone. The refusal lists them
-        with their owners.
+        renames. What a service writes while the folder is copied comes after it, so that is away for that long. The
+        refusal lists them with their owners.
     type: bool
     default: false
 extends_documentation_fragment:

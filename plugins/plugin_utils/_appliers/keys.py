@@ -41,10 +41,16 @@ COPYING = "/B /COPY:DATSO /R:0 /W:0 /NP"
 """By the privileges to back up and restore, with permissions and owners, without trying again."""
 
 IN_THE_WAY = (
-    "everything is as it was. Look for a program that has a file there open, at the space that is left on the disk, "
-    "and at the folder's owner, which has to be SYSTEM or Administrators (takeown /f FOLDER /a makes it so)"
+    "everything is as it was. Look for a program that has a file there open, for a folder within it, which is not "
+    "copied, at the space that is left on the disk, and at the folder's owner, which has to be SYSTEM or "
+    "Administrators (takeown /f FOLDER /a makes it so)"
 )
 """What keeps a folder of keys from being copied or renamed."""
+
+HALFWAY = (
+    "its keys are in {old} now. Roll back this run, which brings them back, or take them from there with state restored"
+)
+"""Where its name could be neither given to the new folder nor given back."""
 
 FAIL = "cmd /d /c exit 9"
 """Fails within a line, which exit would end."""
@@ -367,7 +373,8 @@ def _dropped(part: str) -> str:
 def _merge_line(copy: str, folder: str) -> str:
     """What is missing comes back, nothing that is there is overwritten; the copy goes when nothing is missing."""
     lonely = f"robocopy {_quoted(copy)} {_quoted(folder)} {COPYING} /XC /XN /XO /XX"
-    return f"{keeping(folder, lonely)} & {lonely} /L && rmdir /s /q {_quoted(copy)}"
+    begun = _dropped(f"{copy}.part")  # of a run that was cut off
+    return f"{begun} & {keeping(folder, lonely)} & {lonely} /L && rmdir /s /q {_quoted(copy)}"
 
 
 def _last(path: str) -> str:
@@ -384,19 +391,32 @@ def _write_renamed(host: Host, change: Change, value: Plain) -> None:
     if value is None:
         _must(host, _unrename_line(folder, old), f"give {old} its name back")
     else:
-        _must(host, _rename_line(folder, old), f"rename {folder} and bring the keys of others back", IN_THE_WAY)
+        code = _as_system(host, _rename_line(folder, old), f"rename {folder}")
+        doing = f"rename {folder} and bring the keys of others back"
+        _require(code, doing, HALFWAY.format(old=old) if code and host.files.exists(old) else IN_THE_WAY)
 
 
 def _rename_line(folder: str, old: str) -> str:
     """The new folder is made whole beside the old one, without the listener's key; then both change their names.
 
-    Where the second does not, such as for a folder that somebody made meanwhile, the old one gets its name back.
+    What a service writes until then is in the old folder alone, and comes after it. Where the second name does not
+    change, such as for a folder that somebody made meanwhile, what is in that one goes to the old one, which gets its
+    name back.
     """
     part = f"{old}.part"
     without = f"del /q {_quoted(part)[:-1]}\\{CONTAINER_FILE}*{QUOTE}"
-    back = f"rmdir /s /q {_quoted(folder)} & ren {_quoted(old)} {_quoted(_last(folder))} & {FAIL}"
+    late = _updating(old, folder, f"/XF {CONTAINER_FILE}*")
+    gone = f"{_updating(folder, old)} && rmdir /s /q {_quoted(folder)}"
+    back = f"{gone} & ren {_quoted(old)} {_quoted(_last(folder))} & {FAIL}"
     swap = f"ren {_quoted(folder)} {_quoted(_last(old))} && (ren {_quoted(part)} {_quoted(_last(folder))} || ({back}))"
-    return f"{_staged(folder, part)} && {without} && {swap} && {_swept(part)} || ({_dropped(part)} & exit 9)"
+    whole = f"{_staged(folder, part)} && {without} && {swap} && ({late}) && {_swept(part)}"
+    return f"{whole} || ({_dropped(part)} & exit 9)"
+
+
+def _updating(source: str, folder: str, *besides: str) -> str:
+    """Bring what is missing in a folder or older there; ends with 0 where nothing is any more."""
+    copied = " ".join((f"robocopy {_quoted(source)} {_quoted(folder)} {COPYING} /XX /XO", *besides))
+    return f"{keeping(folder, copied)} & {copied} /L"
 
 
 def default_permissions(folder: str) -> str:
@@ -407,12 +427,18 @@ def default_permissions(folder: str) -> str:
 
 
 def _unrename_line(folder: str, old: str) -> str:
-    """What was made since goes into the old folder, the listener's new key included; then it takes the name again."""
+    """What was made since goes into the old folder, the listener's new key included; then it takes the name again.
+
+    What a service writes until then is in the other folder alone, and comes after it, before that one goes. A run that
+    was cut off between its two renames has left no folder of the name.
+    """
     part = f"{old}.part"
+    begun = f"mkdir {_quoted(folder)} & {_dropped(part)}"
     merge = f"robocopy {_quoted(folder)} {_quoted(old)} {COPYING} /XX"
     back = f"ren {_quoted(part)} {_quoted(_last(folder))} & {FAIL}"
     swap = f"ren {_quoted(folder)} {_quoted(_last(part))} && (ren {_quoted(old)} {_quoted(_last(folder))} || ({back}))"
-    return f"{_dropped(part)} & {keeping(old, merge)} & {merge} /L && {swap} && rmdir /s /q {_quoted(part)}"
+    late = f"{_updating(part, folder)} && rmdir /s /q {_quoted(part)}"
+    return f"{begun} & {keeping(old, merge)} & {merge} /L && {swap} && ({late})"
 
 
 FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden)

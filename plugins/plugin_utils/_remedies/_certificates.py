@@ -75,8 +75,8 @@ def readable(remedy: str, key: KeyFile, reason: str) -> tuple[Change, ...]:
     """One entry on one file: NETWORK SERVICE, under which TermService runs, may read the key.
 
     Where only SYSTEM may see the permissions, the entry is taken to be missing; applying looks as SYSTEM, and takes
-    what is there then for what was before. None where it may read, and
-    where it has the entry and something is denied to a group of its.
+    what is there then for what was before. There is no change where it may read already, nor where it has the entry
+    and is kept out by a denial to one of its groups.
     """
     before, sid = "", sddl.NETWORK_SERVICE
     if isinstance(key.dacl.data, str):

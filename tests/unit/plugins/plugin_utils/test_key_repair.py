@@ -421,7 +421,61 @@ def test_a_folder_that_somebody_makes_at_the_last_moment_does_not_cost_the_keys(
     with pytest.raises(ApplyError, match="SYSTEM could not rename"):
         run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
     simulated.clock.advance(60)
+    assert files.find(MINTED) is not None
+    files.remove(MINTED)
     assert settings_state(simulated) == before
+
+
+MINTED = rf"{MACHINE_KEYS}\minted"
+
+
+def minting(simulated: SimulatedHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that makes a key just before MachineKeys loses its name, once."""
+    files = simulated.windows.files
+    move = files.move
+
+    def late(source: str, target: str, *rest: t.Any) -> t.Any:
+        if source.lower() == MACHINE_KEYS.lower():
+            monkeypatch.setattr(files, "move", move)
+            files.add(MINTED, MACHINE_KEYS_SDDL, content="minted")
+        return move(source, target, *rest)
+
+    monkeypatch.setattr(files, "move", late)
+
+
+def test_a_key_that_a_service_makes_while_the_folder_is_copied_comes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    minting(simulated, monkeypatch)
+    run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    assert simulated.windows.files.find(MINTED) is not None
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+def test_a_key_that_a_service_makes_while_a_rename_is_rolled_back_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    minting(simulated, monkeypatch)
+    assert rollback(job(simulated, "back"), "all", force=False).left == {}
+    assert simulated.windows.files.find(MINTED) is not None
+
+
+def test_a_rename_that_was_cut_off_between_its_names_can_be_rolled_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    before, files = settings_state(simulated), simulated.windows.files
+    move = files.move
+
+    def dies(source: str, target: str, *rest: t.Any) -> t.Any:
+        if source.lower().endswith(".part"):
+            raise TransportFailed("the host died", sent=None)
+        return move(source, target, *rest)
+
+    monkeypatch.setattr(files, "move", dies)
+    with pytest.raises(TransportFailed):
+        run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
+    monkeypatch.undo()
+    assert files.find(MACHINE_KEYS) is None
+    assert rollback(job(simulated, "back"), "all", force=False).left == {}
+    assert settings_state(simulated)["files"] == before["files"]
 
 
 def test_the_listeners_broken_key_is_not_taken_along() -> None:
