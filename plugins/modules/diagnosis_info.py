@@ -233,7 +233,8 @@ leases:
         - V(ended) weakens nothing any more.
         - V(lease_not_effective) has ended, but the handshake shows that the listener still acts on the weaker value
           until C(TermService) restarts. The host makes none for that, since it would drop the users; the next
-          run that changes hosts does, as its C(restart) lets it.
+          run of M(winfleet.rdp.nla), M(winfleet.rdp.security_layer) or M(winfleet.rdp.remediate) does, as its
+          C(restart) lets it.
       type: str
     effective:
       description: Whether the handshake shows what the standing says. None where no handshake tells.

@@ -21,8 +21,9 @@ description:
   - A rule that is for public networks while it is disabled, as one for any profile is, is narrowed before it is enabled
     unless O(profiles) says otherwise, so that no public network is opened on the way. One that is enabled is narrowed
     first and widened afterwards.
-  - What rules of policy let in already, everybody or just O(remote_addresses), needs no rule of the host's own, so none
-    is opened for those profiles. A rule that demands more than that, as IPsec, does not count here.
+  - What rules of policy let in already, everybody or just O(remote_addresses), needs no rule of the host's own, so
+    without O(profiles) none is opened for those networks. A rule that demands more than that, as IPsec, does not count
+    here.
   - Where a profile ignores local rules none is changed. RV(policy_held) names the policy if no rule of policy lets in
     there.
   - A change that opens public networks has the RV(changes[].risk) V(high), and RV(notes) say that anybody near can try

@@ -39,8 +39,8 @@ options:
       - V(stale) flushes the cache where a remembered address of O(names) is not among those that the controller's
         resolver gives, or where the name is remembered as unknown and has an address. Without O(names) nothing is
         looked at. An address that is there again after a flush comes from the hosts file or from the machine's own DNS
-        server, which then has to be corrected. The task fails and says so, and no later run flushes that name for the
-        same address again.
+        server, which then has to be corrected. The task fails and says so, and no run of the next day flushes that name
+        for the same address again.
       - V(flush) flushes a cache that holds anything.
       - V(keep) leaves it.
     type: str

@@ -29,8 +29,9 @@ options:
   state:
     description:
       - V(enabled) switches Remote Desktop on.
-      - V(disabled) switches it off by C(fDenyTSConnections) alone. Sessions that are open are left alone. RV(notes)
-        names the options that then have no effect.
+      - V(disabled) switches it off by C(fDenyTSConnections) alone. Sessions that are open are left alone, except where
+        Windows goes on listening until C(TermService) restarts; then O(restart) decides. RV(notes) names the options
+        that then have no effect.
       - The policy above it is C(Allow users to connect remotely by using Remote Desktop Services).
     type: str
     choices:

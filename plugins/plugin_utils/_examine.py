@@ -52,10 +52,16 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     observation = replace(observe(host, wanted.areas, wanted.settings, probe, since), other_probes=others)
     if Facts(observation).sessions:
         observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
-    owed = observation.owed or ()
-    if "restart" not in owed and due_after_lease(host, observation.leases or (), probe):
-        observation = replace(observation, owed=(*owed, "restart"))
+    observation = _owing(host, observation)
     return _prepared(host, _deeper(host, Standing(observation, diagnose(observation))))
+
+
+def _owing(host: Host, observation: Observation) -> Observation:
+    """With the restart that the end of a lease owes."""
+    owed = observation.owed or ()
+    if "restart" in owed or not due_after_lease(host, observation.leases or (), observation.probe):
+        return observation
+    return replace(observation, owed=(*owed, "restart"))
 
 
 def _deeper(host: Host, standing: Standing) -> Standing:
@@ -107,6 +113,7 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     newly = scope(Facts(Observation("", probe=probe))).beyond(base)
     wanted = {*areas, *newly.areas, *_evidence_again(standing, probe)}
     fresh = observe(job.host, wanted, (*sorted(touched - proved), *newly.settings), probe, RECENT, base)
+    fresh = _owing(job.host, fresh)
     return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
 
 

@@ -96,7 +96,7 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
         with Run(job.host, job.run_id, job.made) as run:
             done = carry_out(job, run, plan.changes, alone=True)
             leave_due(job, done)
-            if _read_at_start(remedy) and not done.waiting and due(job.host):
+            if _read_at_start(remedy) and not done.waiting and _due(job, observation, done.proof):
                 make_up(job, run, done)
             run.tidy()
         done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
@@ -115,9 +115,13 @@ def _unreached(remedy: Remedy, options: Options, probe: Probe | None) -> str:
     if not aimed or not (facts.failed_stage == "tls" or facts.no_certificate):
         return ""
     seen = "the listener has no certificate" if facts.no_certificate else f"it ends with {facts.probe_verdict('tls')}"
+    larger = facts.no_certificate or facts.probe_verdict("tls") == "reset"
+    next_one = (
+        "take auto, which goes on until one does, or a larger method" if larger else "the key is not what ends it"
+    )
     return (
-        f"with the method {options['method']} no TLS handshake succeeds ({seen}): take auto, which goes on until one "
-        "does, or a larger method; diagnosis_info names the cause"
+        f"with the method {options['method']} no TLS handshake succeeds ({seen}): {next_one}; diagnosis_info names the "
+        "cause"
     )
 
 
@@ -141,16 +145,22 @@ def _read_at_start(remedy: Remedy) -> bool:
 
 def _catch_up(job: Job, done: Done) -> None:
     """Restart for a run before this one, which was cut off or might not; check mode only says that it is due."""
-    found = due(job.host)
-    if "restart" not in found and done.leases:
+    if done.leases:
         done.proof = job.prober.look(job.host.listener_port)
-        found += ("restart",) if due_after_lease(job.host, done.leases, done.proof) else ()
+    found = due(job.host)
+    if "restart" not in found and due_after_lease(job.host, done.leases or (), done.proof):
+        found += ("restart",)
     if job.check:
         done.waiting.update({what: REASONS[what] for what in found})
     if job.check or not found:
         return
     with Run(job.host, job.run_id, job.made) as run:
         make_up(job, run, done)
+
+
+def _due(job: Job, observation: Observation, proof: Probe | None) -> bool:
+    """Whether anything is due since before this run."""
+    return bool(due(job.host)) or due_after_lease(job.host, observation.leases or (), proof)
 
 
 def leave_due(job: Job, done: Done) -> None:
@@ -354,10 +364,17 @@ def _is_live(job: Job, done: Done) -> bool | None:
 def _listens(job: Job, wanted: bool = True) -> bool:
     """Whether the host listens on the RDP port, or begins or ceases to within the time that Windows takes for it."""
     for pause in PATIENCE:
-        if bool(job.host.port_use().listeners) == wanted:
+        if _has_listener(job, wanted) == wanted:
             return wanted
         job.host.sleep(pause)
-    return bool(job.host.port_use().listeners)
+    return _has_listener(job, wanted)
+
+
+def _has_listener(job: Job, wanted: bool) -> bool:
+    """Whether anything listens on the port, where TermService is to; and whether that does, where it is not to."""
+    found = job.host.port_use().listeners
+    ours = job.host.service("TermService").process_id
+    return bool(found) if wanted else any(socket.process_id == ours for socket in found)
 
 
 def _look(job: Job, done: Done) -> Probe | None:

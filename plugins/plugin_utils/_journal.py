@@ -45,6 +45,9 @@ WINSOCK_RESET = "WinsockReset"
 """Value under ROOT: when a run last reset the Winsock catalog, ISO 8601 by the host's clock."""
 
 DNS_FLUSHED = "DnsFlushed"
+
+FLUSH_KEPT, FLUSH_STAMP = timedelta(days=1), "%Y%m%dT%H%M%SZ"
+"""For how long a flush is remembered, and how its time is noted, in UTC."""
 """Value under ROOT: each name whose cache entry was flushed, and after spaces its addresses."""
 
 RUNS, ITEMS, WRITERS = (rf"{ROOT}\{name}" for name in ("Runs", "Items", "Writers"))
@@ -293,17 +296,30 @@ class Journal:
         self._registry.write(key, "entry", encode(entry))
 
 
-def flushed(registry: Registry) -> dict[str, tuple[str, ...]]:
-    """The remembered addresses that runs have flushed, by name."""
+def flushed(registry: Registry, now: datetime) -> dict[str, tuple[str, ...]]:
+    """The remembered addresses that runs of the last day have flushed, by name.
+
+    What comes back later than that may be an old answer again: Windows keeps one for a day at the most (MaxCacheTtl,
+    86,400 seconds; Microsoft Learn, "Disable client-side DNS caching on DNS clients").
+    """
+    since = (now - FLUSH_KEPT).strftime(FLUSH_STAMP)
+    return {name: addresses for name, (stamp, addresses) in _flushes(registry).items() if stamp >= since}
+
+
+def _flushes(registry: Registry) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """What is noted of flushes: by name when, and which addresses were taken away."""
     noted = registry.read(ROOT, DNS_FLUSHED, "REG_MULTI_SZ")
     lines = noted.data if isinstance(noted, RegistryValue) and isinstance(noted.data, tuple) else ()
-    parts = (str(line).split() for line in lines)
-    return {name: tuple(addresses) for name, *addresses in filter(None, parts)}
+    parts = [str(line).split() for line in lines]
+    return {part[1]: (part[0], tuple(part[2:])) for part in parts if len(part) > 1}
 
 
-def note_flushed(registry: Registry, taken: Mapping[str, Sequence[str]]) -> None:
-    """Note which remembered addresses were flushed, beside those of runs before."""
-    lines = (" ".join((name, *addresses)) for name, addresses in sorted({**flushed(registry), **taken}.items()))
+def note_flushed(registry: Registry, now: datetime, taken: Mapping[str, Sequence[str]]) -> None:
+    """Note which remembered addresses were flushed now, beside those of runs in the last day."""
+    since = (now - FLUSH_KEPT).strftime(FLUSH_STAMP)
+    known = {name: noted for name, noted in _flushes(registry).items() if noted[0] >= since}
+    known.update({name: (now.strftime(FLUSH_STAMP), tuple(addresses)) for name, addresses in taken.items()})
+    lines = (" ".join((stamp, name, *addresses)) for name, (stamp, addresses) in sorted(known.items()))
     registry.write(ROOT, DNS_FLUSHED, RegistryValue("REG_MULTI_SZ", tuple(lines)))
 
 

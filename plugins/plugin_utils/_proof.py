@@ -133,6 +133,9 @@ _NO_CREDSSP = {
     "not_ntlm": "CredSSP is answered with something else",
     "not_offered": "the host does not offer CredSSP",
 }
+_UNTRIED = Lack(
+    "the probe did not try CredSSP", "Let probe_info run its stage ntlm, which it does unless told otherwise"
+)
 _NO_NTLM = Lack(
     "the host answers no NTLM and belongs to no domain, so nobody could authenticate",
     "Allow incoming NTLM (RestrictReceivingNTLMTraffic), or join the host to a domain, whose users have Kerberos",
@@ -154,7 +157,7 @@ def lacking(probes: Sequence[Probe], stage: str, vouched: Callable[[], bool]) ->
         return _NO_TLS if probes else _UNSEEN
     if stage == "tls" and any(_answered(probe, 1) for probe in serving):
         return None
-    lacks = [_no_logon(probe, vouched) for probe in serving]
+    lacks = [_no_logon(probe, vouched, told=stage == "ntlm") for probe in serving]
     return None if None in lacks else lacks[0]
 
 
@@ -164,9 +167,11 @@ def _answered(probe: Probe, protocol: int) -> bool:
     return any((answer["outcome"], answer.get("protocol")) == ("selected", protocol) for answer in answers)
 
 
-def _no_logon(probe: Probe, vouched: Callable[[], bool]) -> Lack | None:
-    """Why nobody can authenticate inside TLS; None where somebody can, or where that was not tried."""
+def _no_logon(probe: Probe, vouched: Callable[[], bool], told: bool) -> Lack | None:
+    """Why nobody can authenticate inside TLS; None where somebody can, or where that need not be told and is not."""
     verdict = str((probe.get("ntlm") or {}).get("verdict", "skipped"))
+    if verdict == "skipped":
+        return _UNTRIED if told else None
     if verdict in _NO_CREDSSP:
         return Lack(_NO_CREDSSP[verdict], "Look at LSA protection and credential providers (diagnosis_info helps)")
     return _NO_NTLM if verdict in ("closed", "refused") and not vouched() else None
@@ -197,7 +202,7 @@ def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     if probe is None or not unsettled:
         return None if unsettled else True
     seen = shows(unsettled, probe)
-    if seen is not None:
+    if seen is not None or any(map(shuts, unsettled)):
         return seen
     facts = Facts(Observation("", probe=probe))
     if facts.failed_stage == "tcp":
@@ -232,7 +237,7 @@ def _deduced(change: Change, probe: Probe) -> bool | None:
     if setting and setting.id == "transport":
         return _udp_shows(change, probe)
     if shuts(change):
-        return {"open": False, "refused": True}.get(probe["tcp"]["verdict"])
+        return True if probe["tcp"]["verdict"] == "refused" else None  # another program may have the port
     number = live_number(setting.id, probe) if setting else None
     if setting is None:
         return None

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping
+from datetime import timezone
 
 from .._cim.network import cached_names, catalog_counters, clear_cache, layered_providers
 from .._cim.registry import RegistryValue
@@ -52,7 +53,7 @@ def _flush(host: Host, change: Change) -> None:
     stale = _stale(change)
     if not stale:
         return
-    note_flushed(host.registry, stale)
+    note_flushed(host.registry, host.now().astimezone(timezone.utc), stale)
     left = _left(host, stale)
     if left:
         raise NotKept(f"the DNS client's cache was flushed, and {', '.join(left)} is {IN_VAIN}")

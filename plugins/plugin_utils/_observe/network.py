@@ -10,7 +10,7 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import socket
-from datetime import datetime
+from datetime import datetime, timezone
 
 from .._cim.host import boot_time
 from .._cim.network import cached_names, catalog_counters, layered_providers
@@ -26,7 +26,7 @@ def read_dns(request: Request) -> DnsState:
     """Of the names that were asked about, or all that is cached; the resolver is the controller's."""
     names = tuple(name.lower().rstrip(".") for name in request.names)
     cached = {entry.name: entry.addresses for entry in cached_names(request.host.cim, names)}
-    before = flushed(request.host.registry) if names and cached else {}
+    before = flushed(request.host.registry, request.host.now().astimezone(timezone.utc)) if names and cached else {}
     return DnsState(cached, {name: resolve(name) for name in names}, before)
 
 

@@ -78,6 +78,9 @@ def stale(dns: DnsState, remedy: str) -> Plan:
 
 def _in_vain(name: str, old: tuple[str, ...]) -> Refusal:
     """A flush that took the same away before has shown that there is more to it than an old answer."""
+    if not old:
+        again = f"{name}, whose lack of an address a run before has flushed, has none again on this machine"
+        return Refusal(f"{again}: its own DNS server does not know the name", "names")
     return Refusal(f"{name}, whose address {_told(old)} a run before has flushed, is {IN_VAIN}", "names")
 
 

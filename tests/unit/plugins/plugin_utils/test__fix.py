@@ -182,5 +182,14 @@ def test_a_port_that_is_closed_is_seen_to_be_closed(live: str, users: tuple[str,
     assert simulated.windows.listener.is_listening() == bool(done.waiting)
 
 
+@pytest.mark.parametrize("planted", ["port_taken", "port_proxy"])
+def test_a_port_that_another_program_has_is_not_waited_for_when_ours_is_closed(planted: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[planted], switches={"live_deny": "at_once"})
+    simulated.windows.sessions.add("anna", active=False)
+    wanted = options("remote_desktop", {"state": "disabled"})
+    _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], wanted)
+    assert ([change.kind for change in done.changes], done.waiting) == (["registry"], {})
+
+
 def answers(simulated: SimulatedHost) -> list[t.Any]:
     return list(t.cast("dict[str, t.Any]", simulated.probe_view()["asked"]).values())

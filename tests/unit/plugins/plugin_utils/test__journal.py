@@ -25,6 +25,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import (
     Writer,
     decode,
     encode,
+    flushed,
+    note_flushed,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
@@ -37,6 +39,24 @@ from tests.simulator.host import SimulatedHost
 from tests.support.in_process import connect, job, settings_state
 
 DRAIN = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\TSServerDrainMode"
+
+
+def test_a_flush_is_remembered_for_a_day() -> None:
+    """What comes back later may be an old answer again."""
+    host = connect(SimulatedHost.build("2022"))
+    host.ensure_private()
+    start = datetime(2026, 6, 15, tzinfo=timezone.utc)
+    note_flushed(host.registry, start, {"a.example": ["192.0.2.1", "192.0.2.2"], "b.example": []})
+    note_flushed(host.registry, start + timedelta(hours=12), {"b.example": ["192.0.2.3"]})
+    assert flushed(host.registry, start + timedelta(hours=23)) == {
+        "a.example": ("192.0.2.1", "192.0.2.2"),
+        "b.example": ("192.0.2.3",),
+    }
+    assert list(flushed(host.registry, start + timedelta(hours=25))) == ["b.example"]
+    note_flushed(host.registry, start + timedelta(days=3), {"c.example": []})
+    assert flushed(host.registry, start + timedelta(days=3)) == {"c.example": ()}
+
+
 OPTIONS = {**defaults(REMEDIES["remote_desktop"].options), "drain": "on"}
 
 plains = st.none() | st.fixed_dictionaries(

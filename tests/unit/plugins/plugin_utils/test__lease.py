@@ -28,6 +28,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REME
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
+from tests.simulator.breakages import BREAKAGES
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.security import SYSTEM_TOKEN
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
@@ -435,6 +436,24 @@ def test_users_keep_such_a_restart_waiting_and_the_loop_says_so_and_makes_it_lat
     doing = job(simulated, "run-4")
     course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
     assert [change.kind for change in course.changes] == ["restart"]
+    assert standing(simulated) == [("nla", "ended", True)]
+
+
+def test_such_a_restart_is_made_beside_other_changes_of_a_module() -> None:
+    simulated = ended_but_live()
+    _plan, done = do(simulated, "security_layer", "run-2", encryption="high")
+    assert [change.kind for change in done.changes] == ["registry", "restart"]
+    _plan, done = do(simulated, "security_layer", "run-3", encryption="high")
+    assert (done.changes, done.waiting) == ([], {})
+
+
+def test_such_a_restart_is_made_beside_other_cures_of_the_loop() -> None:
+    simulated = ended_but_live()
+    BREAKAGES["remote_logons_disabled"].plant(simulated.windows)
+    doing = job(simulated, "run-2")
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert sorted(change.kind for change in course.changes) == ["registry", "restart"]
+    assert course.verdict == "repaired"
     assert standing(simulated) == [("nla", "ended", True)]
 
 
