@@ -253,7 +253,7 @@ UNSETTLED: tuple[tuple[str, dict[str, t.Any], tuple[str, ...]], ...] = (
 """What some hosts read only when TermService starts, as only the handshake tells."""
 
 
-@pytest.mark.parametrize(("name", "given", "traits"), UNSETTLED, ids=[name for name, *_ in UNSETTLED])
+@pytest.mark.parametrize(("name", "given", "traits"), UNSETTLED, ids=[case[0] for case in UNSETTLED])
 def test_a_restart_that_only_the_handshake_shows_to_be_due_is_told_until_it_is_made(
     name: str, given: dict[str, t.Any], traits: tuple[str, ...]
 ) -> None:

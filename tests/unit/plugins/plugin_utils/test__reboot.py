@@ -45,7 +45,9 @@ def test_who_sits_at_the_console_is_not_logged_off(counted: bool) -> None:
     assert r"HOST001\anna" in objection(host, True, "when_idle")
     assert objection(host, True, "always") == ""
     host.discreet = True
-    assert "anna" not in objection(host, True, "when_idle") != ""
+    unnamed = objection(host, True, "when_idle")
+    assert unnamed
+    assert "anna" not in unnamed
 
 
 def test_who_is_hidden_at_the_console_is_not_logged_off() -> None:
