@@ -373,8 +373,10 @@ def _listens(job: Job, wanted: bool = True) -> bool:
 def _has_listener(job: Job, wanted: bool) -> bool:
     """Whether anything listens on the port, where TermService is to; and whether that does, where it is not to."""
     found = job.host.port_use().listeners
+    if wanted:
+        return bool(found)
     ours = job.host.service("TermService").process_id
-    return bool(found) if wanted else any(socket.process_id == ours for socket in found)
+    return any(socket.process_id == ours for socket in found)
 
 
 def _look(job: Job, done: Done) -> Probe | None:

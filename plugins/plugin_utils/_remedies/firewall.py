@@ -213,8 +213,7 @@ def _open(rule: RuleState, wanted: Wanted, needed: int) -> Iterator[Change]:
     nobody in who was not let in before and is not to be; the rule is enabled last.
     """
     after = _opened(rule, wanted, needed)
-    moves = sorted(after, key=lambda field: (field != "remote_addresses", field))
-    for name in sorted(moves, key=lambda field: _spread(field, getattr(rule, field), after[field])):
+    for name in sorted(after, key=lambda field: _spread(field, getattr(rule, field), after[field])):
         before, value = getattr(rule, name), after[name]
         if value != before:
             change = _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(wanted.ports)))
