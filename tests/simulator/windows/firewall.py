@@ -175,7 +175,7 @@ class Firewall:
 
     def change(self, rule_id: str, **changes: object) -> Rule:
         """Change some fields of a local rule."""
-        return self.put(replace(self._rules[rule_id.lower()], **changes))  # type: ignore[arg-type]  # Rule checks fields
+        return self.put(replace(self._rules[rule_id.lower()], **changes))  # type: ignore[arg-type]  # replace wants names of fields
 
     def remove(self, rule_id: str) -> None:
         rule = self._rules.pop(rule_id.lower())

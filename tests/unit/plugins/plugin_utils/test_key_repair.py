@@ -380,7 +380,7 @@ def spoiling(simulated: SimulatedHost, spoil: Callable[[Stored], Stored]) -> Non
     def spoilt(entry: Stored) -> None:
         put(spoil(entry) if entry.name.lower() == victim else entry)
 
-    files.put = spoilt  # type: ignore[method-assign]
+    files.put = spoilt  # type: ignore[method-assign]  # stands in for a copy that goes wrong
 
 
 SPOILT: dict[str, Callable[[Stored], Stored]] = {
@@ -518,7 +518,7 @@ def test_the_certificate_is_waited_for_and_its_absence_is_said(after: float | No
     simulated = built("2022", "key_missing", {})
     make = simulated.windows.certificates.ensure
     late = (lambda: simulated.clock.after(after, make)) if after else (lambda: None)
-    simulated.windows.certificates.ensure = late  # type: ignore[method-assign]
+    simulated.windows.certificates.ensure = late  # type: ignore[method-assign]  # Windows takes its time
     if after is None:
         with pytest.raises(ApplyError, match="has made no certificate"):
             run(simulated, "machine_keys", method="restart")
@@ -983,7 +983,7 @@ def short_lived() -> SimulatedHost:
     simulated = SimulatedHost.build("2022")
     certificates = simulated.windows.certificates
     short = functools.partial(certificates.issue, validity=timedelta(days=21))
-    certificates.issue = short  # type: ignore[method-assign]
+    certificates.issue = short  # type: ignore[method-assign]  # Windows makes one that ends soon
     short()
     return simulated
 
