@@ -17,6 +17,8 @@ author:
 description:
   - Reads the journal that is kept in the host's own registry (C(HKLM\SOFTWARE\winfleet.rdp)) and puts back what was
     before, newest first. It needs no file on the controller.
+  - A service that a run has started is stopped again only while nobody has a session, and that of an RD Gateway while
+    nobody is connected by way of it. Otherwise RV(left) says who would be cut off, and O(restart=always) accepts that.
   - An item that somebody has changed since is left as it is and listed in RV(drifted), unless O(force) is set.
   - What has no undo is listed in RV(not_undoable). M(winfleet.rdp.network_stack) says how a person puts Winsock
     providers back from what was saved of them.

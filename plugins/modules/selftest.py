@@ -60,7 +60,7 @@ options:
         certificate and the key before are lost.
       - Where other services keep keys in the folder MachineKeys, that has another name for half a minute. They may make
         new keys meanwhile, which are deleted, and work again only after a restart of the host.
-      - On an RD Gateway the service C(TSGateway) is stopped for a moment, which cuts off who is connected by way of it.
+      - On an RD Gateway the service C(TSGateway) is stopped for a moment, while nobody is connected by way of it.
         Where the machine's personal store has another certificate that could serve, clients see that one meanwhile.
       - A program is started by way of WMI, which ends at once. Security products may take that for an attack.
       - For a moment 150 connections are opened that go no further than the first message. Nobody may get in meanwhile,

@@ -39,7 +39,8 @@ class Host:
     which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell. ``owes``
     has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer. ``kept`` are the names of the
     keys that the collection kept on the host when that was first looked at, None before. ``discreet`` says that no
-    message may tell of the host's users who they are or where they sit.
+    message may tell of the host's users who they are or where they sit, ``may_cut`` that they may be cut off by a
+    service that is stopped.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Host:
         self.void_notes: list[str] = []
         self.kept: tuple[str, ...] | None = None
         self.discreet = False
+        self.may_cut = False
         self._private = False
 
     def close(self) -> None:

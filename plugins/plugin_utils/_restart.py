@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restarting TermService without stranding anybody. PRIVATE to the collection.
+"""Restarting TermService, or stopping a service, without stranding anybody. PRIVATE to the collection.
 
 The restart is one command on the host: stop and start as separate calls would leave Remote Desktop off if the
 controller died in between. Its output is localised, so only the services' states count afterwards. A restart
@@ -21,12 +21,14 @@ import typing as t
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from ._cim import gateway
 from ._cim.services import Service, ServiceError
 from ._cim.users import NOBODY, UNTOLD, SignedIn, enumerated, signed_in
 from ._host import Host
 from ._model.change import Change
+from ._model.gateway import SERVICE as GATEWAY
 from ._owed import SERVICE, restarted
-from ._wsman.errors import ShellRefused, WsmanError
+from ._wsman.errors import ShellRefused, WsmanError, WsmanFault
 from ._wsman.quote import quote
 
 PENDING = {"Start Pending": "Running", "Continue Pending": "Running", "Stop Pending": "Stopped"}
@@ -101,11 +103,37 @@ def _sessions(host: Host, service: Service, named: bool = False) -> Sessions:
     return replace(counted, clients=tuple(sorted(peers)), users=signed_in(host.cim, NAMED))
 
 
-def ensure_idle(host: Host, doing: str) -> None:
-    """Raises SessionsInTheWay when users would feel it."""
+def ensure_idle(host: Host, service: str) -> None:
+    """See to it that nobody is cut off when a service stops.
+
+    An RD Gateway's users have their sessions elsewhere, so each service is asked for its own.
+
+    Raises:
+        SessionsInTheWay: somebody would be and may not, or the host does not tell.
+    """
+    if host.may_cut:
+        return
+    cut = _by_way_of_gateway(host) if service == GATEWAY else _served(host)
+    if cut:
+        raise SessionsInTheWay(f"stopping {service} would cut {cut}")
+
+
+def _served(host: Host) -> str:
+    """Users' sessions, in words; empty where there are none."""
     found = sessions(host)
-    if not found.idle:
-        raise SessionsInTheWay(f"{doing} would cut {found}")
+    return "" if found.idle else str(found)
+
+
+def _by_way_of_gateway(host: Host) -> str:
+    """Connections by way of the gateway, in words; empty where there are none."""
+    try:
+        found = gateway.connections(host.cim)
+    except WsmanFault as fault:
+        raise SessionsInTheWay(f"the gateway does not tell who is connected by way of it ({fault.message})") from fault
+    if not found:
+        return ""
+    named = "" if host.discreet else enumerated(map(str, found[:NAMED]), len(found) - NAMED)
+    return f"{len(found)} connection(s) by way of the gateway" + (f": {named}" if named else "")
 
 
 def _in_the_way(host: Host, policy: Policy, service: Service) -> str:

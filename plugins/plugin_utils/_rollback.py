@@ -21,7 +21,7 @@ from ._fix import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._model.change import Change
 from ._model.plain import Plain
-from ._owed import due
+from ._owed import SERVICE, due
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
 from ._restart import SessionsInTheWay, restart
@@ -91,6 +91,7 @@ def rollback(job: Job, which: str, force: bool) -> Undoing:
         JournalError: there is no such run, or an entry of it was altered.
     """
     result = Undoing()
+    job.host.may_cut = job.restart == "always"
     with Run(job.host, job.run_id, job.made) as run:
         targets = list(_select(run.journal, which, result))
         movements = list(_decide(job, targets, force, result))
@@ -157,7 +158,8 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
         try:
             run.undo(change)
         except IN_THE_WAY as error:
-            result.left[change.item] = str(error)
+            way = "; set restart to always to accept that" if isinstance(error, SessionsInTheWay) else ""
+            result.left[change.item] = f"{error}{way}"
             stuck.add(change.target)
             continue
         result.undone.append(target)
@@ -201,7 +203,7 @@ def _settle(job: Job, result: Undoing) -> None:
         else:
             result.proof = prober.look(job.host.listener_port)
             return
-    stopped = any(change.kind == "service_state" and change.after == "Stopped" for change in back)
+    stopped = any((change.kind, change.item, change.after) == ("service_state", SERVICE, "Stopped") for change in back)
     late = "restart" in job.host.owes or any(change.restart for change in back)
     if stopped or not (late or _stays(result, back)):
         return

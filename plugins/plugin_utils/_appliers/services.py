@@ -40,7 +40,7 @@ def _write_state(host: Host, change: Change, value: Plain) -> None:
     if value == "Running":
         host.services.start(change.item)
     else:
-        ensure_idle(host, f"stopping {change.item}")
+        ensure_idle(host, change.item)
         host.services.stop_all(change.item)
 
 

@@ -5,8 +5,8 @@
 """The RD Gateway role through its WMI provider.
 
 PRIVATE to the collection. Source: Win32_TSGatewayServerSettings, …ConnectionAuthorizationPolicy,
-…ResourceAuthorizationPolicy, …ResourceGroup (Microsoft Win32 documentation, TermServ). Methods return 0, else an
-HRESULT or a Win32 code. Without the role there are no such classes.
+…ResourceAuthorizationPolicy, …ResourceGroup, …Connection (Microsoft Win32 documentation, TermServ). Methods return 0,
+else an HRESULT or a Win32 code. Without the role there are no such classes.
 
 A record is what Create takes of a policy or a resource group, by the names of its properties; null reads as empty.
 """
@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient, Outcome
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.schema import (
+    WIN32_TS_GATEWAY_CONNECTION,
     WIN32_TS_GATEWAY_CONNECTION_POLICY,
     WIN32_TS_GATEWAY_RESOURCE_GROUP,
     WIN32_TS_GATEWAY_RESOURCE_POLICY,
@@ -124,6 +125,25 @@ def bind_certificate(client: CimClient, thumbprint: str) -> Outcome:
     if outcome.ok and not settings(client).configured:
         outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "Configure")
     return client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "RefreshCertContext", arguments) if outcome.ok else outcome
+
+
+@dataclass(frozen=True)
+class Connection:
+    r"""Somebody's connection by way of the gateway: the user as ``DOMAIN\name``, from where, and to which host."""
+
+    user: str
+    client: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.user} from {self.client} to {self.resource}"
+
+
+def connections(client: CimClient) -> list[Connection]:
+    """Return who is connected by way of the gateway now, by user."""
+    found = client.query(WIN32_TS_GATEWAY_CONNECTION, select=("UserName", "ClientAddress", "ConnectedResource"))
+    listed = (tuple(item.text(name) for name in ("UserName", "ClientAddress", "ConnectedResource")) for item in found)
+    return [Connection(*fields) for fields in sorted(listed)]
 
 
 def records(client: CimClient, cls: CimClass) -> list[Record]:

@@ -464,6 +464,13 @@ WIN32_TS_GATEWAY_RESOURCE_GROUP = CimClass(
         "SetResources": Method(params={"Resources": STRING}),
     },
 )
+WIN32_TS_GATEWAY_CONNECTION = CimClass(
+    name="Win32_TSGatewayConnection",
+    namespace=TERMINAL,
+    source="Microsoft Win32 documentation, TermServ/win32-tsgatewayconnection",
+    keys=("ConnectionKey",),
+    properties=of(STRING, "ConnectionKey UserName ClientAddress ConnectedResource"),
+)
 WIN32_TS_GATEWAY_SERVER_SETTINGS = CimClass(
     name="Win32_TSGatewayServerSettings",
     namespace=TERMINAL,

@@ -17,6 +17,7 @@ from .._model.gateway import SERVICE
 from .._observe import observe
 from .._remedies import _certificates as steps
 from .._remedies.gateway import unfit
+from .._restart import ensure_idle
 from .._wsman.errors import WsmanFault
 from . import _served
 from ._base import Check, Untold
@@ -41,7 +42,7 @@ def _need(host: Host) -> None:
 
 
 def stopped(job: Job) -> str:
-    """The service is stopped for a moment, which cuts off whoever is connected by way of the gateway."""
+    """The service is stopped for a moment, while nobody is connected by way of the gateway."""
     _need_running(job.host)
     with Run(job.host, job.run_id, job.made) as run:
         run.apply(STOPPED)
@@ -125,9 +126,11 @@ def _two_certificates(host: Host) -> tuple[str, str]:
 
 
 def _need_running(host: Host) -> None:
+    """Raises Untold or SessionsInTheWay for a gateway whose service cannot be stopped for a moment."""
     _need(host)
     if not host.service(SERVICE).running:
         raise Untold(f"{SERVICE} does not run")
+    ensure_idle(host, SERVICE)
 
 
 CHECKS = (

@@ -112,6 +112,13 @@ def install_with_udp(windows: Windows) -> None:
     windows.events.write(events.GATEWAY, 303, events.INFORMATION, *ended, log=events.GATEWAY_LOG)
 
 
+def install_with_users(windows: Windows) -> None:
+    """The role, with users who are connected by way of it."""
+    gateway = install(windows)
+    for target in TARGETS:
+        gateway.connect(USER, [USERS], target)
+
+
 GATEWAY: Mapping[str, Breakage] = {
     "gateway_service_stopped": Breakage("the gateway's service is stopped", _service(disabled=False)),
     "gateway_service_disabled": Breakage("the gateway's service is disabled", _service(disabled=True)),

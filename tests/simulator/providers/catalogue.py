@@ -54,6 +54,7 @@ FACTORIES: dict[str, Factory] = {
     "CIM_DataFile": files.Files,
     "Win32_Directory": lambda windows: files.Files(windows, folders=True),
     "Win32_LogicalFileSecuritySetting": files.FileSecurity,
+    "Win32_TSGatewayConnection": gateway.GatewayConnections,
     "Win32_TSGatewayServer": gateway.GatewayServer,
     "Win32_TSGatewayServerSettings": gateway.GatewaySettings,
     "Win32_LogicalDisk": volumes.LogicalDisks,

@@ -182,6 +182,22 @@ class GatewaySettings(HostProvider):
 
 
 @dataclass
+class GatewayConnections(HostProvider):
+    """Win32_TSGatewayConnection."""
+
+    def instances(self, caller: Caller, options: Mapping[str, object]) -> Iterable[Instance]:
+        for item in gateway_of(self, caller).open:
+            yield Instance("Win32_TSGatewayConnection", {
+                "ConnectionKey": f"{item.tunnel}:{item.channel}", "TunnelId": item.tunnel, "ChannelId": item.channel,
+                "UserName": item.user, "FullUserName": item.user.rpartition("\\")[2], "ClientAddress": item.client,
+                "ConnectedTime": "20260601115900.000000+000", "IdleTime": "00000000000000.000000:000",
+                "ConnectedResource": item.resource, "ProtocolName": "RDP", "ConnectedPort": item.port,
+                "NumberOfKilobytesSent": 20423, "NumberOfKilobytesReceived": 3110,
+                "ConnectionDuration": "00000000000100.000000:000", "TransportProtocol": item.transport,
+            })  # fmt: skip
+
+
+@dataclass
 class GatewayServer(HostProvider):
     """Win32_TSGatewayServer."""
 

@@ -23,6 +23,7 @@ PORTS = {RPC_HTTP: 443, HTTP: 443, UDP: 3391}
 PROTOCOL = "RDP"
 EVENT_FIELDS = ("Username", "IpAddress", "AuthType", "Resource", "ConnectionProtocol", "ErrorCode")
 CLIENT_ADDRESS = "198.51.100.7"
+CONNECTED = 302
 DENIED_BY_RESOURCE_POLICY, DENIED_BY_CONNECTION_POLICY, CONNECT_FAILED, LIMIT_REACHED = 23002, 23003, 23005, 23014
 Row = dict[str, object]
 
@@ -53,6 +54,19 @@ def resource_policy(name: str, groups: str, resources: str = "", ports: str = "3
     }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Connection:
+    """A client that came through to a resource: a channel within a tunnel (Win32_TSGatewayConnection)."""
+
+    tunnel: int
+    user: str
+    resource: str
+    port: int = 3389
+    client: str = CLIENT_ADDRESS
+    channel: int = 1
+    transport: int = HTTP
+
+
 @dataclass
 class Gateway:
     """Everything the role keeps. ``certificate``: SHA-1 of the bound one, empty for none; ``limit`` 0 for no limit.
@@ -78,10 +92,24 @@ class Gateway:
     protocol: str = PROTOCOL
     served: bytes = b""
     """The certificate that clients see: a bound one only once the service has taken it up."""
+    open: list[Connection] = field(default_factory=list)
+    """Who is connected through it."""
 
     def start(self) -> None:
         """The service has started."""
         self.served = self.certificate if self.configured else b""
+
+    def stop(self) -> None:
+        """The service has stopped, and with it every tunnel."""
+        self.open.clear()
+
+    def connect(self, user: str, groups: list[str], target: str) -> Connection:
+        """A user comes through to a target, and stays."""
+        code = self.attempt(user, groups, target)
+        if code != CONNECTED:
+            raise ValueError(f"{user} does not come through to {target}: event {code}")
+        self.open.append(Connection(len(self.open) + 1, user, target))
+        return self.open[-1]
 
     def refresh(self, certificate: bytes) -> None:
         """The service is told that the certificate is another one."""
@@ -100,7 +128,7 @@ class Gateway:
         self.tell(300, INFORMATION, user, target)
         if not self.reaches:
             return self.tell(304, ERROR, user, target, CONNECT_FAILED)
-        return self.tell(302, INFORMATION, user, target)
+        return self.tell(CONNECTED, INFORMATION, user, target)
 
     def tell(self, code: int, kind: int, user: str, target: str = "", error: int = 0) -> int:
         """Write an event as the role does, and return its code; who is let in at all is told without a target."""

@@ -43,7 +43,7 @@ VOLUME_ENCRYPTION = "root/cimv2/Security/MicrosoftVolumeEncryption"
 GATEWAY_CLASSES = tuple(
     f"Win32_TSGateway{name}"
     for name in ("Server", "ServerSettings", "ConnectionAuthorizationPolicy", "ResourceAuthorizationPolicy",
-                 "ResourceGroup")
+                 "ResourceGroup", "Connection")
 )  # fmt: skip
 GATEWAY_PROGRAM = r"%SystemRoot%\System32\svchost.exe -k tsgateway"
 UPDATES = {14393: "KB5040434", 17763: "KB5053596", 20348: "KB5053603", 19045: "KB5053606", 26100: "KB5053598"}
@@ -167,6 +167,8 @@ class Windows:
         for forget in self.going_down:
             forget()
         self.sessions.log_off_all()
+        if self.gateway is not None:
+            self.gateway.stop()
         self.network.flush_dns()
         self.down_until = self.clock.now() + timedelta(seconds=BOOT_SECONDS)
         self.clock.after(BOOT_SECONDS, self._come_up)
@@ -306,8 +308,8 @@ class Windows:
             self.certificates.ensure()
 
     def _gateway_changed(self, service: Service) -> None:
-        if self.gateway is not None and service.state == RUNNING:
-            self.gateway.start()
+        if self.gateway is not None:
+            (self.gateway.start if service.state == RUNNING else self.gateway.stop)()
 
     def _firewall_service_changed(self, service: Service) -> None:
         if service.state == RUNNING:

@@ -19,6 +19,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 
+from tests.simulator.breakages.gateway import USERS
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.services import RUNNING, Service
 from tests.support.in_process import connect
@@ -29,7 +30,7 @@ def test_nothing_hinders_the_restart_of_an_idle_host() -> None:
     host = connect(SimulatedHost.build("2022"), lambda _number, body: asked.append(body))
     assert sessions(host).idle
     assert restart(host, lambda _change: None, "a test", "when_idle") == ""
-    ensure_idle(host, "a test")
+    ensure_idle(host, "TermService")
     assert not [body for body in asked if b"Win32_Process" in body]
 
 
@@ -43,7 +44,7 @@ def test_users_are_counted_and_hinder() -> None:
         "set restart to always to accept that"
     )
     with pytest.raises(SessionsInTheWay, match=r"8 connected .*; signed in: HOST001\\user00, "):
-        ensure_idle(host, "a test")
+        ensure_idle(host, "TermService")
     assert restart(host, lambda _change: None, "a test", "always") == ""
 
 
@@ -94,11 +95,11 @@ def test_the_session_of_services_is_no_users(discreet: bool) -> None:
     host = connect(simulated)
     host.discreet = discreet
     assert sessions(host).disconnected == 1
-    ensure_idle(host, "a test")
+    ensure_idle(host, "TermService")
     assert restart(host, lambda _change: None, "a test", "when_idle") == ""
     simulated.windows.sessions.add("anna", active=False)
     with pytest.raises(SessionsInTheWay, match=r"2 disconnected"):
-        ensure_idle(host, "a test")
+        ensure_idle(host, "TermService")
     assert restart(host, refused, "a test", "when_idle").startswith("a restart of TermService would cut")
 
 
@@ -210,3 +211,54 @@ def test_a_name_that_no_command_line_carries_keeps_the_restart_from_happening() 
     assert recorded == []
     assert simulated.windows.services["TermService"].process_id == process
     assert simulated.counters.shells_opened == 0
+
+
+# --- an RD Gateway's service
+
+
+def test_who_is_connected_by_way_of_a_gateway_is_told() -> None:
+    simulated = SimulatedHost.build("2022", traits=["gateway_users"])
+    with pytest.raises(SessionsInTheWay) as caught:
+        ensure_idle(connect(simulated), "TSGateway")
+    assert str(caught.value) == (
+        r"stopping TSGateway would cut 3 connection(s) by way of the gateway: CORP\anna from 198.51.100.7 to "
+        r"10.20.0.31, CORP\anna from 198.51.100.7 to rdp01, CORP\anna from 198.51.100.7 to rdp01.corp.example"
+    )
+
+
+def test_a_message_names_no_more_of_a_gateways_users_than_of_a_hosts() -> None:
+    simulated = SimulatedHost.build("2022", traits=["gateway_users"])
+    assert simulated.windows.gateway is not None
+    for number in range(4):
+        simulated.windows.gateway.connect(rf"CORP\user{number}", [USERS], "rdp01")
+    with pytest.raises(SessionsInTheWay, match=r" 7 connection.*CORP\\user0 .*CORP\\user1 .* and 2 more$"):
+        ensure_idle(connect(simulated), "TSGateway")
+
+
+def test_sessions_on_a_gateway_and_connections_by_way_of_it_hinder_the_stop_of_their_own_service_alone() -> None:
+    used = connect(SimulatedHost.build("2022", traits=["gateway_users"]))
+    ensure_idle(used, "TermService")
+    logged_on_to = connect(SimulatedHost.build("2022", traits=["gateway_role", "many_sessions"]))
+    ensure_idle(logged_on_to, "TSGateway")
+    with pytest.raises(SessionsInTheWay, match="stopping TermService would cut 8 connected"):
+        ensure_idle(logged_on_to, "TermService")
+
+
+def test_nobody_is_named_where_messages_go_elsewhere() -> None:
+    host = connect(SimulatedHost.build("2022", traits=["gateway_users"]))
+    host.discreet = True
+    with pytest.raises(SessionsInTheWay, match=r"would cut 3 connection\(s\) by way of the gateway$"):
+        ensure_idle(host, "TSGateway")
+
+
+def test_a_gateway_that_does_not_tell_its_connections_is_not_stopped() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["gateway_service_stopped"], switches={"gateway_stopped": False})
+    with pytest.raises(SessionsInTheWay, match="does not tell who is connected"):
+        ensure_idle(connect(simulated), "TSGateway")
+
+
+def test_whoever_was_said_to_may_be_cut_off_is() -> None:
+    host = connect(SimulatedHost.build("2022", traits=["gateway_users", "many_sessions"]))
+    host.may_cut = True
+    ensure_idle(host, "TSGateway")
+    ensure_idle(host, "TermService")

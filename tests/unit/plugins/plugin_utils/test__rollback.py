@@ -18,7 +18,9 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 
+from tests.simulator.breakages.gateway import TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.gateway import Gateway
 from tests.support.cutting import Cut
 from tests.support.in_process import connect, job, settings_state
 
@@ -183,3 +185,55 @@ def test_a_command_that_never_ran_is_no_restart() -> None:
     _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], PORT)
     assert done.waiting == {}
     assert live_port(simulated) == 3390
+
+
+# --- services that users are on
+
+
+def gateway_started() -> tuple[SimulatedHost, Gateway, object]:
+    """An RD Gateway whose service was stopped and now runs, what it was before, and a user who came through since."""
+    simulated = SimulatedHost.build("2022", breakages=["gateway_service_stopped"])
+    before = settings_state(simulated)
+    fix(job(simulated), REMEDIES["gateway"], defaults(REMEDIES["gateway"].options))
+    gateway = simulated.windows.gateway
+    assert gateway is not None
+    gateway.connect(USER, [USERS], TARGETS[0])
+    return simulated, gateway, before
+
+
+@pytest.mark.parametrize("policy", ["when_idle", "never"])
+def test_a_gateway_goes_on_while_somebody_is_connected_by_way_of_it(policy: str) -> None:
+    simulated, gateway, before = gateway_started()
+    undoing = _rollback.rollback(job(simulated, "back", restart=policy), "all", force=False)
+    assert undoing.undone == []
+    assert undoing.left == {
+        "TSGateway": r"stopping TSGateway would cut 1 connection(s) by way of the gateway: CORP\anna from "
+        "198.51.100.7 to rdp01.corp.example; set restart to always to accept that"
+    }
+    assert gateway.open
+    gateway.open.clear()
+    assert _rollback.rollback(job(simulated, "back-2", restart=policy), "all", force=False).left == {}
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("service", ["TSGateway", "TermService"])
+def test_who_may_be_cut_off_does_not_keep_a_service_running(service: str) -> None:
+    if service == "TSGateway":
+        simulated, _gateway, before = gateway_started()
+    else:
+        simulated, before = enabled()
+        simulated.windows.sessions.add("anna")
+    undoing = _rollback.rollback(job(simulated, "back", restart="always"), "all", force=False)
+    assert undoing.left == {}
+    assert not simulated.windows.services.running(service)
+    assert settings_state(simulated) == before
+
+
+def test_a_gateway_that_is_stopped_again_keeps_nobody_from_restarting_termservice() -> None:
+    switches = {"live_transport": "after_restart"}
+    simulated = SimulatedHost.build("2022", breakages=["gateway_service_stopped"], switches=switches)
+    for name, given in (("gateway", {}), ("transport", {"mode": "tcp_only"})):
+        fix(job(simulated), REMEDIES[name], {**defaults(REMEDIES[name].options), **given})
+    assert not simulated.probe_view()["udp"]
+    assert _rollback.rollback(job(simulated, "back"), "all", force=False).waiting == {}
+    assert simulated.probe_view()["udp"]

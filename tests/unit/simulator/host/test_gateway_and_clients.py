@@ -12,7 +12,7 @@ from lxml import etree
 from tests.simulator.breakages.gateway import ADMINS, TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows import events
-from tests.simulator.windows.gateway import Gateway
+from tests.simulator.windows.gateway import CLIENT_ADDRESS, Gateway
 from tests.unit.simulator.host.test_files import run
 from tests.unit.simulator.host.wmi import Fault, Row, Wmi
 
@@ -21,6 +21,7 @@ NAMESPACE = "root/cimv2/TerminalServices"
 CAP = "Win32_TSGatewayConnectionAuthorizationPolicy"
 RAP = "Win32_TSGatewayResourceAuthorizationPolicy"
 GROUP = "Win32_TSGatewayResourceGroup"
+CONNECTION = "Win32_TSGatewayConnection"
 SETTINGS = "Win32_TSGatewayServerSettings"
 
 
@@ -38,7 +39,7 @@ def codes(host: SimulatedHost, log: str) -> list[int]:
     return [event.code for event in host.windows.events.all() if event.log == log]
 
 
-@pytest.mark.parametrize("class_name", [CAP, RAP, GROUP, SETTINGS])
+@pytest.mark.parametrize("class_name", [CAP, RAP, GROUP, SETTINGS, CONNECTION])
 def test_without_the_role_there_are_no_such_classes(class_name: str) -> None:
     with pytest.raises(Fault) as caught:
         Wmi(SimulatedHost.build(switches={"missing_class": "invalid_class"})).query(
@@ -76,6 +77,24 @@ def test_a_policy_that_refuses_is_mended_by_its_method(
     assert event in codes(host, events.GATEWAY_LOG)
     assert call(wmi, class_name, method, key, **args)["ReturnValue"] == "0"
     assert [gateway.attempt(USER, [USERS], target) for target in TARGETS] == [302, 302, 302]
+
+
+def test_who_is_connected_is_listed_until_the_service_stops() -> None:
+    host, wmi, gateway = gateway_host()
+    gateway.connect(USER, [USERS], TARGETS[1])
+    (row,) = wmi.query(f"select * from {CONNECTION}", ns=NAMESPACE)
+    assert (row["UserName"], row["ClientAddress"], row["ConnectedResource"]) == (USER, CLIENT_ADDRESS, TARGETS[1])
+    with pytest.raises(ValueError, match="event 201"):
+        gateway.connect(USER, [r"CORP\Others"], TARGETS[1])
+    host.windows.services.force_stopped("TSGateway")
+    assert gateway.open == []
+
+
+def test_a_reboot_ends_every_connection() -> None:
+    host, _wmi, gateway = gateway_host()
+    gateway.connect(USER, [USERS], TARGETS[1])
+    host.windows.reboot()
+    assert gateway.open == []
 
 
 def test_policies_are_created_ordered_and_deleted() -> None:

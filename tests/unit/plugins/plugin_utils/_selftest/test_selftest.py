@@ -583,6 +583,8 @@ def test_a_disposable_host_is_as_expected(version, check):
         ("live_gateway_certificate", {"breakages": ["gateway_service_stopped"]}, {}, "TSGateway does not run"),
         ("live_gateway_certificate", {"breakages": ["gateway_certificate_unbound"]}, {}, "has no certificate that"),
         ("live_gateway_certificate", {"traits": ["gateway_role"]}, {}, "no other certificate that could serve"),
+        ("live_gateway_certificate", {"traits": ["gateway_users"]}, {}, "stopping TSGateway would cut 3 connection(s)"),
+        ("gateway_stopped", {"traits": ["gateway_users"]}, {}, "stopping TSGateway would cut 3 connection(s)"),
     ],
 )
 def test_a_host_that_is_not_disposable_enough_is_left_alone(name, planted, how, why):
@@ -592,6 +594,12 @@ def test_a_host_that_is_not_disposable_enough_is_left_alone(name, planted, how, 
     assert found.verdict == "could_not_tell"
     assert why in found.means
     assert (settings_state(host), host.windows.booted) == (before, booted)
+    assert not any(connection.user in found.means for connection in connected(host))
+
+
+def connected(host):
+    """Who is connected by way of a gateway."""
+    return host.windows.gateway.open if host.windows.gateway else []
 
 
 @pytest.mark.parametrize("trait", ["many_sessions", "console_user"])
