@@ -25,6 +25,7 @@ description:
   - A certificate that is in order can have a private key that is gone (C(key_missing)), that the listener may not read
     (C(key_unreadable), C(key_in_cng)), or that a cloning tool left with another machine's name
     (C(machine_guid_changed)). RV(notes) then tells which of these is seen; M(winfleet.rdp.machine_keys) mends it.
+  - A Home edition of Windows takes no connections, and is refused.
 options:
   state:
     description:

@@ -21,6 +21,7 @@ description:
     is a flood or a scan nearly always. A higher limit only gains time; RV(notes) names where the connections came from,
     by the events 131 and 140 of the listener, and keeping those away is the cure. Reading these events takes a shell on
     the host; where there is none, the connections that are open are counted.
+  - A Home edition of Windows takes no connections, and is refused.
 options:
   pending:
     description:

@@ -24,6 +24,7 @@ description:
     makes none, takes the entry for missing there, where the run finds what stands in its place and keeps it for
     M(winfleet.rdp.rollback).
   - The key of WinRM's own HTTPS listener is never touched.
+  - A Home edition of Windows takes no connections, and is refused.
 options:
   state:
     description:

@@ -21,6 +21,7 @@ description:
     domain or to Entra ID, whose users do without.
   - Switching it off opens the logon screen, and all code behind it, to everybody who reaches the port. It is refused
     unless O(lease) says for how long; the host then ends it by itself.
+  - A Home edition of Windows takes no connections, and is refused.
 options:
   state:
     description:

@@ -25,6 +25,7 @@ description:
     again, and writes and puts back again, until what lies behind it is repaired.
   - Weakening is refused unless O(lease) says for how long. It hides a fault of certificate, key or TLS instead of
     repairing it, and gives up the server's authentication; M(winfleet.rdp.diagnosis_info) names the cause.
+  - A Home edition of Windows takes no connections, and is refused.
 options:
   layer:
     description:

@@ -20,6 +20,7 @@ description:
     first UDP packets and drops later ones, sessions freeze or end soon after logon; TCP alone cures that, costs
     smoothness on lossy links, and can be undone. No benchmark asks for either.
   - An answer over UDP proves that it is served; silence proves nothing, and RV(notes) then says so.
+  - A Home edition of Windows takes no connections, and is refused.
 options:
   mode:
     description:

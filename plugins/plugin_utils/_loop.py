@@ -22,6 +22,7 @@ from ._examine import RECENT_EVENTS, examine, look_again
 from ._fix import Done, Job, carry_out, leave_due, make_up, put_back
 from ._model.change import Change, Refusal
 from ._proof import lets_in
+from ._remedies._base import useless
 from ._restart import SessionsInTheWay
 
 
@@ -175,4 +176,6 @@ def _take_back(job: Job, run: Run, done: Done) -> Done:
 def climb(job: Job, remedy: str) -> Course:
     """The loop with one remedy alone, whose causes name its methods from the smallest to the largest."""
     standing, limits = examine(job.host, job.prober, RECENT_EVENTS), Limits(frozenset({remedy}))
-    return foresee(standing, limits) if job.check else remediate(job, standing, limits)
+    course = foresee(standing, limits) if job.check else remediate(job, standing, limits)
+    note(course, useless(standing.observation))
+    return course

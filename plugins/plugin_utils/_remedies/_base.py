@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from .._model.scope import Scope
 from .._model.settings import SETTINGS, Setting, compliance, effective
 
 Options = Mapping[str, t.Any]
+Planner = Callable[[Observation, Options], Plan]
 
 WORKSTATION = 1
 """Win32_OperatingSystem.ProductType of a client version of Windows."""
@@ -56,7 +58,7 @@ class Remedy:
     areas: tuple[str, ...]
     settings: tuple[str, ...]
     options: Mapping[str, t.Any]
-    plan: Callable[[Observation, Options], Plan]
+    plan: Planner
     probed: bool = False
     climbs: Mapping[str, str] = field(default_factory=dict)
     needs: Callable[[Options], tuple[str, ...]] | None = None
@@ -208,6 +210,23 @@ def no_connections(observation: Observation) -> str:
         f"{identity.caption} takes no Remote Desktop connections: no setting changes that in a Home edition of "
         "Windows; upgrade it to Pro, or use another way in"
     )
+
+
+def useless(observation: Observation) -> Plan:
+    """The plan for what is for connections alone, on an edition that takes none; empty where it takes them."""
+    why = no_connections(observation)
+    return Plan(refused=(Refusal(why),) if why else ())
+
+
+def hosting(plan: Planner) -> Planner:
+    """A planner of what is for connections alone: elsewhere it would be stored to no effect."""
+
+    @functools.wraps(plan)
+    def planned(observation: Observation, options: Options) -> Plan:
+        refused = useless(observation)
+        return refused if refused.refused else plan(observation, options)
+
+    return planned
 
 
 def missing_area(area: str, observation: Observation) -> Plan:

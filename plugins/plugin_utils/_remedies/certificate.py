@@ -22,7 +22,7 @@ from .._model.observation import Observation
 from .._model.plain import Plain
 from .._model.settings import PIN
 from . import _certificates as steps
-from ._base import Options, Remedy, missing_area
+from ._base import Options, Remedy, hosting, missing_area
 
 NAME = "certificate"
 
@@ -36,6 +36,7 @@ OPTIONS = {
 }
 
 
+@hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan the listener to have a certificate that it can use; nothing while it has one."""
     keys, moment = observation.keys, steps.now(observation)

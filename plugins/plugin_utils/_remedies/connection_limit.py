@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from .._model.change import Plan, Refusal
 from .._model.observation import Observation
 from .._model.settings import AT_LEAST, SETTINGS, UNLIMITED, effective, number_of
-from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
+from ._base import POLICY_OPTION, Options, Remedy, Wish, hosting, plan_setting
 
 NAME = "connection_limit"
 
@@ -37,6 +37,7 @@ OPTIONS = {
 }
 
 
+@hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan the limits that are given; the other stays."""
     return sum((step for step in _steps(observation, options)), Plan())

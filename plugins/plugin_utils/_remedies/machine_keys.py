@@ -23,7 +23,7 @@ from .._model.keys import CONTAINER_FILE, KeyFile, KeysState
 from .._model.observation import Observation
 from .._model.reading import value
 from . import _certificates as steps
-from ._base import Options, Remedy, missing_area
+from ._base import Options, Remedy, hosting, missing_area
 
 NAME = "machine_keys"
 
@@ -45,6 +45,7 @@ STORE_GRANT_FLAGS = 0x2
 """CI: subkeys inherit the entry (MS-DTYP 2.4.4.1)."""
 
 
+@hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan one rung: the named one, or with C(auto) the smallest that the evidence calls for."""
     keys = observation.keys

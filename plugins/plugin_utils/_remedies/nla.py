@@ -14,7 +14,7 @@ from __future__ import annotations
 from .._model.change import Plan
 from .._model.observation import Observation
 from .._model.settings import SETTINGS, effective
-from ._base import POLICY_OPTION, Options, Remedy, Wish
+from ._base import POLICY_OPTION, Options, Remedy, Wish, hosting
 from ._weaken import LEASE_OPTIONS, plan_guarded, plan_kept
 
 NAME = "nla"
@@ -28,6 +28,7 @@ OPTIONS = {
 }
 
 
+@hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan NLA to be required after CredSSP has answered inside TLS, or off for as long as a lease lasts."""
     if options["state"] == "keep":

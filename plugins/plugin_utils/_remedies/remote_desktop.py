@@ -19,7 +19,7 @@ from .._model.observation import Observation, ServiceState
 from .._model.proxies import address_of, everywhere, on_port, taking
 from .._model.settings import SETTINGS, effective
 from . import _obstacles
-from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, missing_area, no_connections, plan_setting
+from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, hosting, missing_area, plan_setting
 
 NAME = "remote_desktop"
 
@@ -51,9 +51,11 @@ def plan(observation: Observation, options: Options) -> Plan:
     if options["state"] == "disabled":
         off = _settings(observation, options, [_wish("deny_connections", 1, "Remote Desktop is wanted off")])
         return off + Plan(notes=_without_effect(options))
-    useless = no_connections(observation)
-    if useless:
-        return Plan(refused=(Refusal(useless),))
+    return _enabled(observation, options)
+
+
+@hosting
+def _enabled(observation: Observation, options: Options) -> Plan:
     if observation.services is None:
         return missing_area("services", observation)
     steps = (

@@ -19,7 +19,7 @@ from .._model.change import Plan
 from .._model.observation import Observation, SettingState
 from .._model.reading import value
 from .._model.settings import SETTINGS, effective
-from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
+from ._base import POLICY_OPTION, Options, Remedy, Wish, hosting, plan_setting
 from ._weaken import LEASE_OPTIONS, plan_guarded, plan_kept
 
 NAME = "security_layer"
@@ -38,6 +38,7 @@ OPTIONS = {
 }
 
 
+@hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan negotiation, the encryption level, the prompt, then the layer; a weaker level or layer on a lease.
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from .._model.change import Plan
 from .._model.observation import Observation
 from .._model.settings import SETTINGS, effective
-from ._base import POLICY_OPTION, Options, Remedy, Wish, plan_setting
+from ._base import POLICY_OPTION, Options, Remedy, Wish, hosting, plan_setting
 
 NAME = "transport"
 
@@ -28,6 +28,7 @@ OPTIONS = {
 }
 
 
+@hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan TCP alone, or Windows' default where UDP is not allowed."""
     state = observation.settings.get("transport")

@@ -141,17 +141,26 @@ def test_an_expired_certificate_of_the_winrm_listener_is_refused(run_alone: RunM
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
-    """A Home edition, which has no TerminalServices namespace, broken; and a server."""
+    """A Home edition, which has no TerminalServices namespace; and a server."""
     directory = tmp_path_factory.mktemp("home")
-    options = ["--version=host001=11home", "--break=host001=security_layer_rdp", "--version=host002=2022"]
+    options = ["--version=host001=11home", "--version=host002=2022"]
     with running_fleet(directory, "--hosts=2", *options, "--auth=basic", "--https") as fleet:
         yield fleet
 
 
 def test_a_missing_namespace_does_not_keep_a_value_from_being_set(run_alone: RunModule, home: RunningFleet) -> None:
-    result = run_alone("host001", "security_layer", home.inventory)
+    result = run_alone("host001", "remote_desktop", home.inventory, state="disabled")
     assert result["changed"]
     assert "invoke StdRegProv SetDWORDValue" in home.ask("/hosts/host001/counters")["write_list"]
+
+
+@pytest.mark.parametrize("module", ["machine_keys", "transport"])
+def test_what_is_for_connections_alone_is_refused_where_the_edition_takes_none(
+    module: str, run_alone: RunModule, home: RunningFleet
+) -> None:
+    result = run_alone("host001", module, home.inventory)
+    assert (result["failed"], result["changed"]) == (True, False)
+    assert "Windows 11 Home takes no Remote Desktop connections" in result["msg"]
 
 
 RIGHTS = "Use an account in the host's Administrators group"
