@@ -21,7 +21,7 @@ description:
   - A rule that is for public networks while it is disabled, as one for any profile is, is narrowed before it is enabled
     unless O(profiles) says otherwise, so that no public network is opened on the way. One that is enabled is narrowed
     first and widened afterwards.
-  - What rules of policy let in already, everybody or just O(remote_addresses), needs no rule of the host's own, so
+  - What rules of policy let in already, everybody or at least O(remote_addresses), needs no rule of the host's own, so
     without O(profiles) none is opened for those networks. A rule that demands more than that, as IPsec, does not count
     here.
   - Where a profile ignores local rules none is changed. RV(policy_held) names the policy if no rule of policy lets in
@@ -81,6 +81,8 @@ options:
         V(WINS), V(DefaultGateway), V(Internet), V(Intranet), V(IntranetRemoteAccess), V(PlayToDevice) and
         V(CaptivePortal), which a C(4) or C(6) at the end restricts to IPv4 or IPv6. Their case and order
         do not count, since Windows keeps neither.
+      - Where a rule of policy lets others in as well, RV(policy_held) names it, since no rule of the host's own can
+        narrow that.
       - V(Any) stands alone and takes the limit away. An empty list is refused, and so is what Windows Firewall does not
         know.
       - Left as they are when not given.

@@ -34,25 +34,47 @@ KEYWORDS = (
 WORDS = {word.lower(): word for word in (ANY, *(f"{name}{family}" for name in KEYWORDS for family in ("", "4", "6")))}
 """Windows' spelling of each word, which a 4 or 6 at the end restricts to a family."""
 
-UNUSED = tuple(ipaddress.IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"))
+UNUSED = ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3")
 """Where no connection comes from: this network, loopback, multicast and what is reserved (RFC 6890, RFC 5771)."""
 
 
 def everywhere(texts: Iterable[str]) -> bool:
     """Whether these addresses, subnets and ranges hold between them all of IPv4 that a connection can come from."""
-    held = (network for text in texts for network in _networks(text))
-    return [*ipaddress.collapse_addresses([*held, *UNUSED])] == [ipaddress.IPv4Network("0.0.0.0/0")]
+    return _held("0.0.0.0/0", (*texts, *UNUSED))
 
 
-def _networks(text: str) -> list[ipaddress.IPv4Network]:
-    """The subnets of IPv4 that a text stands for; none for words and for IPv6."""
-    first, _dash, last = text.partition("-")
+def beyond(texts: Iterable[str], limit: Iterable[str]) -> tuple[str, ...]:
+    """Those of the addresses that a limit does not hold between all of its own.
+
+    Which addresses a word stands for Windows alone knows, so nothing but the same word, or Any, holds it.
+    """
+    known = canonical(limit)
+    return () if ANY in known else tuple(text for text in canonical(texts) if not _held(text, known))
+
+
+def _held(text: str, known: Iterable[str]) -> bool:
+    wanted = _span(text)
+    if wanted is None:
+        return bool({text, text[:-1]} & {*known})
+    version, first, last = wanted
+    for other, low, high in sorted(filter(None, map(_span, known))):
+        if other == version and low <= first:
+            first = max(first, high + 1)
+    return first > last
+
+
+def _span(text: str) -> tuple[int, int, int] | None:
+    """The version of an address, subnet or range, and its first and last address as numbers; None for a word."""
+    first, dash, last = text.partition("-")
     try:
-        if last:
-            return [*ipaddress.summarize_address_range(ipaddress.IPv4Address(first), ipaddress.IPv4Address(last))]
-        return [ipaddress.IPv4Network(text, strict=False)]
+        if dash:
+            low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        else:
+            network = ipaddress.ip_network(text, strict=False)
+            low, high = network[0], network[-1]
     except ValueError:
-        return []
+        return None
+    return low.version, int(low), int(high)
 
 
 def canonical(texts: Iterable[str]) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from __future__ import annotations
 from .addresses import everywhere
 from .observation import RuleState
 
-ALLOW, BLOCK = 2, 4
-"""MSFT_NetFirewallRule.Action of a rule that lets in what it matches, and of one that blocks it."""
+ALLOW, BYPASS, BLOCK = 2, 3, 4
+"""MSFT_NetFirewallRule.Action of a rule that lets in what it matches, of one that lets in what IPsec has authenticated
+whatever blocks it, and of one that blocks what it matches."""
 
 LOCAL = 1
 """MSFT_NetFirewallRule.PolicyStoreSourceType of a rule of the host's own store."""
@@ -43,6 +44,12 @@ def allows(rule: RuleState, port: int, transport: str = "tcp") -> bool:
     """
     unconditional = rule.enabled and rule.action == ALLOW and not rule.conditions
     return unconditional and matches_port(rule, port, transport) and _meets_listener(rule)
+
+
+def lets_in_some(rule: RuleState, port: int, transport: str = "tcp") -> bool:
+    """Whether it is an enabled rule that lets somebody in to TermService's port, whatever it demands beside that."""
+    lets_in = rule.enabled and rule.action in (ALLOW, BYPASS)
+    return lets_in and matches_port(rule, port, transport) and _meets_listener(rule)
 
 
 def for_everybody(rule: RuleState) -> bool:

@@ -17,14 +17,24 @@ ignores those, a change to them is without effect.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from .._model.addresses import ANY, canonical, everywhere
+from .._model.addresses import ANY, beyond, canonical, everywhere
 from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
-from .._model.plain import to_plain
-from .._model.rules import BLOCK, LOCAL, allows, blocks, for_everybody, for_ports_alone, for_udp_alone, in_profiles
+from .._model.plain import Plain, to_plain
+from .._model.rules import (
+    BLOCK,
+    LOCAL,
+    allows,
+    blocks,
+    for_everybody,
+    for_ports_alone,
+    for_udp_alone,
+    in_profiles,
+    lets_in_some,
+)
 from .._model.settings import SETTINGS, effective
 from ._addresses import objection, same
 from ._base import Options, Remedy, missing_area, no_connections
@@ -95,15 +105,27 @@ class Wanted:
         return tuple(name for name, bit in BITS.items() if not self.profiles or bit & self.profiles)
 
     def by_policy(self, profile: str, transport: str) -> bool:
-        """Whether rules of policy let in at all ports in a profile: everybody, or exactly the addresses wanted."""
-        limit = self.options["remote_addresses"] or ()
+        """Whether rules of policy let in at all ports in a profile: everybody, or at least the addresses wanted."""
+        limit = self.options["remote_addresses"] or (ANY,)
         rules = [
             rule
             for rule in self.firewall.rules
             if rule.store != LOCAL and in_profiles(rule, BITS[profile])
-            if for_everybody(rule) or same(rule.remote_addresses, limit)
+            if for_everybody(rule) or not beyond(limit, rule.remote_addresses)
         ]
         return all(any(allows(rule, int(port), transport) for rule in rules) for port in self.ports)
+
+    def too_wide(self) -> Iterator[RuleState]:
+        """Rules of policy that let in others than the wanted addresses, which no rule of the host's own can narrow."""
+        limit = self.options["remote_addresses"] or (ANY,)
+        rules = (rule for rule in self.firewall.rules if rule.store != LOCAL and in_profiles(rule, self.profiles))
+        for rule in rules:
+            if any(lets_in_some(rule, *way) for way in self.ways) and beyond(rule.remote_addresses, limit):
+                yield rule
+
+    @property
+    def ways(self) -> list[tuple[int, str]]:
+        return [(int(port), transport) for port in self.ports for transport in self.options["transports"]]
 
     def counts(self, rule: RuleState) -> bool:
         """Whether a rule of the host's own has any effect."""
@@ -296,9 +318,8 @@ def _profiles(rule: RuleState, needed: int) -> int:
 
 
 def _in_the_way(wanted: Wanted) -> Iterator[RuleState]:
-    ways = [(int(port), transport) for port in wanted.ports for transport in wanted.options["transports"]]
     for rule in wanted.firewall.rules:
-        if in_profiles(rule, wanted.profiles) and any(blocks(rule, port, transport) for port, transport in ways):
+        if in_profiles(rule, wanted.profiles) and any(blocks(rule, *way) for way in wanted.ways):
             yield rule
 
 
@@ -309,7 +330,7 @@ def _unblocked(rule: RuleState, ports: tuple[str, ...], options: Options) -> Pla
     if not for_everybody(rule):
         return Plan(notes=(f"the rule {rule.id} keeps some addresses from the port, among them {_sample(rule)}",))
     if rule.store != LOCAL:
-        return Plan(held=(_block_held(rule),))
+        return Plan(held=(_rule_held(rule, "firewall_block_rule", "block", "allow"),))
     if not for_ports_alone(rule, ports):
         return Plan(refused=(Refusal(f"{beaten}; it blocks more than that, so narrow it by hand{spare}"),))
     if options["block_rules"] == "keep":
@@ -325,12 +346,12 @@ def _sample(rule: RuleState) -> str:
     return ", ".join(rule.remote_addresses[:3])
 
 
-def _block_held(rule: RuleState) -> Held:
+def _rule_held(rule: RuleState, setting: str, value: Plain, wanted: Plain) -> Held:
     folder = (
         r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced Security"
     )
     path = f"{FIREWALL_POLICY}\\FirewallRules\\{rule.id}"
-    return Held("policy_held", "firewall_block_rule", "block", "allow", path, f"{folder}\\Inbound Rules")
+    return Held("policy_held", setting, value, wanted, path, f"{folder}\\Inbound Rules")
 
 
 def _still_open(firewall: FirewallState, options: Options) -> tuple[str, ...]:
@@ -373,7 +394,12 @@ FLAGS = {
 
 
 def _held(wanted: Wanted) -> tuple[Held, ...]:
-    return tuple(_profile_held(profile, flag) for profile, flag in wanted.shut() if flag in profile.by_policy)
+    shut = (_profile_held(profile, flag) for profile, flag in wanted.shut() if flag in profile.by_policy)
+    return (*shut, *(_too_wide_held(rule, wanted.options["remote_addresses"]) for rule in wanted.too_wide()))
+
+
+def _too_wide_held(rule: RuleState, limit: Iterable[str]) -> Held:
+    return _rule_held(rule, "firewall_remote_addresses", list(rule.remote_addresses), list(canonical(limit)))
 
 
 def _closed_locally(wanted: Wanted) -> tuple[Refusal, ...]:

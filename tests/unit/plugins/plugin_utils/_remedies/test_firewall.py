@@ -14,7 +14,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import canonical
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import beyond, canonical
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
@@ -23,7 +23,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
-from tests.simulator.windows.firewall import BLOCK, DOMAIN, GPO_STORE, PRIVATE, PUBLIC, Rule
+from tests.simulator.windows.firewall import BLOCK, BYPASS, DOMAIN, GPO_STORE, PRIVATE, PUBLIC, Rule
 from tests.simulator.windows.firewall import POLICY as FIREWALL_POLICY
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import connect, job, settings_state
@@ -146,6 +146,27 @@ def test_the_same_addresses_in_other_words_are_no_change() -> None:
 )
 def test_one_spelling(written: str, read: str) -> None:
     assert canonical([written]) == canonical([read, written]) == (read,)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "limit", "wider"),
+    [
+        (["10.0.0.0/8"], ["Any"], []),
+        (["Any"], ["10.0.0.0/8"], ["Any"]),
+        (["10.1.0.0/16", "10.2.0.7"], ["10.0.0.0/8"], []),
+        (["10.0.0.0/8"], ["10.0.0.0/9", "10.128.0.0-10.255.255.255"], []),
+        (["10.0.0.0/8"], ["10.0.0.0/9", "10.128.0.1-10.255.255.255"], ["10.0.0.0/8"]),
+        (["10.0.0.0/8"], ["10.128.0.0/9"], ["10.0.0.0/8"]),
+        (["10.0.0.7", "192.0.2.7"], ["10.0.0.0/8"], ["192.0.2.7"]),
+        (["::a00:0/104"], ["10.0.0.0/8"], ["::a00:0/104"]),
+        (["2001:db8::7"], ["2001:db8::/32", "10.0.0.0/8"], []),
+        (["LocalSubnet4"], ["localsubnet"], []),
+        (["LocalSubnet"], ["LocalSubnet4"], ["LocalSubnet"]),
+        (["DNS"], ["0.0.0.0/0"], ["DNS"]),
+    ],
+)
+def test_what_a_limit_does_not_hold(addresses: list[str], limit: list[str], wider: list[str]) -> None:
+    assert beyond(addresses, limit) == tuple(wider)
 
 
 def test_one_order_and_each_address_once() -> None:
@@ -642,6 +663,10 @@ LETS_IN: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
     "TermService": ({"program": SVCHOST, "service": "termservice"}, {}),
     "the profile": ({"profiles": PRIVATE}, {}),
     "the wanted profiles": ({"profiles": DOMAIN | PRIVATE}, {"profiles": ["domain", "private"]}),
+    "more than the wanted addresses": (
+        {"remote_addresses": ("10.0.0.0/8",)},
+        {"remote_addresses": ["10.1.0.0/16", "10.2.0.7"]},
+    ),
     "the wanted addresses": ({"remote_addresses": ("10.0.0.0/8",)}, {"remote_addresses": ["10.0.0.0/255.0.0.0"]}),
     "everybody, said at length": ({"also": "Desc=Remote Desktop|EmbedCtxt=@FirewallAPI.dll,-28752|Edge=FALSE|"}, {}),
     "both ports": ({"local_ports": ("3389", "33890")}, {"port": 33890}),
@@ -672,6 +697,54 @@ def test_what_policy_does_not_let_in_is_opened(how: str) -> None:
     fields, given = LETS_IN_LESS[how]
     done = run(closed(with_policy(**fields)), **TCP_ALONE, **given)[1]
     assert (done.changes[-1].item, done.changes[-1].after) == (RULE, {"enabled": True})
+
+
+WIDER: dict[str, dict[str, t.Any]] = {
+    "everybody": {},
+    "a larger network": {"remote_addresses": ("10.0.0.0/255.0.0.0",)},
+    "some others": {"remote_addresses": ("10.1.0.0/16", "192.0.2.7")},
+    "everybody, of any port": {"protocol": "Any", "local_ports": ("Any",)},
+    "whoever is authenticated": {"also": "Security=Authenticate|"},
+    "whoever is authenticated, whatever blocks": {"action": BYPASS},
+    "by UDP": {"protocol": "UDP"},
+}
+NO_WIDER: dict[str, dict[str, t.Any]] = {
+    "the same": {"remote_addresses": ("10.1.0.0/16",)},
+    "fewer": {"remote_addresses": ("10.1.2.0/24",)},
+    "in another profile": {"profiles": DOMAIN},
+    "to another port": {"local_ports": ("443",)},
+    "to another program": {"program": r"C:\Program Files\app\app.exe"},
+    "nobody": {"enabled": False},
+    "blocked ones": {"action": BLOCK, "remote_addresses": ("203.0.113.7",)},
+}
+LIMIT = {"remote_addresses": ["10.1.0.0/16"]}
+
+
+@pytest.mark.parametrize("how", sorted(WIDER))
+def test_a_rule_of_policy_that_lets_in_others_than_wanted_is_held(how: str) -> None:
+    simulated = with_policy(**WIDER[how])
+    plan, _done = run(simulated, **LIMIT)
+    (held,) = plan.held
+    assert (held.state, held.setting, held.wanted) == ("policy_held", "firewall_remote_addresses", ["10.1.0.0/16"])
+    assert held.value == list(canonical(WIDER[how].get("remote_addresses", ("Any",))))
+    assert held.path == FIREWALL_POLICY + r"\FirewallRules\{A110}"
+    assert held.policy.endswith(r"\Inbound Rules")
+    assert run(simulated)[0].held == ()
+    assert run(simulated, remote_addresses=["Any"])[0].held == ()
+    assert run(simulated, state="disabled", **LIMIT)[0].held == ()
+    if how == "by UDP":
+        assert run(simulated, **TCP_ALONE, **LIMIT)[0].held == ()
+
+
+@pytest.mark.parametrize("how", sorted(NO_WIDER))
+def test_a_rule_of_policy_that_lets_in_no_others_is_not_held(how: str) -> None:
+    assert run(with_policy(**NO_WIDER[how]), **LIMIT)[0].held == ()
+
+
+def test_a_rule_of_the_hosts_own_is_limited_beside_a_wider_one_of_policy_where_it_is_open_already() -> None:
+    simulated = with_policy()
+    assert [change.after for change in run(simulated, **TCP_ALONE, **LIMIT)[1].changes] == [LIMIT]
+    assert run(closed(with_policy()), **TCP_ALONE, **LIMIT)[1].changes == []
 
 
 def test_only_the_profiles_that_policy_leaves_out_are_added() -> None:
