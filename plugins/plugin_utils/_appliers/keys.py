@@ -261,7 +261,9 @@ def _move_key_file(host: Host, change: Change, _value: Plain) -> None:
 
 
 def _aside_line(path: str, name: str) -> str:
-    return f"ren {_quoted(path)} {_quoted(name)}"
+    """Whether key files have the attribute System is UNSURE; ren finds no file that has it, nor a hidden one."""
+    renamed = f"ren {_quoted(path)} {_quoted(name)}"
+    return f"{renamed} || (attrib -s -h {_quoted(path)} & {renamed})"
 
 
 def _read_made(host: Host, _change: Change) -> Plain:
@@ -401,10 +403,10 @@ def _rename_line(folder: str, old: str) -> str:
 
     What a service writes until then is in the old folder alone, and comes after it. Where the second name does not
     change, such as for a folder that somebody made meanwhile, what is in that one goes to the old one, which gets its
-    name back.
+    name back. Without /a, del would pass over files with the attribute System, which the key may have.
     """
     part = f"{old}.part"
-    without = f"del /q {_quoted(part)[:-1]}\\{CONTAINER_FILE}*{QUOTE}"
+    without = f"del /f /a /q {_quoted(part)[:-1]}\\{CONTAINER_FILE}*{QUOTE}"
     late = _updating(old, folder, f"/XF {CONTAINER_FILE}*")
     gone = f"{_updating(folder, old)} && rmdir /s /q {_quoted(folder)}"
     back = f"{gone} & ren {_quoted(old)} {_quoted(_last(folder))} & {FAIL}"

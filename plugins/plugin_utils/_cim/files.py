@@ -87,6 +87,11 @@ class Files:
         found = self._client.query(CIM_DATA_FILE, _within(folder), ("FileSize", "Name"))
         return sorted((File(item.text("Name"), item.number("FileSize") or 0) for item in found), key=lambda f: f.path)
 
+    def are_system(self, folder: str) -> list[bool]:
+        """Return for each file in a folder whether it has the attribute System."""
+        found = self._client.query(CIM_DATA_FILE, _within(folder), ("Name", "System"))
+        return [bool(item.get("System")) for item in found]
+
     def folders(self, folder: str) -> list[str]:
         """Return the paths of the folders in a folder."""
         return sorted(item.text("Name") for item in self._client.query(WIN32_DIRECTORY, _within(folder), ("Name",)))

@@ -76,6 +76,13 @@ def _key_permissions(host: Host) -> str:
         return "hidden"
 
 
+def _key_files(host: Host) -> str:
+    marked = host.files.are_system(KEY_FOLDER)
+    if not marked:
+        raise Untold("there are no machine keys here")
+    return "system" if all(marked) else "some system" if any(marked) else "plain"
+
+
 def _rule_profiles(host: Host) -> str:
     rule = host.firewall.rule("RemoteDesktop-UserMode-In-TCP")
     return "any" if not rule.profiles else f"bits {int(rule.profiles)}"
@@ -190,6 +197,17 @@ CHECKS = (
         },
         _key_permissions,
         before_2019="shown",
+    ),
+    Check(
+        "key_files",
+        "Have the files of machine keys the attribute System?",
+        "plain",
+        {
+            "plain": "cmd.exe renames and deletes them",
+            "system": "cmd.exe passes them over, so machine_keys takes the attribute away before it renames one",
+            "some system": "cmd.exe passes those over, so machine_keys takes the attribute away before it renames one",
+        },
+        _key_files,
     ),
     Check(
         "key_folder",

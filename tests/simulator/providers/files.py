@@ -53,7 +53,7 @@ class Files(HostProvider):
         values: dict[str, object] = {
             "Name": entry.path.lower(), "Caption": entry.path.lower(), "Drive": "c:",
             "Path": parent(entry.path)[2:].lower() + "\\", "FileName": stem.lower(), "Extension": extension,
-            "FileType": "", "Hidden": False, "System": False, "Readable": True, "Writeable": True,
+            "FileType": "", "Hidden": False, "System": entry.system, "Readable": True, "Writeable": True,
             "AccessMask": 0x1200A9, "CreationDate": self.windows.booted, "LastModified": self.windows.booted,
         }  # fmt: skip
         if entry.folder:

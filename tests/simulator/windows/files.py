@@ -21,7 +21,8 @@ from tests.simulator.windows.security import (
     Token,
 )
 
-MACHINE_KEYS = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys"
+RSA_KEYS = r"C:\ProgramData\Microsoft\Crypto\RSA"
+MACHINE_KEYS = rf"{RSA_KEYS}\MachineKeys"
 CNG_KEYS = r"C:\ProgramData\Microsoft\Crypto\Keys"
 MACHINE_KEYS_SDDL = "O:SYG:SYD:PAI(A;;0x12019f;;;WD)(A;;FA;;;BA)"
 SYSTEM_FILE_SDDL = "O:S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464G:SYD:PAI(A;;FR;;;BA)(A;;FR;;;SY)"
@@ -45,7 +46,7 @@ class FileError(Exception):
 class Entry:
     """A file, or a folder when ``folder``. ``content`` names what is inside (a key's id), or is a text file's text.
 
-    ``wide``: the text is stored as UTF-16.
+    ``wide``: the text is stored as UTF-16. ``system``: the file has the attribute System.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Entry:
     size: int = 0
     version: str = ""
     wide: bool = False
+    system: bool = False
 
     @property
     def name(self) -> str:
@@ -82,6 +84,7 @@ class FileSystem:
 
     ``held``: paths on which some process has a handle open that forbids renaming. ``full``: the disk has no space left.
     ``moved``: told of each rename. ``renames_refused``: whether a file that a program has open forbids it.
+    ``keys_are_system``: whether the files of new keys have the attribute System.
     """
 
     def __init__(self) -> None:
@@ -90,11 +93,13 @@ class FileSystem:
         self.moved: list[Callable[[str, str], None]] = []
         self.full = False
         self.renames_refused = True
+        self.keys_are_system = False
 
     # What the system itself does
 
     def add(self, path: str, sddl: str, *, folder: bool = False, content: str = "", size: int = 0) -> Entry:
-        entry = Entry(path, descriptor(sddl), folder, content, size)
+        system = self.keys_are_system and not folder and is_key(path)
+        entry = Entry(path, descriptor(sddl), folder, content, size, system=system)
         self._entries[path.lower()] = entry
         return entry
 
@@ -267,7 +272,13 @@ class FileSystem:
 
     @staticmethod
     def _entry_state(entry: Entry) -> dict[str, object]:
-        return {"descriptor": entry.descriptor.to_sddl(), "content": entry.content, "folder": entry.folder}
+        shown = {"descriptor": entry.descriptor.to_sddl(), "content": entry.content, "folder": entry.folder}
+        return {**shown, "system": True} if entry.system else shown
+
+
+def is_key(path: str) -> bool:
+    r"""Whether a file lies where legacy keys are kept: ``…\Crypto\RSA\FOLDER\FILE``."""
+    return parent(parent(path)).lower() == RSA_KEYS.lower()
 
 
 def parent(path: str) -> str:

@@ -71,6 +71,7 @@ class Windows:
         self.registry = Registry()
         self.files = FileSystem()
         self.files.renames_refused = switches["rename_while_open"] == "refused"
+        self.files.keys_are_system = bool(switches["key_files_system"])
         self.volume = Volume()
         self.waiting = Waiting(self.registry)
         self.flood = 0

@@ -2,17 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file commands of cmd.exe: dir, type, copy, move, ren, del, mkdir, rmdir, and fc. They end with 0 or 1."""
+"""The file commands of cmd.exe: dir, type, copy, move, ren, del, mkdir, rmdir; fc and attrib. They end with 0 or 1.
+
+dir and del pass over files with the attribute System unless asked for all with /a (Microsoft Learn, windows-commands);
+ren, which cannot be asked, finds none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.simulator.windows import cmd
 from tests.simulator.windows.files import FILE_NOT_FOUND, READ_DATA, Entry, FileError, parent
 from tests.simulator.windows.programs.base import Context, Program, options
 
-LIST_DIRECTORY = 0x1
+LIST_DIRECTORY, WRITE_ATTRIBUTES = 0x1, 0x100
 
 
 def _guarded(act: Callable[[Context, list[str], dict[str, str]], cmd.Output], least: int) -> Program:
@@ -51,7 +56,13 @@ def _dir(context: Context, words: list[str], given: dict[str, str]) -> cmd.Outpu
     return cmd.Output(context.say("directory_of", path) + "".join(_line(entry) for entry in wanted))
 
 
+def _shown(entry: Entry, given: dict[str, str]) -> bool:
+    return not entry.system or any(option.startswith("/a") for option in given)
+
+
 def _listed(entry: Entry, given: dict[str, str]) -> bool:
+    if not _shown(entry, given):
+        return False
     return not ("/ad" in given and not entry.folder) and not ("/a-d" in given and entry.folder)
 
 
@@ -91,14 +102,17 @@ def _into(context: Context, target: str, entry: Entry) -> str:
 def _ren(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Output:
     if "\\" in words[1]:
         return context.fail(1, "invalid_syntax")
+    if not _shown(context.windows.files.existing(words[0]), {}):
+        raise FileError(FILE_NOT_FOUND, words[0])
     context.windows.files.move(words[0], f"{parent(words[0])}\\{words[1]}", context.token)
     return cmd.Output()
 
 
-def _del(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Output:
+def _del(context: Context, words: list[str], given: dict[str, str]) -> cmd.Output:
     """A file that cannot be deleted leaves the exit code 0, as del does."""
     try:
         entries = [entry for entry in context.windows.files.matching(words[0]) if not entry.folder]
+        entries = [entry for entry in entries if _shown(entry, given)]
     except FileError as error:
         return cmd.Output(stderr=context.say("file_error", error.code))
     text = ""
@@ -108,6 +122,23 @@ def _del(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Outp
         except FileError as error:
             text += context.say("file_error", error.code)
     return cmd.Output(stderr=text)
+
+
+def _attrib(context: Context, arguments: list[str]) -> cmd.Output:
+    """``attrib -s -h FILE``: set and clear System; Hidden is taken and means nothing here."""
+    changes = [argument.lower() for argument in arguments if argument.lower() in ("+s", "-s", "+h", "-h")]
+    paths = [argument for argument in arguments if argument.lower() not in changes]
+    try:
+        for path in paths:
+            entry = context.windows.files.demand(path, context.token, WRITE_ATTRIBUTES)
+            context.windows.files.put(replace(entry, system=_last(changes, entry.system)))
+    except FileError as error:
+        return context.fail(1, "file_error", error.code)
+    return cmd.Output()
+
+
+def _last(changes: list[str], before: bool) -> bool:
+    return next((change[0] == "+" for change in reversed(changes) if change[1] == "s"), before)
 
 
 def _fc(context: Context, words: list[str], _given: dict[str, str]) -> cmd.Output:
@@ -134,5 +165,5 @@ FILE_COMMANDS: dict[str, Program] = {
     "dir": _guarded(_dir, 0), "type": _guarded(_type, 1), "copy": _guarded(_copy, 2), "move": _guarded(_move, 2),
     "ren": _guarded(_ren, 2), "rename": _guarded(_ren, 2), "del": _guarded(_del, 1), "erase": _guarded(_del, 1),
     "mkdir": _guarded(_mkdir, 1), "md": _guarded(_mkdir, 1), "rmdir": _guarded(_rmdir, 1), "rd": _guarded(_rmdir, 1),
-    "fc": _guarded(_fc, 2),
+    "fc": _guarded(_fc, 2), "attrib": _attrib,
 }  # fmt: skip

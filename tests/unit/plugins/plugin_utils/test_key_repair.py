@@ -65,6 +65,7 @@ SWITCHES: tuple[dict[str, object], ...] = (
     {"new_key_on_renewal": False},
     {"icacls_file_has_mark": False},
     {"pinned_missing": "own"},
+    {"key_files_system": True},
 )
 HOSTS = [
     *(pytest.param(version, {}, id=version) for version in VERSIONS),
@@ -192,10 +193,11 @@ METHODS = {
 }
 
 
+@pytest.mark.parametrize("marked", [False, True], ids=["plain", "system"])
 @pytest.mark.parametrize("version", ["2016", "2022"])
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_each_method_makes_tls_work_and_is_not_repeated(method: str, version: str) -> None:
-    simulated = built(version, "key_unreadable", {})
+def test_each_method_makes_tls_work_and_is_not_repeated(method: str, version: str, marked: bool) -> None:
+    simulated = built(version, "key_unreadable", {"key_files_system": marked})
     before, others = settings_state(simulated), key_files(simulated)
     plan, foretold = run(simulated, "machine_keys", check=True, method=method, accept_shared_keys=True)
     assert simulated.counters.writes == 0
@@ -478,9 +480,10 @@ def test_a_rename_that_was_cut_off_between_its_names_can_be_rolled_back(monkeypa
     assert settings_state(simulated)["files"] == before["files"]
 
 
-def test_the_listeners_broken_key_is_not_taken_along() -> None:
+@pytest.mark.parametrize("marked", [False, True], ids=["plain", "system"])
+def test_the_listeners_broken_key_is_not_taken_along(marked: bool) -> None:
     """Windows may make a certificate for the key that it finds, so there must be none."""
-    simulated = built("2022", "key_unreadable", {"new_key_on_renewal": False})
+    simulated = built("2022", "key_unreadable", {"new_key_on_renewal": False, "key_files_system": marked})
     broken = {t.cast("dict[str, str]", entry)["content"] for entry in key_files(simulated, mine=True).values()}
     run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
     now = {t.cast("dict[str, str]", entry)["content"] for entry in key_files(simulated, mine=True).values()}

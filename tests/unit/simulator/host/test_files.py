@@ -187,6 +187,26 @@ def test_fc_tells_whether_two_files_are_alike(host: SimulatedHost) -> None:
     assert codes == [0, 1, 2]
 
 
+def test_files_of_the_system_are_passed_over_unless_asked_for_and_lose_that_attribute() -> None:
+    host = SimulatedHost.build(switches={"key_files_system": True})
+    path = key_file(host)
+    moved = f'ren "{path}" moved'
+    assert run(host, f'dir /b "{MACHINE_KEYS}"').code == 1
+    assert run(host, f'dir /a /b "{MACHINE_KEYS}"').code == 0
+    run(host, f'del /q "{MACHINE_KEYS}\\*"', "SYSTEM")
+    assert run(host, moved, "SYSTEM").code == 1
+    assert run(host, f'attrib -s "{path}"').code == 1
+    assert run(host, f'attrib -s -h "{path}"', "SYSTEM").code == 0
+    assert run(host, moved, "SYSTEM").code == 0
+    assert run(host, f'attrib +s "{MACHINE_KEYS}\\moved"', "SYSTEM").code == 0
+    run(host, f'robocopy "{MACHINE_KEYS}" "{OLD}" /B /COPY:DATSO')
+    run(host, f'del /f /a /q "{MACHINE_KEYS}\\m*"', "SYSTEM")
+    assert host.windows.files.below(MACHINE_KEYS) == []
+    (copied,) = host.windows.files.below(OLD)
+    assert copied.system
+    assert run(host, f'rmdir /s /q "{OLD}"', "SYSTEM").code == 0
+
+
 def test_robocopy_sees_extra_files_and_a_full_disk(host: SimulatedHost) -> None:
     run(host, f'robocopy "{MACHINE_KEYS}" "{OLD}" /B /COPY:DATSO')
     host.windows.files.remove(key_file(host))

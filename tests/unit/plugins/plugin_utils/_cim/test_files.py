@@ -28,6 +28,13 @@ def test_files_and_folders_are_listed_within_a_folder_alone() -> None:
     assert not files.exists(rf"{RSA}\nowhere")
 
 
+@pytest.mark.parametrize("marked", [False, True])
+def test_which_files_are_marked_as_the_systems_is_told(marked: bool) -> None:
+    files = connect(SimulatedHost.build("2022", switches={"key_files_system": marked})).files
+    assert files.are_system(MACHINE_KEYS) == [marked]
+    assert files.are_system(RSA) == []
+
+
 @pytest.mark.parametrize(("version", "seen"), [("2016", True), ("2019", False), ("2025", False)])
 def test_permissions_that_only_system_sees_are_hidden(version: str, seen: bool) -> None:
     files = connect(SimulatedHost.build(version)).files

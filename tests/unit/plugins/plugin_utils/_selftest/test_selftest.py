@@ -67,6 +67,7 @@ DEVIATES = {
     ("delete_key_with_subkeys", 145): {"registry_delete_parent": "code 145"},
     ("terminal_service_by_base_uri", False): {"terminal_service_by_base": "not found"},
     ("key_descriptor_readable", True): {"key_permissions": "shown"},
+    ("key_files_system", True): {"key_files": "system"},
     ("firewall_create_context", False): {"firewall_context": "left out"},
     ("firewall_active_store", False): {"firewall_active_store": "not shown"},
     ("task_trigger_order", "any"): {"task_order": "taken"},
@@ -206,6 +207,13 @@ def test_a_switch_that_is_turned_shows_in_the_checks_that_it_concerns_and_in_no_
     found = deviating(everything(**{**AS_DOCUMENTED, name: value}))
     assert found == DEVIATES[switch]
     assert [check for check, finding in found.items() if finding not in MEANS[check]] == []
+
+
+def test_keys_of_which_some_are_files_of_the_system_are_told() -> None:
+    host = simulated(traits=("iis_keys",))
+    host.windows.files.keys_are_system = True
+    host.windows.certificates.issue()
+    assert outcomes(host, write_half=False)["key_files"].found == "some system"
 
 
 def test_no_check_deviates_while_no_switch_is_turned():
