@@ -42,7 +42,10 @@ options:
   method:
     description:
       - The step to take. None is taken while TLS works with a valid certificate, except for O(method=folder_acl), and
-        none is repeated within an hour. The task fails where no TLS handshake succeeds after a method that was named.
+        none is repeated within an hour.
+      - The task fails where no TLS handshake succeeds in the end, whatever the reason. With V(auto) the message names
+        the cause where it is no fault of the key, and the module that cures it, such as M(winfleet.rdp.schannel). In
+        check mode what earlier tasks of the play would cure is a reason too.
       - V(auto) takes the smallest that the evidence calls for, and larger ones up to V(key) where it did not help.
       - V(restart) restarts C(SessionEnv), which makes a certificate and a key where they are missing or expired.
       - V(ace) lets C(NETWORK SERVICE) read the one key file.

@@ -112,16 +112,15 @@ def _unreached(remedy: Remedy, options: Options, probe: Probe | None) -> str:
     """Why the method that was named has not done what the remedy's methods are for; empty where nothing shows that."""
     facts = Facts(Observation("", probe=probe))
     aimed = remedy.climbs and options["state"] == remedy.climbs["state"]
-    if not aimed or not (facts.failed_stage == "tls" or facts.no_certificate):
+    if not aimed or not facts.tls_failure:
         return ""
-    seen = "the listener has no certificate" if facts.no_certificate else f"it ends with {facts.probe_verdict('tls')}"
     larger = facts.no_certificate or facts.probe_verdict("tls") == "reset"
     next_one = (
         "take auto, which goes on until one does, or a larger method" if larger else "the key is not what ends it"
     )
     return (
-        f"with the method {options['method']} no TLS handshake succeeds ({seen}): {next_one}; diagnosis_info names the "
-        "cause"
+        f"with the method {options['method']} no TLS handshake succeeds ({facts.tls_failure}): {next_one}; "
+        "diagnosis_info names the cause"
     )
 
 

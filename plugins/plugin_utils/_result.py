@@ -138,26 +138,32 @@ def climbed(course: Course, run_id: str) -> Result:
 
 
 def unsolved(course: Course) -> str:
-    """Why a ladder has not made TLS work; empty when it has, or what it waits for would."""
-    if course.waiting or (course.changes and not course.refused):
+    """Why a ladder has not made TLS work; empty when it has, or what it waits for or in check mode plans would.
+
+    It fails for what other modules cure as well where that is seen to end TLS: nobody can use the key until then.
+    """
+    if course.waiting or (course.verdict == "repairable" and course.changes):
         return ""
     if course.refused and not _solved(course):
         return "; ".join(refusal.message for refusal in course.refused)
-    tied = [finding for finding in _others(course) if CERTIFICATE in finding.remedies]
-    if tied:
-        return "; ".join(map(_elsewhere, tied))
-    if Facts(course.after.observation).failed_stage == "tls" and not direct(course.after.findings):
-        return "TLS fails, and nothing that was read explains it; name a method, or ask diagnosis_info"
-    return ""
+    others, failure = _others(course), Facts(course.after.observation).tls_failure
+    if not failure:
+        return "; ".join(_elsewhere(finding) for finding in others if CERTIFICATE in finding.remedies)
+    return f"TLS fails ({failure}): {'; '.join(map(_elsewhere, others)) or _unexplained(course)}"
 
 
 def _solved(course: Course) -> bool:
-    """Whether a later rung did what an earlier one could not, or in check mode is planned to."""
-    if course.verdict == "repairable":
-        return bool(course.changes)
+    """Whether a later rung did what an earlier one could not."""
     after = course.after
     cured = not any(LADDER in finding.remedies for finding in direct(after.findings))
     return cured and Facts(after.observation).probe_verdict("tls") == "ok"
+
+
+def _unexplained(course: Course) -> str:
+    """What to do where TLS fails and no other module is known to cure it."""
+    if direct(course.after.findings):
+        return "no method that auto takes has helped; name copy_aside or rename, or ask diagnosis_info"
+    return "nothing that was read explains it; ask diagnosis_info for Schannel's events, or name a method"
 
 
 def _others(course: Course) -> list[Finding]:

@@ -128,6 +128,13 @@ class Facts:
         return any(self.negotiation_failure(asked) == 3 for asked in (1, 3, 11))
 
     @property
+    def tls_failure(self) -> str:
+        """How TLS fails with a listener that answers; empty where it does not, or nothing shows it."""
+        if self.no_certificate:
+            return "the listener has no certificate"
+        return f"it ends with {self.probe_verdict('tls')}" if self.failed_stage == "tls" else ""
+
+    @property
     def negotiated(self) -> bool:
         """Whether the probe shows that RDP itself answers: TLS was agreed on, or refused for want of a certificate."""
         return self.got_past("x224") or self.no_certificate

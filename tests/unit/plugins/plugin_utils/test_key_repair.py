@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import typing as t
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,13 +19,15 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, Job, ProofMissing, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Entry, Journal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import climb, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model import sddl
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import GENERATED, Change, Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -754,8 +757,8 @@ def test_a_method_of_its_own_stops_at_the_smallest_that_helps() -> None:
 ELSEWHERE = {
     "certificate_pinned_missing": (True, "the module certificate cures that"),
     "certificate_wrong_usage": (True, "the module certificate cures that"),
-    "cipher_suites_empty": (False, "the module schannel cures that"),
-    "tls_server_disabled": (False, "the module schannel cures that"),
+    "cipher_suites_empty": (True, "the module schannel cures that"),
+    "tls_server_disabled": (True, "the module schannel cures that"),
     "rdp_denied": (False, "the module remote_desktop cures that"),
     "port_taken": (False, "Move the program with that process id to another port"),
 }
@@ -763,7 +766,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("breakage", sorted(ELSEWHERE))
-def test_what_is_not_the_keys_fault_is_named_and_fails_where_it_is_the_certificates(breakage: str) -> None:
+def test_what_is_not_the_keys_fault_is_named_and_fails_where_it_ends_tls_or_is_the_certificates(breakage: str) -> None:
     fails, cure = ELSEWHERE[breakage]
     course = climb(job(built("2022", breakage, {})), "machine_keys")
     assert course.changes == []
@@ -771,6 +774,34 @@ def test_what_is_not_the_keys_fault_is_named_and_fails_where_it_is_the_certifica
     assert [breakage in note and cure in note for note in result["notes"]] == [True]
     assert (cure in _result.unsolved(course)) is fails
     assert bool(_result.unsolved(course)) is fails
+
+
+def test_a_key_that_was_mended_is_no_success_while_tls_fails_for_another_reason() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_missing", "cipher_suites_empty", "listener_permissions"])
+    assert _result.unsolved(climb(job(simulated, check=True), "machine_keys")) == ""
+    for made in (["renewal", "restart"], []):
+        course = climb(job(simulated), "machine_keys")
+        assert kinds(course.changes) == made
+        assert re.match(r"TLS fails \(it ends with \w+\): .*the module schannel cures that", _result.unsolved(course))
+
+
+def failing(verdict: str, findings: tuple[Finding, ...]) -> Course:
+    """A course in which nothing was done on a host whose TLS fails."""
+    probe = {"passed": False, "stage": "tls", "tls": {"verdict": verdict}}
+    standing = Standing(Observation("2026-01-01T00:00:00+00:00", probe=probe), findings)
+    return Course(standing, standing)
+
+
+@pytest.mark.parametrize("verdict", ["alert", "reset", "timeout"])
+def test_tls_that_fails_for_no_reason_that_was_read_is_no_success(verdict: str) -> None:
+    told = _result.unsolved(failing(verdict, ()))
+    assert told.startswith(f"TLS fails (it ends with {verdict}): nothing that was read explains it; ask diagnosis_info")
+
+
+def test_a_ladder_that_was_climbed_in_vain_names_the_methods_that_auto_does_not_take() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    found = direct(examine(job(simulated).host, prober(simulated), 600).findings)
+    assert "name copy_aside or rename" in _result.unsolved(failing("reset", found))
 
 
 @pytest.mark.parametrize("shown", [False, True])
