@@ -36,7 +36,7 @@ def read(request: Request) -> FirewallState:
     service = request.services.get(SERVICE)
     return FirewallState(
         rules=(*(_rule(rule) for rule in rules), *rules_by_policy),
-        profiles={name: policy.over(profile) if name in active else profile for name, profile in profiles.items()},
+        profiles={name: policy.over(profile) for name, profile in profiles.items()},
         active=tuple(sorted(active)),
         running=service is None or service.running,
         listening=tuple(_listening(request, rules)),

@@ -197,6 +197,16 @@ def test_addresses_that_windows_gives_back_in_its_own_order_are_written_once(add
     assert settings_state(simulated) == before
 
 
+@pytest.mark.parametrize("enabled", [False, True])
+def test_addresses_stay_as_they_are_where_none_are_given(enabled: bool) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_port_mismatch"])
+    simulated.windows.firewall.change(RULE, enabled=enabled, remote_addresses=("10.0.0.0/8",))
+    assert run(simulated)[1].changes
+    rule = simulated.windows.firewall.find(RULE)
+    assert rule is not None
+    assert (rule.enabled, rule.remote_addresses) == (True, ("10.0.0.0/255.0.0.0",))
+
+
 def test_a_subnet_that_windows_gives_back_by_its_mask_is_no_difference() -> None:
     simulated = SimulatedHost.build("2022")
     wanted = {"remote_addresses": ["10.0.0.0/8"], "transports": ["tcp"]}
@@ -534,6 +544,23 @@ def test_a_profile_that_policy_closes_is_held(name: str, number: int, setting: s
     course = looped(simulated)
     assert (course.verdict, course.changes) == ("policy_held", [])
     assert {held.setting for held in course.held} == {setting}
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "setting"),
+    [("DoNotAllowExceptions", 1, "firewall_exceptions"), ("AllowLocalPolicyMerge", 0, "firewall_local_rules")],
+)
+def test_a_wanted_profile_that_policy_closes_is_held_while_no_network_is_of_it(
+    name: str, number: int, setting: str
+) -> None:
+    simulated = on_network(1, profiles=PRIVATE)
+    simulated.windows.registry.put_dword(FIREWALL_POLICY + r"\PublicProfile", name, number)
+    simulated.windows.firewall.load_policy()
+    plan, _done = run(simulated, profiles=["private", "public"])
+    assert [(held.setting, held.path.rpartition("\\")[2]) for held in plan.held] == [(setting, name)]
+    assert run(closed(simulated), profiles=["public"])[1].changes == []
+    assert run(simulated, profiles=["private"])[0].held == ()
+    assert found_by(simulated) == []
 
 
 DISABLE = {"block_rules": "disable"}
