@@ -20,7 +20,8 @@ description:
   - Rules are found by name, never by display name or group, which are localised.
   - A rule that is for public networks while it is disabled, as one for any profile is, is narrowed before it is enabled
     unless O(profiles) says otherwise, so that no public network is opened on the way. One that is enabled is narrowed
-    first and widened afterwards.
+    first, to what it lets in before and afterwards, and then widened. Where two of its ports, profiles and addresses
+    have nothing in common with the wanted ones, it is disabled for the moment in between.
   - What rules of policy let in already, everybody or at least O(remote_addresses), needs no rule of the host's own, so
     without O(profiles) none is opened for those networks. A rule that demands more than that, as IPsec, does not count
     here.

@@ -11,6 +11,8 @@ Source: Windows Firewall rule precedence (Microsoft Learn, "Windows Firewall rul
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .addresses import everywhere
 from .observation import RuleState
 
@@ -29,7 +31,12 @@ _SERVICE = "termservice"
 
 def matches_port(rule: RuleState, port: int, transport: str = "tcp") -> bool:
     """Whether an inbound rule's protocol and local ports include a port of C(tcp) or C(udp)."""
-    return _is_for(rule, transport, "ANY") and any(_includes(entry, port) for entry in rule.local_ports)
+    return _is_for(rule, transport, "ANY") and holds(rule.local_ports, port)
+
+
+def holds(ports: Iterable[str], port: int) -> bool:
+    """Whether a rule's ports include this one."""
+    return any(_includes(entry, port) for entry in ports)
 
 
 def blocks(rule: RuleState, port: int, transport: str = "tcp") -> bool:

@@ -32,6 +32,7 @@ from .._model.rules import (
     for_everybody,
     for_ports_alone,
     for_udp_alone,
+    holds,
     in_profiles,
     lets_in_some,
 )
@@ -229,36 +230,62 @@ def covers(profiles: int, wanted: int) -> bool:
 
 
 def _open(rule: RuleState, wanted: Wanted, needed: int) -> Iterator[Change]:
-    """A change for each field, since each is a write of its own.
+    """A change for each field, since each is a write of its own, in an order in which a run may be cut off anywhere."""
+    after, now = _opened(rule, wanted, needed), rule
+    for name, value in _steps(rule, after):
+        reason = _REASONS[name].format(port=" and ".join(wanted.ports)) if value == after[name] else _ON_THE_WAY
+        change = _field(rule, name, getattr(now, name), value, reason)
+        yield _risky(change) if value == after[name] and _exposes(rule, name, after) else change
+        now = replace(now, **{name: value})
 
-    What narrows the rule comes first and what widens it afterwards, so that a run that is cut off in between has let
-    nobody in who was not let in before and is not to be; the rule is enabled last.
+
+def _steps(rule: RuleState, after: Mapping[str, t.Any]) -> Iterator[tuple[str, t.Any]]:
+    """The writes, none of which lets in whom neither the rule as it was does nor as it is to be."""
+    fields = {name: value for name, value in after.items() if name != "enabled" and value != getattr(rule, name)}
+    yield from _moved(rule, fields) if rule.enabled and len(fields) > 1 else fields.items()
+    if not rule.enabled:
+        yield "enabled", True
+
+
+def _moved(rule: RuleState, after: Mapping[str, t.Any]) -> Iterator[tuple[str, t.Any]]:
+    """What both values of a field have in common comes first, which narrows the rule.
+
+    A field may then move to what it has nothing in common with, and what is to be widened follows. Where two fields
+    have to move so, nobody is let in meanwhile.
     """
-    after = _opened(rule, wanted, needed)
-    for name in sorted(after, key=lambda field: _spread(field, getattr(rule, field), after[field])):
-        before, value = getattr(rule, name), after[name]
-        if value != before:
-            change = _field(rule, name, before, value, _REASONS[name].format(port=" and ".join(wanted.ports)))
-            yield _risky(change) if _exposes(rule, name, after) else change
+    common = {name: _common(name, getattr(rule, name), value) for name, value in after.items()}
+    apart = [name for name, value in common.items() if value is None]
+    narrowed = [(name, value) for name, value in common.items() if value not in (None, getattr(rule, name))]
+    yield from narrowed
+    if len(apart) > 1:
+        yield "enabled", False
+    yield from ((name, after[name]) for name in apart)
+    yield from (step for step in after.items() if step not in narrowed and step[0] not in apart)
+    if len(apart) > 1:
+        yield "enabled", True
 
 
-def _spread(name: str, before: t.Any, after: t.Any) -> int:
-    """What a write does to a rule: 0 it narrows it, 1 it moves it, 2 it widens it, 3 it enables it."""
-    if name == "enabled":
-        return 3
-    old, new = _reach(name, before), _reach(name, after)
-    old, new = (old | new if _ALL in old else old), (new | old if _ALL in new else new)
-    return 0 if new <= old else 2 if old <= new else 1
-
-
-def _reach(name: str, value: t.Any) -> set[str]:
-    """What a field lets in, with _ALL where that is everything."""
+def _common(name: str, old: t.Any, new: t.Any) -> t.Any:
+    """What both values of a field let in, as far as it is known; None for nothing."""
     if name == "profiles":
-        return {profile for profile, bit in BITS.items() if not value or bit & value}
-    return {*value, *((_ALL,) if ANY in value or everywhere(value) else ())}
+        both = (old or _EVERY) & (new or _EVERY)
+        return next((value for value in (old, new) if both == (value or _EVERY)), both or None)
+    outside = beyond if name == "remote_addresses" else _ports_beyond
+    if not outside(old, new):
+        return old
+    if not outside(new, old):
+        return new
+    shared = {item for these, those in ((old, new), (new, old)) for item in these if not outside((item,), those)}
+    return tuple(sorted(shared)) or None
 
 
-_ALL = "all"
+_EVERY = sum(BITS.values())
+
+
+def _ports_beyond(ports: Iterable[str], limit: Iterable[str]) -> tuple[str, ...]:
+    """Those of the ports that a limit does not hold; of a range that is known only where the limit names it."""
+    held = tuple(limit)
+    return tuple(port for port in ports if port not in held and not (port.isdecimal() and holds(held, int(port))))
 
 
 def _exposes(rule: RuleState, name: str, after: Mapping[str, t.Any]) -> bool:
@@ -267,10 +294,15 @@ def _exposes(rule: RuleState, name: str, after: Mapping[str, t.Any]) -> bool:
     It is what enables the rule for them, adds them to it, or lets in everybody from there.
     """
     if name == "remote_addresses":
-        adds = rule.enabled and _ALL in _reach(name, after[name]) and _ALL not in _reach(name, rule.remote_addresses)
+        adds = rule.enabled and _everybody(after[name]) and not _everybody(rule.remote_addresses)
     else:
-        adds = name == "enabled" or (name == "profiles" and rule.enabled and not in_profiles(rule, PUBLIC))
+        adds = name == "enabled" or (name == "profiles" and rule.enabled)
+        adds = adds and not (rule.enabled and in_profiles(rule, PUBLIC))
     return adds and covers(after["profiles"], PUBLIC)
+
+
+def _everybody(addresses: Iterable[str]) -> bool:
+    return ANY in addresses or everywhere(addresses)
 
 
 def _risky(change: Change) -> Change:
@@ -288,6 +320,8 @@ _REASONS = {
     "enabled": "the built-in rule is disabled, so connections to port {port} are not let in by it",
 }
 """Why each field of a rule is written."""
+
+_ON_THE_WAY = "nobody may be let in on the way whom the rule is neither for now nor to be for"
 
 
 def _field(rule: RuleState, name: str, before: object, after: object, reason: str) -> Change:

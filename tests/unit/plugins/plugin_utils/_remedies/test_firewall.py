@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
+from functools import cache
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
@@ -16,14 +18,18 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import beyond, canonical
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, Risk
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._addresses import is_address, same
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
-from tests.simulator.windows.firewall import BLOCK, BYPASS, DOMAIN, GPO_STORE, PRIVATE, PUBLIC, Rule
+from tests.simulator.windows.firewall import BLOCK, BYPASS, DOMAIN, GPO_STORE, PRIVATE, PUBLIC, Packet, Rule
 from tests.simulator.windows.firewall import POLICY as FIREWALL_POLICY
 from tests.simulator.windows.registry import Type
 from tests.support.in_process import connect, job, settings_state
@@ -892,7 +898,22 @@ ADDRESSES_FIRST = ["remote_addresses", "profiles"]
             {"profiles": ["any"]},
             ["remote_addresses", "local_ports", "profiles"],
         ),
-        ({"enabled": False, "profiles": DOMAIN}, {"profiles": ["any"]}, ["remote_addresses", "profiles", "enabled"]),
+        ({"enabled": False, "profiles": DOMAIN}, {"profiles": ["any"]}, ["profiles", "remote_addresses", "enabled"]),
+        (
+            {"profiles": DOMAIN | PRIVATE, "remote_addresses": ("10.0.0.7", "192.0.2.7")},
+            {"profiles": ["private", "public"]},
+            ["profiles", "remote_addresses", "profiles", "remote_addresses"],
+        ),
+        (
+            {"profiles": DOMAIN, "remote_addresses": ("192.0.2.7",)},
+            {"profiles": ["private"]},
+            ["enabled", "profiles", "remote_addresses", "enabled"],
+        ),
+        (
+            {"profiles": DOMAIN | PRIVATE},
+            {"profiles": ["private", "public"], "remote_addresses": ["Any"]},
+            ["profiles"],
+        ),
     ],
 )  # fmt: skip
 def test_what_narrows_a_rule_is_written_before_what_widens_it(
@@ -903,6 +924,81 @@ def test_what_narrows_a_rule_is_written_before_what_widens_it(
     simulated.windows.firewall.change(RULE, **fields)
     done = run(simulated, **{"remote_addresses": ["10.0.0.0/8"], **TCP_ALONE, **given})[1]
     assert [name for change in done.changes for name in t.cast(dict[str, object], change.after)] == order
+
+
+class Meeting(t.NamedTuple):
+    """A connection that the firewall may let in."""
+
+    profile: int
+    port: int
+    remote: str
+
+
+MEETINGS = [
+    Meeting(profile, port, remote)
+    for profile in (DOMAIN, PRIVATE, PUBLIC)
+    for port in (3389, 3390, 33890)
+    for remote in ("10.0.0.7", "10.1.0.7", "192.0.2.7", "203.0.113.9")
+]
+
+
+def admitted(simulated: SimulatedHost) -> set[Meeting]:
+    """Who gets in now, whatever else lets them in."""
+    firewall = simulated.windows.firewall
+    packets = {meeting: Packet("TCP", meeting.port, remote=meeting.remote) for meeting in MEETINGS}
+    return {meeting for meeting, packet in packets.items() if firewall.admits(packet, meeting.profile)}
+
+
+_SOME_ADDRESSES = st.lists(
+    st.sampled_from(["10.0.0.0/8", "10.1.0.0/16", "10.0.0.7", "192.0.2.0/24", "192.0.2.7", "192.0.2.1-203.0.113.9"]),
+    min_size=1,
+    unique=True,
+)
+_LIMITS = st.one_of(st.just(["Any"]), _SOME_ADDRESSES)
+_RULES = st.fixed_dictionaries({
+    "enabled": st.sampled_from([True, True, False]),
+    "profiles": st.integers(0, 7),
+    "remote_addresses": _LIMITS.map(tuple),
+    "local_ports": st.sampled_from([("3389",), ("3390",), ("Any",), ("3380-3400",), ("3389", "33890"), ("445",)]),
+})  # fmt: skip
+_ASKED = st.fixed_dictionaries({
+    "profiles": st.one_of(
+        st.none(), st.just(["any"]), st.lists(st.sampled_from(["domain", "private", "public"]), min_size=1, unique=True)
+    ),
+    "remote_addresses": st.one_of(st.none(), _LIMITS),
+    "port": st.sampled_from([None, 33890]),
+})  # fmt: skip
+
+
+@cache
+def looked_at() -> tuple[SimulatedHost, Observation]:
+    """A host in order, and what is seen of it."""
+    simulated = SimulatedHost.build("2022")
+    return simulated, observe(connect(simulated), FIREWALL.areas, FIREWALL.settings)
+
+
+def with_rule(observation: Observation, **fields: t.Any) -> Observation:
+    """The observation with the built-in rule so."""
+    assert observation.firewall is not None
+    rules = [replace(rule, **fields) if rule.id == RULE else rule for rule in observation.firewall.rules]
+    return replace(observation, firewall=replace(observation.firewall, rules=tuple(rules)))
+
+
+@given(_RULES, _ASKED)
+def test_nobody_is_let_in_on_the_way_who_is_neither_before_nor_after(
+    fields: dict[str, t.Any], asked: dict[str, t.Any]
+) -> None:
+    """A run can be cut off after each of its writes, and a roll-back, which goes the same way back, after its own."""
+    simulated, observation = looked_at()
+    simulated.windows.firewall.change(RULE, **fields)
+    options = {**defaults(FIREWALL.options), **TCP_ALONE, **asked}
+    seen = [admitted(simulated)]
+    for change in FIREWALL.plan(with_rule(observation, **fields), options).changes:
+        (name, value), *more = t.cast(dict[str, t.Any], change.after).items()
+        simulated.windows.firewall.change(RULE, **{name: tuple(value) if isinstance(value, list) else value})
+        seen.append(admitted(simulated))
+        assert not more
+    assert [found - seen[0] - seen[-1] for found in seen if found - seen[0] - seen[-1]] == []
 
 
 # --- options without effect
