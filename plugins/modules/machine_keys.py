@@ -23,6 +23,9 @@ description:
     later. Such steps are done by a scheduled task that runs once as SYSTEM and is gone afterwards. Check mode, which
     makes none, takes the entry for missing there, where the run finds what stands in its place and keeps it for
     M(winfleet.rdp.rollback).
+  - A folder of very many keys takes long to copy. Such a step is waited for as long as the host lets a task run, which
+    is an hour. Where the controller loses the host meanwhile, the step goes on there; until it has ended, the module
+    and M(winfleet.rdp.rollback) say so, begin no other one, and leave its entry in the journal.
   - The key of WinRM's own HTTPS listener is never touched.
   - A Home edition of Windows takes no connections, and is refused.
 options:

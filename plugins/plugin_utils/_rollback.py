@@ -138,7 +138,11 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
         if change.undo == "none":
             result.not_undoable.append(target)
             continue
-        found = now[change.target] if change.target in now else seen(job.host, change)
+        try:
+            found = now[change.target] if change.target in now else seen(job.host, change)
+        except ApplyError as error:
+            result.left[change.item] = str(error)
+            continue
         if found == change.before:
             result.settled.append(target)
         elif found == change.after or force:

@@ -56,12 +56,12 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 ENDINGS = (b"enumeration/Release<", b"transfer/Delete<", b"schtasks /delete")
 """Actions of messages that give back what is open; whom they do not reach ends it by itself."""
 
-EXPIRY = 3600
+EXPIRY = 5400
 """Seconds after which the host has deleted a task that was to run once and whose run was cut off."""
 
 STARTED = Change("a fault", "reboot", "host", None, None, "the host reboots by itself", undo="none")
 
-ONCE = re.compile(r"winfleet\.rdp-once-[0-9a-f-]{36}")
+ONCE = re.compile(r"winfleet\.rdp-once-(?:keys|[0-9a-f-]{36})")
 """What a task that is to run once is called, and what it writes for us."""
 
 

@@ -20,7 +20,7 @@ from types import MappingProxyType
 
 from .. import _listener_certificate
 from .._cim.files import Hidden
-from .._cim.tasks import Definition
+from .._cim.tasks import LIMIT, NAME, TERMINATED, Definition, StillRuns
 from .._host import Host
 from .._model import sddl
 from .._model.change import Change
@@ -36,6 +36,25 @@ PATIENCE, POLL = 60.0, 2.0
 
 LATER = timedelta(minutes=15)
 """When the host begins to remove by itself what a run as SYSTEM left for us to read; longer than that reading takes."""
+
+FOLDERS = f"{NAME}-keys"
+"""The task that copies or renames folders of keys. There is one of them, so that each run sees what another has begun.
+"""
+
+GRACE = 300.0
+"""Seconds that Windows may take to stop a task after LIMIT: three minutes (Microsoft Learn, ITask::SetMaxRunTime)."""
+
+GOES_ON = (
+    f"the task {FOLDERS}, which copies or renames folders of keys, is still at work on the host. It ends by itself, "
+    f"after {LIMIT.total_seconds() / 60:.0f} minutes at the latest: roll back or run again then. The journal keeps the "
+    "entry until a roll-back has seen what came of it"
+)
+
+STOPPED = (
+    "it took longer than Windows lets a task run and was stopped. Look why; what it had copied lies in the folder "
+    "{part}, which may be deleted"
+)
+"""What is left where a line was stopped before its end; nothing else has changed while no folder was renamed."""
 
 COPYING = "/B /COPY:DATSO /R:0 /W:0 /NP"
 """By the privileges to back up and restore, with permissions and owners, without trying again."""
@@ -74,6 +93,25 @@ _SID = re.compile("S-1-[0-9]{1,15}(-[0-9]{1,10}){0,15}")
 
 def _as_system(host: Host, line: str, doing: str) -> int:
     return host.tasks.run_as_system(line, f"winfleet.rdp: {doing}")
+
+
+def _on_folders(host: Host, line: str, doing: str) -> int:
+    """Run a line that copies or renames folders of keys, which may have a million files, as SYSTEM.
+
+    Raises:
+        ApplyError: it is still at work.
+    """
+    patience = LIMIT.total_seconds() + GRACE
+    try:
+        return host.tasks.run_as_system(line, f"winfleet.rdp: {doing}", patience, name=FOLDERS)
+    except StillRuns as error:
+        raise ApplyError(GOES_ON) from error
+
+
+def _folders_at_rest(host: Host) -> None:
+    """Raises ApplyError while an earlier run copies or renames folders of keys: what is there now will not stay."""
+    if host.tasks.is_under_way(FOLDERS):
+        raise ApplyError(GOES_ON)
 
 
 LOGS = "look at the host's Application and System logs"
@@ -138,7 +176,7 @@ def _sddl_as_system(host: Host, path: str) -> str:
 
     File and task go by one command once the file is read; where that does not come, the task removes both.
     """
-    name = f"winfleet.rdp-once-{uuid.uuid4()}"
+    name = f"{NAME}-{uuid.uuid4()}"
     scratch = rf"{host.windows}\Temp\{name}.acl"
     doing = f"read the permissions of {path}"
     try:
@@ -294,6 +332,7 @@ def _renew(host: Host, change: Change, _value: Plain) -> None:
 
 
 def _read_copy(host: Host, change: Change) -> Plain:
+    _folders_at_rest(host)
     return _source(change) if host.files.exists(change.item) else None
 
 
@@ -305,9 +344,16 @@ def _source(change: Change) -> str:
 def _write_copy(host: Host, change: Change, value: Plain) -> None:
     source, copy = _source(change), change.item
     if value is None:
-        _must(host, _merge_line(copy, source), f"bring the keys in {copy} back and remove it")
+        doing = f"bring the keys in {copy} back and remove it"
+        _require(_on_folders(host, _merge_line(copy, source), doing), doing)
     else:
-        _must(host, _copy_line(source, copy), f"copy {source} to {copy}", IN_THE_WAY)
+        doing = f"copy {source} to {copy}"
+        code = _on_folders(host, _copy_line(source, copy), doing)
+        _require(code, doing, _in_the_way(code, copy))
+
+
+def _in_the_way(code: int, copy: str) -> str:
+    return STOPPED.format(part=f"{copy}.part") if code == TERMINATED else IN_THE_WAY
 
 
 def _copy_line(source: str, copy: str) -> str:
@@ -385,17 +431,19 @@ def _last(path: str) -> str:
 
 def _read_renamed(host: Host, change: Change) -> Plain:
     old = str(change.after or change.before)
+    _folders_at_rest(host)
     return old if host.files.exists(old) else None
 
 
 def _write_renamed(host: Host, change: Change, value: Plain) -> None:
     folder, old = change.item, str(change.after or change.before)
     if value is None:
-        _must(host, _unrename_line(folder, old), f"give {old} its name back")
+        doing = f"give {old} its name back"
+        _require(_on_folders(host, _unrename_line(folder, old), doing), doing)
     else:
-        code = _as_system(host, _rename_line(folder, old), f"rename {folder}")
         doing = f"rename {folder} and bring the keys of others back"
-        _require(code, doing, HALFWAY.format(old=old) if code and host.files.exists(old) else IN_THE_WAY)
+        code = _on_folders(host, _rename_line(folder, old), doing)
+        _require(code, doing, HALFWAY.format(old=old) if code and host.files.exists(old) else _in_the_way(code, old))
 
 
 def _rename_line(folder: str, old: str) -> str:

@@ -42,14 +42,27 @@ SYSTEM = "S-1-5-18"
 HAS_NOT_RUN, RUNNING, QUEUED = 0x41303, 0x41301, 0x41325
 """SCHED_S_TASK_HAS_NOT_RUN, _RUNNING and _QUEUED: what LastTaskResult is before a task has ended (Win32 TaskSchd)."""
 
+TERMINATED = 0x41306
+"""SCHED_S_TASK_TERMINATED: what LastTaskResult is after a run that was stopped, as at LIMIT."""
+
 DISABLED = 1
-"""MSFT_ScheduledTask.State; 0 unknown, 2 queued, 3 ready, 4 running."""
+"""MSFT_ScheduledTask.State; 0 unknown, 3 ready."""
+
+UNDER_WAY = (2, 4)
+"""The same: queued, running."""
 
 AGAIN = "PT5M"
-ONCE = timedelta(minutes=30)
-"""After this the host deletes a task that was to run once, should we be gone."""
+LIMIT = timedelta(hours=1)
+"""Windows stops a run that takes longer."""
 
-LIMIT = "PT1H"
+ONCE = LIMIT + timedelta(minutes=30)
+"""After this the host deletes a task that was to run once, should we be gone: not before its run is over."""
+
+PATIENCE = 300.0
+"""Seconds in which a line has ended that has little to do."""
+
+NAME = "winfleet.rdp-once"
+"""How the names of tasks begin that run a line once."""
 
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -58,6 +71,10 @@ class TaskError(WsmanError):
     """A scheduled task that does not do what it is for."""
 
     default_hint = "Look at the host's Task Scheduler log, and whether a security product removes tasks."
+
+
+class StillRuns(TaskError):
+    """A task whose run has not ended in the time given, and goes on."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +164,7 @@ def _settings(task: Definition) -> Markup:
         "StopIfGoingOnBatteries": "false",
         "StartWhenAvailable": "false" if task.expires is not None else "true",
         "Enabled": "true",
-        "ExecutionTimeLimit": LIMIT,
+        "ExecutionTimeLimit": f"PT{LIMIT.total_seconds():.0f}S",
         **expiry,
     }
     return join(element(name, escape(value)) for name, value in settings.items())
@@ -229,6 +246,11 @@ class Tasks:
         code = info.number("LastTaskResult") if isinstance(info, Instance) else None
         return None if code in (HAS_NOT_RUN, RUNNING, QUEUED) else code
 
+    def is_under_way(self, name: str) -> bool:
+        """Whether there is such a task and it runs, or is about to."""
+        found = self._client.find(MSFT_SCHEDULED_TASK, TaskName=name, TaskPath=FOLDER)
+        return found is not None and found.number("State") in UNDER_WAY
+
     def delete(self, name: str) -> None:
         """Delete a task; one that is said twice not to exist is no error. What is left of it would run for ever."""
         for _time in range(2):
@@ -238,27 +260,34 @@ class Tasks:
                 continue
             return
 
-    def run_as_system(self, line: str, description: str, timeout: float = 300.0, poll: float = 1.0) -> int:
+    def run_as_system(
+        self, line: str, description: str, timeout: float = PATIENCE, poll: float = 1.0, name: str = ""
+    ) -> int:
         """Run a line of cmd.exe as SYSTEM and return its exit code, by a task that is gone afterwards.
 
-        Raise TaskError when it has not ended in ``timeout`` seconds.
+        A task that is not known to have ended stays, since its run would go on without it and nobody could tell: the
+        host deletes it after ONCE. Raise StillRuns when it has not ended in ``timeout`` seconds. Where there is a
+        ``name``, it takes the place of a task of that name.
         """
-        name = f"winfleet.rdp-once-{uuid.uuid4()}"
+        name = name or f"{NAME}-{uuid.uuid4()}"
         expires = self._now() + ONCE if self._now else None
         self.register(name, Definition(description, line, expires=expires))
-        try:
-            return self.run(name, timeout, poll)
-        finally:
-            self.delete(name)
+        code = self.run(name, timeout, poll)
+        self.delete(name)
+        return code
 
-    def run(self, name: str, timeout: float = 300.0, poll: float = 1.0) -> int:
-        """Start a task that was just registered and return its exit code. Raise TaskError as run_as_system does."""
+    def run(self, name: str, timeout: float = PATIENCE, poll: float = 1.0) -> int:
+        """Start a task that was just registered and return its exit code. Raise StillRuns as run_as_system does.
+
+        It is looked for less often the longer it takes, beginning with every ``poll`` seconds.
+        """
         self.start(name)
-        end = self._clock() + timeout
+        began = self._clock()
         while (code := self.result(name)) is None:
-            if self._clock() >= end:
-                raise TaskError(f"The task {name} has not ended after {timeout:g} seconds")
-            self._sleep(poll)
+            waited = self._clock() - began
+            if waited >= timeout:
+                raise StillRuns(f"The task {name} has not ended after {timeout:g} seconds")
+            self._sleep(max(poll, waited / 30))
         return code
 
     def _call(self, method: str, name: str, **arguments: Sendable) -> t.Mapping[str, t.Any]:

@@ -72,7 +72,10 @@ class Exec:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a task's XML says. ``user`` is empty where the XML names none."""
+    """What a task's XML says. ``user`` is empty where the XML names none; no ``limit``: a run takes as long as it will.
+
+    Without ExecutionTimeLimit a run is stopped after three days (Microsoft Learn, TaskSettings.ExecutionTimeLimit).
+    """
 
     triggers: tuple[Trigger, ...]
     actions: tuple[Exec, ...]
@@ -83,6 +86,7 @@ class Definition:
     not_on_batteries: bool = True
     when_available: bool = False
     delete_expired_after: timedelta | None = None
+    limit: timedelta | None = timedelta(hours=72)
     description: str = ""
     author: str = ""
 
@@ -257,6 +261,7 @@ class _Reader:
         principal = self._principal(elements.get("Principals"))
         settings = _fields(elements.get("Settings"), SETTINGS)
         expires = settings.get("DeleteExpiredTaskAfter")
+        limit = settings.get("ExecutionTimeLimit", Definition.limit)
         if expires is not None and not any(trigger.end for trigger in triggers):
             raise TaskXmlError(MISSING_NODE, "EndBoundary")
         return Definition(
@@ -264,6 +269,7 @@ class _Reader:
             principal.get("RunLevel") == "HighestAvailable", bool(settings.get("Enabled", True)),
             bool(settings.get("AllowStartOnDemand", True)), bool(settings.get("DisallowStartIfOnBatteries", True)),
             bool(settings.get("StartWhenAvailable", False)), expires if isinstance(expires, timedelta) else None,
+            limit if isinstance(limit, timedelta) and limit else None,
             str(info.get("Description", "")), str(info.get("Author", "")),
         )  # fmt: skip
 

@@ -6,7 +6,7 @@
 
 Sources: MS-TSCH 3.2.4.3 and 3.2.5, Microsoft Learn "TaskSettings.StartWhenAvailable property" (a missed start is made
 up for ten minutes after the service starts), "Task Scheduler Error and Success Constants". Tasks run as SYSTEM through
-the host's own cmd.exe, whose work is done in one moment, at the end of the run.
+the host's own cmd.exe, whose work is done in one moment, at the end of the run; where that was stopped, none is done.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.simulator.windows.clock import Clock, Timer
 from tests.simulator.windows.security import ADMINISTRATORS, SYSTEM, Token
 from tests.simulator.windows.task_xml import Definition, Exec, TaskXmlError, Trigger, canonical_xml, parse_task
 
-NEVER_RUN, STILL_RUNNING = 0x00041303, 0x00041301
+NEVER_RUN, STILL_RUNNING, TERMINATED = 0x00041303, 0x00041301, 0x00041306
 ACCESS_DENIED, ALREADY_EXISTS, NOT_FOUND = 0x80070005, 0x800700B7, 0x80070002
 INVALID_NAME, TASK_DISABLED, REFUSED_BY_CONDITION = 0x8007007B, 0x80041326, 0x800710E0
 LATE = timedelta(minutes=10)
@@ -82,11 +82,13 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 class TaskScheduler:
-    """All tasks of a host."""
+    """All tasks of a host. ``lasts``: tells how many seconds a program takes, where that is not left to the switch."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._tasks: dict[str, Task] = {}
+        self._runs: list[tuple[Task, Timer]] = []
+        self.lasts: Callable[[Exec], float] | None = None
 
     def all(self) -> list[Task]:
         return list(self._tasks.values())
@@ -135,6 +137,10 @@ class TaskScheduler:
 
     def boot(self) -> None:
         """The service has started with the host: missed starts, boot triggers, then the times to come."""
+        for task, timer in self._runs:
+            timer.cancel()
+            task.running = False
+        self._runs.clear()
         for task in self.all():
             missed = self._has_missed(task)
             self._cancel(task)
@@ -219,21 +225,32 @@ class TaskScheduler:
         self._run(task)
 
     def _run(self, task: Task) -> None:
-        """Start, at once or as a run that takes time (switch ``task_run_seconds``); a running task is not started."""
-        seconds = self._around.switches["task_run_seconds"]
+        """Start, at once or as a run that takes time; a running task is not started."""
+        seconds = sum(map(self._seconds, task.definition.actions))
         if task.running:
             return
         task.last_run = self._around.clock.now()
-        if not isinstance(seconds, int) or not seconds:
+        if not seconds:
             self._act(task)
             return
         task.running, task.last_result = True, STILL_RUNNING
-        self._around.clock.after(seconds, lambda: self._ended(task))
+        limit = task.definition.limit
+        ends = self._stopped if limit and limit.total_seconds() < seconds else self._ended
+        after = min(seconds, limit.total_seconds()) if limit else seconds
+        self._runs.append((task, self._around.clock.after(after, lambda: ends(task))))
+
+    def _seconds(self, action: Exec) -> float:
+        return self.lasts(action) if self.lasts else float(str(self._around.switches["task_run_seconds"]))
 
     def _ended(self, task: Task) -> None:
         task.running = False
         if self._around.up():
             self._act(task)
+
+    @staticmethod
+    def _stopped(task: Task) -> None:
+        """At its time limit."""
+        task.running, task.last_result = False, TERMINATED
 
     def _act(self, task: Task) -> None:
         """All actions in order, whatever they return; the last one's code is the result."""

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import keys as of_keys
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
@@ -1217,6 +1218,9 @@ def test_the_loop_ties_it_again_where_it_may_not_cure_what_lies_beneath() -> Non
 
 # --- cut off
 
+EXPIRY = 5400
+"""Seconds after which the host has deleted a task that was to run once and whose run was cut off."""
+
 
 @pytest.mark.parametrize("cut", [cut_before, cut_after])
 @pytest.mark.parametrize("breakage", ["key_unreadable", "folder_acl", "store_acl", "certificate_pinned_missing"])
@@ -1236,7 +1240,7 @@ def test_a_repair_that_is_cut_off_anywhere_goes_on_and_leaves_no_task_behind(
         before = settings_state(simulated)
         with pytest.raises((Cut, TransportFailed)):
             course(simulated, cut(number))
-        simulated.clock.advance(3600)
+        simulated.clock.advance(EXPIRY)
         assert simulated.state()["tasks"] == {}, f"after a cut at message {number}"
         roll_back_all(simulated)
         assert unexplained(before, simulated, lasting) == [], f"after a cut at message {number}"
@@ -1259,12 +1263,127 @@ def test_a_copy_or_rename_that_is_cut_off_anywhere_never_loses_a_key(method: str
         original, before = settings_state(simulated), key_files(simulated)
         with pytest.raises(Cut):
             climbed(simulated, cut_before(number))
-        simulated.clock.advance(3600)
+        simulated.clock.advance(EXPIRY)
         assert key_files(simulated) == before, f"after a cut at message {number}"
         roll_back_all(simulated)
         assert key_files(simulated) == before, f"rolled back after a cut at message {number}"
         assert unexplained(original, simulated, lasting) == [], f"rolled back after a cut at message {number}"
         assert cure(simulated).verdict in ("repaired", "healthy")
+
+
+# --- what takes long
+
+
+def slow(simulated: SimulatedHost, seconds: float = 1800.0) -> None:
+    """Folders have so many keys from now on that a line about them takes that long."""
+    simulated.windows.tasks.lasts = lambda action: seconds if "robocopy" in action.arguments else 0.0
+
+
+def give_up(simulated: SimulatedHost, work: Callable[[Callable[[int, bytes], None]], object]) -> None:
+    """The controller is gone a minute after work has begun what takes long."""
+    start = simulated.clock.now()
+
+    def before(_number: int, _body: bytes) -> None:
+        if simulated.clock.now() - start > timedelta(seconds=60):
+            raise TransportFailed("connection lost", sent=True)
+
+    with pytest.raises(TransportFailed):
+        work(before)
+
+
+def renaming(simulated: SimulatedHost, method: str, before: Callable[[int, bytes], None] | None = None) -> None:
+    options = {**defaults(REMEDIES["machine_keys"].options), "method": method, "accept_shared_keys": True}
+    fix(job(simulated, before=before), REMEDIES["machine_keys"], options)
+
+
+LONG = ("copy_aside", "rename")
+
+
+@pytest.mark.parametrize("method", LONG)
+def test_a_folder_of_many_keys_is_waited_for_both_ways(method: str) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    before = key_files(simulated)
+    slow(simulated)
+    renaming(simulated, method)
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is not None
+    simulated.clock.advance(660)
+    roll_back_all(simulated)
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is None
+    assert (key_files(simulated), simulated.state()["tasks"]) == (before, {})
+
+
+@pytest.mark.parametrize("method", LONG)
+def test_what_goes_on_without_us_is_not_taken_for_undone_and_nothing_is_begun_beside_it(method: str) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    before, others = settings_state(simulated), key_files(simulated)
+    slow(simulated)
+    give_up(simulated, lambda stop: renaming(simulated, method, stop))
+    simulated.clock.advance(660)
+    with pytest.raises(ApplyError, match="still at work"):
+        renaming(simulated, method)
+    for _time in range(2):
+        (why,) = rollback(job(simulated, "back"), "all", force=False).left.values()
+        assert "roll back or run again then" in why
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is None
+
+    simulated.clock.advance(1800)
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is not None
+    assert roll_back_all(simulated)
+    assert key_files(simulated) == others
+    simulated.clock.advance(EXPIRY)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("method", LONG)
+def test_a_roll_back_that_goes_on_without_us_is_waited_for_by_the_next(method: str) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    before = key_files(simulated)
+    renaming(simulated, method)
+    slow(simulated)
+    give_up(simulated, lambda stop: rollback(job(simulated, "back", before=stop), "all", force=False))
+    simulated.clock.advance(660)
+    assert "still at work" in "".join(rollback(job(simulated, "again"), "all", force=False).left.values())
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is not None
+    simulated.clock.advance(1800)
+    assert not roll_back_all(simulated), "the first roll-back has come to its end"
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is None
+    assert key_files(simulated) == before
+
+
+def test_a_line_that_windows_does_not_stop_either_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    slow(simulated)
+    monkeypatch.setattr(of_keys, "LIMIT", timedelta(minutes=10))
+    with pytest.raises(ApplyError, match="still at work"):
+        renaming(simulated, "rename")
+    assert list(simulated.state()["tasks"]) == [f"\\{of_keys.FOLDERS}"]
+    monkeypatch.undo()
+    simulated.clock.advance(1800)
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is not None
+    assert roll_back_all(simulated)
+
+
+@pytest.mark.parametrize("method", LONG)
+def test_a_line_that_windows_stops_is_told_with_what_may_be_left(method: str) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    before = settings_state(simulated)
+    slow(simulated, 7200)
+    with pytest.raises(ApplyError, match=r"was stopped.*MachineKeys_old\.part, which may be deleted"):
+        renaming(simulated, method)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("method", LONG)
+def test_what_a_reboot_ends_is_not_waited_for(method: str) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    before = settings_state(simulated)["files"]
+    slow(simulated)
+    give_up(simulated, lambda stop: renaming(simulated, method, stop))
+    simulated.windows.reboot()
+    simulated.clock.advance(660)
+    assert not roll_back_all(simulated)
+    simulated.clock.advance(EXPIRY)
+    assert settings_state(simulated)["files"] == before
 
 
 @pytest.mark.parametrize("breakage", ["certificate_weak", "certificate_wrong_usage"])

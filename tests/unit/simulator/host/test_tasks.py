@@ -230,6 +230,30 @@ def test_a_run_may_take_time() -> None:
     assert re.search(r"LastTaskResult[^>]*>5<", info(wmi))
 
 
+def test_a_run_is_stopped_at_its_limit_and_by_a_reboot_and_goes_on_without_its_task(
+    host: SimulatedHost, wmi: Wmi
+) -> None:
+    host.windows.tasks.lasts = lambda action: 100
+    ran, keys = r"C:\Windows\Temp\ran.txt", {"TaskName": "lease", "TaskPath": "\\"}
+    writes = f"/c echo x &gt; {ran}"
+
+    def start(settings: str = "") -> None:
+        register(wmi, definition(arguments=writes, settings=BATTERY + settings))
+        wmi.run("PS_ScheduledTask", "StartByPath", keys, ns=NAMESPACE)
+
+    start("<ExecutionTimeLimit>PT60S</ExecutionTimeLimit>")
+    host.clock.advance(101)
+    assert re.search(rf"LastTaskResult[^>]*>{0x41306}<", info(wmi))
+    start()
+    host.windows.reboot()
+    host.clock.advance(101)
+    assert host.windows.files.find(ran) is None
+    start("<ExecutionTimeLimit>PT0S</ExecutionTimeLimit>")
+    wmi.call(NAMESPACE, "MSFT_ScheduledTask", "Delete", "", keys)
+    host.clock.advance(101)
+    assert host.windows.files.find(ran) is not None
+
+
 def test_a_name_is_taken_once_unless_forced(wmi: Wmi) -> None:
     register(wmi, definition(), force=False)
     with pytest.raises(Fault) as caught:

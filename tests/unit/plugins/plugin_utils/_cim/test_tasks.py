@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import tasks
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import Definition, TaskError, Tasks
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import Definition, StillRuns, TaskError, Tasks
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound
 from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scripted_wire import (
     WMI,
@@ -163,15 +163,42 @@ def test_a_command_runs_as_system_and_its_task_is_deleted(wire: Wire, client: Ci
     assert watch.now == 3
 
 
-def test_a_command_that_does_not_end_is_an_error_and_its_task_is_deleted(wire: Wire, client: CimClient) -> None:
+def test_a_command_that_does_not_end_is_an_error_and_its_task_stays(wire: Wire, client: CimClient) -> None:
     wire.on("RegisterByXml", output("RegisterByXml"))
     wire.on("StartByPath", output("StartByPath"))
     for _look in range(3):
         wire.on("GetInfoByName", _info(tasks.RUNNING))
+    watch = Watch()
+    with pytest.raises(StillRuns, match="not ended after 2 seconds"):
+        Tasks(client, lambda: watch.now, watch.sleep).run_as_system("pause", "test", timeout=2)
+
+
+def test_what_takes_long_is_looked_for_less_often(wire: Wire, client: CimClient) -> None:
+    looks = 200
+    wire.on("RegisterByXml", output("RegisterByXml"))
+    wire.on("StartByPath", output("StartByPath"))
+    for _look in range(looks):
+        wire.on("GetInfoByName", _info(tasks.RUNNING))
+    wire.on("GetInfoByName", _info(0))
     wire.on("Delete", "")
     watch = Watch()
-    with pytest.raises(TaskError, match="not ended after 2 seconds"):
-        Tasks(client, lambda: watch.now, watch.sleep).run_as_system("pause", "test", timeout=2)
+    Tasks(client, lambda: watch.now, watch.sleep).run_as_system("pause", "test", timeout=9e9, name="t")
+    assert watch.now > 3600
+
+
+@pytest.mark.parametrize(("state", "under_way"), [(2, True), (3, False), (4, True)])
+def test_a_task_is_under_way_when_it_runs_or_will(wire: Wire, client: CimClient, state: int, under_way: bool) -> None:
+    wire.on("Get", instance("MSFT_ScheduledTask", properties(State=state, TaskName="t", TaskPath="\\")))
+    assert Tasks(client).is_under_way("t") is under_way
+
+
+def test_a_task_that_there_is_not_is_not_under_way(wire: Wire, client: CimClient) -> None:
+    wire.on("Get", mi_fault(0x80070002, 6))
+    assert not Tasks(client).is_under_way("t")
+
+
+def test_a_task_that_is_to_run_once_outlives_its_run() -> None:
+    assert tasks.ONCE > tasks.LIMIT
 
 
 def test_a_refused_registration_tells_its_code(wire: Wire, client: CimClient) -> None:
