@@ -36,8 +36,8 @@ options:
       - V(bound) ties the listener to the certificate O(thumbprint) (C(SSLCertificateSHA1Hash)), after its usage, its
         validity and its key were checked; C(NETWORK SERVICE) gets read access to its key file where it lacks that. When
         no TLS handshake succeeds with it, it is untied again. Where only C(SYSTEM) may see who reads that file, a
-        handshake with the certificate shows that the listener can; before there is one, check mode names the access,
-        with a note, and the run gives it only where it is missing.
+        handshake with the certificate shows that the listener can. Before there is one, and before a run has seen who
+        may, check mode names the access, with a note, and the run gives it only where it is missing.
       - V(self_signed) unties the listener and leaves it with its own certificate, which is renewed as with V(valid),
         and like there ties it again where no handshake succeeds then.
     type: str

@@ -21,8 +21,8 @@ description:
     SQL Server and WinRM among them, so that is the last of eight methods here, and refused while it would touch them.
   - Administrators may neither see nor change the permissions of the listener's key file on Windows Server 2019 and
     later. Such steps are done by a scheduled task that runs once as SYSTEM and is gone afterwards. Check mode, which
-    makes none, takes the entry for missing there, where the run finds what stands in its place and keeps it for
-    M(winfleet.rdp.rollback).
+    makes none, takes the entry for missing there unless a handshake succeeds or an earlier run saw the entry; the run
+    finds what stands in its place and keeps it for M(winfleet.rdp.rollback).
   - A folder of very many keys takes long to copy. Such a step is waited for as long as the host lets a task run, which
     is an hour. Where the controller loses the host meanwhile, the step goes on there; until it has ended, the module
     and M(winfleet.rdp.rollback) say so, begin no other one, and leave its entry in the journal.

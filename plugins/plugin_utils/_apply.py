@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 
+from . import _hidden
 from ._appliers import APPLIERS, Applier, ApplyError, Moved, NotKept
 from ._host import Host
 from ._journal import Journal, Recorded, Writer
@@ -72,6 +73,7 @@ class Run:
         self.writer()
         found = applier.read(self.host, change)
         if _is_made(found, change.after, change.before):
+            self._keep_hidden(applier, change)
             return None
         if found != change.before:
             change = self._as_found(applier, change, found)
@@ -81,7 +83,13 @@ class Run:
         self._entries.append(self.journal.record(self.run_id, change))
         self._write(applier, change)
         self.applied.append(change)
+        self._keep_hidden(applier, change)
         return change
+
+    def _keep_hidden(self, applier: Applier, change: Change) -> None:
+        """What no plan can see is kept, so that check mode does not announce it for ever."""
+        if applier.unseen is not None and applier.unseen(self.host, change):
+            _hidden.keep(self.host, change)
 
     def _as_found(self, applier: Applier, change: Change, found: Plain) -> Change:
         """The change from what is there, where no plan can have seen that; so roll-back puts exactly that back."""
@@ -97,6 +105,7 @@ class Run:
         """
         applier = APPLIERS[change.kind]
         self.writer()
+        self.forget(change)
         found = seen(self.host, change)
         moves = found != change.before
         if moves:
@@ -106,6 +115,11 @@ class Run:
             self.applied.remove(change)
         self._mark(change)
         return moves
+
+    def forget(self, change: Change) -> None:
+        """No longer take for granted what was seen of an item that a plan cannot see, since it is, or goes, back."""
+        if APPLIERS[change.kind].unseen is not None:
+            _hidden.forget(self.host, change)
 
     def _owe(self, change: Change) -> None:
         if change.restart and "restart" not in self.host.owes:

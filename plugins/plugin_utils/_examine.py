@@ -10,6 +10,7 @@ see. What cures decide on is read only where a cause calls for them.
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from ._host import Host
 from ._model.change import Change, GatewayKind
 from ._model.observation import Observation
 from ._model.project import project
+from ._model.project_keys import granted_unseen
 from ._model.scope import Scope
 from ._model.settings import PIN, SETTINGS
 from ._observe import observe
@@ -125,7 +127,9 @@ def _taken_over(observation: Observation, changes: Sequence[Change], proved: Col
     items = {PIN, *(SETTINGS[name].path for name in proved)}
     seen = [c for c in changes if c.kind in (*_READ_BACK, "renewal") or c.item in items]
     moved = any(change.kind in ("key_copy", "key_folder") for change in changes)
-    projected = project(observation, [c for c in seen if not (c.kind == "file_access" and _hidden(observation, c))])
+    hidden = [c for c in seen if c.kind == "file_access" and _hidden(observation, c)]
+    projected = project(observation, [c for c in seen if c not in hidden])
+    projected = functools.reduce(granted_unseen, hidden, projected)
     return replace(projected, other_probes=(), keys=None if moved else projected.keys)
 
 

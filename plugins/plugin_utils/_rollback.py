@@ -171,6 +171,8 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
     rest = [*result.settled, *result.not_undoable]
     if rest:
         run.writer()
+    for target in result.settled:
+        run.forget(target.entry.change)
     for target in rest:
         _close(run, target)
     if due(job.host) or result.undone:

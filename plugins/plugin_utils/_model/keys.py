@@ -20,6 +20,9 @@ from .reading import Reading
 CONTAINER, CONTAINER_FILE = "TSSecKeySet1", "f686aace6942fb7f7ceb231212eef4a4"
 """The key container of the listener's own certificate, and the first half of its file's name."""
 
+READ_GRANT = str(sddl.Ace("A", 0, sddl.FILE_READ, sddl.NETWORK_SERVICE))
+"""The entry that lets TermService read a key file."""
+
 LEAST_RSA_BITS = 2048
 WEAK_HASHES = frozenset({"md5", "sha1"})
 
@@ -33,12 +36,14 @@ class KeyFile:
         path: where it is, or should be.
         cng: whether a CNG provider keeps it, in another folder than the legacy ones.
         dacl: its DACL as SDDL; absent where there is no such file, unreadable where only SYSTEM may see it.
+        granted: whether a run saw there as SYSTEM that NETWORK SERVICE may read it, or let it.
     """
 
     container: str
     path: str
     cng: bool
     dacl: Reading
+    granted: bool = False
 
 
 @dataclass(frozen=True)

@@ -50,13 +50,22 @@ def pinned(observation: Observation, change: Change) -> Observation:
 
 
 def _file_access(observation: Observation, change: Change) -> Observation:
-    """The file has the entries, whichever certificates it belongs to."""
+    """The file has the entries, and permissions that only SYSTEM may see no others."""
+    wanted = change.after if isinstance(change.after, dict) else {}
+    return _of_file(observation, change.item, lambda file: replace(file, dacl=_granted(file.dacl, wanted)))
+
+
+def granted_unseen(observation: Observation, change: Change) -> Observation:
+    """The file has the entries, which only SYSTEM may see still."""
+    return _of_file(observation, change.item, lambda file: replace(file, granted=True))
+
+
+def _of_file(observation: Observation, path: str, moved: Callable[[KeyFile], KeyFile]) -> Observation:
+    """Whichever certificates the file belongs to."""
 
     def granted(certificate: CertificateState) -> CertificateState:
         file = certificate.key_file
-        if file is None or file.path != change.item or not isinstance(change.after, dict):
-            return certificate
-        return replace(certificate, key_file=replace(file, dacl=_granted(file.dacl, change.after)))
+        return replace(certificate, key_file=moved(file)) if file is not None and file.path == path else certificate
 
     keys, held = observation.keys, observation.certificates
     if keys is not None:

@@ -65,7 +65,7 @@ Use = tuple[str, str]
 
 def read_certificates(request: Request) -> tuple[CertificateState, ...]:
     """The machine's personal store: an operation for each certificate and for who may read its key."""
-    return personal(request.host, KeyFolders(request.host))
+    return personal(request.host, KeyFolders(request.host, lambda: request.kept_before))
 
 
 def read(request: Request) -> KeyOwners:

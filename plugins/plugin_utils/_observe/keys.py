@@ -11,11 +11,11 @@ the permissions of the listener's own key file) is unreadable, which is no fault
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from .. import _listener_certificate
+from .. import _hidden, _listener_certificate
 from .._cim import certificates
 from .._cim.certificates import CNG, KeyLink, StoredCertificate
 from .._cim.files import Hidden
@@ -23,7 +23,7 @@ from .._cim.registry import RegistryError
 from .._host import Host
 from .._journal import RUNS, Journal
 from .._model import reading, sddl
-from .._model.keys import CertificateState, KeyFile, KeysState
+from .._model.keys import READ_GRANT, CertificateState, KeyFile, KeysState
 from .._model.reading import Reading
 from .._model.settings import LISTENER, POLICY
 from .._wsman.errors import WsmanFault
@@ -47,8 +47,10 @@ CRYPTO = r"ProgramData\Microsoft\Crypto"
 class KeyFolders:
     """The folders of machine keys, what lies in them, and which file belongs to which certificate."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, kept: Callable[[], Iterable[str]] = tuple) -> None:
+        """C(kept) gives the names of the keys that the collection keeps on the host, where those are of interest."""
         self._host = host
+        self._kept = kept
         self.machine_guid = host.machine_guid
         self.drive = host.windows[:2]
         self.parent = rf"{self.drive}\{CRYPTO}\RSA"
@@ -85,7 +87,9 @@ class KeyFolders:
         if name.lower() not in self.names(folder):
             missing = reading.unreadable("its file was not found by its name") if cng else reading.ABSENT
             return KeyFile(key.container, path, cng, missing)
-        return KeyFile(key.container, path, cng, self.dacl(path))
+        dacl = self.dacl(path)
+        granted = dacl.state == "unreadable" and _hidden.kept(self._kept(), path, READ_GRANT)
+        return KeyFile(key.container, path, cng, dacl, granted)
 
     def file(self, key: KeyLink) -> str:
         """Name of the file that a key is in, or should be, in lower case."""
@@ -108,7 +112,7 @@ class KeyFolders:
 
 def read(request: Request) -> KeysState:
     """All of it, or after a step only what Windows makes anew: its own certificate, and the files of keys."""
-    folders = KeyFolders(request.host)
+    folders = KeyFolders(request.host, lambda: request.kept_before)
     around = request.keys or _around(request, folders)
     found = _served(request, around) or _listener_certificate.find(request.host)
     own = folders.state(found) if found else None

@@ -17,7 +17,7 @@ from datetime import datetime
 
 from .._model import sddl
 from .._model.change import GENERATED, Change, Plan, Refusal
-from .._model.keys import KeyFile, KeysState
+from .._model.keys import READ_GRANT, KeyFile, KeysState
 from .._model.observation import Observation
 
 STORE = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates"
@@ -27,8 +27,6 @@ LEAST_FREE = 64 * 2**20
 
 THUMBPRINT = re.compile(r"[0-9A-F]{40}")
 _BETWEEN = re.compile(r"[\s:\u200e]")
-
-READ_GRANT = str(sddl.Ace("A", 0, sddl.FILE_READ, sddl.NETWORK_SERVICE))
 
 
 def thumbprint(given: str) -> str:
@@ -74,9 +72,9 @@ def _deletion(remedy: str, keys: KeysState, reason: str) -> tuple[Change, ...]:
 def readable(remedy: str, key: KeyFile, reason: str) -> tuple[Change, ...]:
     """One entry on one file: NETWORK SERVICE, under which TermService runs, may read the key.
 
-    Where only SYSTEM may see the permissions, the entry is taken to be missing; applying looks as SYSTEM, and takes
-    what is there then for what was before. There is no change where it may read already, nor where it has the entry
-    and is kept out by a denial to one of its groups.
+    Where only SYSTEM may see the permissions, the entry is taken to be missing, but see seen_granted; applying looks as
+    SYSTEM, and takes what is there then for what was before. There is no change where it may read already, nor where it
+    has the entry and is kept out by a denial to one of its groups.
     """
     before, sid = "", sddl.NETWORK_SERVICE
     if isinstance(key.dacl.data, str):
@@ -85,6 +83,12 @@ def readable(remedy: str, key: KeyFile, reason: str) -> tuple[Change, ...]:
         if before == READ_GRANT or descriptor.allows(sddl.AS_NETWORK_SERVICE, sddl.FILE_READ):
             return ()
     return (Change(remedy, "file_access", key.path, {sid: before}, {sid: READ_GRANT}, reason, restart=None),)
+
+
+def seen_granted(key: KeyFile) -> tuple[str, ...]:
+    """Where only SYSTEM may see the entry, that a run before saw or made it, in a note; none where none did."""
+    told = f"only SYSTEM sees who may read {key.path}; a run before this one saw that NETWORK SERVICE may"
+    return (told,) if key.granted else ()
 
 
 def key_notes(keys: KeysState, shown: str) -> tuple[str, ...]:

@@ -129,15 +129,17 @@ def _faults(certificate: CertificateState, moment: datetime) -> tuple[str, ...]:
 def _readable(observation: Observation, keys: KeysState, certificate: CertificateState) -> Plan:
     """NETWORK SERVICE may read the key; where only SYSTEM sees whether it may, a handshake tells that it does.
 
-    Without a handshake the entry is added along with the pin, and taken for done where the listener is tied already.
+    Without a handshake the entry is added along with the pin, unless a run before saw it there, and taken for done
+    where the listener is tied already.
     """
     file = certificate.key_file
     hidden = file is not None and file.dacl.state == "unreadable"
     if file is None or (hidden and (file.cng or steps.served(observation) == certificate.thumbprint)):
         return Plan()
-    unseen = f"only SYSTEM sees who may read {file.path}"
-    if hidden and keys.pinned == certificate.thumbprint and steps.handshake(observation) != "reset":
-        return Plan(notes=(f"{unseen}, and no handshake shows whether the listener can",))
+    unseen, tied = f"only SYSTEM sees who may read {file.path}", keys.pinned == certificate.thumbprint
+    refuted, known = tied and steps.handshake(observation) == "reset", steps.seen_granted(file)
+    if hidden and not refuted and (tied or known):
+        return Plan(notes=known or (f"{unseen}, and no handshake shows whether the listener can",))
     changes = steps.readable(NAME, file, "NETWORK SERVICE, under which TermService runs, cannot read its key")
     looks = (
         f"{unseen}: the run looks as SYSTEM and adds the entry where it is missing, which check mode cannot foretell"

@@ -104,12 +104,20 @@ def _ace(observation: Observation, keys: KeysState, _options: Options) -> Plan:
         return _refused(f"the key file {file.path} does not exist; {cure}")
     if file.cng and file.dacl.reason and file.dacl.reason.startswith("its file"):
         return _refused(f"the file of the CNG key {file.container} was not found; bind another certificate")
-    if keys.active and steps.served(observation) == keys.active.thumbprint:
-        return Plan(notes=("the handshake shows that the listener can read the key of its certificate",))
+    known = _known_readable(observation, keys, file)
+    if known:
+        return Plan(notes=known)
     changes = steps.readable(NAME, file, "NETWORK SERVICE cannot read the listener's private key")
     if not changes and keys.readable is False:
         return _refused(f"{file.path} lets NETWORK SERVICE read it, and denies that to one of its groups; take key")
     return Plan(changes=changes, notes=_unseen(file))
+
+
+def _known_readable(observation: Observation, keys: KeysState, file: KeyFile) -> tuple[str, ...]:
+    """What tells that the listener can read the key, whatever is seen of its permissions; a handshake counts most."""
+    if keys.active and steps.served(observation) == keys.active.thumbprint:
+        return ("the handshake shows that the listener can read the key of its certificate",)
+    return () if steps.handshake(observation) == "reset" else steps.seen_granted(file)
 
 
 def _unseen(file: KeyFile) -> tuple[str, ...]:

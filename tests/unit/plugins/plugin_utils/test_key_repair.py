@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _hidden, _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import keys as of_keys
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
@@ -883,6 +883,67 @@ HIDDEN = {"missing": "O:SYG:SYD:PAI(A;;FA;;;SY)", "there": KEY_FILE_2019}
 """Permissions that administrators may not see: without the entry of NETWORK SERVICE, and with it."""
 
 
+def blindly(simulated: SimulatedHost, remedy: str, check: bool = False, **given: t.Any) -> tuple[Plan, Done]:
+    """A run that may not probe."""
+    doing = job(simulated, check=check, prober=replace(prober(simulated), enabled=False))
+    return fix(doing, REMEDIES[remedy], {**defaults(REMEDIES[remedy].options), **given})
+
+
+@pytest.mark.parametrize("version", ["2019", "2025"])
+@pytest.mark.parametrize("breakage", ["", "key_unreadable"])
+def test_without_a_probe_a_hidden_entry_is_foretold_until_a_run_has_seen_it(breakage: str, version: str) -> None:
+    simulated = built(version, breakage, {})
+    before, given = settings_state(simulated), {"method": "ace"}
+    for _check in range(2):
+        assert kinds(blindly(simulated, "machine_keys", True, **given)[0].changes) == ["file_access"]
+    assert kinds(blindly(simulated, "machine_keys", **given)[1].changes) == ["file_access"] * bool(breakage)
+
+    state, writes = simulated.state(), simulated.counters.writes
+    for check in (True, False):
+        plan, done = blindly(simulated, "machine_keys", check, **given)
+        assert (plan.changes, done.changes) == ((), [])
+        assert "a run before this one saw that NETWORK SERVICE may" in plan.notes[0]
+    assert (simulated.state(), simulated.counters.writes) == (state, writes)
+
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+    foretold = kinds(blindly(simulated, "machine_keys", True, **given)[0].changes)
+    assert foretold == ["file_access"] * bool(breakage), "what was put back is not taken for seen"
+
+
+@pytest.mark.parametrize("rolled_back", [False, True], ids=["by_hand", "rolled_back"])
+def test_what_a_run_saw_is_not_believed_where_the_handshake_or_a_roll_back_shows_otherwise(rolled_back: bool) -> None:
+    simulated = built("2022", "key_unreadable", {})
+    path = simulated.windows.certificates.key_file
+    closed = simulated.windows.files.find(path)
+    assert closed is not None
+    blindly(simulated, "machine_keys", method="ace")
+    simulated.windows.files.set_descriptor(path, closed.descriptor)
+    if rolled_back:
+        rollback(job(simulated, "back"), "all", force=False)
+        assert kinds(blindly(simulated, "machine_keys", True, method="ace")[0].changes) == ["file_access"]
+    assert kinds(run(simulated, "machine_keys", True, method="ace")[0].changes) == ["file_access"]
+    assert kinds(climb(job(simulated), "machine_keys").changes)[0] == "file_access"
+
+
+def test_permissions_that_are_shown_count_more_than_what_a_run_saw() -> None:
+    simulated = built("2016", "key_unreadable", {})
+    (change,) = blindly(simulated, "machine_keys", True, method="ace")[0].changes
+    _hidden.keep(connect(simulated), change)
+    assert blindly(simulated, "machine_keys", True, method="ace")[0].changes == (change,)
+
+
+@pytest.mark.parametrize("entry", sorted(HIDDEN))
+def test_a_certificate_that_is_bound_again_needs_no_entry_that_a_run_has_seen(entry: str) -> None:
+    simulated, thumbprint = bound_host(sddl=HIDDEN[entry])
+    given = {"state": "bound", "thumbprint": thumbprint}
+    run(simulated, "certificate", **given)
+    run(simulated, "certificate", state="self_signed")
+    foretold, _done = run(simulated, "certificate", True, **given)
+    assert kinds(foretold.changes) == ["registry"]
+    assert tuple(run(simulated, "certificate", **given)[1].changes) == foretold.changes
+
+
 @pytest.mark.parametrize("entry", sorted(HIDDEN))
 def test_a_certificate_whose_keys_readers_are_hidden_is_bound_once(entry: str) -> None:
     simulated, thumbprint = bound_host(sddl=HIDDEN[entry])
@@ -909,16 +970,25 @@ def test_a_certificate_whose_keys_readers_are_hidden_is_bound_once(entry: str) -
 @pytest.mark.parametrize("entry", sorted(HIDDEN))
 def test_without_a_probe_a_certificate_that_is_bound_already_is_left_as_it_is_with_a_note(entry: str) -> None:
     simulated, thumbprint = bound_host(sddl=HIDDEN[entry])
-    options = {**defaults(REMEDIES["certificate"].options), "state": "bound", "thumbprint": thumbprint}
-    blind = replace(prober(simulated), enabled=False)
-    fix(job(simulated, prober=blind), REMEDIES["certificate"], options)
+    given = {"state": "bound", "thumbprint": thumbprint}
+    blindly(simulated, "certificate", **given)
     assert simulated.windows.certificates.pinned() == thumbprint
     writes = simulated.counters.writes
     for check in (True, False):
-        plan, done = fix(job(simulated, check=check, prober=blind), REMEDIES["certificate"], options)
+        plan, done = blindly(simulated, "certificate", check, **given)
         assert (plan.changes, done.changes) == ((), [])
-        assert "no handshake shows" in plan.notes[0]
+        assert "a run before this one saw that NETWORK SERVICE may" in plan.notes[0]
     assert simulated.counters.writes == writes
+
+
+def test_without_a_probe_a_certificate_that_somebody_else_bound_is_left_as_it_is_with_a_note() -> None:
+    simulated, thumbprint = bound_host(sddl=HIDDEN["missing"])
+    stored = simulated.windows.certificates.in_store("MY", thumbprint)
+    assert stored is not None
+    simulated.windows.certificates.pin(stored)
+    plan, _done = blindly(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert plan.changes == ()
+    assert "no handshake shows" in plan.notes[0]
 
 
 def test_a_bound_certificate_whose_key_the_handshake_shows_to_be_closed_gets_the_hidden_entry() -> None:
