@@ -83,7 +83,7 @@ options:
         V(CaptivePortal), which a C(4) or C(6) at the end restricts to IPv4 or IPv6. Their case and order
         do not count, since Windows keeps neither.
       - Where a rule of policy lets others in as well, RV(policy_held) names it, since no rule of the host's own can
-        narrow that.
+        narrow that. Another rule of the host's own that does so is named in RV(notes).
       - V(Any) stands alone and takes the limit away. An empty list is refused, and so is what Windows Firewall does not
         know.
       - Left as they are when not given.

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from .._model.keys import LEAST_RSA_BITS, WEAK_HASHES
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
-from .._model.rules import LOCAL, allows, blocks, for_everybody, in_profiles, matches_port
+from .._model.rules import ALLOW, LOCAL, allows, blocks, for_everybody, in_profiles
 from .._model.settings import SETTINGS, Decider, effective, number_of
 
 STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
@@ -21,8 +21,6 @@ STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
 
 PROFILE_BITS = {"domain": 1, "private": 2, "public": 4}
 TCP_RULE = "RemoteDesktop-UserMode-In-TCP"
-ALLOW = (2, 3)
-
 
 AROUND = (timedelta(seconds=-3), timedelta(seconds=20))
 """Events from how long before to how long after its beginning belong to a probe; both clocks tell whole seconds."""
@@ -283,14 +281,13 @@ class Facts:
     def open_rule(self) -> RuleState | None:
         """The built-in rule over TCP where it is enabled and lets in; somebody can have made it one that blocks."""
         rule = self.rule(TCP_RULE)
-        return rule if rule is not None and rule.enabled and rule.action in ALLOW else None
+        return rule if rule is not None and rule.enabled and rule.action == ALLOW else None
 
     @property
     def allowed_profiles(self) -> int:
-        """Guarded profiles in which some enabled rule allows the RDP port over TCP."""
+        """Guarded profiles in which some rule lets users in to the RDP port over TCP."""
         rules = self.firewall.rules if self.firewall else ()
-        allowing = (rule for rule in rules if rule.enabled and rule.action in ALLOW and matches_port(rule, self.port))
-        return self._in_guarded(rule.profiles for rule in allowing)
+        return self._in_guarded(rule.profiles for rule in rules if allows(rule, self.port))
 
     @property
     def opens_public(self) -> bool:

@@ -97,8 +97,8 @@ class RuleState:
         profiles: bitmask, 0 any, 1 domain, 2 private, 4 public (MSFT_NetFirewallRule.Profiles).
         action: 2 allow, 3 allow and bypass, 4 block.
         store: 1 local, 2 group policy, 3 dynamic, 4 generated, 5 hardcoded, 6 MDM (PolicyStoreSourceType).
-        program, service: whose connections it is about; read of block rules and of policy's alone.
-        conditions: what else a rule of policy demands, by name; read of policy's alone.
+        program, service: whose connections it is about; not read of the built-in rules for TermService.
+        conditions: what else it demands, by name; not read of the built-in rules, nor of local ones that block.
     """
 
     id: str

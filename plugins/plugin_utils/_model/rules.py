@@ -45,9 +45,10 @@ def blocks(rule: RuleState, port: int, transport: str = "tcp") -> bool:
 
 
 def allows(rule: RuleState, port: int, transport: str = "tcp") -> bool:
-    """Whether it is an enabled rule of policy that lets users in to TermService's port, whoever and wherever they are.
+    """Whether it is an enabled rule that lets users in to TermService's port, whoever they are.
 
-    What programs other rules are for is not read. What a rule demands beside that, as IPsec, counts as not met.
+    What a rule demands beside port, program and addresses, as IPsec does, counts as not met. One that allows and
+    bypasses blocks is for what IPsec has authenticated alone (MS-FASP 2.2.34).
     """
     unconditional = rule.enabled and rule.action == ALLOW and not rule.conditions
     return unconditional and matches_port(rule, port, transport) and _meets_listener(rule)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from .._cim import tcp
-from .._cim.firewall import Action, Category, Profile, Rule
+from .._cim.firewall import RDP_PREFIX, Action, Category, Profile, Rule
 from .._cim.registry import Reading, Registry, RegistryValue
 from .._cim.services import TERM_SERVICE
 from .._model.addresses import canonical
@@ -29,13 +29,14 @@ _INBOUND = {int(Action.ALLOW): "allow", int(Action.BLOCK): "block"}
 def read(request: Request) -> FirewallState:
     ports = dict.fromkeys((request.port, request.wanted_port or request.port))
     rules = request.host.firewall.rdp_rules(*ports)
+    known = tuple(_conditioned(request.host.registry, _rule(rule)) for rule in rules)
     profiles = {name.lower(): _profile(profile) for name, profile in request.host.firewall.profiles().items()}
     policy = PolicyFirewall(request.host.registry)
     rules_by_policy = policy.rules()
     active = {_ACTIVE[Category(number)] for number in request.host.firewall.active_categories().values()}
     service = request.services.get(SERVICE)
     return FirewallState(
-        rules=(*(_rule(rule) for rule in rules), *rules_by_policy),
+        rules=(*known, *rules_by_policy),
         profiles={name: policy.over(profile) for name, profile in profiles.items()},
         active=tuple(sorted(active)),
         running=service is None or service.running,
@@ -66,9 +67,32 @@ def _rule(rule: Rule) -> RuleState:
         local_ports=rule.ports,
         remote_addresses=canonical(rule.remote_addresses),
         store=rule.source,
-        program=rule.program,
+        program=PROGRAMS.get(rule.instance_id, rule.program),
         service=rule.service,
     )
+
+
+PROGRAMS = {
+    "RemoteDesktop-Shadow-In-TCP": r"%SystemRoot%\system32\RdpSa.exe",
+    "RemoteDesktop-In-TCP-WS": "System",
+    "RemoteDesktop-In-TCP-WSS": "System",
+}
+"""Whose connections the built-in rules let in that are not for TermService (rules as Windows stores them)."""
+
+LOCAL_RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
+
+
+def _conditioned(registry: Registry, rule: RuleState) -> RuleState:
+    """A rule of somebody's own that lets in, with all that it demands, which is spread over seven classes otherwise.
+
+    One read each, of no rule on most hosts: Windows' own for Remote Desktop are taken to be as they came.
+    """
+    if not rule.enabled or rule.action == Action.BLOCK or rule.id.startswith(RDP_PREFIX):
+        return rule
+    stored = parse_rule(rule.id, registry.text(LOCAL_RULES, rule.id))
+    if stored is None:
+        return rule
+    return dataclasses.replace(rule, program=stored.program, service=stored.service, conditions=stored.conditions)
 
 
 def _profile(profile: Profile) -> ProfileState:

@@ -83,7 +83,7 @@ def plan(observation: Observation, options: Options) -> Plan:
     ports = tuple(map(str, sorted(numbers)))
     wanted = Wanted(firewall, ports, options)
     opened = sum((_let_in(wanted, transport) for transport in sorted(options["transports"])), Plan())
-    notes = (*_exposed(opened.changes), *_still_open(firewall, options), *_without_udp(wanted))
+    notes = (*_exposed(opened.changes), *_still_open(firewall, options), *_without_udp(wanted), *_too_wide(wanted))
     opened += Plan(held=_held(wanted), refused=_closed_locally(wanted), notes=(*notes, *_protected(observation)))
     return sum((_unblocked(rule, ports, options) for rule in _in_the_way(wanted)), opened)
 
@@ -117,11 +117,12 @@ class Wanted:
         return all(any(allows(rule, int(port), transport) for rule in rules) for port in self.ports)
 
     def too_wide(self) -> Iterator[RuleState]:
-        """Rules of policy that let in others than the wanted addresses, which no rule of the host's own can narrow."""
+        """Rules beside the built-in ones that let in others than the wanted addresses."""
         limit = self.options["remote_addresses"] or (ANY,)
-        rules = (rule for rule in self.firewall.rules if rule.store != LOCAL and in_profiles(rule, self.profiles))
-        for rule in rules:
-            if any(lets_in_some(rule, *way) for way in self.ways) and beyond(rule.remote_addresses, limit):
+        for rule in self.firewall.rules:
+            beside = rule.store != LOCAL or rule.id not in RULES.values()
+            meets = beside and in_profiles(rule, self.profiles) and any(lets_in_some(rule, *way) for way in self.ways)
+            if meets and beyond(rule.remote_addresses, limit):
                 yield rule
 
     @property
@@ -429,11 +430,20 @@ FLAGS = {
 
 def _held(wanted: Wanted) -> tuple[Held, ...]:
     shut = (_profile_held(profile, flag) for profile, flag in wanted.shut() if flag in profile.by_policy)
-    return (*shut, *(_too_wide_held(rule, wanted.options["remote_addresses"]) for rule in wanted.too_wide()))
+    limit = to_plain(canonical(wanted.options["remote_addresses"] or ()))
+    wide = (rule for rule in wanted.too_wide() if rule.store != LOCAL)
+    setting = "firewall_remote_addresses"
+    return (*shut, *(_rule_held(rule, setting, to_plain(rule.remote_addresses), limit) for rule in wide))
 
 
-def _too_wide_held(rule: RuleState, limit: Iterable[str]) -> Held:
-    return _rule_held(rule, "firewall_remote_addresses", list(rule.remote_addresses), list(canonical(limit)))
+def _too_wide(wanted: Wanted) -> tuple[str, ...]:
+    """Rules of the host's own that let in others as well: somebody made them, so they are named."""
+    return tuple(
+        f"the rule {rule.id} lets in others than remote_addresses, among them {_sample(rule)}: narrow it, or disable "
+        "it, if that is not meant"
+        for rule in wanted.too_wide()
+        if rule.store == LOCAL
+    )
 
 
 def _closed_locally(wanted: Wanted) -> tuple[Refusal, ...]:

@@ -4,8 +4,10 @@
 
 r"""Windows Defender Firewall: rules, profiles, and whether a packet gets in.
 
-Sources: MS-FASP (rule strings), Microsoft Learn MSFT_NetFirewallRule and MSFT_NetFirewallProfile (numbers), the rules
-of "Remote Desktop" as they are stored under SharedAccess\Parameters\FirewallPolicy\FirewallRules.
+Sources: MS-GPFAS 2.2.2 (rule strings), MS-FASP 2.2.34 (a rule that allows and bypasses is for authenticated traffic
+alone) and 2.2.35 (flags by which a rule demands IPsec), Microsoft Learn MSFT_NetFirewallRule and
+MSFT_NetFirewallProfile (numbers), the rules of "Remote Desktop" as they are stored under
+SharedAccess\Parameters\FirewallPolicy\FirewallRules.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
 PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "StandardProfile", "Public": "PublicProfile"}
 POLICY_PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "PrivateProfile", "Public": "PublicProfile"}
 ANY = ("Any",)
+ADAPTER, WIRE = "Ethernet", "Lan"
+"""The adapter by which users come, and its type as rules name it."""
+
 LOCAL_SUBNET = "192.0.2.0/24"
 EVERYWHERE = ("Any", "*")
 WORDS = (
@@ -61,6 +66,8 @@ class Rule:
     program: str = "Any"
     service: str = "Any"
     interface_aliases: tuple[str, ...] = ANY
+    interface_types: tuple[str, ...] = ANY
+    security: str = ""
     edge: int = 0
     source: int = LOCAL_STORE
 
@@ -72,7 +79,14 @@ class Rule:
             and _address_in(remote, self.remote_addresses)
             and _same(self.program, program)
             and _same(self.service, service)
+            and self.is_plain
         )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is about packets as users' clients send them here: by wire, and without IPsec."""
+        by_wire = {"Any", ADAPTER} & {*self.interface_aliases} and {"Any", WIRE} & {*self.interface_types}
+        return bool(by_wire) and not self.security and self.action != BYPASS
 
     def to_string(self, version: str) -> str:
         """The rule as the registry stores it (MS-FASP 2.2.21)."""
@@ -83,11 +97,14 @@ class Rule:
         parts += [f"LPort={port}" for port in self.local_ports if port != "Any"]
         parts += [f"RPort={port}" for port in self.remote_ports if port != "Any"]
         parts += [f"RA4={address}" for address in self.remote_addresses if address != "Any"]
+        parts += [f"IF={name}" for name in self.interface_aliases if name != "Any"]
+        parts += [f"IFType={name}" for name in self.interface_types if name != "Any"]
         parts += [] if self.program == "Any" else [f"App={self.program}"]
         parts += [] if self.service == "Any" else [f"Svc={self.service}"]
         parts += [f"Name={self.name}"] + ([f"Desc={self.description}"] if self.description else [])
         parts += [f"EmbedCtxt={self.group}"] if self.group else []
         parts += ["Edge=TRUE|Defer=App"] if self.edge else []
+        parts += [f"Security={self.security}"] if self.security else []
         return "|".join(parts) + "|"
 
     @classmethod
@@ -106,7 +123,7 @@ class Rule:
             _first(fields, "Active") == "TRUE", sum(PROFILE_BITS[name] for name in fields.get("Profile", ())),
             numbers.get(protocol, protocol), tuple(fields.get("LPort", ANY)), tuple(fields.get("RPort", ANY)),
             ANY, tuple(fields.get("RA4", ANY)), _first(fields, "App", "Any"), _first(fields, "Svc", "Any"),
-            source=source,
+            tuple(fields.get("IF", ANY)), tuple(fields.get("IFType", ANY)), _first(fields, "Security"), source=source,
         )  # fmt: skip
 
 

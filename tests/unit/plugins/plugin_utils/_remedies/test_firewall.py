@@ -871,6 +871,77 @@ def test_a_profile_that_the_host_itself_has_closed_is_refused(flag: str, said: s
     assert run(simulated, profiles=["public"])[0].refused == ()
 
 
+# --- rules of the host's own for others than TermService's users
+
+NOT_FOR_USERS: dict[str, dict[str, t.Any]] = {
+    "another program": {"program": r"C:\Program Files\app\app.exe"},
+    "another service": {"program": SVCHOST, "service": "sharedaccess"},
+    "who is authenticated": {"security": "Authenticate"},
+    "who is authenticated, whatever blocks": {"action": BYPASS, "security": "Authenticate"},
+    "authenticated, as no provider would make it": {"action": BYPASS},
+    "another adapter": {"interface_aliases": ("VPN",)},
+    "who comes by radio": {"interface_types": ("Wireless",)},
+    "another port": {"local_ports": ("443",)},
+    "nobody": {"enabled": False},
+}
+FOR_USERS: dict[str, dict[str, t.Any]] = {
+    "everybody": {},
+    "TermService": {"program": SVCHOST, "service": "TermService"},
+    "some addresses": {"remote_addresses": ("192.0.2.0/24",)},
+    "with an edge": {"edge": 1},
+}
+
+
+def beside(**given: t.Any) -> SimulatedHost:
+    """A host whose built-in rules are disabled, with a rule of its own that lets somebody in."""
+    simulated = closed(SimulatedHost.build("2022"))
+    fields = {"enabled": True, "protocol": "TCP", "local_ports": ("3389",), **given}
+    simulated.windows.firewall.put(Rule("mine", "mine", "a group", **fields))
+    return simulated
+
+
+@pytest.mark.parametrize("how", sorted(NOT_FOR_USERS))
+def test_a_rule_that_lets_in_none_of_the_users_leaves_the_host_closed(how: str) -> None:
+    simulated = beside(**NOT_FOR_USERS[how])
+    assert probe_view(simulated.windows)["tcp"] == "timeout"
+    assert found_by(simulated) == ["firewall_rule_disabled"]
+    assert looped(simulated).verdict == "repaired"
+    assert probe_view(simulated.windows)["tcp"] == "open"
+
+
+@pytest.mark.parametrize("how", sorted(FOR_USERS))
+def test_a_rule_that_lets_users_in_is_enough(how: str) -> None:
+    simulated = beside(**FOR_USERS[how])
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    simulated.windows.listener.path_blocked = True
+    assert found_by(simulated) == ["path_blocked"]
+
+
+def test_the_rule_for_shadowing_lets_nobody_in_to_the_listener() -> None:
+    simulated = closed(SimulatedHost.build("2022"))
+    simulated.windows.firewall.change("RemoteDesktop-Shadow-In-TCP", enabled=True)
+    assert probe_view(simulated.windows)["tcp"] == "timeout"
+    assert found_by(simulated) == ["firewall_rule_disabled"]
+    assert looped(simulated).verdict == "repaired"
+
+
+def test_what_a_rule_demands_is_asked_of_those_alone_that_might_let_users_in() -> None:
+    asked: list[bytes] = []
+    for fields in ({"enabled": False}, {"local_ports": ("443",)}, {"action": BLOCK}, {}):
+        simulated = beside(**fields)
+        observe(connect(simulated, lambda _number, body: asked.append(body)), FIREWALL.areas)
+    assert len([body for body in asked if b"FirewallPolicy\\FirewallRules<" in body]) == 1
+
+
+def test_a_rule_of_the_hosts_own_that_lets_in_others_than_wanted_is_named() -> None:
+    simulated = beside(remote_addresses=("10.1.0.0/16", "192.0.2.7"))
+    (note,) = run(simulated, **LIMIT)[0].notes
+    assert "the rule mine lets in others than remote_addresses, among them 10.1.0.0/16, 192.0.2.7" in note
+    assert run(simulated)[0].notes == ()
+    for fields in (NOT_FOR_USERS["another program"], {"remote_addresses": ("10.1.2.0/24",)}, {"profiles": DOMAIN}):
+        assert run(beside(**fields), **LIMIT)[0].notes == ()
+
+
 # --- what comes first
 
 ADDRESSES_FIRST = ["remote_addresses", "profiles"]
@@ -902,6 +973,16 @@ ADDRESSES_FIRST = ["remote_addresses", "profiles"]
         (
             {"profiles": DOMAIN | PRIVATE, "remote_addresses": ("10.0.0.7", "192.0.2.7")},
             {"profiles": ["private", "public"]},
+            ["profiles", "remote_addresses", "profiles", "remote_addresses"],
+        ),
+        (
+            {"profiles": DOMAIN | PRIVATE},
+            {"profiles": ["private", "public"], "remote_addresses": ["10.1.0.0/16"]},
+            ["profiles", "remote_addresses", "profiles"],
+        ),
+        (
+            {"profiles": DOMAIN | PRIVATE, "remote_addresses": ("10.0.0.0/255.0.0.0",)},
+            {"profiles": ["private", "public"], "remote_addresses": ["10.1.0.0/16", "192.0.2.7"]},
             ["profiles", "remote_addresses", "profiles", "remote_addresses"],
         ),
         (
