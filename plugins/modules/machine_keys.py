@@ -34,7 +34,11 @@ options:
       - V(usable) makes the key usable.
       - V(restored) brings back what O(method=copy_aside) and O(method=rename) have put aside. Keys that are missing
         from C(MachineKeys) come back with their permissions, none that is there is overwritten, and the copy is
-        removed once nothing is missing.
+        removed once nothing is missing. Where O(method=rename) was cut off while the folder had no name, the one that
+        was put aside takes it again.
+      - Keys that services have made under the same names while those of before were away are then kept in
+        C(MachineKeys_made), or the first of C(MachineKeys_made1) and so on that is free. The task fails to say so, as
+        does M(winfleet.rdp.rollback) in RV(winfleet.rdp.rollback#module:left).
       - Only folders count that the journal on the host has as put aside by this module. Others whose name begins with
         C(MachineKeys_), such as one that somebody renamed by hand, are named and left as they are.
     type: str

@@ -71,6 +71,12 @@ HALFWAY = (
 )
 """Where its name could be neither given to the new folder nor given back."""
 
+MADE_ASIDE = (
+    "services have made keys of the same names while those of before were away; {made} has them now, and those of "
+    "before are in their place. Restart the services that use them, and delete that folder once none is missed"
+)
+"""Where two keys have one name, that of before counts: what was encrypted with it can be read with nothing else."""
+
 FAIL = "cmd /d /c exit 9"
 """Fails within a line, which exit would end."""
 
@@ -344,8 +350,9 @@ def _source(change: Change) -> str:
 def _write_copy(host: Host, change: Change, value: Plain) -> None:
     source, copy = _source(change), change.item
     if value is None:
-        doing = f"bring the keys in {copy} back and remove it"
-        _require(_on_folders(host, _merge_line(copy, source), doing), doing)
+        doing, made = f"bring the keys in {copy} back and remove it", _free(host, f"{source}_made")
+        _require(_on_folders(host, _merge_line(copy, source, made), doing), doing)
+        _nothing_aside(host, made)
     else:
         doing = f"copy {source} to {copy}"
         code = _on_folders(host, _copy_line(source, copy), doing)
@@ -418,11 +425,18 @@ def _dropped(part: str) -> str:
     return f"rmdir /s /q {_quoted(part)} & {_swept(part)}"
 
 
-def _merge_line(copy: str, folder: str) -> str:
-    """What is missing comes back, nothing that is there is overwritten; the copy goes when nothing is missing."""
-    lonely = f"robocopy {_quoted(copy)} {_quoted(folder)} {COPYING} /XC /XN /XO /XX"
-    begun = _dropped(f"{copy}.part")  # of a run that was cut off
-    return f"{begun} & {keeping(folder, lonely)} & {lonely} /L && rmdir /s /q {_quoted(copy)}"
+def _merge_line(copy: str, folder: str, made: str) -> str:
+    """What is missing comes back, nothing that is there is overwritten; the copy goes when nothing is missing.
+
+    What a rename has left that was cut off is no copy, but the keys themselves.
+    """
+    merged = f"{_brought(copy, folder)} & {_lacking(copy, folder)} /L && rmdir /s /q {_quoted(copy)}"
+    return _resuming(folder, copy, made, merged)
+
+
+def _lacking(source: str, folder: str) -> str:
+    """Bring what is missing in a folder there, and overwrite nothing."""
+    return f"robocopy {_quoted(source)} {_quoted(folder)} {COPYING} /XC /XN /XO /XX"
 
 
 def _last(path: str) -> str:
@@ -430,37 +444,61 @@ def _last(path: str) -> str:
 
 
 def _read_renamed(host: Host, change: Change) -> Plain:
+    """A roll-back that was cut off after the old folder had its name again, and before all was in it, is not over."""
     old = str(change.after or change.before)
     _folders_at_rest(host)
-    return old if host.files.exists(old) else None
+    return old if host.files.exists(old) or host.files.exists(f"{old}.since") else None
 
 
 def _write_renamed(host: Host, change: Change, value: Plain) -> None:
     folder, old = change.item, str(change.after or change.before)
+    made = _free(host, f"{folder}_made")
     if value is None:
         doing = f"give {old} its name back"
-        _require(_on_folders(host, _unrename_line(folder, old), doing), doing)
+        _require(_on_folders(host, _unrename_line(folder, old, made), doing), doing)
+        _nothing_aside(host, made)
     else:
         doing = f"rename {folder} and bring the keys of others back"
-        code = _on_folders(host, _rename_line(folder, old), doing)
-        _require(code, doing, HALFWAY.format(old=old) if code and host.files.exists(old) else _in_the_way(code, old))
+        code = _on_folders(host, _rename_line(folder, old, made), doing)
+        _require(code, doing, _left(host, code, old, made) if code else "")
 
 
-def _rename_line(folder: str, old: str) -> str:
+def _left(host: Host, code: int, old: str, made: str) -> str:
+    """How a rename that failed has left the folders, and what to do."""
+    if host.files.exists(old):
+        return HALFWAY.format(old=old)
+    return MADE_ASIDE.format(made=made) if host.files.exists(made) else _in_the_way(code, old)
+
+
+def _free(host: Host, path: str) -> str:
+    """The path, or the first with a number after it that nothing has."""
+    taken = {found.lower() for found in host.files.folders(path.rpartition("\\")[0])}
+    return next(f"{path}{n or ''}" for n in range(len(taken) + 1) if f"{path}{n or ''}".lower() not in taken)
+
+
+def _nothing_aside(host: Host, made: str) -> None:
+    """Raises ApplyError where keys were put aside, which somebody has to know of."""
+    if host.files.exists(made):
+        raise ApplyError(MADE_ASIDE.format(made=made))
+
+
+def _rename_line(folder: str, old: str, made: str) -> str:
     """The new folder is made whole beside the old one, without the listener's key; then both change their names.
 
     What a service writes until then is in the old folder alone, and comes after it. Where the second name does not
-    change, such as for a folder that somebody made meanwhile, what is in that one goes to the old one, which gets its
-    name back. Without /a, del would pass over files with the attribute System, which the key may have.
+    change, such as for a folder that somebody made meanwhile, that one is _retired and the old one gets its name
+    back; where it cannot have that, the new folder stays beside it, and tells roll-back so. Without /a, del would pass
+    over files with the attribute System, which the key may have.
     """
     part = f"{old}.part"
     without = f"del /f /a /q {_quoted(part)[:-1]}\\{CONTAINER_FILE}*{QUOTE}"
     late = _updating(old, folder, f"/XF {CONTAINER_FILE}*")
-    gone = f"{_updating(folder, old)} && rmdir /s /q {_quoted(folder)}"
-    back = f"{gone} & ren {_quoted(old)} {_quoted(_last(folder))} & {FAIL}"
+    gone = f"{_brought(folder, old)} & {_retired(folder, old, made)}"
+    back = f"({gone}) & ren {_quoted(old)} {_quoted(_last(folder))} & {FAIL}"
     swap = f"ren {_quoted(folder)} {_quoted(_last(old))} && (ren {_quoted(part)} {_quoted(_last(folder))} || ({back}))"
     whole = f"{_staged(folder, part)} && {without} && {swap} && ({late}) && {_swept(part)}"
-    return f"{whole} || ({_dropped(part)} & exit 9)"
+    failed = f"if exist {_quoted(old)} ({_swept(part)}) else ({_dropped(part)})"
+    return f"{whole} || (({failed}) & exit 9)"
 
 
 def _updating(source: str, folder: str, *besides: str) -> str:
@@ -476,19 +514,44 @@ def default_permissions(folder: str) -> str:
     return f"{permissions} & icacls {_quoted(folder)} /setowner *{sddl.SYSTEM}"
 
 
-def _unrename_line(folder: str, old: str) -> str:
-    """What was made since goes into the old folder, the listener's new key included; then it takes the name again.
+def _brought(source: str, folder: str) -> str:
+    return keeping(folder, _lacking(source, folder))
 
-    What a service writes until then is in the other folder alone, and comes after it, before that one goes. A run that
-    was cut off between its two renames has left no folder of the name.
+
+def _retired(folder: str, keys: str, made: str) -> str:
+    """Delete a folder where all that it has is among the keys; else it has other ones, and is kept by another name."""
+    gone = f"robocopy {_quoted(folder)} {_quoted(keys)} {COPYING} /XX /L && rmdir /s /q {_quoted(folder)}"
+    return f"{gone} || ren {_quoted(folder)} {_quoted(_last(made))}"
+
+
+def _unrename_line(folder: str, old: str, made: str) -> str:
+    """What was made or changed since goes into the old folder, the listener's new key included.
+
+    Then that takes the name again. What a service writes until then is in the other folder alone, and comes after it,
+    before that one goes.
     """
-    part = f"{old}.part"
-    begun = f"mkdir {_quoted(folder)} & {_dropped(part)}"
-    merge = f"robocopy {_quoted(folder)} {_quoted(old)} {COPYING} /XX"
-    back = f"ren {_quoted(part)} {_quoted(_last(folder))} & {FAIL}"
-    swap = f"ren {_quoted(folder)} {_quoted(_last(part))} && (ren {_quoted(old)} {_quoted(_last(folder))} || ({back}))"
-    late = f"{_updating(part, folder)} && rmdir /s /q {_quoted(part)}"
-    return f"{begun} & {keeping(old, merge)} & {merge} /L && {swap} && ({late})"
+    since = f"{old}.since"
+    back = f"ren {_quoted(since)} {_quoted(_last(folder))} & {FAIL}"
+    swap = f"ren {_quoted(folder)} {_quoted(_last(since))} && (ren {_quoted(old)} {_quoted(_last(folder))} || ({back}))"
+    late = f"{_updating(since, folder)} & ({_retired(since, folder, made)})"
+    whole = f"mkdir {_quoted(folder)} & {_updating(folder, old)} && {swap} && ({late})"
+    return f"if not exist {_quoted(old)} ({late}) else ({_resuming(folder, old, made, whole)})"
+
+
+def _resuming(folder: str, old: str, made: str, otherwise: str) -> str:
+    """Give the old folder its name after a run that was cut off while nothing had that, or do otherwise.
+
+    Such a run has left .part or, a roll-back, .since beside the old folder, which has all keys but those that came late
+    to the latter. A folder of the name has none of them: services have made keys anew there since the host came up
+    again, some under the names of those that they missed and that what they keep was encrypted with. .part goes last,
+    since it tells that it is so.
+    """
+    part, since = f"{old}.part", f"{old}.since"
+    told = f"if exist {_quoted(since)} ren {_quoted(since)} {_quoted(_last(part))}"
+    anew = f"if exist {_quoted(folder)} ({_brought(folder, old)} & ({_retired(folder, old, made)}))"
+    named = f"ren {_quoted(old)} {_quoted(_last(folder))} && ({_dropped(part)})"
+    resumed = f"{_updating(part, old)} && (({anew}) & {named})"
+    return f"({told}) & if exist {_quoted(part)} ({resumed}) else ({otherwise})"
 
 
 FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ class Entry:
     """A file, or a folder when ``folder``. ``content`` names what is inside (a key's id), or is a text file's text.
 
     ``wide``: the text is stored as UTF-16. ``system``: the file has the attribute System.
+    ``written``: which of all writes on the host was the last to this file; it stands for the time of that.
     """
 
     path: str
@@ -57,6 +59,7 @@ class Entry:
     version: str = ""
     wide: bool = False
     system: bool = False
+    written: int = 0
 
     @property
     def name(self) -> str:
@@ -94,14 +97,19 @@ class FileSystem:
         self.full = False
         self.renames_refused = True
         self.keys_are_system = False
+        self._writes = itertools.count(1)
 
     # What the system itself does
 
     def add(self, path: str, sddl: str, *, folder: bool = False, content: str = "", size: int = 0) -> Entry:
         system = self.keys_are_system and not folder and is_key(path)
-        entry = Entry(path, descriptor(sddl), folder, content, size, system=system)
-        self._entries[path.lower()] = entry
-        return entry
+        return self.write_anew(Entry(path, descriptor(sddl), folder, content, size, system=system))
+
+    def write_anew(self, entry: Entry) -> Entry:
+        """Put an entry there that is written now."""
+        new = replace(entry, written=next(self._writes))
+        self.put(new)
+        return new
 
     def put(self, entry: Entry) -> None:
         self._entries[entry.path.lower()] = entry
@@ -181,11 +189,11 @@ class FileSystem:
             raise FileError(DISK_FULL, path)
         if old is None:
             folder = self._folder(parent(path), token, ADD_FILE)
-            self.put(Entry(path, self.new_descriptor(folder, token), content=text, size=len(text), wide=wide))
+            self.write_anew(Entry(path, self.new_descriptor(folder, token), content=text, size=len(text), wide=wide))
             return
         self.demand(path, token, ADD_FILE)
         content = old.content + text if append else text
-        self.put(replace(old, content=content, size=len(content), wide=wide))
+        self.write_anew(replace(old, content=content, size=len(content), wide=wide))
 
     def make_folder(self, path: str, token: Token) -> None:
         """Make a folder, with its parents (as cmd.exe does)."""

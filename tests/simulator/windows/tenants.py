@@ -125,4 +125,4 @@ def _mint(windows: Windows, moved: str) -> None:
         owned = entry.content.startswith("key of ")
         if owned and windows.files.find(path) is None:
             windows.certificates.make_folder()
-            windows.files.put(replace(entry, path=path, content=entry.content + ", minted anew"))
+            windows.files.write_anew(replace(entry, path=path, content=entry.content + ", minted anew"))

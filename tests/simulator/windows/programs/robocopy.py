@@ -5,8 +5,9 @@
 """robocopy (Microsoft Learn, Windows commands; "Return codes used by the Robocopy utility").
 
 Exit codes are bits: 1 copied, 2 extra files in the target, 8 could not be copied, 16 nothing could be done. ``/B``
-reads and writes by the privileges to back up and restore, whatever the permissions say. Content stands for size and
-time: a file with the same content counts as the same, whatever its permissions are.
+reads and writes by the privileges to back up and restore, whatever the permissions say. A file with the same content
+counts as the same, whatever its permissions are; another is newer, older or, where it was written at the same time,
+changed.
 """
 
 from __future__ import annotations
@@ -97,11 +98,17 @@ def _run(context: Context, job: Job, source: Entry) -> cmd.Output:
 
 
 def _wanted(context: Context, job: Job, entry: Entry) -> bool:
-    """Whether the patterns take a file; /XC, /XN and /XO together leave only those that the target lacks."""
-    if not {"/xc", "/xn", "/xo"} - job.flags and context.windows.files.find(_place(job, entry)) is not None:
+    """Whether the patterns take a file, and /XC, /XN and /XO leave it."""
+    old = context.windows.files.find(_place(job, entry))
+    if old is not None and old.content != entry.content and _kind(entry, old) in job.flags:
         return False
     named = any(_fits(entry, pattern) for pattern in job.patterns)
     return named and not any(_fits(entry, pattern) for pattern in job.excluded)
+
+
+def _kind(entry: Entry, old: Entry) -> str:
+    """The option that leaves a file out which differs from that of the target."""
+    return "/xc" if entry.written == old.written else "/xn" if entry.written > old.written else "/xo"
 
 
 def _fits(entry: Entry, pattern: str) -> bool:

@@ -35,9 +35,9 @@ PATHS = st.builds(lambda name: f"C:\\{name}", NAMES) | NAMES
 
 LINES: dict[str, tuple[Callable[..., str], int]] = {
     "copy": (keys._copy_line, 2),
-    "merge": (keys._merge_line, 2),
-    "rename": (keys._rename_line, 2),
-    "give the name back": (keys._unrename_line, 2),
+    "merge": (lambda copy, folder: keys._merge_line(copy, folder, f"{folder}.made"), 2),
+    "rename": (lambda folder, old: keys._rename_line(folder, old, f"{folder}.made"), 2),
+    "give the name back": (lambda folder, old: keys._unrename_line(folder, old, f"{folder}.made"), 2),
     "permissions": (lambda path: keys._access_line(path, "S-1-5-20", "(D;;0x1;;;S-1-5-20)", "(A;;0x1;;;S-1-5-20)"), 1),
     "save permissions": (lambda path, scratch: keys._save_line(path, scratch, "task"), 2),
     "show what was saved": (lambda scratch: keys._show_line(scratch, "task"), 1),

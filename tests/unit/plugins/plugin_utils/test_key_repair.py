@@ -39,6 +39,7 @@ from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES as SWITCHES_OF
 from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, MACHINE_GUID, Request
 from tests.simulator.windows.clock import DEFAULT_START
+from tests.simulator.windows.cmd import CommandShell, Output
 from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
 from tests.simulator.windows.files import Entry as Stored
 from tests.simulator.windows.keys import WEAK_KEY
@@ -1339,6 +1340,217 @@ def test_a_copy_or_rename_that_is_cut_off_anywhere_never_loses_a_key(method: str
         assert key_files(simulated) == before, f"rolled back after a cut at message {number}"
         assert unexplained(original, simulated, lasting) == [], f"rolled back after a cut at message {number}"
         assert cure(simulated).verdict in ("repaired", "healthy")
+
+
+# --- the host dies
+
+RENAME = Change("machine_keys", "key_folder", MACHINE_KEYS, None, f"{MACHINE_KEYS}_old", "beyond repair")
+
+
+def renamed(simulated: SimulatedHost) -> None:
+    with Run(connect(simulated), "renaming", []) as making:
+        making.apply(RENAME)
+
+
+def steps_of(work: Callable[[], object], last: float = float("inf")) -> int:
+    """How many programs on files a piece of work starts; the host dies before the one after the last."""
+    count, program = 0, CommandShell._program
+
+    def dies(shell: CommandShell, name: str, *rest: t.Any) -> Output:
+        nonlocal count
+        count += name.lower() not in ("net", "cmd", "cmd.exe")
+        if count > last:
+            raise TransportFailed("the host died", sent=None)
+        return program(shell, name, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CommandShell, "_program", dies)
+        work()
+    return count
+
+
+def changing(simulated: SimulatedHost) -> Callable[[], bool]:
+    """A service that changes one of its keys just before MachineKeys loses its name; whether it has."""
+    files, path = simulated.windows.files, next(iter(key_files(simulated)))
+    move, sddl_ = files.move, files.existing(path).descriptor.to_sddl()
+
+    def late(source: str, target: str, *rest: t.Any) -> t.Any:
+        if source.lower() == MACHINE_KEYS.lower():
+            files.move = move  # type: ignore[method-assign]  # once
+            files.add(path, sddl_, content="changed")
+        return move(source, target, *rest)
+
+    files.move = late  # type: ignore[method-assign]  # stands in for the service
+    return lambda: files.move is move
+
+
+def with_change(wanted: dict[str, object]) -> dict[str, object]:
+    path, entry = next(iter(t.cast("dict[str, dict[str, object]]", wanted).items()))
+    return {**wanted, path: {**entry, "content": "changed"}}
+
+
+def come_up(simulated: SimulatedHost, names: t.Iterable[str]) -> list[str]:
+    """Services make keys anew where the folder is missing, one of them under a new name; the contents of them."""
+    files = simulated.windows.files
+    if files.find(MACHINE_KEYS) is not None:
+        return []
+    files.add(MACHINE_KEYS, MACHINE_KEYS_SDDL, folder=True)
+    paths = [*names, MINTED]
+    for path in paths:
+        files.add(path, MACHINE_KEYS_SDDL, content=f"made anew: {path}")
+    return [f"made anew: {path}" for path in paths]
+
+
+def rolled_back(simulated: SimulatedHost) -> str:
+    """Roll all back, in as many runs as that takes; what was left to tell at first."""
+    simulated.clock.advance(660)
+    left = rollback(job(simulated, "back"), "all", force=False).left
+    assert rollback(job(simulated, "again"), "all", force=False).left == {}
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is None
+    return "".join(left.values())
+
+
+def nothing_is_lost(simulated: SimulatedHost, wanted: dict[str, object], made: list[str], told: str, when: str) -> None:
+    """All keys are where they were, those made anew somewhere, and it is told where."""
+    stored = t.cast("dict[str, dict[str, str]]", simulated.state()["files"])
+    files = {path.lower(): entry for path, entry in stored.items()}
+    assert {path: files.get(path.lower()) for path in wanted} == wanted, when
+    assert set(made) <= {entry["content"] for entry in files.values()}, when
+    aside = f"{MACHINE_KEYS}_made".lower() in files
+    assert aside or not made, when
+    assert (f"{MACHINE_KEYS}_made has them" in told) is aside, when
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_rename_during_which_the_host_dies_loses_no_key(changes: bool) -> None:
+    def prepared() -> tuple[SimulatedHost, Callable[[], bool]]:
+        simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+        return simulated, changing(simulated) if changes else lambda: False
+
+    simulated, _changed = prepared()
+    steps = steps_of(lambda: renamed(simulated))
+    assert steps > 20
+    met = set()
+    for last in range(steps):
+        simulated, changed = prepared()
+        wanted = key_files(simulated)
+        with pytest.raises(TransportFailed):
+            steps_of(lambda: renamed(simulated), last)  # noqa: B023  # called at once
+        made, before = come_up(simulated, wanted), changed()
+        met.add(bool(made))
+        told = rolled_back(simulated)
+        wanted = with_change(wanted) if before or (changed() and not made) else wanted
+        nothing_is_lost(simulated, wanted, made, told, f"died after step {last}")
+    assert met == {False, True}
+
+
+def back(simulated: SimulatedHost) -> object:
+    return rollback(job(simulated, "first"), "all", force=False)
+
+
+@pytest.mark.parametrize("changes", [False, True])
+def test_a_roll_back_during_which_the_host_dies_loses_no_key(changes: bool) -> None:
+    def prepared() -> tuple[SimulatedHost, dict[str, object], Callable[[], bool]]:
+        simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+        renamed(simulated)
+        changed, files = next(iter(key_files(simulated))), simulated.windows.files
+        for path in (changed, rf"{MACHINE_KEYS}\new"):
+            files.add(path, MACHINE_KEYS_SDDL, content="of now")
+        simulated.clock.advance(660)
+        return simulated, key_files(simulated), changing(simulated) if changes else lambda: False
+
+    simulated, _wanted, _changed = prepared()
+    steps = steps_of(lambda: back(simulated))
+    assert steps > 10
+    met = set()
+    for last in range(steps):
+        simulated, wanted, changed = prepared()
+        with pytest.raises(TransportFailed):
+            steps_of(lambda: back(simulated), last)  # noqa: B023  # called at once
+        made, before = come_up(simulated, wanted), changed()
+        met.add(bool(made))
+        told = rolled_back(simulated)
+        wanted = with_change(wanted) if before or (changed() and not made) else wanted
+        nothing_is_lost(simulated, wanted, made, told, f"died after step {last}")
+    assert met == {False, True}
+
+
+def cut_in_two() -> tuple[SimulatedHost, dict[str, object], list[str]]:
+    """A host that died between the two names and came up again, its keys of before, and what was made since."""
+    simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+    wanted, files = key_files(simulated), simulated.windows.files
+    move = files.move
+
+    def dies(source: str, target: str, *rest: t.Any) -> t.Any:
+        if source.lower().endswith(".part"):
+            raise TransportFailed("the host died", sent=None)
+        return move(source, target, *rest)
+
+    files.move = dies  # type: ignore[method-assign]  # the host dies between the two names
+    with pytest.raises(TransportFailed):
+        renamed(simulated)
+    files.move = move  # type: ignore[method-assign]
+    made = come_up(simulated, wanted)
+    simulated.clock.advance(660)
+    return simulated, wanted, made
+
+
+def test_keys_that_a_rename_has_left_aside_come_back_with_state_restored_too() -> None:
+    simulated, wanted, made = cut_in_two()
+    with pytest.raises(ApplyError) as told:
+        run(simulated, "machine_keys", state="restored")
+    nothing_is_lost(simulated, wanted, made, str(told.value), "restored")
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is None
+
+
+def test_a_host_that_dies_again_while_that_is_put_right_loses_no_key() -> None:
+    simulated, _wanted, _made = cut_in_two()
+    steps = steps_of(lambda: back(simulated))
+    assert steps > 10
+    for last in range(steps):
+        simulated, wanted, made = cut_in_two()
+        with pytest.raises(TransportFailed):
+            steps_of(lambda: back(simulated), last)  # noqa: B023  # called at once
+        come_up(simulated, wanted)
+        rolled_back(simulated)
+        aside = f"{MACHINE_KEYS}_made has them"
+        nothing_is_lost(simulated, wanted, made, aside, f"died after step {last}")
+
+
+def test_keys_stay_aside_while_somebody_holds_on_to_a_folder_that_was_made_in_the_gap() -> None:
+    simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+    wanted, files, made = key_files(simulated), simulated.windows.files, []
+
+    def make(source: str, _target: str) -> None:
+        if source.lower() == MACHINE_KEYS.lower():
+            files.moved.remove(make)
+            made.extend(come_up(simulated, wanted))
+            files.held.add(MINTED.lower())
+
+    files.moved.append(make)
+    with pytest.raises(ApplyError, match="Roll back this run"):
+        renamed(simulated)
+    files.held.clear()
+    nothing_is_lost(simulated, wanted, made, rolled_back(simulated), "let go of")
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_a_key_that_somebody_makes_in_the_gap_takes_the_place_of_none(same: bool) -> None:
+    simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+    wanted, files = key_files(simulated), simulated.windows.files
+    path = next(iter(wanted)) if same else MINTED
+
+    def make(source: str, _target: str) -> None:
+        if source.lower() == MACHINE_KEYS.lower() and files.find(MACHINE_KEYS) is None:
+            files.moved.remove(make)
+            files.add(MACHINE_KEYS, MACHINE_KEYS_SDDL, folder=True)
+            files.add(path, MACHINE_KEYS_SDDL, content="minted")
+
+    files.moved.append(make)
+    with pytest.raises(ApplyError) as told:
+        renamed(simulated)
+    nothing_is_lost(simulated, wanted, ["minted"] if same else [], str(told.value), "in the gap")
+    assert same or files.existing(path).content == "minted"
 
 
 # --- what takes long
