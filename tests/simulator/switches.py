@@ -35,6 +35,10 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "new_key_on_renewal": Switch("a renewed listener certificate gets a new key in the same file", YES_NO),
     "key_descriptor_readable": Switch("administrators may read the key file's descriptor", (False, True)),
     "key_files_system": Switch("files of machine keys have the attribute System", (False, True)),
+    "http_name_binding": Switch(
+        "what tells of which name a binding of HTTP.sys is: HostnamePort, or what its key is called",
+        ("value", "key"),
+    ),
     "firewall_stealth": Switch("a closed port behind the firewall is silent instead of refusing", (False, True)),
     "firewall_active_store": Switch("wmi:PolicyStore=ActiveStore shows policy's rules", YES_NO),
     "firewall_create_context": Switch("Create of a rule takes filter values as operation context", YES_NO),

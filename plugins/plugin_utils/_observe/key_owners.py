@@ -9,8 +9,10 @@ them); other files are told by the certificates of the machine's personal store,
 
 - the HTTPS listener of WinRM (C(WSMAN\Listener\*+HTTPS), certThumbprint);
 - what HTTP.sys serves, by address and by name (C(SslBindingInfo), C(SslSniBindingInfo): SslCertHash, AppId and, of
-  names, HostnamePort; so Microsoft's Azure DevOps Server reads them). One certificate often has several bindings: those
-  of AD FS are by name, and C(localhost) is among them (Microsoft Learn, "Manage SSL certificates in AD FS and WAP");
+  names, HostnamePort; so Microsoft's Azure DevOps Server 2022 reads them, SslHandler in its assembly
+  Microsoft.VisualStudio.Services.Configuration). UNSURE: other programs take the keys of names to be called so, which
+  counts where there is no HostnamePort. One certificate often has several bindings: those of AD FS are by name, and
+  C(localhost) is among them (Microsoft Learn, "Manage SSL certificates in AD FS and WAP");
 - SQL Server (C(Instance Names\SQL), and below the instance C(MSSQLServer\SuperSocketNetLib), Certificate; Microsoft
   Learn, "Configure SQL Server Database Engine for encrypting connections"). With an empty value SQL Server chooses one
   by itself, whose owner is not told then;

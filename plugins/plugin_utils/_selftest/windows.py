@@ -16,6 +16,7 @@ from .._host import Host
 from .._model import sddl
 from .._model.keys import CONTAINER_FILE
 from .._model.settings import LISTENER, POLICY, TERMINAL_SERVER
+from .._observe.key_owners import HTTP
 from .._wsman.errors import AccessRefused, ShellForbidden, ShellRefused, WsmanFault
 from .._wsman.shell import CmdShell
 from ._base import Altered, Check, Untold
@@ -81,6 +82,16 @@ def _key_files(host: Host) -> str:
     if not marked:
         raise Untold("there are no machine keys here")
     return "system" if all(marked) else "some system" if any(marked) else "plain"
+
+
+def _name_binding(host: Host) -> str:
+    bindings = rf"{HTTP}\SslSniBindingInfo"
+    key = next(iter(host.registry.keys(bindings) or ()), None)
+    if key is None:
+        raise Untold("HTTP.sys serves nothing by name here")
+    if host.registry.text(rf"{bindings}\{key}", "HostnamePort"):
+        return "HostnamePort"
+    return "the key" if re.fullmatch(r"[^:]+:\d{1,5}", key) else "neither"
 
 
 def _rule_profiles(host: Host) -> str:
@@ -208,6 +219,17 @@ CHECKS = (
             "some system": "cmd.exe passes those over, so machine_keys takes the attribute away before it renames one",
         },
         _key_files,
+    ),
+    Check(
+        "name_binding",
+        "What tells which name it is that HTTP.sys serves with a certificate, as for a site of IIS?",
+        "HostnamePort",
+        {
+            "HostnamePort": "who uses a key is told with the names that are served with it",
+            "the key": "the same: the registry key of a binding is called so then",
+            "neither": "who uses a key is told with registry keys that say nothing to anybody",
+        },
+        _name_binding,
     ),
     Check(
         "key_folder",

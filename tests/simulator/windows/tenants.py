@@ -53,10 +53,12 @@ def _bind(windows: Windows, address: str, certificate: StoredCertificate, applic
 
 
 def _bind_name(windows: Windows, name: str, certificate: StoredCertificate, application: uuid.UUID) -> None:
-    """By name (SNI): the key has a name of its own (UNSURE: which), and HostnamePort says what it is about."""
-    key = rf"{HTTP}\SslSniBindingInfo\{{{uuid.uuid5(application, name)}}}"
+    """By name (SNI), which HostnamePort tells, or what the key is called (UNSURE): there are readers for either."""
+    apart = windows.switches["http_name_binding"] == "value"
+    key = rf"{HTTP}\SslSniBindingInfo\{uuid.uuid5(application, name) if apart else name}"
     _binding(windows, key, certificate, application)
-    windows.registry.put(key, "HostnamePort", Type.SZ, name)
+    if apart:
+        windows.registry.put(key, "HostnamePort", Type.SZ, name)
 
 
 def _binding(windows: Windows, key: str, certificate: StoredCertificate, application: uuid.UUID) -> None:

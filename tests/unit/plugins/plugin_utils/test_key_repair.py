@@ -594,9 +594,10 @@ USERS = {
 """Who is told to use a key, of each tenant of the folder."""
 
 
+@pytest.mark.parametrize("named", SWITCHES_OF["http_name_binding"].choices)
 @pytest.mark.parametrize("trait", sorted(USERS))
-def test_a_rename_names_each_use_of_each_key(trait: str) -> None:
-    simulated = built("2022", "key_unreadable", {}, [trait])
+def test_a_rename_names_each_use_of_each_key(trait: str, named: str) -> None:
+    simulated = built("2022", "key_unreadable", {"http_name_binding": named}, [trait])
     (refusal,) = run(simulated, "machine_keys", check=True, method="rename")[0].refused
     assert [used for used in USERS[trait] if used not in refusal.message] == []
     assert "an owner that is not known" not in refusal.message

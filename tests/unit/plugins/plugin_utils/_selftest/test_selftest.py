@@ -48,7 +48,7 @@ from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import POLICY, Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.registry import Type
-from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
+from tests.simulator.windows.tenants import HTTP, NETWORK_SERVICE_KEY
 from tests.simulator.wsman.engine import REMOTE_MANAGEMENT_USERS
 from tests.support.cutting import cut_after, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
@@ -68,6 +68,7 @@ DEVIATES = {
     ("terminal_service_by_base_uri", False): {"terminal_service_by_base": "not found"},
     ("key_descriptor_readable", True): {"key_permissions": "shown"},
     ("key_files_system", True): {"key_files": "system"},
+    ("http_name_binding", "key"): {"name_binding": "the key"},
     ("firewall_create_context", False): {"firewall_context": "left out"},
     ("firewall_active_store", False): {"firewall_active_store": "not shown"},
     ("task_trigger_order", "any"): {"task_order": "taken"},
@@ -138,10 +139,11 @@ NEED_A_SHELL = {
 }  # fmt: skip
 
 
-TOLD_HERE_ALONE = {"licensing_numbers", "core_sessions", "firewall_active_store", "gateway_protocol"}
-"""Checks that tell on some hosts only: session hosts, Server Core, hosts with firewall rules by policy, gateways."""
+TOLD_HERE_ALONE = {"licensing_numbers", "core_sessions", "firewall_active_store", "gateway_protocol", "name_binding"}
+"""Checks that tell on some hosts only: session hosts, Server Core, hosts with firewall rules by policy, gateways, hosts
+that serve something by name."""
 
-TELLING = ("session_host_role", "gateway_role")
+TELLING = ("session_host_role", "gateway_role", "federation")
 """Traits of a host that those tell on, beside rules of policy."""
 
 
@@ -207,6 +209,12 @@ def test_a_switch_that_is_turned_shows_in_the_checks_that_it_concerns_and_in_no_
     found = deviating(everything(**{**AS_DOCUMENTED, name: value}))
     assert found == DEVIATES[switch]
     assert [check for check, finding in found.items() if finding not in MEANS[check]] == []
+
+
+def test_a_binding_that_nothing_tells_the_name_of_is_named() -> None:
+    host = simulated()
+    host.windows.registry.put(rf"{HTTP}\SslSniBindingInfo\{{1}}", "SslCertHash", Type.BINARY, bytes(20))
+    assert outcomes(host, write_half=False)["name_binding"].found == "neither"
 
 
 def test_keys_of_which_some_are_files_of_the_system_are_told() -> None:
