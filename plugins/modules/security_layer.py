@@ -75,6 +75,8 @@ options:
       - Whether the logon screen asks for the password even where the client has sent one (C(fPromptForPassword)).
       - With V(always), nobody gets in with a saved password or by single sign-on alone. Where Network Level
         Authentication is required, users type the password twice.
+      - Whether sessions that begin ask for it at once, or only after a restart of C(TermService), shows to those alone
+        who log on. No restart is made for it, and a note says so when it is changed.
       - The policy above it is C(Always prompt for password upon connection).
       - CIS benchmarks, DISA STIGs and Microsoft's security baselines want V(always).
     type: str

@@ -306,8 +306,9 @@ _CATALOGUE = (
         rules=(Rule(CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
     ),
     # Value, policy and default: Policy CSP, RemoteDesktopServices/PromptForPasswordUponConnection. As the idle times a
-    # value of the listener's user configuration (USERCONFIG of winsta.h), which Windows reads for each session;
-    # UNSURE: whether a session that begins at once has it after a direct write, which no check can ask (UNSEEN).
+    # value of the configuration that each session gets (USERCONFIG, MS-TSTS 2.2.2.18); UNSURE: whether one that begins
+    # at once has it after a direct write, since the service has a call by which it reads the registry again
+    # (RpcWinStationReadRegistry, MS-TSTS 3.7.4.1.18). No check can ask (UNSEEN); so the change comes with a note.
     Setting(
         "logon_prompt",
         LISTENER,

@@ -28,14 +28,16 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
         ),
         "live_prompt": Unseen(
             "When is it live that the logon screen always asks for the password?",
-            "A session asks a client for it that has sent a password, so that only somebody who logs on sees it. The "
-            "checks log nobody on, and the provider tells what is stored. Where a session that begins after the change "
-            "does not ask for it, TermService has to be restarted.",
+            "It is asked in the pictures of a session, of a client that has sent a password. To see it a check had to "
+            "begin a session, paint it, and log somebody on, or leave a failed logon behind; the checks do none of it, "
+            "and the provider tells what is stored. Where a session that begins after the change does not ask, "
+            "TermService has to be restarted, as security_layer says when it makes the change.",
         ),
         "live_rpc": Unseen(
             "When is a policy live that requires secure RPC, and what does Windows do without one?",
-            "It shows to programs alone that call Remote Desktop's RPC interface without encryption, which no check "
-            "does. Nothing is decided by it: the collection writes no policy, and names the hosts that lack this one.",
+            "It shows to programs alone that call Remote Desktop's RPC interface without encryption, over a pipe of "
+            "SMB, which no check opens. Nothing is decided by it: the collection writes no policy, and names the hosts "
+            "that lack this one.",
         ),
     }
 )

@@ -28,7 +28,9 @@ def plan(setting: str, state: SettingState, **options: str) -> Plan:
 
 @pytest.mark.parametrize("local", [ABSENT, OFF])
 def test_the_prompt_is_a_local_value_and_restores_the_benchmarks(local: Reading) -> None:
-    (change,) = plan("logon_prompt", SettingState(local), logon_prompt="always").changes
+    planned = plan("logon_prompt", SettingState(local), logon_prompt="always")
+    (change,), (note,) = planned.changes, planned.notes
+    assert "restart TermService where a session that begins after the change does not ask" in note
     assert change.item.endswith(r"\RDP-Tcp\fPromptForPassword")
     assert change.after == {"type": "REG_DWORD", "data": 1}
     assert [(item.item, item.effect) for item in change.compliance] == [
