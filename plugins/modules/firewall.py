@@ -86,7 +86,9 @@ options:
         narrow that. Another rule of the host's own that does so is named in RV(notes).
       - V(Any) stands alone and takes the limit away. An empty list is refused, and so is what Windows Firewall does not
         know.
-      - Left as they are when not given.
+      - Left as they are when not given. Where another rule of the host's own or of policy lets in some addresses by
+        then, and the built-in one would let in others too, that one is left as it is and RV(notes) name the other. The
+        task fails if nobody would be let in by then to some port or in some profile that is wanted.
     type: list
     elements: str
   port:

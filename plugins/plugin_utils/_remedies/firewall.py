@@ -17,7 +17,7 @@ ignores those, a change to them is without effect.
 from __future__ import annotations
 
 import typing as t
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .._model.addresses import ANY, beyond, canonical, everywhere
@@ -138,6 +138,21 @@ class Wanted:
         needing = (name for name in self.names if not self.flags(name) and not self.by_policy(name, transport))
         return sum(BITS[name] for name in needing)
 
+    def letting_in(self, profile: str, port: str, transport: str) -> list[RuleState]:
+        """The rules that let somebody in to a port in a profile; who comes by UDP has come by TCP before."""
+        ways = [(int(port), way) for way in {"tcp", transport}]
+        here = (rule for rule in self.firewall.rules if in_profiles(rule, BITS[profile]))
+        return [rule for rule in here if any(allows(rule, *way) for way in ways)]
+
+    def scoped(self, built_in: RuleState, transport: str) -> dict[tuple[str, str], list[RuleState]]:
+        """Who is let in already by profile and port, where the built-in rule would let in others that nobody named."""
+        if self.options["remote_addresses"] is not None:
+            return {}
+        needed = self.needed(transport)
+        places = [(name, port) for name in self.names if BITS[name] & needed for port in self.ports]
+        found = {place: self.letting_in(*place, transport) for place in places}
+        return found if any(_widens(built_in, rules) for rules in found.values()) else {}
+
     def shut(self) -> Iterator[tuple[ProfileState, str]]:
         """Profiles that ignore what would have to let in there, and the flag by which they do."""
         transport = "tcp" if "tcp" in self.options["transports"] else "udp"
@@ -151,6 +166,12 @@ class Wanted:
         profile = self.firewall.profiles.get(name)
         on = profile is not None and profile.enabled is not False
         return tuple(flag for flag in FLAGS if on and getattr(profile, flag) is False)
+
+
+def _widens(rule: RuleState, others: Collection[RuleState]) -> bool:
+    """Whether it lets in addresses that none of the others does, some of which there are."""
+    scope = [address for other in others for address in other.remote_addresses]
+    return bool(scope) and not any(map(for_everybody, others)) and bool(beyond(rule.remote_addresses, scope))
 
 
 def _own(firewall: FirewallState, name: str) -> RuleState | None:
@@ -186,7 +207,23 @@ def _let_in(wanted: Wanted, transport: str) -> Plan:
     if rule is None or rule.action == BLOCK:
         message = _blocking(name) if rule else _missing(name)
         return Plan(refused=(Refusal(message, "transports"),) if needed else ())
+    scoped = wanted.scoped(rule, transport)
+    if scoped:
+        return _scope_kept(wanted, scoped, rule)
     return Plan(tuple(_open(rule, wanted, needed)) if needed or (rule.enabled and wanted.counts(rule)) else ())
+
+
+def _scope_kept(wanted: Wanted, scoped: Mapping[tuple[str, str], list[RuleState]], built_in: RuleState) -> Plan:
+    """Whom other rules let in is whom somebody wants in: nobody else is without a word."""
+    rules = {rule.id: rule for found in scoped.values() for rule in found}
+    listed = " and ".join(f"{name} ({_sample(rule)})" for name, rule in rules.items())
+    kept = f"the port is let in by {listed}, and the built-in rule {built_in.id} would let in others"
+    new = ((place, found) for place, found in scoped.items() if int(place[1]) not in wanted.firewall.listening)
+    silent = [f"to port {port} in the {profile} profile" for (profile, port), found in new if not found]
+    if silent:
+        message = f"{kept}, while nobody is let in {' and '.join(silent)}: name in remote_addresses whom to let in"
+        return Plan(refused=(Refusal(message, "remote_addresses"),))
+    return Plan(notes=(f"{kept}, so it stays as it is: name in remote_addresses whom else to let in, or Any",))
 
 
 def _useless(observation: Observation) -> tuple[Refusal, ...]:

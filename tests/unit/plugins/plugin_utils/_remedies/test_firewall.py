@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
+from tests.simulator.windows.certificates import LISTENER
 from tests.simulator.windows.firewall import BLOCK, BYPASS, DOMAIN, GPO_STORE, PRIVATE, PUBLIC, Packet, Rule
 from tests.simulator.windows.firewall import POLICY as FIREWALL_POLICY
 from tests.simulator.windows.registry import Type
@@ -707,7 +708,7 @@ LETS_IN: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
 LETS_IN_LESS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
     "another profile": ({"profiles": DOMAIN}, {}),
     "fewer profiles": ({"profiles": PRIVATE}, {"profiles": ["domain", "private"]}),
-    "some addresses": ({"remote_addresses": ("10.0.0.0/8",)}, {}),
+    "some addresses, but not Any": ({"remote_addresses": ("10.0.0.0/8",)}, {"remote_addresses": ["Any"]}),
     "other addresses": ({"remote_addresses": ("10.0.0.0/8",)}, {"remote_addresses": ["192.0.2.0/24"]}),
     "another port": ({"local_ports": ("3390",)}, {}),
     "one of two ports": ({}, {"port": 33890}),
@@ -940,6 +941,105 @@ def test_a_rule_of_the_hosts_own_that_lets_in_others_than_wanted_is_named() -> N
     assert run(simulated)[0].notes == ()
     for fields in (NOT_FOR_USERS["another program"], {"remote_addresses": ("10.1.2.0/24",)}, {"profiles": DOMAIN}):
         assert run(beside(**fields), **LIMIT)[0].notes == ()
+
+
+# --- whom other rules let in, where nobody says whom to let in
+
+TEN = ("10.0.0.0/255.0.0.0",)
+
+
+def scoped(fields: dict[str, t.Any] | None = None, **built_in: t.Any) -> SimulatedHost:
+    """A host whose own rule lets in some addresses, while the built-in one is disabled."""
+    simulated = on_network(1, **{"enabled": False, **built_in})
+    given = {"enabled": True, "protocol": "TCP", "local_ports": ("3389",), "remote_addresses": TEN, **(fields or {})}
+    simulated.windows.firewall.put(Rule("mine", "mine", **given))
+    return simulated
+
+
+BY_WHOM: dict[str, tuple[str, t.Callable[[], SimulatedHost]]] = {
+    "the host's own rule": ("mine", scoped),
+    "a rule of policy": ("{A110}", lambda: closed(with_policy(remote_addresses=TEN))),
+}
+
+
+@pytest.mark.parametrize("whose", sorted(BY_WHOM))
+def test_the_built_in_rule_lets_in_nobody_else_than_other_rules_unless_it_is_said(whose: str) -> None:
+    name, build = BY_WHOM[whose]
+    simulated = build()
+    before = settings_state(simulated)
+    plan, done = run(simulated)
+    assert (plan.refused, done.changes, settings_state(simulated)) == ((), [], before)
+    assert [note for note in plan.notes if f"let in by {name} (10.0.0.0/8)" in note] == list(plan.notes)
+    assert [rule for note in plan.notes for rule in (RULE, RULE.replace("TCP", "UDP")) if rule in note] == [
+        RULE, RULE.replace("TCP", "UDP"),
+    ]  # fmt: skip
+    plan, done = run(simulated, remote_addresses=["Any"], **TCP_ALONE)
+    assert (plan.notes, [change.after for change in done.changes][-1]) == ((), {"enabled": True})
+
+
+OPENED: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
+    "the other rule is for everybody": ({"remote_addresses": ("Any",)}, {}),
+    "the other rule is for all of IPv4": ({"remote_addresses": ("0.0.0.0/0",)}, {}),
+    "the built-in one is for no others": ({}, {"remote_addresses": ("10.1.0.0/16",)}),
+    "the other rule is disabled": ({"enabled": False}, {}),
+    "the other rule is for another port": ({"local_ports": ("3390",)}, {}),
+    "the other rule is for another network": ({"profiles": PUBLIC}, {}),
+    "the other rule blocks": ({"action": BLOCK}, {}),
+    "the other rule is for UDP": ({"protocol": "UDP"}, {}),
+}
+
+
+@pytest.mark.parametrize("how", sorted(OPENED))
+def test_the_built_in_rule_is_opened_where_it_lets_in_no_others_than_before(how: str) -> None:
+    fields, built_in = OPENED[how]
+    simulated = scoped(fields, **built_in)
+    addresses = built_in.get("remote_addresses", ("Any",))
+    assert run(simulated, **TCP_ALONE)[1].changes[-1].after == {"enabled": True}
+    rule = simulated.windows.firewall.find(RULE)
+    assert rule is not None
+    assert canonical(rule.remote_addresses) == addresses
+
+
+def test_whom_a_rule_without_effect_would_let_in_does_not_count() -> None:
+    simulated = scoped({"profiles": PUBLIC})
+    simulated.windows.firewall.set_profile("Public", allow_local_rules=False)
+    done = run(simulated, profiles=["private", "public"], **TCP_ALONE)[1]
+    assert done.changes[-1].after == {"enabled": True}
+
+
+def test_an_open_built_in_rule_is_extended_as_it_was() -> None:
+    simulated = scoped({"profiles": PRIVATE}, enabled=True, profiles=DOMAIN | PRIVATE)
+    assert run(simulated, profiles=["any"], **TCP_ALONE)[1].changes
+    simulated = scoped(enabled=True, profiles=DOMAIN)
+    assert "mine (10.0.0.0/8)" in run(simulated, **TCP_ALONE)[0].notes[0]
+    assert profiles_of(simulated) == DOMAIN
+
+
+@pytest.mark.parametrize(
+    ("fields", "given", "said"),
+    [
+        ({}, {"port": 33890}, "to port 33890 in the private profile"),
+        ({"profiles": PRIVATE}, {"profiles": ["domain", "private"]}, "to port 3389 in the domain profile"),
+    ],
+)
+def test_whom_to_let_in_has_to_be_said_where_other_rules_let_in_some_by_one_way_alone(
+    fields: dict[str, t.Any], given: dict[str, t.Any], said: str
+) -> None:
+    simulated = scoped(fields)
+    plan, done = run(simulated, **given, **TCP_ALONE)
+    (refused,) = plan.refused
+    assert (refused.option, done.changes, simulated.counters.writes) == ("remote_addresses", [], 0)
+    assert "let in by mine (10.0.0.0/8)" in refused.message
+    assert f"nobody is let in {said}: " in refused.message
+    assert run(simulated, **given, **TCP_ALONE, remote_addresses=["10.0.0.0/8"])[0].refused == ()
+
+
+def test_the_port_that_the_listener_is_about_to_leave_needs_nobody_let_in() -> None:
+    simulated = scoped({"local_ports": ("33890",)})
+    simulated.windows.registry.put_dword(LISTENER, "PortNumber", 33890)
+    plan, done = run(simulated, **TCP_ALONE)
+    assert (plan.refused, done.changes) == ((), [])
+    assert "mine (10.0.0.0/8)" in plan.notes[0]
 
 
 # --- what comes first
