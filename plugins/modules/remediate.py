@@ -24,7 +24,10 @@ description:
     now, since no run would see what comes of it; the message says why. A later run tries again.
   - A healthy host is only looked at. In check mode the plan is returned, and RV(changes) of a real run are a part of
     it in the same order, with what cures RV(revealed) besides.
-  - Nothing is repaired by lowering security, and a value that policy sets is never written under.
+  - Nothing is repaired by lowering security, and a value that policy sets is never written under. Where users have to
+    get in before the cause is repaired, grant a lease with M(winfleet.rdp.nla) or M(winfleet.rdp.security_layer). The
+    loop grants none itself, since none of the causes that it knows is cured by one; it leaves a lease that runs, and
+    puts back what one has weakened that nothing on the host ends.
 options:
   remedies:
     description:
