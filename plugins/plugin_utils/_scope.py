@@ -25,6 +25,9 @@ UNSEEN_SETTINGS = ("drain_mode", "logons_disabled", "remote_logons_disabled")
 UNSEEN_AREAS = ("identity", "services", "settings", "leases", "owed", "permissions", "licensing")
 """Areas that are read also where the handshake passes, for the same reason."""
 
+_DOUBTED_SETTINGS = ("user_logons_disabled",)
+"""What may mean nothing: read only where everything is."""
+
 _BESIDE_THE_HANDSHAKE = {
     "max_disconnection_time",
     "logon_prompt",
@@ -36,7 +39,7 @@ _BESIDE_THE_HANDSHAKE = {
 }
 """What cannot keep the probe's handshake from passing."""
 
-_ELSEWHERE = {*_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *TLS13_SETTINGS, *CLIENTS_OWN}
+_ELSEWHERE = {*_DOUBTED_SETTINGS, *_BESIDE_THE_HANDSHAKE, *TLS_SETTINGS, *TLS13_SETTINGS, *CLIENTS_OWN}
 _SEEN_SETTINGS = tuple(name for name in SETTINGS if name not in _ELSEWHERE)
 
 PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
@@ -49,11 +52,15 @@ _ONLY_IN_FULL = (
 """What explains no stage of the handshake."""
 
 
+_ONLY_IN_FULL_SETTINGS = {*_DOUBTED_SETTINGS, *CLIENTS_OWN, *TLS13_SETTINGS}
+"""Settings that are for the same."""
+
+
 def scope(facts: Facts, full: bool = False) -> Scope:
     """What the probe calls for; everything where C(full) is asked for or there was no probe."""
     if full or not facts.probed:
         skipped = () if full else _ONLY_IN_FULL
-        known = tuple(name for name in SETTINGS if full or name not in {*CLIENTS_OWN, *TLS13_SETTINGS})
+        known = tuple(name for name in SETTINGS if full or name not in _ONLY_IN_FULL_SETTINGS)
         return Scope(tuple(area for area in AREAS if area not in skipped), known)
     if facts.passed:
         return Scope((*UNSEEN_AREAS, *_keys(facts)), _unseen(facts))

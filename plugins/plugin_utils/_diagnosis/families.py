@@ -180,6 +180,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             (
                 "logons_disabled",
                 "drain_mode",
+                "user_logons_disabled",
                 "session_limit",
                 "logon_right_missing",
                 "listener_permissions",

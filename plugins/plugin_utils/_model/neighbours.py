@@ -106,6 +106,7 @@ def _prompt(mended_by: str, brought: Mapping[int, int], mended_from: Mapping[int
 CLIENT_UPDATES: Mapping[str, BadUpdate] = MappingProxyType(
     {
         "KB5050094": BadUpdate("UDP sessions to Server 2016 end after 65 s", "a later cumulative update, or TCP alone"),
+        "KB5051987": BAD_UPDATES["KB5051987"],
         "KB5053598": BAD_UPDATES["KB5053598"],
         "KB5074109": _prompt("KB5077744", {26100: 7623, 26200: 7623}, {26100: 7627, 26200: 7627}),
         "KB5073379": _prompt("KB5077793", {26100: 32230}, {26100: 32234}),

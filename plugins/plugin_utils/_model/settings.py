@@ -227,6 +227,19 @@ _CATALOGUE = (
         {0: "accepted", 1: "refused"},
         type="REG_SZ",
     ),
+    # Microsoft's "Troubleshoot an RDP general error in Azure VM" has 1 as what keeps everybody out. UNSURE: Terminal
+    # Server 4.0's compatibility scripts read the same value as the choice between default and relaxed permissions.
+    # 0 is what Windows has after its setup, and the stricter of those two as well.
+    Setting(
+        "user_logons_disabled",
+        TERMINAL_SERVER,
+        "TSUserEnabled",
+        "whether users are kept from connecting, against what the value's name says; by Microsoft's Azure guides nobody "
+        "gets in while it is 1, by older sources it only gives users' programs more permissions, which is UNSURE",
+        0,
+        "at_once",
+        {0: "accepted", 1: "refused"},
+    ),
     Setting(
         "drain_mode",
         TERMINAL_SERVER,

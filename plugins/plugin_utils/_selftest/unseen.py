@@ -26,6 +26,11 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "It shows behind the credentials, where a session would begin. What a client sees there is not published, "
             "and the checks log nobody on. Where logons are still refused, TermService has to be restarted.",
         ),
+        "user_logons": Unseen(
+            "Does TSUserEnabled, when it is 1, keep users from connecting, or only relax their programs' permissions?",
+            "Either shows in a session alone, and the checks log nobody on. Microsoft's guides for Azure say the first, "
+            "sources from Terminal Server 4.0 the second; 0 is Windows' own value and right by both.",
+        ),
         "live_prompt": Unseen(
             "When is it live that the logon screen always asks for the password?",
             "It is asked in the pictures of a session, of a client that has sent a password. To see it a check had to "

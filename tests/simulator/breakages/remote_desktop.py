@@ -113,6 +113,9 @@ LISTENER_AND_FIREWALL: Mapping[str, Breakage] = {
         lambda w: w.registry.put(WINLOGON, "WinStationsDisabled", Type.SZ, "1"),
         "logons_disabled",
     ),
+    "user_logons_disabled": Breakage(
+        "users may be kept from connecting (TSUserEnabled=1)", value(TERMINAL_SERVER, "TSUserEnabled", 1)
+    ),
     "drain_mode": Breakage("the session host is in drain mode", value(TERMINAL_SERVER, "TSServerDrainMode", 1)),
     "termservice_disabled": Breakage("TermService is disabled", service("TermService", disabled=True)),
     "termservice_stopped": Breakage("TermService is stopped", service("TermService", disabled=False)),

@@ -66,6 +66,18 @@ CAUSES = (
         sources=(SUPPORT, TWO_WAYS),
     ),
     Cause(
+        "user_logons_disabled",
+        "users may be kept from connecting (TSUserEnabled)",
+        "session",
+        "low",
+        local("user_logons_disabled", 1),
+        "host_info: user_logons_disabled is 0",
+        certain=False,
+        contributes=True,
+        by_hand="Set TSUserEnabled to 0 where users are refused after they logged on: sources differ on what 1 means.",
+        sources=(SUPPORT,),
+    ),
+    Cause(
         "drain_mode",
         "the session host is in drain mode and takes no new sessions",
         "session",

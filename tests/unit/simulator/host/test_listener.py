@@ -188,7 +188,8 @@ def test_traits_do_no_harm(name: str) -> None:
 
 
 HARMLESS_OUTSIDE = {
-    "logons_disabled", "remote_logons_disabled", "drain_mode", "sessionenv_disabled", "umrdpservice_disabled",
+    "logons_disabled", "remote_logons_disabled", "user_logons_disabled", "drain_mode", "sessionenv_disabled",
+    "umrdpservice_disabled",
     "certificate_expired",
     "folder_acl", "certificate_pinned_expired", "certificate_weak", "certificate_wrong_usage",
     "session_limit", "license_grace_over", "license_mode_missing", "listener_permissions", "listener_group_missing",

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Refusal
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientState, Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientState, Identity, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.client_settings import REMEDY
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._result import fixed
@@ -125,6 +125,14 @@ def test_updates_with_a_known_regression_are_named() -> None:
             "mended by a later cumulative update, or TCP alone"
         ),
     )
+
+
+@pytest.mark.parametrize(("revision", "named"), [(3194, ["KB5051987"]), (3476, ["KB5053598"]), (3775, [])])
+def test_updates_that_freeze_sessions_are_named_by_their_revision(revision: int, named: list[str]) -> None:
+    then = "2026-06-01T00:00:00+00:00"
+    identity = Identity("HOST", "Windows 11", "10.0.26100", 26100, 1, 1033, then, then, 0.0)
+    seen = Observation(then, identity=identity, updates=(), revision=revision)
+    assert [note.partition(" ")[0] for note in REMEDY.plan(seen, options()).notes] == named
 
 
 CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
