@@ -257,7 +257,7 @@ def _sentence(text: str) -> str:
 LAB = "Changes settings of the listener for a moment and restarts it, on lab hosts that nobody uses."
 DISPOSABLE = "Cannot be undone, or reboots the host; after the lab half, where the option ``disposable`` says so."
 ACCOUNT = "Instead of all that, where the connection has such an account and the option ``account`` says so."
-STILL_OPEN = "These facts stay open as well. The collection works either way, and its tests run under both."
+STILL_OPEN = "These facts stay open as well. The collection works either way."
 SELFTEST_INTRODUCTION = """\
 No public source settles these facts, or much is built upon them. The module
 :ansplugin:`winfleet.rdp.selftest#module` asks a real host. Results are welcome, most of all where something deviates.

@@ -101,6 +101,14 @@ attributes:
     support: N/A
     details:
       - This action does not modify state.
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no
+        change.
+      - This assumes that the system controlled/queried by the module has not changed in a relevant way.
+    support: full
+    details:
+      - This action does not modify state.
   platform:
     support: full
     platforms: posix, windows

@@ -234,8 +234,9 @@ _CATALOGUE = (
         "user_logons_disabled",
         TERMINAL_SERVER,
         "TSUserEnabled",
-        "whether users are kept from connecting, against what the value's name says; by Microsoft's Azure guides nobody "
-        "gets in while it is 1, by older sources it only gives users' programs more permissions, which is UNSURE",
+        "whether users are kept from connecting, against what the value's name says; by Microsoft's Azure guides "
+        "nobody gets in while it is 1, by older sources it only gives users' programs more permissions, which is "
+        "UNSURE",
         0,
         "at_once",
         {0: "accepted", 1: "refused"},

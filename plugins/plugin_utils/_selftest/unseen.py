@@ -28,8 +28,8 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
         ),
         "user_logons": Unseen(
             "Does TSUserEnabled, when it is 1, keep users from connecting, or only relax their programs' permissions?",
-            "Either shows in a session alone, and the checks log nobody on. Microsoft's guides for Azure say the first, "
-            "sources from Terminal Server 4.0 the second; 0 is Windows' own value and right by both.",
+            "Either shows in a session alone, and the checks log nobody on. Microsoft's guides for Azure say the "
+            "first, sources from Terminal Server 4.0 the second; 0 is Windows' own value and right by both.",
         ),
         "live_prompt": Unseen(
             "When is it live that the logon screen always asks for the password?",

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 
 import pytest
+import yaml
 
 from tests.running import play
+from tests.support.returned import undocumented, unseen
 
 INVENTORY = """
 windows:
@@ -41,6 +44,17 @@ PLAYBOOK = """
 """
 
 
+RETURN = yaml.safe_load(importlib.import_module("ansible_collections.winfleet.rdp.plugins.modules.report").RETURN)
+
+
+def documented(result):
+    """A result, every part of which the module's documentation names, and the other way round."""
+    own = {name: value for name, value in result.items() if name not in ("changed", "failed")}
+    assert sorted(undocumented(RETURN, own)) == []
+    assert sorted(unseen(RETURN, [own])) == []
+    return result
+
+
 @pytest.fixture
 def report(tmp_path):
     """Run the module with options on the hosts of a pattern; gives its result, or what was said when it failed."""
@@ -51,7 +65,7 @@ def report(tmp_path):
         text = PLAYBOOK.format(hosts=hosts, options=json.dumps(arguments), place=tmp_path)
         playbook.write_text(text, encoding="utf-8")
         played = play(str(playbook), inventory, *options)
-        return json.loads((tmp_path / "reported.json").read_text()) if played.code == 0 else played.output
+        return documented(json.loads((tmp_path / "reported.json").read_text())) if played.code == 0 else played.output
 
     return report
 

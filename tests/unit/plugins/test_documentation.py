@@ -33,6 +33,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import Undo
 
 PLUGINS = "ansible_collections.winfleet.rdp.plugins"
 HERE = "winfleet.rdp."
+BUILTIN = "ansible.builtin."
 MODULES = sorted(path.stem for path in (Path(__file__).parents[3] / "plugins" / "modules").glob("[!_]*.py"))
 ACTIONS = [name for name in MODULES if name != "probe_info"]
 """probe_info is a module of its own as well, which validate-modules holds to its argument spec."""
@@ -79,8 +80,9 @@ def load(name, variable):
 
 
 def fragment(name):
-    module, _dot, variable = name.removeprefix(HERE).partition(".")
-    cls = importlib.import_module(f"{PLUGINS}.doc_fragments.{module}").ModuleDocFragment
+    plugins = "ansible.plugins" if name.startswith(BUILTIN) else PLUGINS
+    module, _dot, variable = name.removeprefix(BUILTIN).removeprefix(HERE).partition(".")
+    cls = importlib.import_module(f"{plugins}.doc_fragments.{module}").ModuleDocFragment
     return yaml.safe_load(getattr(cls, (variable or "documentation").upper()))
 
 
@@ -88,7 +90,9 @@ def documentation(name):
     doc = deepcopy(load(name, "DOCUMENTATION"))
     for part in map(fragment, doc["extends_documentation_fragment"]):
         for section in ("options", "attributes"):
-            doc[section] = {**part.get(section, {}), **doc.get(section, {})}
+            own = doc.get(section, {})
+            given = part.get(section, {})
+            doc[section] = {**own, **{key: {**entry, **own.get(key, {})} for key, entry in given.items()}}
     return doc
 
 
@@ -122,7 +126,7 @@ def test_every_option_is_described(name):
     assert all(entry["description"] for entry in documentation(name)["options"].values())
 
 
-@pytest.mark.parametrize("name", ACTIONS)
+@pytest.mark.parametrize("name", MODULES)
 def test_attributes_are_complete(name):
     attributes = documentation(name)["attributes"]
     assert set(attributes) == ATTRIBUTES
