@@ -148,6 +148,9 @@ options:
         by then, the host was rebooted, or runs on a battery. It puts the value back only while that is still what
         the lease made of it.
       - Where the host was off at the end, the task runs after its start; Windows may take ten minutes for that.
+      - The end is by the host's clock. So no lease is granted while that differs from the controller's by more than
+        five minutes, and one whose end is further off than it lasts, since the clock was set back, is ended by the
+        next run.
       - A host has one lease for a setting. A run that wants the same again during the lease changes nothing. Another
         value wanted during the lease is taken into it, and its end stays.
       - Wanting the old value or a stronger one ends the lease at once. So does M(winfleet.rdp.rollback) of the run that

@@ -27,7 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 
 from ._cim.registry import Absent, RegistryValue, Unreadable
 from ._cim.tasks import COMMAND, SYSTEM, Definition, Registered
@@ -41,9 +41,6 @@ from ._wsman.errors import WsmanError
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 LEASES = RECORDS.rpartition("\\")[2].lower()
-
-CLOCK_STEPS = timedelta(hours=1)
-"""By so much a host's clock may have been set back since a lease was granted."""
 
 
 class LeaseError(WsmanError):
@@ -144,7 +141,8 @@ def _record(host: Host, name: str) -> Lease | None:
 def flaw(lease: Lease, setting: str) -> str:
     """What no lease of a setting has, and a forged one may; empty when it has nothing of the kind.
 
-    The end of a lease can only strengthen, and comes within the longest time for which one is granted.
+    The end of a lease can only strengthen. One that is further off than any lease lasts is no flaw by itself: a clock
+    that was set back makes such a one as well, and both are ended as LeaseState.astray says.
     """
     if lease.setting != setting or setting not in SETTINGS:
         return f"it is of {lease.setting}"
@@ -152,19 +150,24 @@ def flaw(lease: Lease, setting: str) -> str:
         (not lease.weakened or not set(lease.weakened) <= set(SETTINGS[setting].choices), "weakened"),
         (lease.restores is not None and lease.restores <= max(lease.weakened, default=0), "restores"),
         (not 0 < lease.lasts <= LONGEST, "lasts"),
-        (MOMENT.fullmatch(lease.until) is None, "until"),
+        (not _is_moment(lease.until), "until"),
     )
     return ", ".join(f"{name} cannot be {getattr(lease, name)!r}" for true, name in shown if true)
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return MOMENT.fullmatch(text) is not None and datetime.fromisoformat(text[:-1]) is not None
+    except ValueError:
+        return False
 
 
 def observe(host: Host, lease: Lease) -> LeaseState:
     """How a lease stands now: the value that it weakened, what was noted of it, its task (five operations).
 
     Raises:
-        LeaseError: its value cannot be read, or it ends later than any lease may.
+        LeaseError: its value cannot be read.
     """
-    if lease.ends - host.now() > timedelta(seconds=lease.lasts) + CLOCK_STEPS:
-        raise LeaseError(f"the record of the lease {lease.setting} was altered: until cannot be {lease.until!r} yet")
     number = _number(host, SETTINGS[lease.setting])
     ended, unbegun = (
         isinstance(host.registry.read(RECORDS, name(lease.setting)), RegistryValue) for name in (mark, pending)

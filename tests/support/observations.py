@@ -99,7 +99,7 @@ identities = st.builds(
     st.just(1033),
     st.just("2026-01-01T00:00:00+00:00"),
     st.just("2026-01-01T00:00:00+00:00"),
-    st.just(0.0),
+    st.sampled_from([0.0, 0.0, 299.0, 3600.0, -3600.0]),
 )
 
 
@@ -119,7 +119,9 @@ def _leased(observation: Observation, setting: str) -> st.SearchStrategy[LeaseSt
             Lease(setting, tuple(weaker[:reach]), restores, 1800, until), armed, number, NOW, ended and not armed
         )
 
-    ends = st.sampled_from(["2025-12-30T00:00:00Z", "2025-12-31T23:50:00Z", "2026-01-01T00:10:00Z"])
+    ends = st.sampled_from(
+        ["2025-12-30T00:00:00Z", "2025-12-31T23:50:00Z", "2026-01-01T00:10:00Z", "2026-01-02T00:00:00Z"]
+    )
     return st.builds(
         lease, st.none() | st.sampled_from(legal[1:]), st.integers(1, 3), ends, st.booleans(), st.booleans()
     )

@@ -16,6 +16,12 @@ RECORDS = r"HKLM\SOFTWARE\winfleet.rdp\Leases"
 SHORTEST, LONGEST = 60, 24 * 3600
 """Seconds for which a lease may be granted."""
 
+SKEW = timedelta(minutes=5)
+"""By so much may the clocks of host and controller differ where a lease is granted, and a host's be set back later.
+
+Kerberos tolerates as much (maximum tolerance for computer clock synchronization).
+"""
+
 Standing = t.Literal["running", "lost", "overdue", "superseded", "unbegun", "ended"]
 
 
@@ -87,10 +93,21 @@ class LeaseState:
         return datetime.fromisoformat(self.now) >= self.lease.ends
 
     @property
+    def astray(self) -> bool:
+        """Whether its end is further off than it can be: the host's clock was set back since, or somebody moved it."""
+        left = self.lease.ends - datetime.fromisoformat(self.now)
+        return left > timedelta(seconds=self.lease.lasts) + SKEW
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left of it: it is over, or how long it has run can no longer be told."""
+        return self.over or self.astray
+
+    @property
     def standing(self) -> Standing:
         """How it stands.
 
-        C(running); C(overdue): weak, and its task should have ended it; C(lost): weak, and no task ends it;
+        C(running); C(overdue): weak, and its task should have ended it; C(lost): weak, and no task ends it in time;
         C(superseded): somebody has set another value, which the task will leave; C(unbegun): the run that granted it
         was cut off before it weakened anything; C(ended).
         """
@@ -98,7 +115,7 @@ class LeaseState:
             return "unbegun"
         if not self.weak:
             return "superseded" if self.armed else "ended"
-        if not self.armed:
+        if not self.armed or self.astray:
             return "lost"
         return "overdue" if self.over else "running"
 

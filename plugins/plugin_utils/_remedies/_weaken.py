@@ -11,6 +11,8 @@ as weaker is judged by what the host had before a lease, not by what the lease m
 * a lease is not renewed by a run that wants the same again, neither while it runs nor in the day after its end, unless
   C(renew_lease) says so: a schedule would make it permanent;
 * a lease whose task is gone is armed again until its old end, and one that is over is ended;
+* the end is by the host's clock: none is granted while that differs from the controller's, and one whose end is further
+  off than it lasts, since that clock was set back, is ended as if it were over;
 * wanting the old value or a stronger one ends the lease: the value first, then the task. Roll-back does not undo that.
 
 Sources: MS-TSCH (the task), CIS benchmarks (the items that a change breaks).
@@ -25,7 +27,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._model.change import Change, Plan, Refusal
-from .._model.lease import LONGEST, RECORDS, SHORTEST, Lease, LeaseState, mark, until
+from .._model.lease import LONGEST, RECORDS, SHORTEST, SKEW, Lease, LeaseState, mark, until
 from .._model.observation import Observation, SettingState
 from .._model.plain import Plain, to_plain
 from .._model.project import project
@@ -134,9 +136,9 @@ def plan_kept(observation: Observation, remedy: str, setting: str) -> Plan:
     state = case.state
     if state is None or not state.weak or stored.policy.is_value:
         return Plan()
-    if state.armed and not state.over:
+    if state.standing == "running":
         return Plan(notes=(f"{case.setting.name} is weakened on a lease until {state.lease.until}",))
-    return _put_back(case) + _lease_end(case, "it is over")
+    return _put_back(case) + _lease_end(case, _why_ended(state))
 
 
 # --- back, and beyond
@@ -157,12 +159,12 @@ def _strengthen(case: _Case, steps: Callable[[Observation], Plan]) -> Plan:
 def _ended(case: _Case, way: Plan) -> Plan:
     """The way back as steps that roll-back leaves, ending in exactly what was there before the lease.
 
-    A lease that is over is ended without proof, as the host would have done.
+    A lease of which nothing is left is ended without proof, as the host would have done.
     """
     if not way.changes or case.state is None:
         return way
-    if case.state.over:
-        return _put_back(case) + _lease_end(case, "it is over")
+    if case.state.spent:
+        return _put_back(case) + _lease_end(case, _why_ended(case.state))
     changes = [replace(change, undo="none") for change in way.changes]
     changes[-1] = replace(changes[-1], after=_plain(case.state.lease.restores))
     covered = _covered(case, changes[:-1])
@@ -240,17 +242,16 @@ def _weaken(case: _Case) -> Plan:
 def _under_lease(case: _Case, state: LeaseState) -> Plan:
     """A lease was granted already, and this run may not renew it.
 
-    One that is over is ended as its task would have: its record stays, so that no later run takes it for a new one; the
-    task sees that the value is right and deletes itself.
+    One of which nothing is left is ended as its task would have.
     """
     if state.standing == "superseded":
         return _refuse(
             case, f"somebody has set another value during the lease until {state.lease.until}", "renew_lease"
         )
-    if state.over:
-        message = f"its lease was until {state.lease.until} and is not renewed by itself"
-        noted = Plan(changes=(replace(_noted(case, "it is over"), undo="none"),))
-        return _put_back(case) + noted + _refuse(case, message, "renew_lease")
+    if state.spent:
+        return _recalled(case, state) + _refuse(
+            case, f"{_why_ended(state)} and is not renewed by itself", "renew_lease"
+        )
     lease = _widened(state.lease, [case.wish.number])
     note = f"{case.setting.name} is weakened until {lease.until}, which this run does not move"
     armed = Plan(notes=(note,))
@@ -258,6 +259,27 @@ def _under_lease(case: _Case, state: LeaseState) -> Plan:
         why = "the lease takes in another value" if state.armed else "the task that ends the lease was gone"
         armed += Plan(changes=(_lease_change(case, lease, why),))
     return armed + _value(case)
+
+
+def _recalled(case: _Case, state: LeaseState) -> Plan:
+    """The value put back; the record stays, so that no later run takes the lease for a new one.
+
+    The task sees that the value is right and deletes itself. An end that is too far off is moved near for that, but not
+    so near that the task could be gone before it is read back.
+    """
+    noted = replace(_noted(case, _why_ended(state)), undo="none")
+    if not (state.armed and state.astray):
+        return _put_back(case) + Plan(changes=(noted,))
+    near = replace(state.lease, until=until(state.now, round(SKEW.total_seconds())))
+    moved = replace(_lease_change(case, near, _why_ended(state)), undo="none")
+    return Plan(changes=(moved,)) + _put_back(case) + Plan(changes=(noted,))
+
+
+def _why_ended(state: LeaseState) -> str:
+    """Why nothing is left of a lease, or it is ended otherwise than by its task."""
+    if state.astray:
+        return f"its lease until {state.lease.until} cannot run so long: the host's clock was set back"
+    return f"its lease was until {state.lease.until}"
 
 
 def _granted(case: _Case) -> Plan:
@@ -271,8 +293,27 @@ def _granted(case: _Case) -> Plan:
     state = case.state
     if state is not None and state.standing == "ended" and not _rested(state) and not case.options["renew_lease"]:
         return _refuse(case, f"a lease of it ended at {state.lease.until} and is not renewed by itself", "renew_lease")
+    skewed = _skewed(case)
+    if skewed:
+        return _refuse(case, skewed)
     change = _lease_change(case, _lease(case, lasts), f"a lease of {asked} is granted")
     return Plan(changes=(change,) if change.before != change.after else ()) + _value(case)
+
+
+def _skewed(case: _Case) -> str:
+    """Why the host's clock is not trusted to end a lease in time; empty where it is, or was not read.
+
+    Which of the two clocks is wrong cannot be told, and either may be set right during the lease.
+    """
+    ahead = timedelta(seconds=case.observation.identity.clock_offset_s if case.observation.identity else 0)
+    if abs(ahead) <= SKEW:
+        return ""
+    minutes = round(abs(ahead) / timedelta(minutes=1))
+    return (
+        f"a lease ends by the host's clock, which is {minutes} minutes {'ahead of' if ahead > SKEW else 'behind'} the "
+        "controller's: set right whichever is wrong first, by w32tm /resync on the host or by the controller's own "
+        "time service"
+    )
 
 
 def _lease(case: _Case, lasts: int) -> Lease:
@@ -327,7 +368,7 @@ def _refuse(case: _Case, why: str, option: str = "") -> Plan:
 
 
 def _rested(state: LeaseState) -> bool:
-    return datetime.fromisoformat(state.now) >= state.lease.ends + REST
+    return datetime.fromisoformat(state.now) - REST >= state.lease.ends
 
 
 def _widened(lease: Lease, numbers: t.Iterable[int]) -> Lease:

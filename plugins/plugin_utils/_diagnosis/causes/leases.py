@@ -29,7 +29,7 @@ def _unended(setting: str) -> Callable[[Facts], Shown]:
                 "the record of the lease, its scheduled task and the value",
             )
             for state in facts.observation.leases or ()
-            if state.lease.setting == setting and (state.standing == "lost" or (state.weak and state.over))
+            if state.lease.setting == setting and (state.standing in ("lost", "overdue"))
         )
 
     return shows

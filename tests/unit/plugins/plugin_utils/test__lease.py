@@ -763,6 +763,116 @@ def test_a_security_product_that_is_slower_is_noticed_by_the_loop(setting: str) 
     assert settings_state(simulated) == before
 
 
+# --- clocks
+
+
+def held_apart(simulated: SimulatedHost, ahead: timedelta, **given: t.Any) -> Plan:
+    """The plan of a run whose controller's clock the host's is that far ahead of."""
+    apart = replace(job(simulated), host=connect(simulated, behind=ahead))
+    return fix(apart, REMEDIES["nla"], {**defaults(REMEDIES["nla"].options), **given})[0]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"), [(540, "540 minutes ahead of"), (-540, "540 minutes behind"), (6, "ahead of"), (-6, "behind")]
+)
+def test_no_lease_is_granted_or_renewed_while_the_clocks_differ(minutes: int, said: str) -> None:
+    simulated = SimulatedHost.build("2022")
+    ahead = timedelta(minutes=minutes)
+    (refusal,) = held_apart(simulated, ahead, **OFF).refused
+    assert f"ends by the host's clock, which is {said}" in refusal.message.replace("6 minutes ", "")
+    assert "w32tm /resync" in refusal.message
+    assert (stored(simulated), tasks(simulated), simulated.counters.writes) == (1, [], 0)
+    do(simulated, "nla", **OFF)
+    before = settings_state(simulated)
+    assert len(held_apart(simulated, ahead, renew_lease=True, **OFF).refused) == 1
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("minutes", [5, -5])
+def test_clocks_that_differ_by_little_hinder_no_lease(minutes: int) -> None:
+    simulated = SimulatedHost.build("2022")
+    assert held_apart(simulated, timedelta(minutes=minutes), **OFF).refused == ()
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == 1
+
+
+def set_back(hours: float, name: str = "nla", **given: t.Any) -> SimulatedHost:
+    """A host that was weakened for half an hour while its clock was that far ahead, as its controller's was."""
+    simulated = SimulatedHost.build("2022")
+    do(simulated, name, **(given or OFF))
+    simulated.clock.set(simulated.clock.now() - timedelta(hours=hours))
+    return simulated
+
+
+LOST_ENDS = [
+    ("nla", NLA, {"state": "off"}, {"state": "keep"}, 1),
+    ("nla", NLA, {"state": "off"}, {"state": "required"}, 1),
+    ("security_layer", LAYER, {"layer": "rdp"}, {"layer": "keep"}, 2),
+    ("security_layer", LAYER, {"layer": "rdp"}, {"layer": "tls"}, 2),
+    ("security_layer", ENCRYPTION, {"layer": "keep", "encryption": "low"}, {"encryption": "keep"}, 2),
+    ("security_layer", ENCRYPTION, {"layer": "keep", "encryption": "low"}, {"encryption": "high"}, 3),
+]
+
+
+@pytest.mark.parametrize("hours", [0.2, 2, 24 * 400])
+@pytest.mark.parametrize(("name", "value", "weak", "given", "strong"), LOST_ENDS)
+def test_a_lease_that_a_clock_set_back_would_prolong_is_ended_by_the_next_run(
+    name: str, value: str, weak: dict[str, t.Any], given: dict[str, t.Any], strong: int, hours: float
+) -> None:
+    simulated = set_back(hours, name, lease="30m", **weak)
+    assert standing(simulated, name)[0][1] == "lost"
+    do(simulated, name, "run-2", **given)
+    assert stored(simulated, value) == strong
+    assert (tasks(simulated), standing(simulated, name)) == ([], [])
+
+
+def test_the_loop_ends_a_lease_that_a_clock_set_back_would_prolong() -> None:
+    simulated = set_back(9)
+    doing = job(simulated, "loop")
+    seen = examine(doing.host, doing.prober, 600)
+    assert "nla_lease_unended" in [finding.id for finding in seen.findings]
+    assert remediate(doing, seen, Limits()).verdict == "repaired"
+    assert (stored(simulated), tasks(simulated)) == (1, [])
+
+
+def test_a_clock_set_back_by_little_leaves_a_lease_as_it_is() -> None:
+    simulated = set_back(0.08)
+    assert standing(simulated)[0][1] == "running"
+    assert do(simulated, "nla", "run-2", state="keep")[1].changes == []
+
+
+def test_a_run_that_wants_the_weakening_still_does_not_renew_a_lease_whose_clock_was_set_back() -> None:
+    simulated = set_back(9)
+    plan, _done = do(simulated, "nla", "run-2", **OFF)
+    assert [refusal.option for refusal in plan.refused] == ["renew_lease"]
+    assert "the host's clock was set back" in plan.refused[0].message
+    assert stored(simulated) == 1
+    simulated.clock.advance(600)
+    assert tasks(simulated) == []
+    plan, done = do(simulated, "nla", "run-3", **OFF)
+    assert (len(plan.refused), done.changes) == (1, [])
+    do(simulated, "nla", "run-4", renew_lease=True, **OFF)
+    assert standing(simulated)[0][1] == "running"
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert stored(simulated) == 1
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+def test_such_an_end_cut_off_at_any_write_is_made_by_the_host_or_the_next_run(
+    cut: Callable[[int], Callable[[int, bytes], None]],
+) -> None:
+    def again(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+        do(simulated, "nla", "run-2", before=before, **OFF)
+
+    for number in writes_of(again, set_back(9)):
+        simulated = set_back(9)
+        with pytest.raises((Cut, TransportFailed)):
+            again(simulated, cut(number))
+        simulated.clock.advance(700)
+        do(simulated, "nla", "run-3", state="keep")
+        assert stored(simulated) == 1, f"cut at message {number}"
+
+
 # --- the loop
 
 

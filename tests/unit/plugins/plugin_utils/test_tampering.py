@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import typing as t
 from dataclasses import MISSING, fields, replace
 
 import pytest
@@ -180,7 +181,7 @@ LEASE_FORGERIES: tuple[tuple[str, object, str], ...] = (
     ("lasts", 0, "lasts cannot be 0"),
     ("lasts", 86401, "lasts cannot be 86401"),
     ("until", "2026-06-15", "until cannot be '2026-06-15'"),
-    ("until", "2999-01-01T00:00:00Z", "until cannot be '2999-01-01T00:00:00Z' yet"),
+    ("until", "2026-13-45T00:00:00Z", "until cannot be '2026-13-45T00:00:00Z'"),
 )
 
 
@@ -191,6 +192,19 @@ def test_a_lease_that_is_forged_with_its_digest_is_refused_for_what_it_says(name
     forged = replace(noted, lease=replace(noted.lease, **{name: value}))
     put_record(simulated, seal(to_plain(forged)))
     assert why in unbelieved(simulated)
+
+
+@pytest.mark.parametrize("until", ["2999-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("given", [{"state": "keep"}, {"state": "required"}, {"state": "off", "lease": "30m"}])
+def test_a_lease_whose_end_is_forged_to_be_far_off_is_ended_at_once(until: str, given: dict[str, t.Any]) -> None:
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    noted = leased(simulated)
+    put_record(simulated, seal(to_plain(replace(noted, lease=replace(noted.lease, until=until)))))
+    fix(job(simulated, "again"), REMEDIES["nla"], {**defaults(REMEDIES["nla"].options), **given})
+    assert connect(simulated).effective("nla") == 1
+    simulated.clock.advance(31 * 60)
+    assert settings_state(simulated) == before
 
 
 def test_a_lease_from_another_machine_counts_for_nothing_and_its_task_ends_it() -> None:

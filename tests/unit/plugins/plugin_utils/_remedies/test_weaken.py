@@ -10,15 +10,17 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import LeaseState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease, LeaseState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._weaken import plan_kept
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.observations import LEASABLE, observations, options_of
+from tests.support.observations import LEASABLE, NOW, observations, options_of
 
 NAMES = ("nla", "security_layer")
 cases = st.sampled_from(NAMES).flatmap(lambda name: st.tuples(st.just(name), observations(), options_of(name)))
@@ -84,9 +86,37 @@ def test_a_lease_in_force_keeps_its_end_unless_renewal_is_asked_for(case: Case) 
     _name, observation, options = case
     for change in planned(case).changes:
         state = lease(observation, change.item) if change.kind == "lease" else None
-        in_force = state is not None and state.weak and not rested(state)
+        in_force = state is not None and state.weak and not rested(state) and not state.astray
         if state is not None and in_force and isinstance(change.after, dict) and not options["renew_lease"]:
             assert change.after["until"] == state.lease.until
+
+
+@given(cases)
+def test_no_lease_ends_later_than_it_was_granted_for_or_by_a_clock_that_is_not_to_be_trusted(case: Case) -> None:
+    _name, observation, _options = case
+    for change in planned(case).changes:
+        if change.kind != "lease" or not isinstance(change.after, dict):
+            continue
+        state = LeaseState(from_plain(Lease, change.after), True, None, NOW)
+        assert not state.astray
+        found = lease(observation, change.item)
+        known = found is not None and found.weak
+        assert known or (observation.identity and abs(observation.identity.clock_offset_s) < 300)
+        assert known or state.lease.ends - datetime.fromisoformat(NOW) == timedelta(seconds=state.lease.lasts)
+
+
+@given(cases)
+def test_nothing_but_a_lease_whose_end_can_be_told_is_left_running_by_what_is_kept(case: Case) -> None:
+    _name, observation, _options = case
+    for setting in LEASABLE:
+        state = lease(observation, setting)
+        kept = plan_kept(observation, "nla", setting)
+        if state is None or not state.weak or observation.settings[setting].policy.is_value:
+            assert kept == Plan()
+        elif state.armed and not state.spent:
+            assert kept.changes == ()
+        else:
+            assert number(project(observation, kept.changes), setting) not in state.lease.weakened
 
 
 @given(cases)
