@@ -20,6 +20,8 @@ description:
     to succeed first. A host that offers Standard RDP Security alone is set to negotiate, proved, and then to require
     TLS. Where TLS is for those alone who authenticate inside of it, CredSSP has to be answered too, as
     M(winfleet.rdp.nla) says.
+  - Such a host is set to V(negotiate) only where somebody still gets in afterwards if somebody got in before. Otherwise
+    it is put back and the task fails, as it does where the controller may not probe or sees nothing of the listener.
   - No handshake can prove TLS while the listener does not negotiate. So negotiation is switched on and tried; where
     somebody got in before and no TLS handshake succeeds now, it is put back and the task fails. Each later run tries it
     again, and writes and puts back again, until what lies behind it is repaired.

@@ -105,6 +105,7 @@ class Wish:
     reason: str
     risk: Risk = "low"
     proof: str = ""
+    then: str = ""
     explicit: bool = False
     """Write the value although its absence would mean the same to Windows."""
     absent: bool = False
@@ -148,6 +149,7 @@ def _plan_local(observation: Observation, setting: Setting, state: SettingState,
         restart=setting.restart,
         reboot=setting.effect == "reboot",
         proof=wish.proof,
+        then=wish.then,
         compliance=compliance(setting, before, wish.number, is_client(observation)),
     )
     return Plan(changes=(change,))
@@ -170,6 +172,7 @@ def remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
         restart=setting.restart,
         reboot=setting.effect == "reboot",
         proof=wish.proof if beneath == wish.number else "",
+        then=wish.then,
     )
     return Plan(changes=(change,))
 

@@ -152,8 +152,9 @@ def _strengthen(case: _Case, steps: Callable[[Observation], Plan]) -> Plan:
         return _lease_end(case, "the setting was changed meanwhile") + steps(case.observation)
     if case.wish.number == case.worth:
         return _ended(case, steps(case.observation))
-    first = _put_back(case) + _lease_end(case, "it is ended early")
-    return first + steps(project(case.observation, first.changes))
+    first = _put_back(case)
+    under = project(case.observation, first.changes)
+    return first + steps(under) + _lease_end(case, "it is ended early")
 
 
 def _ended(case: _Case, way: Plan) -> Plan:

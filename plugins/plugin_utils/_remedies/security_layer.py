@@ -6,9 +6,11 @@
 
 Weakening needs a lease. Requiring TLS (layer 2) where the host's TLS is broken locks everybody out,
 so it is preceded by a TLS handshake with this very host; from layer 0, which answers no TLS at all, the way goes over
-negotiate. A listener that does not negotiate answers no TLS either: negotiation is switched on first, and off again
-where that shuts out whoever got in. MinEncryptionLevel governs the native RDP layer alone: raising it never cures and
-never breaks TLS. What the logon screen asks for comes after all that, and secure RPC is for policy alone.
+negotiate. That shuts everybody out too where TLS is broken and NLA required (HYBRID_REQUIRED_BY_SERVER, MS-RDPBCGR
+2.2.1.2.2), so a host that let somebody in before must do so still. A listener that does not negotiate answers no TLS
+either: negotiation is switched on first, and off again where that shuts out whoever got in. MinEncryptionLevel governs
+the native RDP layer alone: raising it never cures and never breaks TLS. What the logon screen asks for comes after all
+that, and secure RPC is for policy alone.
 """
 
 from __future__ import annotations
@@ -65,10 +67,11 @@ def _negotiation(observation: Observation, options: Options) -> Plan:
 
 def _layer(observation: Observation, wanted: int, options: Options) -> Plan:
     wish = _layer_wish(wanted, "tls" if wanted == LAYERS["tls"] else "")
+    if wanted == LAYERS["negotiate"] and not _offers_tls(observation):
+        wish = replace(wish, then="answer")
 
     def steps(seen: Observation) -> Plan:
-        offers_tls = _number(seen, "security_layer") in (LAYERS["negotiate"], LAYERS["tls"])
-        if wish.proof and not offers_tls:
+        if wish.proof and not _offers_tls(seen):
             return _via_negotiate(seen, options)
         return plan_setting(seen, wish, options)
 
@@ -126,9 +129,10 @@ def _rpc(observation: Observation) -> Plan:
     return Plan(notes=(note,))
 
 
-def _number(observation: Observation, setting: str) -> int | None:
-    state = observation.settings.get(setting)
-    return effective(SETTINGS[setting], state)[0] if state else None
+def _offers_tls(observation: Observation) -> bool:
+    state = observation.settings.get("security_layer")
+    number = effective(SETTINGS["security_layer"], state)[0] if state else None
+    return number in (LAYERS["negotiate"], LAYERS["tls"])
 
 
 REMEDY = Remedy(

@@ -873,6 +873,83 @@ def test_such_an_end_cut_off_at_any_write_is_made_by_the_host_or_the_next_run(
         assert stored(simulated) == 1, f"cut at message {number}"
 
 
+# --- the way to another layer while TLS is broken
+
+
+def layered(layer: int, nla: int, *breakages: str, **how: t.Any) -> SimulatedHost:
+    """A host with this layer that is live, and the key of its certificate unreadable."""
+    simulated = SimulatedHost.build("2022", breakages=["key_unreadable", *breakages], **how)
+    for name, number in ((LAYER, layer), (NLA, nla)):
+        simulated.windows.registry.put_dword(LISTENER, name, number)
+    simulated.windows.reboot()
+    simulated.clock.advance(120)
+    return simulated
+
+
+LIVE = pytest.mark.parametrize("live", ["at_once", "after_restart"])
+
+
+@LIVE
+def test_who_gets_in_without_tls_is_not_shut_out_by_an_offer_of_it(live: str) -> None:
+    simulated = layered(0, 1, switches={"live_security": live})
+    before = settings_state(simulated)
+    with pytest.raises(ProofMissing, match="nobody would get in"):
+        do(simulated, "security_layer", layer="negotiate")
+    assert settings_state(simulated) == before
+    assert simulated.probe_view()["asked"]["0"] == ["selected", 0]
+
+
+@LIVE
+def test_nor_by_one_during_a_lease_which_ends_as_it_was_to(live: str) -> None:
+    simulated = layered(2, 1, switches={"live_security": live})
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    with pytest.raises(ProofMissing, match="nobody would get in"):
+        do(simulated, "security_layer", "run-2", layer="negotiate", lease="30m")
+    assert stored(simulated, LAYER) == 0
+    assert simulated.probe_view()["asked"]["0"] == ["selected", 0]
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert (stored(simulated, LAYER), tasks(simulated)) == (2, [])
+
+
+def test_nor_by_the_early_end_of_a_lease() -> None:
+    simulated = layered(1, 0)
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    simulated.windows.registry.put_dword(LISTENER, NLA, 1)
+    with pytest.raises(ProofMissing, match="nobody would get in"):
+        do(simulated, "security_layer", "run-2", layer="negotiate")
+    assert standing(simulated, "security_layer", layer="keep")[0][1] == "running"
+
+
+def test_nor_where_nobody_would_see_it() -> None:
+    simulated = layered(0, 1)
+    blind = job(simulated, prober=replace(prober(simulated), enabled=False))
+    with pytest.raises(ProofMissing, match="the controller cannot see"):
+        fix(blind, REMEDIES["security_layer"], {**defaults(REMEDIES["security_layer"].options), "layer": "negotiate"})
+    assert stored(simulated, LAYER) == 0
+
+
+def test_a_lease_outlives_a_way_beyond_what_was_there_before_it_that_fails() -> None:
+    simulated = layered(1, 0)
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    with pytest.raises(ProofMissing, match="no TLS handshake"):
+        do(simulated, "security_layer", "run-2", layer="tls")
+    assert standing(simulated, "security_layer", layer="keep")[0][1] == "running"
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert (stored(simulated, LAYER), tasks(simulated)) == (1, [])
+
+
+def test_a_way_beyond_what_was_there_before_a_lease_ends_it() -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put_dword(LISTENER, LAYER, 1)
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    do(simulated, "security_layer", "run-2", layer="tls")
+    assert (stored(simulated, LAYER), tasks(simulated), standing(simulated, "security_layer", layer="keep")) == (
+        2, [], [],
+    )  # fmt: skip
+    rollback(job(simulated, "back"), "run-2", force=False)
+    assert stored(simulated, LAYER) == 1
+
+
 # --- the loop
 
 

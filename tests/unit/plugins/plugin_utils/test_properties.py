@@ -467,6 +467,7 @@ def _loop(simulated: SimulatedHost, limits: Limits, run_id: str, how: dict[str, 
 STRENGTHENING: dict[str, tuple[dict[str, t.Any], ...]] = {
     "security_layer": (
         {},
+        {"layer": "negotiate"},
         {"encryption": "high", "logon_prompt": "always", "rpc": "secure"},
         {"encryption": "fips", "remove_orphaned_policy": True},
     ),
