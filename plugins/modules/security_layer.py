@@ -50,7 +50,8 @@ options:
         raising it neither cures nor breaks a TLS connection.
       - The policy above it is C(Set client connection encryption level).
       - V(keep) changes nothing, except that it ends a lease that the host should have ended and did not.
-      - CIS benchmarks, DISA STIGs and Microsoft's security baselines want V(high).
+      - CIS benchmarks, DISA STIGs and Microsoft's security baselines want V(high) or more. So a host with V(fips) meets
+        V(high), which a note says, unless O(lease) or O(accept_permanent_weakening) allows to weaken it.
     type: str
     choices:
       - low

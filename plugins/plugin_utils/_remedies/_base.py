@@ -110,6 +110,8 @@ class Wish:
     """Write the value although its absence would mean the same to Windows."""
     absent: bool = False
     """Take the value away, so that Windows' own default counts, which the number is."""
+    at_least: bool = False
+    """A larger number, which is stronger, meets it as well."""
 
 
 def plan_setting(observation: Observation, wish: Wish, options: Options) -> Plan:

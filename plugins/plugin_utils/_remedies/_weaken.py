@@ -113,11 +113,24 @@ def plan_guarded(
     if observation.leases is None or observation.identity is None:
         return missing_area("leases" if observation.leases is None else "identity", observation)
     case = _Case(observation, wish, options, SETTINGS[wish.setting], stored)
+    if wish.number < case.worth and wish.at_least and not _may_weaken(options):
+        return _exceeded(case)
     if wish.number < case.worth:
         return _weaken(case)
     if stored.policy_owner == "" and options.get("remove_orphaned_policy") and stored.policy.data != wish.number:
         return _beneath(case, steps)
     return _strengthen(case, steps or (lambda seen: plan_setting(seen, wish, options)))
+
+
+def _may_weaken(options: Options) -> bool:
+    return options["lease"] is not None or bool(options["accept_permanent_weakening"])
+
+
+def _exceeded(case: _Case) -> Plan:
+    """What a host has beyond the wish, kept; where a lease gave it away, that is ended."""
+    setting, kept = case.setting, replace(case.wish, number=case.worth, at_least=False)
+    beyond = f"{setting.name} {setting.word(kept.number)} is stronger than {setting.word(case.wish.number)}: it stays"
+    return plan_guarded(case.observation, kept, case.options) + Plan(notes=(beyond,))
 
 
 def _beneath(case: _Case, steps: Callable[[Observation], Plan] | None) -> Plan:

@@ -99,7 +99,8 @@ def _encryption(observation: Observation, options: Options) -> Plan:
         return plan_kept(observation, NAME, "encryption")
     wanted = ENCRYPTION[options["encryption"]]
     reason = f"the encryption level is wanted {SETTINGS['encryption'].word(wanted)}"
-    return plan_guarded(observation, Wish(NAME, "encryption", wanted, reason), options)
+    enough = wanted == ENCRYPTION["high"]  # all that benchmarks ask for
+    return plan_guarded(observation, Wish(NAME, "encryption", wanted, reason, at_least=enough), options)
 
 
 def _prompt(observation: Observation, options: Options) -> Plan:

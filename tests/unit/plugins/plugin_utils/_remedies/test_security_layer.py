@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import typing as t
+from dataclasses import replace
+
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation, SettingState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease, LeaseState
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Identity, Observation, SettingState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, Reading, unreadable, value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 
 POLICIES = "HKLM\\SOFTWARE\\Policies\\"
 NAMES = ("fPromptForPassword", "fEncryptRPCTraffic", "SecurityLayer", "UserAuthentication", "MinEncryptionLevel")
@@ -92,3 +96,77 @@ def test_what_is_kept_is_not_read() -> None:
     usual = {name: spec.get("default") for name, spec in remedy.options.items()}
     assert remedy.settings_for(usual) == ("security_layer", "encryption", "negotiation")
     assert remedy.settings_for({**usual, "logon_prompt": "always", "rpc": "secure"}) == remedy.settings
+
+
+# --- high encryption, and more
+
+
+NOW = "2026-01-01T00:00:00+00:00"
+IDENTITY = Identity("HOST", "Windows", "10.0.20348", 20348, 3, 1033, NOW, NOW, 0.0)
+HIGH, FIPS = value(3, "REG_DWORD"), value(4, "REG_DWORD")
+
+
+def encrypted(state: SettingState, leases: tuple[LeaseState, ...] = (), **options: t.Any) -> Plan:
+    usual = {**defaults(REMEDIES["security_layer"].options), "layer": "keep", "negotiation": "keep"}
+    observation = Observation(NOW, IDENTITY, {"encryption": state}, leases)
+    return REMEDIES["security_layer"].plan(observation, {**usual, "encryption": "high", **options})
+
+
+@pytest.mark.parametrize(
+    "state", [SettingState(FIPS), SettingState(OFF, FIPS, "group policy 'RDP'"), SettingState(ABSENT, FIPS, "")]
+)
+@pytest.mark.parametrize("options", [{}, {"remove_orphaned_policy": True}])
+def test_fips_is_all_that_high_encryption_asks_for(state: SettingState, options: dict[str, t.Any]) -> None:
+    assert encrypted(state, **options) == Plan(
+        notes=("MinEncryptionLevel 4 (fips) is stronger than 3 (high): it stays",)
+    )
+
+
+def test_nothing_is_told_where_the_level_is_high() -> None:
+    assert encrypted(SettingState(HIGH)) == Plan()
+
+
+def test_what_an_orphaned_policy_hides_is_kept_where_it_is_stronger() -> None:
+    planned = encrypted(SettingState(FIPS, value(2, "REG_DWORD"), ""), remove_orphaned_policy=True)
+    assert [(change.item.startswith(POLICIES), change.after) for change in planned.changes] == [(True, None)]
+    assert planned.refused == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "kinds"),
+    [({"lease": "30m"}, ["lease", "registry"]), ({"accept_permanent_weakening": True}, ["registry"])],
+)
+def test_fips_can_be_weakened_to_high_on_purpose(options: dict[str, t.Any], kinds: list[str]) -> None:
+    planned = encrypted(SettingState(FIPS), **options)
+    assert [change.kind for change in planned.changes] == kinds
+    assert planned.changes[-1].after == {"type": "REG_DWORD", "data": 3}
+
+
+def test_less_than_high_is_refused_on_such_a_host() -> None:
+    planned = encrypted(SettingState(FIPS), encryption="client_compatible")
+    assert [refusal.option for refusal in planned.refused] == ["lease"]
+
+
+def test_high_encryption_ends_a_lease_that_gave_fips_away() -> None:
+    """It goes back to what was there, as the host would have set it in the end."""
+    lease = Lease("encryption", (1,), 4, 1800, "2026-01-01T00:10:00Z")
+    planned = encrypted(SettingState(ON), (LeaseState(lease, True, 1, NOW),))
+    assert [(change.kind, change.after, change.undo) for change in planned.changes] == [
+        ("registry", {"type": "REG_DWORD", "data": 4}, "none"),
+        ("lease", None, "none"),
+    ]
+
+
+# --- from Standard RDP Security to negotiation
+
+
+@pytest.mark.parametrize(("layer", "then"), [(0, "answer"), (7, "answer"), (2, "")])
+def test_who_got_in_before_tls_is_offered_has_to_get_in_afterwards(layer: int, then: str) -> None:
+    usual = {**defaults(REMEDIES["security_layer"].options), "layer": "negotiate", "negotiation": "keep", "lease": "1h"}
+    state = SettingState(value(layer, "REG_DWORD"))
+    observation = Observation(NOW, IDENTITY, {"security_layer": state}, ())
+    planned = REMEDIES["security_layer"].plan(observation, usual)
+    assert [change.then for change in planned.changes if change.kind == "registry"] == [then]
+    orphaned = replace(observation, settings={"security_layer": SettingState(value(1, "REG_DWORD"), state.local, "")})
+    planned = REMEDIES["security_layer"].plan(orphaned, {**usual, "remove_orphaned_policy": True})
+    assert [change.then for change in planned.changes if change.kind == "registry"] == ([then] if layer == 0 else [])
