@@ -30,9 +30,11 @@ description:
   - A change that opens public networks has the RV(changes[].risk) V(high), and RV(notes) say that anybody near can try
     to log on there. It is planned only where a network that the host is connected to is public, or O(profiles) names
     public ones.
-  - The firewall itself is never switched off, and no rule is created or removed.
-  - A built-in rule that somebody has made one that blocks is never enabled, and makes O(state=enabled) fail. Where it
-    is enabled, O(state=disabled) leaves it and O(block_rules) decides about it.
+  - The firewall itself is never switched off, and no rule is created or removed but for a built-in one that is missing,
+    see O(built_in_rules).
+  - A built-in rule that is missing, or that somebody has made one that blocks, makes O(state=enabled) fail where
+    nothing else lets users in, unless O(built_in_rules) says otherwise. Where one that blocks is enabled,
+    O(state=disabled) leaves it and O(block_rules) decides about it.
   - The built-in rules let in Windows' own Remote Desktop alone, so O(state=enabled) is refused for a Home edition,
     which takes no connections. Another product there needs a rule of its own.
   - A block rule beats every rule that lets in. One for the listener's port and one of O(transports) is named and makes
@@ -109,6 +111,20 @@ options:
     choices:
       - keep
       - disable
+    default: keep
+  built_in_rules:
+    description:
+      - What happens to a built-in rule of O(transports) that is needed, and is missing or does not let users in any
+        more. Somebody did that, so ask first.
+      - V(keep) leaves it and names it.
+      - V(restore) makes a missing one as Windows has it, and sets the action of one that blocks, or lets in what IPsec
+        has authenticated alone, to allow. It is disabled until everything else about it is right.
+      - Roll-back sets the action back, and deletes a rule that was made, whatever others have changed about it since.
+      - M(winfleet.rdp.remediate) names both and leaves them to you.
+    type: str
+    choices:
+      - keep
+      - restore
     default: keep
 extends_documentation_fragment:
   - winfleet.rdp._attributes

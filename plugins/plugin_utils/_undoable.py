@@ -30,8 +30,8 @@ from ._model.change import Change, Kind
 from ._model.lease import RECORDS, Lease, mark
 from ._model.plain import NotPlain, Plain, from_plain
 from ._model.proxies import KINDS, named, split
+from ._model.rules import ALLOW, BLOCK, BYPASS, MADE, PROGRAM, RULES, SERVICE
 from ._model.settings import PIN, SETTINGS
-from ._remedies.firewall import RULES
 from ._remedies.remote_desktop import SERVICES
 
 CRYPTO = r"[A-Z]:\\ProgramData\\Microsoft\\Crypto"
@@ -143,6 +143,8 @@ def _is_lease(value: Plain, setting: str) -> bool:
 
 def _firewall_rule(change: Change) -> str:
     """The built-in rules, and that any other was disabled: the applier makes sure that it is one that blocks."""
+    if change.item in RULES.values() and (change.before, change.after) == (None, MADE):
+        return ""
     if change.item not in RULES.values():
         disabled = (change.before, change.after) == ({"enabled": True}, {"enabled": False})
         return "" if disabled and TEXT.fullmatch(change.item) else _place(change)
@@ -170,6 +172,10 @@ _FIELDS: Mapping[str, Callable[[Plain], bool]] = MappingProxyType(
         "profiles": _is_number,
         "local_ports": _is_list_of(PORTS),
         "remote_addresses": _is_list_of(TEXT),
+        "action": lambda value: _is_number(value) and value in (ALLOW, BYPASS, BLOCK),
+        "program": lambda value: value in ("Any", PROGRAM),
+        "service": lambda value: value in ("Any", SERVICE),
+        "protocol": lambda value: isinstance(value, str) and PORTS.fullmatch(value) is not None,
     }
 )
 

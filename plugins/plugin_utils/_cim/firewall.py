@@ -34,6 +34,10 @@ RDP_PREFIX = "RemoteDesktop-"
 INBOUND, OUTBOUND = 1, 2
 ENABLED, DISABLED = 1, 2
 ANY_PORT = "Any"
+RDP_GROUP = "@FirewallAPI.dll,-28752"
+BUILT_IN_TEXTS = {"RemoteDesktop-UserMode-In-TCP": (28775, 28756), "RemoteDesktop-UserMode-In-UDP": (28776, 28777)}
+"""Resources of FirewallAPI.dll that are name and description of the built-in rules for TermService."""
+
 MOST_IDS = 40
 """Rules that one query names: long conditions end in a quota violation."""
 
@@ -175,7 +179,7 @@ class Firewall:
         return self._with_program(sorted(built, key=lambda rule: rule.instance_id))
 
     def _with_program(self, rules: list[Rule]) -> list[Rule]:
-        names = [rule.instance_id for rule in rules if rule.action == Action.BLOCK and rule.enabled]
+        names = [rule.instance_id for rule in rules if (rule.action == Action.BLOCK and rule.enabled) or _bare(rule)]
         conditions = [wql.any_of("InstanceID", chunk) for chunk in _chunks(names)]
         programs = self._all_by_id(MSFT_NET_APPLICATION_FILTER, conditions, ("InstanceID", "AppPath"))
         services = self._all_by_id(MSFT_NET_SERVICE_FILTER, conditions, ("InstanceID", "ServiceName"))
@@ -191,7 +195,15 @@ class Firewall:
     def _all_by_id(self, cls: CimClass, conditions: Iterable[str], names: Sequence[str]) -> dict[str, Instance]:
         return {name: item for condition in conditions for name, item in self._by_id(cls, condition, names).items()}
 
-    def rule(self, instance_id: str, *, ports: bool = False, addresses: bool = False) -> Rule:
+    def rule(
+        self,
+        instance_id: str,
+        *,
+        ports: bool = False,
+        addresses: bool = False,
+        program: bool = False,
+        service: bool = False,
+    ) -> Rule:
         """Return one rule and what names it, with its filters where they are asked for (a query for each part).
 
         Raises:
@@ -205,6 +217,8 @@ class Firewall:
             found[0],
             self._named(MSFT_NET_PROTOCOL_PORT_FILTER, condition) if ports else None,
             self._named(MSFT_NET_ADDRESS_FILTER, condition) if addresses else None,
+            self._named(MSFT_NET_APPLICATION_FILTER, condition) if program else None,
+            self._named(MSFT_NET_SERVICE_FILTER, condition) if service else None,
         )
         return self._read[instance_id]
 
@@ -242,6 +256,29 @@ class Firewall:
 
     # --- changing ---
 
+    def make(self, instance_id: str) -> None:
+        """Make the built-in rule of this name anew, disabled and for everybody and everything until it is narrowed.
+
+        Name, group and description are resources, which Windows shows in the host's language as it does its own.
+        """
+        number, description = BUILT_IN_TEXTS[instance_id]
+        resource = "@FirewallAPI.dll,-{}".format
+        values: dict[str, Sendable] = {
+            "InstanceID": instance_id,
+            "ElementName": resource(number),
+            "Description": resource(description),
+            "RuleGroup": RDP_GROUP,
+            "Direction": INBOUND,
+            "Action": int(Action.ALLOW),
+            "Enabled": DISABLED,
+            "Profiles": int(Profiles.ANY),
+        }
+        self._client.create(MSFT_NET_FIREWALL_RULE, values)
+
+    def delete(self, rule: Rule) -> None:
+        """Delete a rule of the local store."""
+        self._client.delete(MSFT_NET_FIREWALL_RULE, **_texts(self._keys(rule, MSFT_NET_FIREWALL_RULE)))
+
     def set_enabled(self, rule: Rule, enabled: bool) -> None:
         """Enable or disable a rule; its provider answers with or without a return value."""
         method = "Enable" if enabled else "Disable"
@@ -252,6 +289,22 @@ class Firewall:
     def set_profiles(self, rule: Rule, profiles: Profiles) -> None:
         """Set the profiles for which a rule holds."""
         self._put(rule, MSFT_NET_FIREWALL_RULE, {"Profiles": int(profiles)})
+
+    def set_action(self, rule: Rule, action: Action) -> None:
+        """Set what a rule does with what it matches."""
+        self._put(rule, MSFT_NET_FIREWALL_RULE, {"Action": int(action)})
+
+    def set_program(self, rule: Rule, program: str) -> None:
+        """Set whose connections a rule is about; ``Any`` is everybody's."""
+        self._put(rule, MSFT_NET_APPLICATION_FILTER, {"AppPath": program})
+
+    def set_service(self, rule: Rule, service: str) -> None:
+        """Set the service whose connections a rule is about; ``Any`` is every one's, and what is no service."""
+        self._put(rule, MSFT_NET_SERVICE_FILTER, {"ServiceName": service})
+
+    def set_protocol(self, rule: Rule, protocol: str, ports: Iterable[str]) -> None:
+        """Set protocol and local ports, which belong together."""
+        self._put(rule, MSFT_NET_PROTOCOL_PORT_FILTER, {"Protocol": protocol, "LocalPort": tuple(ports)})
 
     def set_local_port(self, rule: Rule, ports: Iterable[str | int]) -> None:
         """Set a rule's local ports, as the vendor's own instructions for a custom port do."""
@@ -283,11 +336,19 @@ def _covers(item: str, port: int) -> bool:
     return int(low) <= port <= int(high or low)
 
 
-def _rule(rule: Instance, ports: Instance | None, addresses: Instance | None) -> Rule:
+def _rule(
+    rule: Instance,
+    ports: Instance | None,
+    addresses: Instance | None,
+    program: Instance | None = None,
+    service: Instance | None = None,
+) -> Rule:
     parts = {
         MSFT_NET_FIREWALL_RULE.name: rule,
         MSFT_NET_PROTOCOL_PORT_FILTER.name: ports,
         MSFT_NET_ADDRESS_FILTER.name: addresses,
+        MSFT_NET_APPLICATION_FILTER.name: program,
+        MSFT_NET_SERVICE_FILTER.name: service,
     }
     return Rule(
         instance_id=_id(rule),
@@ -301,6 +362,8 @@ def _rule(rule: Instance, ports: Instance | None, addresses: Instance | None) ->
         protocol=ports.text("Protocol") if ports else "",
         ports=ports.texts("LocalPort") if ports else (),
         remote_addresses=addresses.texts("RemoteAddress") if addresses else (),
+        program=_text(program, "AppPath"),
+        service=_text(service, "ServiceName"),
         selectors={name: keys_of(part.epr) for name, part in parts.items() if part and part.epr},
     )
 
@@ -313,6 +376,15 @@ def _profile(instance: Instance) -> Profile:
         allow_inbound_rules=_configured(instance.number("AllowInboundRules")),
         allow_local_rules=_configured(instance.number("AllowLocalFirewallRules")),
     )
+
+
+def _bare(rule: Rule) -> bool:
+    """Whether it is a built-in rule that is for all protocols, as it is while it is being made."""
+    return rule.instance_id in BUILT_IN_TEXTS and rule.protocol.upper() not in ("TCP", "UDP", "6", "17")
+
+
+def _texts(keys: Mapping[str, Selector]) -> dict[str, str]:
+    return {name: value for name, value in keys.items() if isinstance(value, str)}
 
 
 def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:

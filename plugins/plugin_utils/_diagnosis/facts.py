@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from .._model.keys import LEAST_RSA_BITS, WEAK_HASHES
 from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
 from .._model.plain import Plain
-from .._model.rules import ALLOW, LOCAL, allows, blocks, for_everybody, in_profiles
+from .._model.rules import ALLOW, LOCAL, RULES, allows, blocks, for_everybody, in_profiles
 from .._model.settings import SETTINGS, Decider, effective, number_of
 
 STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
 """The way of a connection, in order. The probe sees all but the last, which only users with credentials reach."""
 
 PROFILE_BITS = {"domain": 1, "private": 2, "public": 4}
-TCP_RULE = "RemoteDesktop-UserMode-In-TCP"
+TCP_RULE = RULES["tcp"]
 
 AROUND = (timedelta(seconds=-3), timedelta(seconds=20))
 """Events from how long before to how long after its beginning belong to a probe; both clocks tell whole seconds."""

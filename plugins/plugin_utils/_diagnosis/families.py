@@ -84,6 +84,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             "the host's port could not be reached",
             (
                 "firewall_rule_disabled",
+                "firewall_rule_missing",
+                "firewall_rule_turned",
                 "firewall_wrong_profile",
                 "firewall_domain_unrecognised",
                 "firewall_port_mismatch",

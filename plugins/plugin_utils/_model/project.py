@@ -20,7 +20,7 @@ from .plain import Plain, from_plain
 from .project_gateway import GATEWAY_PROJECTIONS, with_service
 from .project_keys import KEY_PROJECTIONS, pinned
 from .reading import ABSENT, Reading, value
-from .rules import LOCAL
+from .rules import LOCAL, MADE, blank
 from .settings import PIN, SETTINGS
 
 
@@ -92,6 +92,9 @@ def _service(
 def _firewall_rule(observation: Observation, change: Change) -> Observation:
     if observation.firewall is None or not isinstance(change.after, dict):
         return observation
+    if change.after == MADE:
+        rules = (*observation.firewall.rules, blank(change.item))
+        return replace(observation, firewall=replace(observation.firewall, rules=rules))
     fields = {name: tuple(data) if isinstance(data, list) else data for name, data in change.after.items()}
     rules = tuple(
         _with(rule, fields) if (rule.id, rule.store) == (change.item, LOCAL) else rule

@@ -11,14 +11,25 @@ Source: Windows Firewall rule precedence (Microsoft Learn, "Windows Firewall rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from .addresses import everywhere
 from .observation import RuleState
+from .plain import Plain
 
 ALLOW, BYPASS, BLOCK = 2, 3, 4
 """MSFT_NetFirewallRule.Action of a rule that lets in what it matches, of one that lets in what IPsec has authenticated
 whatever blocks it, and of one that blocks what it matches."""
+
+RULES = {"tcp": "RemoteDesktop-UserMode-In-TCP", "udp": "RemoteDesktop-UserMode-In-UDP"}
+"""InstanceIDs of the built-in rules for TermService, Windows 8 and Server 2012 to Windows 11 and Server 2025."""
+
+PROGRAM, SERVICE = r"%SystemRoot%\system32\svchost.exe", "termservice"
+"""Whose connections they let in, as Windows stores it."""
+
+MADE: Mapping[str, Plain] = MappingProxyType({"made": True})
+"""What a change says of a rule that it makes: nothing of its fields, which are changes of their own."""
 
 LOCAL = 1
 """MSFT_NetFirewallRule.PolicyStoreSourceType of a rule of the host's own store."""
@@ -26,7 +37,6 @@ LOCAL = 1
 _ANY = ("any", "*", "")
 _PROTOCOLS = {"tcp": ("TCP", "6"), "udp": ("UDP", "17")}
 _HOST_PROCESS = r"\system32\svchost.exe"
-_SERVICE = "termservice"
 
 
 def matches_port(rule: RuleState, port: int, transport: str = "tcp") -> bool:
@@ -87,7 +97,22 @@ def _is_for(rule: RuleState, transport: str, *others: str) -> bool:
 def _meets_listener(rule: RuleState) -> bool:
     """Whether its conditions on program and service include TermService, which runs in svchost."""
     program, service = rule.program.lower(), rule.service.lower()
-    return (program in _ANY or program.endswith(_HOST_PROCESS)) and service in (*_ANY, _SERVICE)
+    return (program in _ANY or is_host_process(program)) and service in (*_ANY, SERVICE)
+
+
+def is_host_process(program: str) -> bool:
+    """Whether it is svchost, however its path is written."""
+    return program.lower().endswith(_HOST_PROCESS)
+
+
+def blank(name: str) -> RuleState:
+    """A rule as it comes when it is made: disabled, for everybody and everything."""
+    return RuleState(name, False, ALLOW, 0, "Any", ("Any",), ("Any",))
+
+
+def unfinished(rule: RuleState, transport: str) -> bool:
+    """Whether a built-in rule is for other protocols than its own, as one is whose making was cut off."""
+    return not _is_for(rule, transport)
 
 
 def _includes(entry: str, port: int) -> bool:

@@ -7,11 +7,13 @@
 The rules are found by name, never by display name or group, which are localised. A disabled rule for public networks,
 as every one for any profile is (rule strings without C(Profile=) are Any), would open them when it is enabled, so it is
 narrowed first. What opens public networks is of high risk: anybody near can try to log on. For a custom port the
-built-in rule's own port is changed, as Microsoft's support articles do. The firewall itself is never switched off and
-no rule is created. A rule that blocks the port is somebody's own: it is named, and disabled only on request, where it
-does nothing else. A built-in rule can have been made one that blocks (MSFT_NetFirewallRule, Action); it lets nobody in,
-so it is never enabled. What rules of policy let in needs none of the host's own, whatever its name, and where a profile
-ignores those, a change to them is without effect.
+built-in rule's own port is changed, as Microsoft's support articles do. The firewall itself is never switched off. A
+rule that blocks the port is somebody's own: it is named, and disabled only on request, where it does nothing else. A
+built-in rule can have been made one that blocks (MSFT_NetFirewallRule, Action), or been deleted; only on request it is
+set right, or made anew as Windows has it, by creation and a change of each filter: disabled from the first to the last,
+since a rule without filters lets in everybody to everything. Public scripts make one of this name so. What rules of
+policy let in needs none of the host's own, whatever its name, and where a profile ignores those, a change to them is
+without effect.
 """
 
 from __future__ import annotations
@@ -25,25 +27,30 @@ from .._model.change import Change, Held, Plan, Refusal, Risk
 from .._model.observation import FirewallState, Observation, ProfileState, RuleState
 from .._model.plain import Plain, to_plain
 from .._model.rules import (
+    ALLOW,
     BLOCK,
     LOCAL,
+    MADE,
+    PROGRAM,
+    RULES,
+    SERVICE,
     allows,
+    blank,
     blocks,
     for_everybody,
     for_ports_alone,
     for_udp_alone,
     holds,
     in_profiles,
+    is_host_process,
     lets_in_some,
+    unfinished,
 )
 from .._model.settings import SETTINGS, effective
 from ._addresses import objection, same
 from ._base import Options, Remedy, missing_area, no_connections
 
 NAME = "firewall"
-
-RULES = {"tcp": "RemoteDesktop-UserMode-In-TCP", "udp": "RemoteDesktop-UserMode-In-UDP"}
-"""InstanceIDs of the built-in rules, Windows 8 and Server 2012 to Windows 11 and Server 2025."""
 
 BITS = {"domain": 1, "private": 2, "public": 4}
 """MSFT_NetFirewallRule.Profiles; 0 is any."""
@@ -64,6 +71,7 @@ OPTIONS = {
     "remote_addresses": {"type": "list", "elements": "str"},
     "port": {"type": "int"},
     "block_rules": {"type": "str", "choices": ["keep", "disable"], "default": "keep"},
+    "built_in_rules": {"type": "str", "choices": ["keep", "restore"], "default": "keep"},
 }
 
 
@@ -189,28 +197,67 @@ def _closed_all(firewall: FirewallState, options: Options) -> Plan:
 def _idle(options: Options) -> tuple[str, ...]:
     """The options that are about whom to let in, where nobody is."""
     given = [name for name in ("profiles", "remote_addresses", "port") if options[name] is not None]
-    given += ["block_rules"] if options["block_rules"] == "disable" else []
+    given += [name for name in ("block_rules", "built_in_rules") if options[name] != "keep"]
     return (f"state is disabled, so this has no effect: {', '.join(given)}",) if given else ()
 
 
 def _close(firewall: FirewallState, transport: str) -> Plan:
     rule = _own(firewall, RULES[transport])
-    if rule is None:
-        return Plan(refused=(Refusal(_missing(RULES[transport]), "transports"),))
-    return Plan(changes=(_closed(rule),) if rule.enabled and rule.action != BLOCK else ())
+    return Plan(changes=(_closed(rule),) if rule and rule.enabled and rule.action != BLOCK else ())
 
 
 def _let_in(wanted: Wanted, transport: str) -> Plan:
     """The built-in rule of a transport, opened for the profiles in which it is needed."""
     name, needed = RULES[transport], wanted.needed(transport)
     rule = _own(wanted.firewall, name)
-    if rule is None or rule.action == BLOCK:
-        message = _blocking(name) if rule else _missing(name)
-        return Plan(refused=(Refusal(message, "transports"),) if needed else ())
+    if rule is None or rule.action != ALLOW or unfinished(rule, transport):
+        return _let_in_again(wanted, transport, rule, needed) if needed else Plan()
     scoped = wanted.scoped(rule, transport)
     if scoped:
         return _scope_kept(wanted, scoped, rule)
     return Plan(tuple(_open(rule, wanted, needed)) if needed or (rule.enabled and wanted.counts(rule)) else ())
+
+
+def _let_in_again(wanted: Wanted, transport: str, rule: RuleState | None, needed: int) -> Plan:
+    """A built-in rule that is missing, or not what Windows made it."""
+    name = RULES[transport]
+    if wanted.options["built_in_rules"] == "keep":
+        message = _missing(name) if rule is None or unfinished(rule, transport) else _turned(name, rule.action)
+        return Plan(refused=(Refusal(message, "built_in_rules"),))
+    right = replace(rule or blank(name), enabled=False, action=ALLOW, protocol=transport.upper())
+    right = replace(right, local_ports=wanted.ports) if rule is None or unfinished(rule, transport) else right
+    scoped = wanted.scoped(right, transport)
+    if scoped:
+        return _scope_kept(wanted, scoped, right)
+    return Plan((*_restored(name, transport, rule, wanted.ports), *_open(right, wanted, needed)))
+
+
+def _restored(name: str, transport: str, rule: RuleState | None, ports: tuple[str, ...]) -> Iterator[Change]:
+    """The changes that make a built-in rule what it is on every host, disabled; its ports come last.
+
+    So a rule for ports of its own transport has everything else already.
+    """
+    missing = "the built-in rule is missing, and is made as Windows has it"
+    now = rule or blank(name)
+    if rule is None:
+        yield Change(NAME, "firewall_rule", name, None, dict(MADE), missing, risk="medium")
+    elif rule.enabled:
+        yield _field(now, "enabled", True, False, "the built-in rule does not what it is for, and is set right first")
+    if now.action != ALLOW:
+        yield _field(now, "action", now.action, ALLOW, "the built-in rule does not let in whom it is for")
+    if unfinished(now, transport):
+        yield from (_field(now, *field, missing) for field in _conditions(now))
+        before = {"protocol": now.protocol, "local_ports": to_plain(now.local_ports)}
+        after: Plain = {"protocol": transport.upper(), "local_ports": to_plain(ports)}
+        yield Change(NAME, "firewall_rule", name, before, after, missing, risk="medium")
+
+
+def _conditions(rule: RuleState) -> Iterator[tuple[str, str, str]]:
+    """Whose connections a rule is to be about, where it is not yet: the field, and what it is and is to be."""
+    if not is_host_process(rule.program):
+        yield "program", rule.program, PROGRAM
+    if rule.service.lower() != SERVICE:
+        yield "service", rule.service, SERVICE
 
 
 def _scope_kept(wanted: Wanted, scoped: Mapping[tuple[str, str], list[RuleState]], built_in: RuleState) -> Plan:
@@ -390,8 +437,14 @@ def _profiles(rule: RuleState, needed: int) -> int:
 
 
 def _in_the_way(wanted: Wanted) -> Iterator[RuleState]:
+    """The rules that block, but for those that are made to let in again."""
+    meant = [RULES[name] for name in wanted.options["transports"] if wanted.options["built_in_rules"] == "restore"]
     for rule in wanted.firewall.rules:
-        if in_profiles(rule, wanted.profiles) and any(blocks(rule, *way) for way in wanted.ways):
+        if (
+            (rule.id not in meant or rule.store != LOCAL)
+            and in_profiles(rule, wanted.profiles)
+            and any(blocks(rule, *way) for way in wanted.ways)
+        ):
             yield rule
 
 
@@ -446,15 +499,16 @@ def _protected(observation: Observation) -> tuple[str, ...]:
 
 def _missing(name: str) -> str:
     return (
-        f"the built-in rule {name} is missing; restore Windows Firewall's defaults for it, since a rule made by hand "
-        "would not be recognised by Windows as its own"
+        f"the built-in rule {name} is missing: ask whoever deleted it, then set built_in_rules to restore, which makes "
+        "it as Windows has it, or take its transport out of transports"
     )
 
 
-def _blocking(name: str) -> str:
+def _turned(name: str, action: int) -> str:
+    does = "blocks what it is for" if action == BLOCK else "lets in what IPsec has authenticated alone"
     return (
-        f"the built-in rule {name} blocks what it is for, as somebody set it, so it is not enabled: ask whoever did "
-        "so, then set its action to allow by hand, or take its transport out of transports"
+        f"the built-in rule {name} {does}, as somebody set it, so it is not enabled: ask whoever did so, then set "
+        "built_in_rules to restore, or take its transport out of transports"
     )
 
 

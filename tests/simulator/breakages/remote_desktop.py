@@ -32,6 +32,16 @@ def _rules_off(windows: Windows) -> None:
         windows.firewall.change(rule, enabled=False)
 
 
+def _rules_gone(windows: Windows) -> None:
+    for rule in RDP_RULES:
+        windows.firewall.remove(rule)
+
+
+def _rules_block(windows: Windows) -> None:
+    for rule in RDP_RULES:
+        windows.firewall.change(rule, action=BLOCK)
+
+
 def _wrong_profile(windows: Windows) -> None:
     """The rules are for the other one of domain and private networks."""
     for rule in RDP_RULES:
@@ -126,6 +136,8 @@ LISTENER_AND_FIREWALL: Mapping[str, Breakage] = {
         "UmRdpService, which redirects devices, is disabled", service("UmRdpService", disabled=True)
     ),
     "firewall_rule_disabled": Breakage("the built-in Remote Desktop rules are off", _rules_off),
+    "firewall_rule_missing": Breakage("somebody has deleted the built-in Remote Desktop rules", _rules_gone),
+    "firewall_rule_turned": Breakage("somebody has made the built-in rules ones that block", _rules_block),
     "firewall_wrong_profile": Breakage(
         "the rules are not for the network's profile, which is private or the domain's", _wrong_profile
     ),

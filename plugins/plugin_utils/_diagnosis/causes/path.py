@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
 from ..._model.observation import RuleState
-from ..._model.rules import BLOCK, for_everybody, matches_port
+from ..._model.rules import ALLOW, BLOCK, for_everybody, matches_port, unfinished
 from ..._model.settings import CIS_L1
 from ..facts import TCP_RULE, Evidence, Facts
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown, Touched
@@ -26,6 +26,7 @@ INTERMITTENT = (
 PATH_MTU = "https://www.rfc-editor.org/rfc/rfc2923"
 BINDING = "https://learn.microsoft.com/openspecs/windows_protocols/ms-cssp/6aac4dea-08ef-47a6-8747-22ea7f6d8685"
 CHALLENGE = "https://learn.microsoft.com/openspecs/windows_protocols/ms-nlmp/801a4681-8809-4be9-ab0d-61dcfe762786"
+RULE_CLASS = "https://learn.microsoft.com/windows/win32/fwp/wmi/wfascimprov/msft-netfirewallrule"
 OPEN = Cure("firewall", {"state": "enabled", "transports": ["tcp"]})
 PUBLIC = (
     "Where the network is public, first see that Windows takes it for what it is (Set-NetConnectionProfile): on public "
@@ -47,11 +48,28 @@ def _profiles_evidence(facts: Facts) -> Evidence:
 
 def _rule_disabled(facts: Facts) -> Shown:
     rule = facts.rule(TCP_RULE)
-    if not facts.closed or rule is None or rule.enabled:
+    if not facts.closed or rule is None or rule.enabled or rule.action != ALLOW or unfinished(rule, "tcp"):
         return ()
-    blocks = Evidence(f"action of {rule.id}", "block", "MSFT_NetFirewallRule")
-    disabled = Evidence(f"rule {rule.id}", "disabled", "MSFT_NetFirewallRule")
-    return (disabled, *((blocks,) if rule.action == BLOCK else ()), _profiles_evidence(facts))
+    return (Evidence(f"rule {rule.id}", "disabled", "MSFT_NetFirewallRule"), _profiles_evidence(facts))
+
+
+def _rule_missing(facts: Facts) -> Shown:
+    """One whose making was cut off lets nobody in either."""
+    rule = facts.rule(TCP_RULE)
+    if not facts.closed or (rule is not None and not unfinished(rule, "tcp")):
+        return ()
+    found = "absent" if rule is None else f"for the protocol {rule.protocol}"
+    return (Evidence(f"rule {TCP_RULE}", found, "MSFT_NetFirewallRule"), _profiles_evidence(facts))
+
+
+def _rule_turned(facts: Facts) -> Shown:
+    """It keeps users out where nothing else lets them in, and where it blocks whatever else does."""
+    rule = facts.rule(TCP_RULE)
+    if rule is None or rule.action == ALLOW or not (facts.closed or rule in facts.block_rules):
+        return ()
+    action = "block" if rule.action == BLOCK else "allow what IPsec has authenticated"
+    state = Evidence(f"rule {rule.id}", "enabled" if rule.enabled else "disabled", "MSFT_NetFirewallRule")
+    return (Evidence(f"action of {rule.id}", action, "MSFT_NetFirewallRule"), state, _profiles_evidence(facts))
 
 
 def _rule_profile(facts: Facts) -> Shown:
@@ -83,7 +101,8 @@ def _rule_port(facts: Facts) -> Shown:
 
 
 def _blocked_by_rule(facts: Facts) -> Shown:
-    rules = (rule.id for rule in facts.block_rules if for_everybody(rule))
+    """The built-in rule is another cause's."""
+    rules = (rule.id for rule in facts.block_rules if for_everybody(rule) and rule != facts.rule(TCP_RULE))
     return tuple(Evidence("block rule", rule, "MSFT_NetFirewallRule") for rule in rules)
 
 
@@ -230,6 +249,26 @@ CAUSES = (
         "medium",
         exposes=_opens_public,
         sources=(FIREWALL,),
+    ),
+    Cause(
+        "firewall_rule_missing",
+        "no firewall rule lets Remote Desktop in; the built-in one is missing",
+        "tcp",
+        "critical",
+        _rule_missing,
+        LISTENS,
+        by_hand="Ask whoever deleted it; the option built_in_rules of the module firewall makes it as Windows has it.",
+        sources=(FIREWALL, RULE_CLASS),
+    ),
+    Cause(
+        "firewall_rule_turned",
+        "somebody has made the built-in firewall rule one that does not let users in",
+        "tcp",
+        "critical",
+        _rule_turned,
+        LISTENS,
+        by_hand="Ask whoever set its action so; the option built_in_rules of the module firewall sets it right.",
+        sources=(FIREWALL, RULE_CLASS),
     ),
     Cause(
         "firewall_wrong_profile",

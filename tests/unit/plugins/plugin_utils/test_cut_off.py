@@ -80,6 +80,8 @@ TASKS = (
     Task("firewall", {"block_rules": "disable", "transports": ["tcp"]}, ("firewall_blocked_by_rule",)),
     Task("firewall", {"profiles": ["public"], "remote_addresses": ["192.0.2.0/24"], "transports": ["tcp"]},
          ("firewall_port_mismatch", "firewall_public_network")),
+    Task("firewall", {"built_in_rules": "restore", "transports": ["tcp"]}, ("firewall_rule_missing",)),
+    Task("firewall", {"built_in_rules": "restore", "transports": ["tcp"]}, ("firewall_rule_turned",)),
     Task("transport", {"mode": "tcp_only"}),
     Task("connection_limit", {"pending": 5000, "sessions": 25}),
     Task("certificate", {"state": "self_signed"}, ("certificate_pinned_missing",)),

@@ -595,14 +595,14 @@ def test_a_built_in_rule_that_blocks_is_never_enabled(given: dict[str, t.Any]) -
     plan, done = run(simulated, transports=["tcp"], **given)
     (refused,) = plan.refused
     assert f"the built-in rule {RULE} blocks what it is for" in refused.message
-    assert (refused.option, done.changes, simulated.counters.writes) == ("transports", [], 0)
+    assert (refused.option, done.changes, simulated.counters.writes) == ("built_in_rules", [], 0)
     assert probe_view(simulated.windows)["tcp"] == "open"
 
 
 def test_an_enabled_built_in_rule_that_blocks_is_disabled_on_request_and_stays_so() -> None:
     simulated = turned(enabled=True)
     plan, done = run(simulated, transports=["tcp"])
-    assert [refusal.option for refusal in plan.refused] == ["transports", "block_rules"]
+    assert [refusal.option for refusal in plan.refused] == ["built_in_rules", "block_rules"]
     assert done.changes == []
     _plan, done = run(simulated, transports=["tcp"], **DISABLE)
     assert [(change.item, change.after) for change in done.changes] == [(RULE, {"enabled": False})]
@@ -624,13 +624,13 @@ def test_the_loop_leaves_a_built_in_rule_that_blocks() -> None:
     simulated.windows.firewall.remove("mine")
     doing = job(simulated)
     (found,) = direct(examine(doing.host, doing.prober, 600).findings)
-    assert found.id == "firewall_rule_disabled"
+    assert (found.id, found.remedies) == ("firewall_rule_turned", ())
     assert [(evidence.what, evidence.value) for evidence in found.evidence][:2] == [
-        (f"rule {RULE}", "disabled"), (f"action of {RULE}", "block"),
+        (f"action of {RULE}", "block"), (f"rule {RULE}", "disabled"),
     ]  # fmt: skip
+    assert "built_in_rules" in found.by_hand
     course = looped(simulated)
     assert (course.verdict, course.changes) == ("unresolved", [])
-    assert "blocks what it is for" in course.refused[0].message
 
 
 def test_a_built_in_rule_that_blocks_is_not_taken_for_one_of_another_network_or_port() -> None:
@@ -639,6 +639,111 @@ def test_a_built_in_rule_that_blocks_is_not_taken_for_one_of_another_network_or_
         simulated.windows.firewall.remove("mine")
         simulated.windows.firewall.change(RULE, **fields)
         assert not {"firewall_wrong_profile", "firewall_port_mismatch"} & set(found_by(simulated))
+
+
+# --- a built-in rule that is missing, or set right
+
+RESTORE: dict[str, t.Any] = {"built_in_rules": "restore"}
+UDP_RULE = RULE.replace("TCP", "UDP")
+
+
+def differing(simulated: SimulatedHost, other: SimulatedHost) -> list[str]:
+    """The fields in which the built-in rules of two hosts differ."""
+    pairs = [(simulated.windows.firewall.find(name), other.windows.firewall.find(name)) for name in (RULE, UDP_RULE)]
+    assert all(pair[0] and pair[1] for pair in pairs)
+    return [key for one, two in pairs for key in vars(one) if vars(one)[key] != vars(two)[key]]
+
+
+@pytest.mark.parametrize("version", ["10", "2016", "2025"])
+def test_a_missing_built_in_rule_is_made_as_windows_has_it_and_gone_after_a_roll_back(version: str) -> None:
+    simulated = SimulatedHost.build(version, "de", breakages=["firewall_rule_missing"])
+    before = settings_state(simulated)
+    plan, done = run(simulated)
+    assert ([refusal.option for refusal in plan.refused], done.changes) == (["built_in_rules"] * 2, [])
+    _plan, foretold = fix(job(simulated, check=True), FIREWALL, {**defaults(FIREWALL.options), **RESTORE})
+    _plan, done = run(simulated, **RESTORE)
+    assert foretold.changes == done.changes
+    assert differing(simulated, SimulatedHost.build(version, "de")) in ([], ["profiles"] * 2)
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    assert run(simulated, **RESTORE)[1].changes == []
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert settings_state(simulated) == before
+
+
+def test_a_rule_that_is_being_made_is_disabled_until_it_is_whole() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_missing"])
+    seen: list[Rule | None] = []
+    doing = job(simulated, before=lambda _number, _body: seen.append(simulated.windows.firewall.find(RULE)))
+    fix(doing, FIREWALL, {**defaults(FIREWALL.options), **RESTORE, **TCP_ALONE, **LIMIT, "port": 33890})
+    whole = simulated.windows.firewall.find(RULE)
+    assert whole is not None
+    assert (whole.local_ports, whole.remote_addresses) == (("3389", "33890"), ("10.1.0.0/255.255.0.0",))
+    assert {rule for rule in seen if rule is not None and rule.enabled} <= {whole}
+    assert any(rule is not None and rule.program == "Any" for rule in seen)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("action", [BLOCK, BYPASS])
+def test_a_built_in_rule_that_does_not_let_in_is_set_right_on_request(action: int, enabled: bool) -> None:
+    simulated = SimulatedHost.build("2022")
+    for name in (RULE, UDP_RULE):
+        simulated.windows.firewall.change(name, action=action, enabled=enabled)
+    before = settings_state(simulated)
+    assert probe_view(simulated.windows)["tcp"] == "timeout"
+    assert found_by(simulated) == ["firewall_rule_turned"]
+    refused = run(simulated)[0].refused
+    assert ("IPsec" if action == BYPASS else "blocks what it is for") in refused[0].message
+    plan, done = run(simulated, **RESTORE)
+    assert plan.refused == ()
+    steps = [name for change in done.changes for name in t.cast(dict[str, object], change.after)]
+    assert steps == [*(["enabled"] if enabled else []), "action", "profiles", "enabled"] * 2
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    assert run(simulated, **RESTORE)[1].changes == []
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert settings_state(simulated) == before
+
+
+def test_no_rule_is_made_that_would_let_in_others_than_another_one_does() -> None:
+    simulated = beside(remote_addresses=("192.0.2.0/24",))
+    simulated.windows.firewall.remove(RULE)
+    plan, done = run(simulated, **RESTORE, **TCP_ALONE)
+    assert (plan.refused, done.changes) == ((), [])
+    assert "the built-in rule RemoteDesktop-UserMode-In-TCP would let in others, so it stays as it is" in plan.notes[0]
+    assert run(simulated, **RESTORE, **TCP_ALONE, remote_addresses=["Any"])[1].changes
+
+
+def test_no_rule_is_made_or_set_right_that_is_not_needed() -> None:
+    for simulated in (with_policy(), with_policy()):
+        simulated.windows.firewall.remove(RULE)
+        assert run(simulated, **RESTORE, **TCP_ALONE)[1].changes == []
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_missing"])
+    plan, done = run(simulated, state="disabled", **RESTORE)
+    assert (plan.refused, done.changes) == ((), [])
+    assert plan.notes == ("state is disabled, so this has no effect: built_in_rules",)
+
+
+def test_the_loop_names_a_missing_rule_and_how_it_is_made() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_missing"])
+    (found,) = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
+    assert (found.id, found.remedies) == ("firewall_rule_missing", ())
+    assert (found.evidence[0].what, found.evidence[0].value) == (f"rule {RULE}", "absent")
+    assert "built_in_rules" in found.by_hand
+    course = looped(simulated, "high")
+    assert (course.verdict, course.changes) == ("unresolved", [])
+
+
+def test_a_rule_whose_making_was_cut_off_is_finished() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_missing"])
+    host = connect(simulated)
+    host.firewall.make(RULE)
+    assert found_by(simulated) == ["firewall_rule_missing"]
+    assert [refusal.option for refusal in run(simulated, **TCP_ALONE)[0].refused] == ["built_in_rules"]
+    host.firewall.set_program(host.firewall.rule(RULE, program=True), SVCHOST.upper())
+    _plan, done = run(simulated, **RESTORE, **TCP_ALONE)
+    assert [[*t.cast(dict[str, object], change.after)] for change in done.changes] == [
+        ["service"], ["protocol", "local_ports"], ["profiles"], ["enabled"],
+    ]  # fmt: skip
+    assert probe_view(simulated.windows)["tcp"] == "open"
 
 
 # --- rules of policy
@@ -796,15 +901,15 @@ def test_a_missing_built_in_rule_is_not_missed_where_policy_lets_in() -> None:
     assert run(simulated, **TCP_ALONE)[0].refused == ()
     simulated = SimulatedHost.build("2022")
     simulated.windows.firewall.remove(RULE)
-    assert [refusal.option for refusal in run(simulated, **TCP_ALONE)[0].refused] == ["transports"]
+    assert [refusal.option for refusal in run(simulated, **TCP_ALONE)[0].refused] == ["built_in_rules"]
 
 
 def test_a_rule_of_policy_that_has_the_built_in_ones_name_does_not_stand_for_it() -> None:
     simulated = with_policy(RULE, enabled=False)
     simulated.windows.firewall.remove(RULE)
     plan, done = run(simulated, **TCP_ALONE)
-    assert ([refusal.option for refusal in plan.refused], done.changes) == (["transports"], [])
-    assert "firewall_rule_disabled" not in found_by(simulated)
+    assert ([refusal.option for refusal in plan.refused], done.changes) == (["built_in_rules"], [])
+    assert found_by(simulated) == ["firewall_rule_missing"]
 
 
 def test_what_is_written_is_foreseen_of_the_hosts_own_rule_alone() -> None:
