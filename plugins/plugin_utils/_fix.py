@@ -104,15 +104,22 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
         done.proof = job.prober.look(job.host.listener_port)
     done.shown = remedy.shows(observation) if remedy.shows else {}
     told = not (plan.refused or done.waiting or (job.check and plan.changes))
-    done.unreached = _unreached(remedy, options, done.proof or observation.probe) if told else ""
+    if told and remedy.climbs and options["state"] == remedy.climbs["state"]:
+        probe = done.proof or observation.probe
+        done.unreached = _unreached(options, probe)
+        done.notes.extend(unproved(done.changes, probe))
     return plan, done
 
 
-def _unreached(remedy: Remedy, options: Options, probe: Probe | None) -> str:
-    """Why the method that was named has not done what the remedy's methods are for; empty where nothing shows that."""
+def unproved(changes: Sequence[Change], probe: Probe | None) -> tuple[str, ...]:
+    """That nothing shows whether TLS works, in a note, where nothing was changed and nobody tried."""
+    return () if changes or probe is not None else ("no handshake was tried, so nothing shows whether TLS works",)
+
+
+def _unreached(options: Options, probe: Probe | None) -> str:
+    """Why the method that was named has not made TLS work; empty where nothing shows that."""
     facts = Facts(Observation("", probe=probe))
-    aimed = remedy.climbs and options["state"] == remedy.climbs["state"]
-    if not aimed or not facts.tls_failure:
+    if not facts.tls_failure:
         return ""
     larger = facts.no_certificate or facts.probe_verdict("tls") == "reset"
     next_one = (

@@ -16,7 +16,7 @@ from ._course import Course, Limits, foresee
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import Finding, direct, open_questions
 from ._diagnosis.verdict import Standing
-from ._fix import Done
+from ._fix import Done, unproved
 from ._lease import task_name
 from ._model.change import Change, Plan, net_changes
 from ._model.lease import LeaseState
@@ -132,8 +132,9 @@ def climbed(course: Course, run_id: str) -> Result:
     """The result of a fix module that climbed its ladder of methods."""
     plan = Plan(held=tuple(course.held), refused=tuple(course.refused))
     told = [f"{step.remedy} for {step.cause}: {step.reason}" for step in course.steps]
-    notes = [*course.notes, *told, *map(_elsewhere, _others(course))]
-    done = Done(list(course.changes), course.after.observation.probe, dict(course.waiting), notes)
+    probe = course.after.observation.probe
+    notes = [*course.notes, *told, *map(_elsewhere, _others(course)), *unproved(course.changes, probe)]
+    done = Done(list(course.changes), probe, dict(course.waiting), notes)
     return fixed(plan, done, run_id)
 
 

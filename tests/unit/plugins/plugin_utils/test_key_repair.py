@@ -913,6 +913,16 @@ def test_without_a_probe_a_hidden_entry_is_foretold_until_a_run_has_seen_it(brea
     assert foretold == ["file_access"] * bool(breakage), "what was put back is not taken for seen"
 
 
+def test_a_run_that_may_not_probe_says_that_nothing_shows_whether_tls_works() -> None:
+    unproved = "no handshake was tried, so nothing shows whether TLS works"
+    simulated = built("2016", "", {})
+    assert blindly(simulated, "machine_keys", method="ace")[1].notes == [unproved]
+    course = climb(job(simulated, prober=replace(prober(simulated), enabled=False)), "machine_keys")
+    assert _result.climbed(course, "run-1")["notes"][-1] == unproved
+    assert run(simulated, "machine_keys", method="ace")[1].notes == []
+    assert blindly(simulated, "machine_keys", state="restored")[1].notes == []
+
+
 @pytest.mark.parametrize("rolled_back", [False, True], ids=["by_hand", "rolled_back"])
 def test_what_a_run_saw_is_not_believed_where_the_handshake_or_a_roll_back_shows_otherwise(rolled_back: bool) -> None:
     simulated = built("2022", "key_unreadable", {})
