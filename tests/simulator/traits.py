@@ -13,7 +13,12 @@ from datetime import timedelta
 from tests.simulator.breakages import CUSTOM_PORT
 from tests.simulator.breakages.client import SOCKET_CLOSED, connection, install_store_client
 from tests.simulator.breakages.gateway import install as install_gateway
-from tests.simulator.breakages.gateway import install_with_spare, install_with_udp, install_with_users
+from tests.simulator.breakages.gateway import (
+    install_elsewhere,
+    install_with_spare,
+    install_with_udp,
+    install_with_users,
+)
 from tests.simulator.breakages.surroundings import elliptic_certificate
 from tests.simulator.windows import boot, events, tenants
 from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
@@ -247,6 +252,7 @@ TRAITS: Mapping[str, Trait] = {
         lambda windows: install_gateway(windows, name="old.corp.example"),
     ),
     "gateway_spare_certificate": Trait("an RD Gateway with two certificates that could serve", install_with_spare),
+    "gateway_other_port": Trait("an RD Gateway that clients reach on port 8443", install_elsewhere),
     "gateway_users": Trait("an RD Gateway by way of which users are connected to other hosts", install_with_users),
     "gateway_udp": Trait("an RD Gateway that offers UDP, over which a connection has ended", install_with_udp),
     "dns_cache_stale": Trait(

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import json
 import shlex
+import ssl
 
+import pytest
+import yaml
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from tests.simulator.breakages.gateway import OTHER_PORT
 from tests.support.states import without_journals
 
 FLEET = shlex.split("""
@@ -103,3 +110,42 @@ def test_the_playbook_tells_what_is_to_be_known(start_fleet, run):
     again = run("gateway", fleet.inventory, "-e", "rdp_gateway_name=gateway.corp.example")
     assert "changed=0" in again.output
     assert "to know" not in again.output
+
+
+def shown(fleet):
+    """The name in the certificate that clients of the gateway see; empty where no handshake comes about."""
+    (host,) = yaml.safe_load(fleet.inventory.read_text(encoding="utf-8"))["windows"]["hosts"].values()
+    try:
+        text = ssl.get_server_certificate((host["ansible_host"], OTHER_PORT), timeout=20)
+    except OSError:
+        return ""
+    (name,) = x509.load_pem_x509_certificate(text.encode()).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return name.value
+
+
+@pytest.mark.parametrize(
+    ("live", "after"), [("at_once", "spare.corp.example"), ("after_restart", "gateway.corp.example")]
+)
+def test_clients_see_the_certificate_that_is_bound(start_fleet, run, live, after):
+    """By a handshake on the gateway's own port. Where it serves only after a restart, the notes say so."""
+    traits = ("--trait", "host001=gateway_spare_certificate", "--trait", "host001=gateway_other_port")
+    fleet = start_fleet(
+        "--hosts", "1", "--version", "host001=2022", *traits, "--switch", f"live_gateway_certificate={live}"
+    )
+    assert shown(fleet) == "gateway.corp.example"
+    played = run("gateway", fleet.inventory, "-e", "rdp_gateway_name=spare.corp.example")
+    assert played.code == 0, played.output
+    assert "clients see the new certificate at the latest once TSGateway starts again" in played.output
+    assert shown(fleet) == after
+    back = run("rollback", fleet.inventory)
+    assert back.code == 0, back.output
+    assert shown(fleet) == "gateway.corp.example"
+
+
+def test_clients_get_a_certificate_where_none_was_bound(start_fleet, run):
+    planted = ("--break", "host001=gateway_certificate_unbound", "--trait", "host001=gateway_other_port")
+    fleet = start_fleet("--hosts", "1", "--version", "host001=2019", *planted)
+    assert shown(fleet) == ""
+    played = run("gateway", fleet.inventory, "-e", "rdp_gateway_name=gateway.corp.example")
+    assert played.code == 0, played.output
+    assert shown(fleet) == "gateway.corp.example"

@@ -14,6 +14,7 @@ from tests.simulator.windows import events
 from tests.simulator.windows.certificates import Request
 from tests.simulator.windows.gateway import (
     CLIENT_ADDRESS,
+    HTTP,
     LIMIT_REACHED,
     UDP,
     Gateway,
@@ -28,6 +29,7 @@ USER = r"CORP\anna"
 NAME = "gateway.corp.example"
 TARGETS = ("rdp01.corp.example", "rdp01", "10.20.0.31")
 PORT = 3389
+OTHER_PORT = 8443
 
 
 def install(windows: Windows, name: str = NAME, age: timedelta = timedelta()) -> Gateway:
@@ -110,6 +112,11 @@ def install_with_udp(windows: Windows) -> None:
     gateway.transports[UDP] = True
     ended = (USER, CLIENT_ADDRESS, TARGETS[0], "1991", "2116", "0", "UDP", "1226")
     windows.events.write(events.GATEWAY, 303, events.INFORMATION, *ended, log=events.GATEWAY_LOG)
+
+
+def install_elsewhere(windows: Windows) -> None:
+    """The role, on a port on which whoever runs the fleet may listen."""
+    install(windows).ports[HTTP] = OTHER_PORT
 
 
 def install_with_users(windows: Windows) -> None:

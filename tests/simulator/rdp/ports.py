@@ -20,6 +20,7 @@ from tests.simulator.http.traffic import CountingProtocol, Traffic
 from tests.simulator.latency import DelayedProtocol
 from tests.simulator.probe_view import tcp_outcome
 from tests.simulator.rdp.dialogue import serve_http_banner, serve_nothing, serve_rdp
+from tests.simulator.rdp.gateway_port import https_port, serve_gateway
 from tests.simulator.rdp.udp import UdpPort
 from tests.simulator.windows.network import PORT_PROXY_HOST
 from tests.simulator.windows.system import Windows
@@ -60,11 +61,13 @@ class RdpPorts:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def wanted(self) -> dict[int, str]:
-        """Mode of each port that matters: open, not_rdp, timeout; a refused port has no socket."""
+        """Mode of each port that matters: open, not_rdp, timeout, gateway; a refused port has no socket."""
         listener = self.windows.listener
         ports = {DEFAULT_PORT, listener.live().port, listener.stored().port, listener.port_taken} - {0}
         modes = {port: tcp_outcome(self.windows, port) for port in ports}
-        return {port: mode for port, mode in modes.items() if mode != "refused"}
+        gateway = https_port(self.windows)
+        offered = {gateway: "gateway"} if gateway else {}
+        return {**offered, **{port: mode for port, mode in modes.items() if mode != "refused"}}
 
     def reconcile(self) -> None:
         """Make the sockets agree with the host's state."""
@@ -99,7 +102,7 @@ class RdpPorts:
             return
         proxied = self.windows.network.taken_by is PORT_PROXY_HOST
         stranger = serve_nothing if proxied else serve_http_banner
-        serve = self._rdp if opened.mode == "open" else stranger
+        serve = {"open": self._rdp, "gateway": self._gateway}.get(opened.mode, stranger)
         loop = asyncio.get_running_loop()
         opened.server = await loop.create_server(lambda: self._protocol(serve), sock=listening)
         if opened.closed:
@@ -112,6 +115,9 @@ class RdpPorts:
     async def _rdp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connected()
         await serve_rdp(self.windows, reader, writer)
+
+    async def _gateway(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await serve_gateway(self.windows, reader, writer)
 
     def _reconcile_udp(self) -> None:
         port = self.windows.listener.live().port
