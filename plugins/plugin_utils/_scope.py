@@ -70,15 +70,20 @@ def scope(facts: Facts, full: bool = False) -> Scope:
 def deeper(facts: Facts, findings: Iterable[Finding]) -> Scope:
     """What the first look leaves open, and little of which is read for most hosts.
 
-    That is what stands in the way of a listener that is set up right, where the handshake fails for no known reason;
+    That is what stands in the way of a listener that is set up right, where the handshake fails for no known reason
+    but that something on the path might drop it;
     whether the host belongs to a domain, where its firewall counts on the domain's network; and what cipher suites hang
     on.
     """
-    explained = any(finding.stage != "session" for finding in direct(findings))
+    explained = any(finding.stage != "session" and finding.id != _NOTHING_FOUND for finding in direct(findings))
     unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not explained)
     areas = (*(("obstacles",) if unexplained else ()), *(("membership",) if facts.counts_on_domain else ()))
     suites = undecided(facts.observation)
     return Scope((*areas, *suites.areas), suites.settings)
+
+
+_NOTHING_FOUND = "path_blocked"
+"""The cause that is concluded where the host shows none."""
 
 
 def _keys(facts: Facts) -> tuple[str, ...]:

@@ -284,6 +284,12 @@ class Facts:
         return rule if rule is not None and rule.enabled and rule.action == ALLOW else None
 
     @property
+    def demands(self) -> tuple[str, ...]:
+        """What the open built-in rule asks for beside port and addresses; nothing where that was not read."""
+        found = self.observation.obstacles
+        return found.demands if found is not None and self.open_rule is not None else ()
+
+    @property
     def allowed_profiles(self) -> int:
         """Guarded profiles in which some rule lets users in to the RDP port over TCP."""
         rules = self.firewall.rules if self.firewall else ()

@@ -86,6 +86,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 "firewall_rule_disabled",
                 "firewall_rule_missing",
                 "firewall_rule_turned",
+                "firewall_rule_demands",
                 "firewall_wrong_profile",
                 "firewall_domain_unrecognised",
                 "firewall_port_mismatch",

@@ -240,6 +240,7 @@ class ObstacleState:
         program_data: the folder of all users' data, expanded; empty where it is not told.
         redirection: the address that a connection broker is told to send users to; empty where none is stored.
         addresses: the host's own; read only where there is such a one to compare them with.
+        demands: what the built-in rule over TCP asks for beside port and addresses, by the names of its stored form.
     """
 
     protocol: str
@@ -251,6 +252,7 @@ class ObstacleState:
     program_data: str = ""
     redirection: str = ""
     addresses: tuple[str, ...] = ()
+    demands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,13 @@ def _meets_listener(rule: RuleState) -> bool:
     return (program in _ANY or is_host_process(program)) and service in (*_ANY, SERVICE)
 
 
+def demands(rule: RuleState | None) -> tuple[str, ...]:
+    """What a rule demands beside port and addresses that TermService's users may not meet."""
+    if rule is None:
+        return ()
+    return rule.conditions if _meets_listener(rule) else ("App", "Svc", *rule.conditions)
+
+
 def is_host_process(program: str) -> bool:
     """Whether it is svchost, however its path is written."""
     return program.lower().endswith(_HOST_PROCESS)

@@ -20,8 +20,10 @@ from .._cim.schema import WIN32_NETWORK_ADAPTER_CONFIGURATION
 from .._host import Host
 from .._model.observation import ListenerKey, ObstacleState
 from .._model.proxies import KINDS, address_of, everywhere, named
+from .._model.rules import RULES, demands
 from .._model.settings import LISTENER, TERMINAL_SERVER, WINSTATIONS
 from ._request import Request
+from .firewall import LOCAL_RULES, parse_rule
 
 KNOWN = ("Console", "RDP-Tcp")
 """The keys below WinStations that every host has; each other one is a listener."""
@@ -51,6 +53,7 @@ def read(request: Request) -> ObstacleState:
         program_data=registry.expanded(PROFILES, "ProgramData") or "",
         redirection=redirection,
         addresses=_addresses(request.host) if redirection or compared else (),
+        demands=demands(parse_rule(RULES["tcp"], registry.text(LOCAL_RULES, RULES["tcp"]))),
     )
 
 

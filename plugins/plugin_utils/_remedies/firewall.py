@@ -494,7 +494,10 @@ def beside(options: Options) -> tuple[str, ...]:
 def _protected(observation: Observation) -> tuple[str, ...]:
     rules = observation.obstacles.ipsec if observation.obstacles else ()
     said = "drops connections that IPsec does not protect, whatever the firewall lets in: exempt the clients from it"
-    return tuple(f"the connection security rule {rule} {said}" for rule in rules)
+    asked = observation.obstacles.demands if observation.obstacles else ()
+    beside = f"the built-in rule {RULES['tcp']} lets in only who meets a condition of its own ({', '.join(asked)})"
+    note = (f"{beside}: take it off the rule if it is not meant",) if asked else ()
+    return (*note, *(f"the connection security rule {rule} {said}" for rule in rules))
 
 
 def _missing(name: str) -> str:

@@ -138,6 +138,10 @@ LISTENER_AND_FIREWALL: Mapping[str, Breakage] = {
     "firewall_rule_disabled": Breakage("the built-in Remote Desktop rules are off", _rules_off),
     "firewall_rule_missing": Breakage("somebody has deleted the built-in Remote Desktop rules", _rules_gone),
     "firewall_rule_turned": Breakage("somebody has made the built-in rules ones that block", _rules_block),
+    "firewall_rule_demands": Breakage(
+        "the built-in rule lets in only what IPsec has authenticated",
+        lambda w: w.firewall.change(RDP_RULES[0], security="Authenticate"),
+    ),
     "firewall_wrong_profile": Breakage(
         "the rules are not for the network's profile, which is private or the domain's", _wrong_profile
     ),

@@ -135,13 +135,20 @@ def _local_rules_items(facts: Facts) -> Touched:
 def _path_blocked(facts: Facts) -> Shown:
     """The built-in rule is for TermService, so another program that listens is not let in by it."""
     served = facts.firewall is not None and not facts.foreign_listener
-    open_inside = served and not facts.closed and not facts.blocked
+    open_inside = served and not facts.closed and not facts.blocked and not facts.demands
     muted = facts.profiles_with("local_rules") or facts.profiles_with("exceptions")
     if facts.probe_verdict("tcp") not in ("timeout", "unreachable") or not facts.listening or not open_inside or muted:
         return ()
     inside = Evidence(f"TCP port {facts.port} inside the host", "listening, allowed", "MSFT_NetTCPConnection")
     azure = Evidence("Azure guest agent", "runs: suspect a security group or just-in-time access", "Win32_Service")
     return (facts.seen("tcp"), inside, *((azure,) if AZURE_AGENT in (facts.observation.products or ()) else ()))
+
+
+def _rule_demands(facts: Facts) -> Shown:
+    """Whoever meets what the rule demands gets in, so it says nothing where nobody has been kept out."""
+    if not facts.demands or facts.probe_verdict("tcp") != "timeout" or facts.closed:
+        return ()
+    return (Evidence(f"conditions of {TCP_RULE}", ", ".join(facts.demands), "FirewallRules"),)
 
 
 CONTROLLER = "controller"
@@ -268,6 +275,18 @@ CAUSES = (
         _rule_turned,
         LISTENS,
         by_hand="Ask whoever set its action so; the option built_in_rules of the module firewall sets it right.",
+        sources=(FIREWALL, RULE_CLASS),
+    ),
+    Cause(
+        "firewall_rule_demands",
+        "the built-in firewall rule lets in only who meets a condition of its own, as IPsec",
+        "tcp",
+        "high",
+        _rule_demands,
+        LISTENS,
+        certain=False,
+        by_hand="Take the condition that the evidence names off the rule (its properties: action, programs and "
+        "services, computers, users, interfaces), or see to it that clients meet it.",
         sources=(FIREWALL, RULE_CLASS),
     ),
     Cause(

@@ -9,8 +9,9 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from tests.simulator.breakages.gateway import ADMINS, TARGETS, USER, USERS
+from tests.simulator.breakages.gateway import ADMINS, OTHER_PORT, TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
+from tests.simulator.rdp.gateway_port import https_port
 from tests.simulator.windows import events
 from tests.simulator.windows.gateway import CLIENT_ADDRESS, Gateway
 from tests.unit.simulator.host.test_files import run
@@ -95,6 +96,15 @@ def test_a_reboot_ends_every_connection() -> None:
     gateway.connect(USER, [USERS], TARGETS[1])
     host.windows.reboot()
     assert gateway.open == []
+
+
+def test_a_gateway_has_a_socket_where_anybody_may_listen_and_while_it_runs() -> None:
+    host = SimulatedHost.build(traits=["gateway_other_port"])
+    assert https_port(host.windows) == OTHER_PORT
+    host.windows.services.force_stopped("TSGateway")
+    assert https_port(host.windows) == 0
+    assert https_port(SimulatedHost.build(traits=["gateway_role"]).windows) == 0
+    assert https_port(SimulatedHost.build().windows) == 0
 
 
 def test_policies_are_created_ordered_and_deleted() -> None:

@@ -48,6 +48,15 @@ def test_it_is_named_first_and_left_to_a_person(breakage: str, version: str) -> 
     assert settings_state(simulated) == before
 
 
+def test_a_path_that_may_be_blocked_is_told_only_after_a_look_for_what_drops_packets_on_the_host() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["path_blocked"])
+    simulated.windows.registry.create(LOCAL_RULES)
+    simulated.windows.registry.put(LOCAL_RULES, "{5EC}", Type.SZ, "v2.31|Action=Secure|Active=TRUE|Dir=In|")
+    doing = job(simulated)
+    found = direct(examine(doing.host, doing.prober, 600).findings)
+    assert {"ipsec_rules", "path_blocked"} == {finding.id for finding in found}
+
+
 def test_a_host_whose_failure_is_explained_is_not_asked_for_more() -> None:
     simulated = SimulatedHost.build("2022", breakages=["rdp_denied"])
     doing = job(simulated)

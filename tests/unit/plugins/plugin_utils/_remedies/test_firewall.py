@@ -1039,6 +1039,28 @@ def test_what_a_rule_demands_is_asked_of_those_alone_that_might_let_users_in() -
     assert len([body for body in asked if b"FirewallPolicy\\FirewallRules<" in body]) == 1
 
 
+DEMANDS: dict[str, tuple[dict[str, t.Any], str]] = {
+    "IPsec": ({"security": "Authenticate"}, "Security"),
+    "a kind of adapter": ({"interface_types": ("Wireless",)}, "IFType"),
+    "another program": ({"program": r"C:\Program Files\app\app.exe"}, "App, Svc"),
+}
+
+
+@pytest.mark.parametrize("how", sorted(DEMANDS))
+def test_what_the_built_in_rule_demands_beside_is_found_where_nothing_else_explains_the_silence(how: str) -> None:
+    fields, named = DEMANDS[how]
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.firewall.change(RULE, **fields)
+    assert probe_view(simulated.windows)["tcp"] == "timeout"
+    (found,) = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
+    assert (found.id, found.confidence, found.remedies) == ("firewall_rule_demands", "medium", ())
+    assert [(evidence.what, evidence.value) for evidence in found.evidence] == [(f"conditions of {RULE}", named)]
+    (note,) = run(simulated)[0].notes
+    assert f"lets in only who meets a condition of its own ({named})" in note
+    assert run(SimulatedHost.build("2022"))[0].notes == ()
+    assert found_by(closed(simulated)) == ["firewall_rule_disabled"]
+
+
 def test_a_rule_of_the_hosts_own_that_lets_in_others_than_wanted_is_named() -> None:
     simulated = beside(remote_addresses=("10.1.0.0/16", "192.0.2.7"))
     (note,) = run(simulated, **LIMIT)[0].notes
