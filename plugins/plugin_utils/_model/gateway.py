@@ -25,6 +25,10 @@ def listed(text: object) -> frozenset[str]:
     return frozenset(part.strip().lower() for part in str(text).split(";") if part.strip())
 
 
+LOGON_WAYS = ("PasswordAllowed", "SmartcardAllowed", "SecureIdAllowed", "CookieAuthenticationAllowed")
+"""How a connection policy may let users log on (Win32_TSGatewayConnectionAuthorizationPolicy)."""
+
+
 @dataclass(frozen=True)
 class GatewayItem:
     """A policy or a resource group, with all that Create takes of it by the names of its properties."""
@@ -43,6 +47,16 @@ class GatewayItem:
     def groups(self) -> frozenset[str]:
         """The user groups that it is for."""
         return listed(self.fields["UserGroupNames"])
+
+    @property
+    def computers(self) -> frozenset[str]:
+        """The groups that the computers of users have to be members of; empty where any computer will do."""
+        return listed(self.fields["ComputerGroupNames"])
+
+    @property
+    def admits(self) -> bool:
+        """Whether this connection policy is in force and takes any way to log on."""
+        return self.enabled and any(self.fields[way] is True for way in LOGON_WAYS)
 
     @property
     def ports(self) -> frozenset[str]:
@@ -115,7 +129,7 @@ class GatewayState:
     @property
     def admits(self) -> bool:
         """Whether a connection policy is in force, here or at the server that keeps them."""
-        return self.central or any(policy.enabled for policy in self.connections)
+        return self.central or any(policy.admits for policy in self.connections)
 
     @property
     def in_force(self) -> tuple[GatewayItem, ...]:
@@ -136,8 +150,8 @@ class GatewayState:
         return next((item for item in self.certificates if item.thumbprint == thumbprint), None)
 
     def lets_in(self, group: str) -> Iterator[GatewayItem]:
-        """The connection policies in force for a user group."""
-        return (policy for policy in self.connections if policy.enabled and group.lower() in policy.groups)
+        """The connection policies in force for a user group, which may be so from some computers alone."""
+        return (policy for policy in self.connections if policy.admits and group.lower() in policy.groups)
 
     def lets_through(self, group: str, host: str, port: int) -> bool:
         """Whether a resource policy lets a user group reach a host under exactly this name on this port."""

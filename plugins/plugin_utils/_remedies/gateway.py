@@ -129,8 +129,8 @@ def _certificate(gateway: GatewayState, options: Options, moment: datetime) -> P
     if options["thumbprint"]:
         return _wanted(gateway, options["thumbprint"], names, moment)
     faults = unfit(bound, names, moment) if bound else ("none is bound that the machine's store has",)
-    if not faults:
-        return Plan()
+    if bound and not faults:
+        return _kept(bound)
     fitting = [item for item in gateway.certificates if not unfit(item, names, moment)]
     if not names:
         return _refused(
@@ -170,7 +170,13 @@ def _wanted(gateway: GatewayState, given: str, names: Iterable[str], moment: dat
     faults = unfit(found, names, moment)
     if faults:
         return _refused(f"the certificate {thumbprint} cannot serve the gateway: {'; '.join(faults)}", "thumbprint")
-    return Plan() if gateway.thumbprint == thumbprint else _bound(gateway, found, "it is wanted")
+    return _kept(found) if gateway.thumbprint == thumbprint else _bound(gateway, found, "it is wanted")
+
+
+def _kept(bound: CertificateState) -> Plan:
+    """The bound certificate stays; its key has to be readable all the same."""
+    changes = _readable(bound)
+    return Plan(changes, notes=(f"{SERVICE} can use the key at the latest once it starts again",) if changes else ())
 
 
 def unfit(certificate: CertificateState, names: Iterable[str], moment: datetime) -> tuple[str, ...]:
@@ -234,17 +240,32 @@ def _short_names(gateway: GatewayState, group: str, hosts: tuple[str, ...], port
 
 
 def _connection(gateway: GatewayState, group: str) -> Plan:
-    """A policy in force for the group is enough, whatever else it asks of the client."""
+    """A policy in force for the group is enough, whatever else it asks of the client; that is told."""
     if gateway.central:
         return Plan(notes=("connection policies are kept by another server (NPS) and not looked at here",))
-    if any(gateway.lets_in(group)):
-        return Plan()
-    kept = next((item for item in gateway.connections if not item.enabled and item.groups == {group.lower()}), None)
+    admitting = list(gateway.lets_in(group))
+    if admitting:
+        return Plan(notes=_from_some_computers(admitting, group))
+    kept = next((item for item in gateway.connections if _is_exactly_for(item, group)), None)
     if kept:
         return Plan((_enabled("gateway_connection_policy", kept, group),))
     name = _free_name(group, gateway.connections)
     reason = f"no connection policy in force is for {group}"
     return Plan((_made("gateway_connection_policy", name, _connection_fields(name, group), reason),))
+
+
+def _is_exactly_for(item: GatewayItem, group: str) -> bool:
+    """Whether a connection policy that is disabled would let in this group, from any computer, and nobody else."""
+    enabled = GatewayItem({**item.fields, "Enabled": True})
+    return not item.enabled and item.groups == {group.lower()} and enabled.admits and not item.computers
+
+
+def _from_some_computers(policies: list[GatewayItem], group: str) -> tuple[str, ...]:
+    """That a group is let in from members of computer groups alone, whose members are not seen from here."""
+    if not all(policy.computers for policy in policies):
+        return ()
+    computers = ", ".join(sorted(set().union(*(policy.computers for policy in policies))))
+    return (f"{group} is let in from computers of these groups alone: {computers}; users of others are refused (201)",)
 
 
 def _resource(gateway: GatewayState, group: str, missing: list[str], ports: tuple[int, ...]) -> Plan:

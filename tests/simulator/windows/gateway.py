@@ -13,7 +13,7 @@ Errors: MS-TSGU 2.2.6.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from tests.simulator.windows.events import ERROR, GATEWAY, GATEWAY_LOG, INFORMATION, WARNING, EventLog
@@ -116,11 +116,16 @@ class Gateway:
         if self.at_once and self.configured:
             self.served = certificate
 
-    def attempt(self, user: str, groups: list[str], target: str, port: int = 3389) -> int:
-        """A user asks for a target: 302 connected, 201 or 301 refused, 304 not reached; 0 when nobody listens."""
+    def attempt(
+        self, user: str, groups: list[str], target: str, port: int = 3389, computers: Collection[str] = ()
+    ) -> int:
+        """A user asks for a target: 302 connected, 201 or 301 refused, 304 not reached; 0 when nobody listens.
+
+        The user has a password and no card; computers names the groups of the computer that the client runs on.
+        """
         if not self.running():
             return 0
-        if not any(row["Enabled"] and self._shares(row, groups) for row in self.connections):
+        if not any(self._lets_in(row, groups, computers) for row in self.connections):
             return self.tell(201, ERROR, user, error=DENIED_BY_CONNECTION_POLICY)
         self.tell(200, INFORMATION, user)
         if not any(self._admits(row, groups, target, port) for row in self.resources):
@@ -134,6 +139,11 @@ class Gateway:
         """Write an event as the role does, and return its code; who is let in at all is told without a target."""
         self.log.write(GATEWAY, code, kind, user, CLIENT_ADDRESS, "NTLM", target, "HTTP", str(error), log=GATEWAY_LOG)
         return code
+
+    def _lets_in(self, row: Row, groups: list[str], computers: Collection[str]) -> bool:
+        wanted = set(names(row["ComputerGroupNames"]))
+        met = not wanted or bool(wanted & {name.lower() for name in computers})
+        return bool(row["Enabled"] and row["PasswordAllowed"] and met and self._shares(row, groups))
 
     def _admits(self, row: Row, groups: list[str], target: str, port: int) -> bool:
         ports = names(row["PortNumbers"])

@@ -431,6 +431,50 @@ def test_what_the_gateway_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         fix(job(simulated), REMEDY, options(**WHOLE))
 
 
+def only(simulated: SimulatedHost, **fields: t.Any) -> SimulatedHost:
+    """The one connection policy of a gateway is for the group, with some of its fields otherwise."""
+    role(simulated).connections[:] = [{**connection_policy("Managed", USERS), **fields}]
+    return simulated
+
+
+MANAGED = {"ComputerGroupNames": r"CORP\Managed PCs"}
+
+
+def test_that_users_are_let_in_from_some_computers_alone_is_told() -> None:
+    simulated = only(host(), **MANAGED)
+    assert role(simulated).attempt(USER, [USERS], TARGETS[0]) == 201
+    assert role(simulated).attempt(USER, [USERS], TARGETS[0], computers=[r"CORP\Managed PCs"]) == 302
+    plan, done = fix(job(simulated), REMEDY, options(**WHOLE))
+    assert done.changes == []
+    assert r"from computers of these groups alone: corp\managed pcs" in " ".join(plan.notes)
+
+
+@pytest.mark.parametrize("fields", [{"PasswordAllowed": False}, {"Enabled": False, **MANAGED}])
+def test_a_policy_that_lets_nobody_in_or_would_not_from_everywhere_is_not_taken_for_one(fields: t.Any) -> None:
+    simulated = only(host(), **fields)
+    before = dict(role(simulated).connections[0])
+    fix(job(simulated), REMEDY, options(**WHOLE))
+    assert role(simulated).attempt(USER, [USERS], TARGETS[0]) == 302
+    assert before in role(simulated).connections
+    assert fix(job(simulated, "run-2"), REMEDY, options(**WHOLE))[1].changes == []
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_key_of_a_certificate_that_stays_is_made_readable(named: bool) -> None:
+    simulated = host()
+    hidden = Request(key=9, sddl="O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)")
+    thumbprint = simulated.windows.certificates.add(NAME, hidden).thumbprint
+    role(simulated).certificate = bytes.fromhex(thumbprint)
+    before = settings_state(simulated)
+    given = options(name=NAME, thumbprint=thumbprint if named else None)
+    plan, done = fix(job(simulated), REMEDY, given)
+    assert [change.kind for change in done.changes] == ["file_access"]
+    assert "can use the key at the latest once it starts again" in " ".join(plan.notes)
+    assert fix(job(simulated, "run-2"), REMEDY, given)[1].changes == []
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
 def test_several_fields_are_put_back_at_once() -> None:
     simulated = host()
     role(simulated).connections.append({**connection_policy("Ours", OTHERS), "Enabled": False})
