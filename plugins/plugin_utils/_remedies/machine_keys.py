@@ -110,7 +110,7 @@ def _ace(observation: Observation, keys: KeysState, _options: Options) -> Plan:
     changes = steps.readable(NAME, file, "NETWORK SERVICE cannot read the listener's private key")
     if not changes and keys.readable is False:
         return _refused(f"{file.path} lets NETWORK SERVICE read it, and denies that to one of its groups; take key")
-    return Plan(changes=changes, notes=_unseen(file))
+    return Plan(changes=changes, notes=(*steps.seen_granted(file), *_unseen(file)))
 
 
 def _known_readable(observation: Observation, keys: KeysState, file: KeyFile) -> tuple[str, ...]:

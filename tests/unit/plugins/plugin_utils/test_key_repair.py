@@ -934,7 +934,9 @@ def test_what_a_run_saw_is_not_believed_where_the_handshake_or_a_roll_back_shows
     if rolled_back:
         rollback(job(simulated, "back"), "all", force=False)
         assert kinds(blindly(simulated, "machine_keys", True, method="ace")[0].changes) == ["file_access"]
-    assert kinds(run(simulated, "machine_keys", True, method="ace")[0].changes) == ["file_access"]
+    foretold = run(simulated, "machine_keys", True, method="ace")[0]
+    assert kinds(foretold.changes) == ["file_access"]
+    assert ["a run before this one saw" in note for note in foretold.notes] == [True, False][rolled_back:]
     assert kinds(climb(job(simulated), "machine_keys").changes)[0] == "file_access"
 
 
