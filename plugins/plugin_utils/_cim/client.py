@@ -180,11 +180,18 @@ class CimClient:
         return_value = values.pop("ReturnValue", None)
         return Outcome(return_value if isinstance(return_value, int) else None, values)
 
-    def put(self, cls: CimClass, keys: Mapping[str, Scalar], changes: Mapping[str, Sendable]) -> Instance | None:
+    def put(
+        self,
+        cls: CimClass,
+        keys: Mapping[str, Scalar],
+        changes: Mapping[str, Sendable],
+        current: Instance | None = None,
+    ) -> Instance | None:
         """Change properties of an instance; return it as the host answers, or None when it answers without.
 
-        Where the class takes it, only the changes are sent; otherwise the whole instance is read, changed and sent with
-        the names of the changed properties, as Windows' own client does (recorded). UNSURE: whether every version takes
+        Where the class takes it, only the changes are sent; otherwise the whole instance is changed and sent with the
+        names of the changed properties, as Windows' own client does (recorded). It is read before, unless it has just
+        been read as ``current``. UNSURE: whether every version takes
         part of an instance; one that complains of what is missing has changed nothing, and is sent the whole.
         """
         written = write_properties(changes, cls.properties, "m", self._style)
@@ -194,7 +201,8 @@ class CimClient:
             except WsmanFault as fault:
                 if fault.subcode != INCOMPLETE:
                     raise
-        whole = Markup(_unchanged(self._get_element(cls, keys), changes) + written)
+        read = current.whole if current else None
+        whole = Markup(_unchanged(self._get_element(cls, keys) if read is None else read, changes) + written)
         return self._put(cls, keys, whole, tuple(Option(MODIFIED, name, "xs:string") for name in changes))
 
     def _put(

@@ -98,8 +98,8 @@ class Rule:
     """A firewall rule with its port and address filters.
 
     ``ports`` and ``remote_addresses`` hold what Windows stores: ``3389``, ``5000-5010``, ``Any``, ``LocalSubnet``.
-    ``program`` and ``service`` are read of rules that block alone. ``selectors`` name the rule and its filters, by
-    class, in later operations; only a rule that was asked for by its id has them.
+    ``program`` and ``service`` are read of rules that block alone. ``parts`` are the rule and its filters as they
+    were read, by class, which later operations name and change; only a rule that was asked for by its id has them.
     """
 
     instance_id: str
@@ -115,7 +115,7 @@ class Rule:
     remote_addresses: tuple[str, ...]
     program: str = "Any"
     service: str = "Any"
-    selectors: Mapping[str, Mapping[str, Selector]] = field(default_factory=dict, compare=False, repr=False)
+    parts: Mapping[str, Instance] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -315,13 +315,14 @@ class Firewall:
         self._put(rule, MSFT_NET_ADDRESS_FILTER, {"RemoteAddress": tuple(addresses)})
 
     def _put(self, rule: Rule, cls: CimClass, changes: Mapping[str, Sendable]) -> None:
-        self._client.put(cls, self._keys(rule, cls), changes)
+        self._client.put(cls, self._keys(rule, cls), changes, rule.parts[cls.name])
 
     @staticmethod
     def _keys(rule: Rule, cls: CimClass) -> Mapping[str, Selector]:
-        if cls.name not in rule.selectors:
+        part = rule.parts.get(cls.name)
+        if part is None or part.epr is None:
             raise NotFound(f"The firewall rule {rule.instance_id} has no {cls.name}")
-        return rule.selectors[cls.name]
+        return keys_of(part.epr)
 
 
 def covers(ports: Iterable[str], port: int) -> bool:
@@ -364,7 +365,7 @@ def _rule(
         remote_addresses=addresses.texts("RemoteAddress") if addresses else (),
         program=_text(program, "AppPath"),
         service=_text(service, "ServiceName"),
-        selectors={name: keys_of(part.epr) for name, part in parts.items() if part and part.epr},
+        parts={name: part for name, part in parts.items() if part and part.epr},
     )
 
 

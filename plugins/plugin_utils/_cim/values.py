@@ -25,7 +25,7 @@ from __future__ import annotations
 import re
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import schema
@@ -47,12 +47,14 @@ if t.TYPE_CHECKING:  # pragma: no cover
 class Instance:
     """One object of a class: its known properties, and the reference to it where that was asked for.
 
-    ``class_name`` is the object's own class, which may be a subclass of the one that was enumerated.
+    ``class_name`` is the object's own class, which may be a subclass of the one that was enumerated. ``whole`` is all
+    of it as it came, beside its reference alone, for it to be changed.
     """
 
     class_name: str
     values: Mapping[str, Value]
     epr: EndpointReference | None = None
+    whole: Element | None = field(default=None, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> Value:
         return self.values[name]
@@ -97,7 +99,7 @@ def read_instance(
         types: Typed = {name: kind for name, kind in declared.properties.items() if name in wanted}
         return Instance(declared.name, read_properties(node, types), epr)
     actual = schema.known(local(node)) or declared
-    return Instance(local(node), read_properties(node, actual.properties), epr)
+    return Instance(local(node), read_properties(node, actual.properties), epr, node if epr else None)
 
 
 def read_properties(parent: Element, types: Typed) -> dict[str, Value]:

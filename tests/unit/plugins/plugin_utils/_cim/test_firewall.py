@@ -247,10 +247,10 @@ def test_enabling(wire: Wire, firewall: f.Firewall, tcp_rule: f.Rule, enabled: b
 
 
 def test_setting_profiles(wire: Wire, firewall: f.Firewall, tcp_rule: f.Rule) -> None:
-    current = instance("MSFT_NetFirewallRule", properties(InstanceID=TCP, Profiles=7), STANDARD)
-    wire.on("Get", current).expect(selectors=rule_keys(TCP))
+    """The rule is sent as it has just been read."""
+    others = [(name, str(value)) for name, value in {"InstanceID": TCP, **COMMON}.items() if name != "Profiles"]
     wire.on("Put", "").expect(
-        selectors=rule_keys(TCP), arguments=[("InstanceID", TCP), ("Profiles", "1")], repeatable=False
+        selectors=rule_keys(TCP), arguments=[*sorted(others), ("Profiles", "1")], repeatable=False
     )
     firewall.set_profiles(tcp_rule, f.Profiles.DOMAIN)
 
