@@ -35,7 +35,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model import sddl
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import NotPlain, from_plain
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe.firewall import parse_rule
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe._firewall_policy import parse_rule
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._sealed import Tampered, seal, unseal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman import envelope
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.envelope import Request

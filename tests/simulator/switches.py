@@ -41,6 +41,9 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     ),
     "firewall_stealth": Switch("a closed port behind the firewall is silent instead of refusing", (False, True)),
     "firewall_active_store": Switch("wmi:PolicyStore=ActiveStore shows policy's rules", YES_NO),
+    "firewall_mdm_private": Switch(
+        "key of the private profile in device management's store", ("StandardProfile", "PrivateProfile")
+    ),
     "firewall_create_context": Switch("Create of a rule takes filter values as operation context", YES_NO),
     "process_create": Switch("an attack surface reduction rule blocks Win32_Process.Create", ("allowed", "blocked")),
     "task_trigger_order": Switch(

@@ -96,6 +96,17 @@ def _cis(windows: Windows) -> None:
     windows.policy.link(PolicyObject("{C15C15C1-0000-4000-8000-000000000001}", "CIS Level 2", values))
 
 
+def _device_managed(windows: Windows) -> None:
+    """Its rules let in Remote Desktop and WinRM, and local ones do not count."""
+    ports = {"RDP-TCP": ("TCP", "3389"), "RDP-UDP": ("UDP", "3389"), "WinRM": ("TCP", "5985")}
+    rules = [
+        Rule(f"device-{name}", name, enabled=True, protocol=protocol, local_ports=(port,))
+        for name, (protocol, port) in ports.items()
+    ]
+    alone = {"AllowLocalPolicyMerge": 0}
+    windows.firewall.manage(rules, Domain=alone, Private=alone, Public=alone)
+
+
 def _connects(windows: Windows) -> None:
     """One connection broke off, as happens; others were ended by their users, or broke off before they had UDP."""
     install_store_client(windows, "1.2.6424.0")
@@ -217,6 +228,7 @@ TRAITS: Mapping[str, Trait] = {
     "no_shell": Trait("policy forbids remote shells", _value(SHELL_POLICY, "AllowRemoteShellAccess", 0)),
     "citrix": Trait("another vendor's protocol object drives the listener", lambda windows: windows.registry.put(
         LISTENER, "CitrixBackupRdpTcpLoadableProtocolObject", Type.SZ, "{5828227c-20cf-4408-b73f-73ab70b8849f}")),
+    "device_managed": Trait("device management brings all its firewall rules", _device_managed),
     "domain_member": Trait("is a member of a domain", Windows.join_domain),
     "entra_joined": Trait("is joined to Entra ID", _entra_joined),
     "server_core": Trait("is a Server Core; for traits with sessions that come after it, too", _core),

@@ -343,6 +343,11 @@ class Facts:
         shut = (name for name, state in states if state is not None and getattr(state, flag) is False)
         return tuple(name for name in shut if flag != "local_rules" or not self._let_in_by_policy(name))
 
+    def flag_source(self, name: str, flag: str) -> str:
+        """What sets a flag of a profile: a value of policy, or the host's own settings."""
+        profile = self.firewall.profiles.get(name) if self.firewall else None
+        return (profile.by_policy if profile else {}).get(flag, "MSFT_NetFirewallProfile")
+
     def _let_in_by_policy(self, profile: str) -> bool:
         rules = self.firewall.rules if self.firewall else ()
         here = (rule for rule in rules if rule.store != LOCAL and in_profiles(rule, PROFILE_BITS[profile]))

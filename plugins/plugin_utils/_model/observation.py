@@ -99,6 +99,7 @@ class RuleState:
         store: 1 local, 2 group policy, 3 dynamic, 4 generated, 5 hardcoded, 6 MDM (PolicyStoreSourceType).
         program, service: whose connections it is about; not read of the built-in rules for TermService.
         conditions: what else it demands, by name; not read of the built-in rules, nor of local ones that block.
+        path: where policy keeps it; empty for a rule of the host's own.
     """
 
     id: str
@@ -112,6 +113,7 @@ class RuleState:
     program: str = "Any"
     service: str = "Any"
     conditions: tuple[str, ...] = ()
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class ProfileState:
         inbound: DefaultInboundAction, C(allow), C(block) or None.
         local_rules: AllowLocalFirewallRules; False means that only rules from policy count.
         exceptions: AllowInboundRules; False is "shields up": no allow rule counts.
-        by_policy: names of the fields here that policy decides.
+        by_policy: the values of policy that decide fields here, by the field's name.
     """
 
     name: str
@@ -130,7 +132,7 @@ class ProfileState:
     inbound: str | None
     local_rules: bool | None
     exceptions: bool | None
-    by_policy: tuple[str, ...] = ()
+    by_policy: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,15 @@ PROGRAM, SERVICE = r"%SystemRoot%\system32\svchost.exe", "termservice"
 MADE: Mapping[str, Plain] = MappingProxyType({"made": True})
 """What a change says of a rule that it makes: nothing of its fields, which are changes of their own."""
 
-LOCAL = 1
-"""MSFT_NetFirewallRule.PolicyStoreSourceType of a rule of the host's own store."""
+LOCAL, GROUP_POLICY, MDM = 1, 2, 6
+"""MSFT_NetFirewallRule.PolicyStoreSourceType of a rule of the host's own store, and of those of policy."""
+
+STORES = {
+    MDM: r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm",
+    GROUP_POLICY: r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall",
+}
+"""Where policy keeps rules and profiles, the weaker one first: "the GroupPolicyRSoPStore wins if configured", else the
+value of device management counts (Microsoft Learn, Firewall CSP, on each value's merge law)."""
 
 _ANY = ("any", "*", "")
 _PROTOCOLS = {"tcp": ("TCP", "6"), "udp": ("UDP", "17")}

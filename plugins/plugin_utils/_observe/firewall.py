@@ -7,16 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
-import typing as t
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator
 
 from .._cim import tcp
 from .._cim.firewall import RDP_PREFIX, Action, Category, Profile, Rule
-from .._cim.registry import Reading, Registry, RegistryValue
+from .._cim.registry import Registry
 from .._cim.services import TERM_SERVICE
 from .._model.addresses import canonical
 from .._model.observation import FirewallState, ProfileState, RuleState
+from ._firewall_policy import lay_over, parse_rule
 from ._request import Request
 
 SERVICE = "MpsSvc"
@@ -31,17 +30,16 @@ def read(request: Request) -> FirewallState:
     rules = request.host.firewall.rdp_rules(*ports)
     known = tuple(_conditioned(request.host.registry, _rule(rule)) for rule in rules)
     profiles = {name.lower(): _profile(profile) for name, profile in request.host.firewall.profiles().items()}
-    policy = PolicyFirewall(request.host.registry)
-    rules_by_policy = policy.rules()
     active = {_ACTIVE[Category(number)] for number in request.host.firewall.active_categories().values()}
     service = request.services.get(SERVICE)
-    return FirewallState(
-        rules=(*known, *rules_by_policy),
-        profiles={name: policy.over(profile) for name, profile in profiles.items()},
+    state = FirewallState(
+        rules=known,
+        profiles=profiles,
         active=tuple(sorted(active)),
         running=service is None or service.running,
         listening=tuple(_listening(request, rules)),
     )
+    return lay_over(request, state)
 
 
 def _listening(request: Request, rules: Iterable[Rule]) -> Iterator[int]:
@@ -103,104 +101,3 @@ def _profile(profile: Profile) -> ProfileState:
         local_rules=profile.allow_local_rules,
         exceptions=profile.allow_inbound_rules,
     )
-
-
-POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
-_POLICY_KEYS = {
-    "domain": ("DomainProfile",),
-    "private": ("PrivateProfile", "StandardProfile"),
-    "public": ("PublicProfile",),
-}
-"""Policy keys of a profile; StandardProfile is what the private profile was called (MS-GPFAS 2.2.2)."""
-
-_FLAGS: Mapping[str, tuple[str, Callable[[int], t.Any]]] = {
-    "AllowLocalPolicyMerge": ("local_rules", bool),
-    "DefaultInboundAction": ("inbound", lambda number: "block" if number else "allow"),
-    "DoNotAllowExceptions": ("exceptions", lambda number: not number),
-    "EnableFirewall": ("enabled", bool),
-}
-"""Policy values of a profile and the fields that they decide (MS-GPFAS 2.2.2)."""
-
-_PROTOCOLS = {"6": "TCP", "17": "UDP"}
-_ACTIONS = {"Allow": Action.ALLOW, "ByPass": Action.BYPASS, "Block": Action.BLOCK}
-_BITS = {"Domain": 1, "Private": 2, "Public": 4}
-GROUP_POLICY = 2
-
-
-class PolicyFirewall:
-    """What group policy and device management say about the firewall, from the registry.
-
-    The provider's default store holds local rules alone, and how to name another one on the wire is not settled; the
-    registry is (MS-GPFAS).
-    """
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-
-    @cached_property
-    def _keys(self) -> frozenset[str]:
-        """The keys that policy has made, in lower case; none on most hosts, which one operation tells."""
-        return frozenset(name.lower() for name in self._registry.keys(POLICY) or ())
-
-    def _values(self, key: str) -> Mapping[str, Reading]:
-        return (self._registry.read_all(rf"{POLICY}\{key}") or {}) if key.lower() in self._keys else {}
-
-    def over(self, profile: ProfileState) -> ProfileState:
-        """A profile with policy laid over it; the older name of the private profile's key counts where it is alone."""
-        for key in _POLICY_KEYS.get(profile.name, ()):
-            numbers = self._numbers(key)
-            if numbers:
-                fields = {name: read(numbers[stored]) for stored, (name, read) in _FLAGS.items() if stored in numbers}
-                return dataclasses.replace(profile, **fields, by_policy=tuple(sorted(fields)))
-        return profile
-
-    def rules(self) -> tuple[RuleState, ...]:
-        """The inbound rules of policy."""
-        texts = (
-            (name, reading.data)
-            for name, reading in self._values("FirewallRules").items()
-            if isinstance(reading, RegistryValue)
-        )
-        parsed = (parse_rule(name, str(text)) for name, text in texts)
-        return tuple(rule for rule in parsed if rule is not None)
-
-    def _numbers(self, key: str) -> dict[str, int]:
-        values = (
-            (name, reading.data) for name, reading in self._values(key).items() if isinstance(reading, RegistryValue)
-        )
-        return {name: data for name, data in values if isinstance(data, int)}
-
-
-def parse_rule(name: str, text: str) -> RuleState | None:
-    """An inbound rule from its stored form, C(v2.30|Action=Allow|Active=TRUE|Dir=In|...); None for any other."""
-    fields = list(_fields(text))
-    single = dict(fields)
-    if single.get("Dir") != "In" or single.get("Action") not in _ACTIONS:
-        return None
-    return RuleState(
-        id=name,
-        enabled=single.get("Active", "").upper() == "TRUE",
-        action=int(_ACTIONS[single["Action"]]),
-        profiles=sum({_BITS.get(data, 0) for key, data in fields if key == "Profile"}),
-        protocol=_PROTOCOLS.get(single.get("Protocol", ""), single.get("Protocol", "Any")),
-        local_ports=tuple(data for key, data in fields if key in ("LPort", "LPort2_10")) or ("Any",),
-        remote_addresses=canonical(data for key, data in fields if key in ("RA4", "RA6", "RA42", "RA62")) or ("Any",),
-        store=GROUP_POLICY,
-        program=single.get("App", "Any"),
-        service=single.get("Svc", "Any"),
-        conditions=tuple(sorted(single.keys() - _NO_CONDITIONS)),
-    )
-
-
-_NO_CONDITIONS = {
-    "Action", "Active", "App", "Defer", "Desc", "Dir", "Edge", "EmbedCtxt", "LPort", "LPort2_10", "Name", "Profile",
-    "Protocol", "RA4", "RA42", "RA6", "RA62", "Svc",
-}  # fmt: skip
-"""Fields of a rule's stored form that are read, or narrow nothing (MS-GPFAS 2.2.2); IPsec, users, interfaces do."""
-
-
-def _fields(text: str) -> Iterator[tuple[str, str]]:
-    for part in text.split("|"):
-        key, equals, data = part.partition("=")
-        if equals:
-            yield key, data

@@ -22,8 +22,9 @@ from .._model.observation import ListenerKey, ObstacleState
 from .._model.proxies import KINDS, address_of, everywhere, named
 from .._model.rules import RULES, demands
 from .._model.settings import LISTENER, TERMINAL_SERVER, WINSTATIONS
+from ._firewall_policy import parse_rule
 from ._request import Request
-from .firewall import LOCAL_RULES, parse_rule
+from .firewall import LOCAL_RULES
 
 KNOWN = ("Console", "RDP-Tcp")
 """The keys below WinStations that every host has; each other one is a listener."""

@@ -31,9 +31,11 @@ from .._model.rules import (
     BLOCK,
     LOCAL,
     MADE,
+    MDM,
     PROGRAM,
     RULES,
     SERVICE,
+    STORES,
     allows,
     blank,
     blocks,
@@ -62,7 +64,11 @@ EXPOSED = (
     "name other profiles, or see that Windows takes the host's network for what it is"
 )
 
-FIREWALL_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
+FOLDER = r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced Security"
+"""Where a group policy has rules and profiles."""
+
+CSP = "./Vendor/MSFT/Firewall/MdmStore"
+"""Where device management has them (Microsoft Learn, Firewall CSP)."""
 
 OPTIONS = {
     "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
@@ -472,11 +478,14 @@ def _sample(rule: RuleState) -> str:
 
 
 def _rule_held(rule: RuleState, setting: str, value: Plain, wanted: Plain) -> Held:
-    folder = (
-        r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced Security"
-    )
-    path = f"{FIREWALL_POLICY}\\FirewallRules\\{rule.id}"
-    return Held("policy_held", setting, value, wanted, path, f"{folder}\\Inbound Rules")
+    folder, node = rf"{FOLDER}\Inbound Rules", f"{CSP}/FirewallRules/{rule.id}"
+    return _held_at(rule.path, setting, value, wanted, folder, node)
+
+
+def _held_at(path: str, setting: str, value: Plain, wanted: Plain, folder: str, node: str) -> Held:
+    managed = path.startswith(STORES[MDM])
+    owner = "device management (MDM)" if managed else ""
+    return Held("policy_held", setting, value, wanted, path, node if managed else folder, owner)
 
 
 def _still_open(firewall: FirewallState, options: Options) -> tuple[str, ...]:
@@ -516,10 +525,10 @@ def _turned(name: str, action: int) -> str:
 
 
 FLAGS = {
-    "local_rules": ("ignores local rules", "AllowLocalPolicyMerge", "Apply local firewall rules"),
-    "exceptions": ("blocks all incoming connections, rules included", "DoNotAllowExceptions", "Inbound connections"),
+    "local_rules": ("ignores local rules", "Apply local firewall rules", "AllowLocalPolicyMerge"),
+    "exceptions": ("blocks all incoming connections, rules included", "Inbound connections", "Shielded"),
 }
-"""Fields of a profile that can be set to ignore rules: what it does then, the policy value, and the policy."""
+"""Fields of a profile that can be set to ignore rules: what it does then, the policy, and the node of the CSP."""
 
 
 def _held(wanted: Wanted) -> tuple[Held, ...]:
@@ -553,13 +562,10 @@ def _closed_locally(wanted: Wanted) -> tuple[Refusal, ...]:
 
 
 def _profile_held(profile: ProfileState, flag: str) -> Held:
-    _what, value, policy = FLAGS[flag]
-    folder = (
-        r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced "
-        rf"Security\{profile.name.title()} Profile"
-    )
-    path = f"{FIREWALL_POLICY}\\{profile.name.title()}Profile\\{value}"
-    return Held("policy_held", f"firewall_{flag}", False, True, path, f"{folder}\\{policy}")
+    _what, policy, node = FLAGS[flag]
+    name = f"{profile.name.title()}Profile"
+    folder = rf"{FOLDER}\{profile.name.title()} Profile\{policy}"
+    return _held_at(profile.by_policy[flag], f"firewall_{flag}", False, True, folder, f"{CSP}/{name}/{node}")
 
 
 def _without_udp(wanted: Wanted) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from .._cim.schema import WIN32_SERVICE, WIN32_TERMINAL_SERVICE_SETTING
 from .._host import Host
 from .._model import sddl
 from .._model.keys import CONTAINER_FILE
+from .._model.rules import MDM, STORES
 from .._model.settings import LISTENER, POLICY, TERMINAL_SERVER
 from .._observe.key_owners import HTTP
 from .._wsman.errors import AccessRefused, ShellForbidden, ShellRefused, WsmanFault
@@ -65,6 +66,14 @@ def _mode(host: Host) -> int | None:
         if isinstance(reading, RegistryValue) and isinstance(reading.data, int):
             return reading.data
     return None
+
+
+def _managed_private(host: Host) -> str:
+    keys = host.registry.keys(STORES[MDM]) or ()
+    found = next((key for key in keys if key in ("StandardProfile", "PrivateProfile")), None)
+    if found is None:
+        raise Untold("device management says nothing about the private profile here")
+    return found
 
 
 def _key_permissions(host: Host) -> str:
@@ -285,6 +294,16 @@ CHECKS = (
             "bits 3": "the rules leave public networks alone from the start",
         },
         _rule_profiles,
+    ),
+    Check(
+        "device_managed_private",
+        "Which key has the private profile where device management says something about it? Tells only there.",
+        "StandardProfile",
+        {
+            "StandardProfile": "it is named as in the host's own settings, and is read there",
+            "PrivateProfile": "it is named as in group policy's, and is read there",
+        },
+        _managed_private,
     ),
     Check(
         "shell",

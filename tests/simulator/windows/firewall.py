@@ -13,25 +13,28 @@ SharedAccess\Parameters\FirewallPolicy\FirewallRules.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from tests.simulator.windows.registry import Registry, Type
+from tests.simulator.windows.registry import Registry, Type, Value
 from tests.simulator.windows.texts import translate
 
 INBOUND, OUTBOUND = 1, 2
 ALLOW, BYPASS, BLOCK = 2, 3, 4
 DOMAIN, PRIVATE, PUBLIC = 1, 2, 4
 PROFILE_BITS = {"Domain": DOMAIN, "Private": PRIVATE, "Public": PUBLIC}
-LOCAL_STORE, GPO_STORE = 1, 2
+LOCAL_STORE, GPO_STORE, MDM_STORE = 1, 2, 6
 TCP, UDP = "TCP", "UDP"
 PROTOCOL_NUMBERS = {"TCP": "6", "UDP": "17", "ICMPv4": "1", "ICMPv6": "58"}
 ACTION_WORDS = {ALLOW: "Allow", BYPASS: "ByPass", BLOCK: "Block"}
 LOCAL_RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
 LOCAL_PROFILES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy"
 POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall"
+MDM_POLICY = LOCAL_PROFILES + r"\Mdm"
+POLICY_STORES = {MDM_STORE: MDM_POLICY, GPO_STORE: POLICY}
+"""Where policy's rules and profiles lie; of a value that both have, the later one's counts (Firewall CSP)."""
+
 PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "StandardProfile", "Public": "PublicProfile"}
-POLICY_PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "PrivateProfile", "Public": "PublicProfile"}
 ANY = ("Any",)
 ADAPTER, WIRE = "Ethernet", "Lan"
 """The adapter by which users come, and its type as rules name it."""
@@ -167,8 +170,9 @@ class Firewall:
     schema_version: str
     active: Callable[[], int]
     running: Callable[[], bool]
+    mdm_private_key: str = "StandardProfile"
     _rules: dict[str, Rule] = field(default_factory=dict)
-    _policy_rules: dict[str, Rule] = field(default_factory=dict)
+    _policy_rules: list[Rule] = field(default_factory=list)
     _profiles: dict[str, Profile] = field(default_factory=dict)
     _policy: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -178,7 +182,7 @@ class Firewall:
 
     def policy_rules(self) -> list[Rule]:
         """Rules that policy brought."""
-        return list(self._policy_rules.values())
+        return list(self._policy_rules)
 
     def find(self, rule_id: str) -> Rule | None:
         return self._rules.get(rule_id.lower())
@@ -221,8 +225,20 @@ class Firewall:
 
     def load_policy(self) -> None:
         """Read rules and profile settings that policy holds: at start and at each policy refresh."""
-        self._policy_rules = {rule.id.lower(): rule for rule in self._read_policy_rules()}
+        self._policy_rules = list(self._read_policy_rules())
         self._policy = {name: self._read_policy_profile(name) for name in PROFILE_BITS}
+
+    def manage(self, rules: Iterable[Rule] = (), **profiles: Mapping[str, int]) -> None:
+        """Take what device management syncs, as Intune: values of profiles by name, and rules."""
+        for name, values in profiles.items():
+            for value, number in values.items():
+                self.registry.put_dword(f"{MDM_POLICY}\\{self._mdm_key(name)}", value, number)
+        for rule in rules:
+            self.registry.put(MDM_POLICY + r"\FirewallRules", rule.id, Type.SZ, rule.to_string(self.schema_version))
+        self.load_policy()
+
+    def _mdm_key(self, name: str) -> str:
+        return self.mdm_private_key if name == "Private" else f"{name}Profile"
 
     def effective_profile(self, name: str) -> Profile:
         """A profile with policy laid over it."""
@@ -286,15 +302,18 @@ class Firewall:
                 self.registry.put_dword(key, name, int(number))
 
     def _read_policy_rules(self) -> Iterator[Rule]:
-        key = POLICY + r"\FirewallRules"
-        for value in self.registry.values(key) if self.registry.exists(key) else ():
-            if value.type is Type.SZ:
-                yield Rule.from_string(value.name, value.data)
+        for source, store in POLICY_STORES.items():
+            for value in self._values(store + r"\FirewallRules"):
+                if value.type is Type.SZ:
+                    yield Rule.from_string(value.name, value.data, source)
 
     def _read_policy_profile(self, name: str) -> dict[str, int]:
-        key = f"{POLICY}\\{POLICY_PROFILE_KEYS[name]}"
-        values = self.registry.values(key) if self.registry.exists(key) else []
+        keys = {MDM_STORE: self._mdm_key(name), GPO_STORE: f"{name}Profile"}
+        values = (value for source, key in keys.items() for value in self._values(f"{POLICY_STORES[source]}\\{key}"))
         return {value.name: value.data for value in values if value.type is Type.DWORD}
+
+    def _values(self, key: str) -> list[Value]:
+        return self.registry.values(key) if self.registry.exists(key) else []
 
 
 def _same(wanted: str, actual: str) -> bool:

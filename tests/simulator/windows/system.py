@@ -105,6 +105,7 @@ class Windows:
         self.firewall = Firewall(
             self.registry, language, edition.firewall_schema,
             active=lambda: self.network.profile_bit, running=lambda: self.services.running("MpsSvc"),
+            mdm_private_key=str(switches["firewall_mdm_private"]),
         )  # fmt: skip
         self.policy = GroupPolicy(self.registry, self._policy_start_mode, self.firewall.load_policy)
 

@@ -102,8 +102,8 @@ def _rule_port(facts: Facts) -> Shown:
 
 def _blocked_by_rule(facts: Facts) -> Shown:
     """The built-in rule is another cause's."""
-    rules = (rule.id for rule in facts.block_rules if for_everybody(rule) and rule != facts.rule(TCP_RULE))
-    return tuple(Evidence("block rule", rule, "MSFT_NetFirewallRule") for rule in rules)
+    rules = (rule for rule in facts.block_rules if for_everybody(rule) and rule != facts.rule(TCP_RULE))
+    return tuple(Evidence("block rule", rule.id, rule.path or "MSFT_NetFirewallRule") for rule in rules)
 
 
 def _blocked_for_some(facts: Facts) -> Shown:
@@ -122,7 +122,7 @@ def _first(addresses: tuple[str, ...], most: int = 5) -> str:
 
 def _profile_flag(flag: str, what: str) -> Callable[[Facts], Shown]:
     def shows(facts: Facts) -> Shown:
-        return tuple(Evidence(what, name, "MSFT_NetFirewallProfile") for name in facts.profiles_with(flag))
+        return tuple(Evidence(what, name, facts.flag_source(name, flag)) for name in facts.profiles_with(flag))
 
     return shows
 

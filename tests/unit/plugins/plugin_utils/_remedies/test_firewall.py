@@ -1070,6 +1070,90 @@ def test_a_rule_of_the_hosts_own_that_lets_in_others_than_wanted_is_named() -> N
         assert run(beside(**fields), **LIMIT)[0].notes == ()
 
 
+# --- device management
+
+MDM = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm"
+OWNER = "device management (MDM)"
+NODE = "./Vendor/MSFT/Firewall/MdmStore"
+
+
+def managed(rules: tuple[Rule, ...] = (), key: str = "StandardProfile", **profiles: dict[str, int]) -> SimulatedHost:
+    """A host whose firewall is managed, as by Intune; users come over a private network, WinRM over another one."""
+    simulated = SimulatedHost.build("11", switches={"firewall_mdm_private": key})
+    simulated.windows.network.category, simulated.windows.network.management_category = 1, 0
+    simulated.windows.firewall.manage(rules, **profiles)
+    return simulated
+
+
+@pytest.mark.parametrize("key", ["StandardProfile", "PrivateProfile"])
+@pytest.mark.parametrize(
+    ("value", "number", "setting", "node", "cause"),
+    [
+        ("AllowLocalPolicyMerge", 0, "local_rules", "AllowLocalPolicyMerge", "firewall_local_rules_ignored"),
+        ("DoNotAllowExceptions", 1, "exceptions", "Shielded", "firewall_shields_up"),
+    ],
+)
+def test_a_profile_that_device_management_closes_is_held(
+    key: str, value: str, number: int, setting: str, node: str, cause: str
+) -> None:
+    simulated = closed(managed(key=key, Private={value: number}))
+    plan, done = run(simulated, profiles=["private"])
+    (held,) = plan.held
+    assert (held.setting, held.path, held.owner) == (f"firewall_{setting}", rf"{MDM}\{key}\{value}", OWNER)
+    assert (held.policy, done.changes) == (f"{NODE}/PrivateProfile/{node}", [])
+    doing = job(simulated)
+    found = {finding.id: finding for finding in examine(doing.host, doing.prober, 600).findings}
+    assert [evidence.source for evidence in found[cause].evidence] == [held.path]
+    assert looped(simulated).verdict == "policy_held"
+
+
+def test_a_rule_of_device_management_that_blocks_is_held() -> None:
+    block = Rule("0-AAAA", "Block", action=BLOCK, enabled=True, protocol="TCP", local_ports=("3389",))
+    simulated = managed((block,))
+    plan, done = run(simulated, **DISABLE)
+    (held,) = plan.held
+    path = rf"{MDM}\FirewallRules\0-AAAA"
+    assert (held.setting, held.path, held.owner) == ("firewall_block_rule", path, OWNER)
+    assert (held.policy, done.changes) == (f"{NODE}/FirewallRules/0-AAAA", [])
+    doing = job(simulated)
+    (found,) = direct(examine(doing.host, doing.prober, 600).findings)
+    assert [(evidence.value, evidence.source) for evidence in found.evidence] == [("0-AAAA", path)]
+
+
+def test_what_device_management_lets_in_needs_no_local_rule() -> None:
+    allow = Rule("0-AAAA", "Let in", enabled=True, protocol="TCP", local_ports=("3389",))
+    simulated = closed(managed((allow,), Private={"AllowLocalPolicyMerge": 0}))
+    plan, done = run(simulated, **TCP_ALONE)
+    assert (plan.held, plan.refused, done.changes) == ((), (), [])
+    assert probe_view(simulated.windows)["tcp"] == "open"
+
+
+@pytest.mark.parametrize("merged", [0, 1])
+def test_group_policy_wins_over_device_management(merged: int) -> None:
+    simulated = managed(Private={"AllowLocalPolicyMerge": 1 - merged})
+    key = FIREWALL_POLICY + r"\PrivateProfile"
+    simulated.windows.registry.put_dword(key, "AllowLocalPolicyMerge", merged)
+    simulated.windows.firewall.load_policy()
+    assert probe_view(simulated.windows)["tcp"] == ("open" if merged else "timeout")
+    held = run(simulated)[0].held
+    assert [(one.path, one.owner) for one in held] == ([] if merged else [(rf"{key}\AllowLocalPolicyMerge", "")])
+
+
+def test_device_management_is_asked_only_where_it_can_matter() -> None:
+    """It costs one operation: not where the host itself answers and its own rules let users in."""
+
+    def asked(*breakages: str) -> bool:
+        simulated = SimulatedHost.build("2022", breakages=breakages)
+        bodies: list[bytes] = []
+        doing = job(simulated, before=lambda _number, body: bodies.append(body))
+        examine(doing.host, doing.prober, 600)
+        return any(b"Mdm" in body for body in bodies)
+
+    assert [asked("rdp_denied"), asked("rdp_denied", "firewall_rule_disabled"), asked("path_blocked")] == [
+        False, True, True,
+    ]  # fmt: skip
+
+
 # --- whom other rules let in, where nobody says whom to let in
 
 TEN = ("10.0.0.0/255.0.0.0",)

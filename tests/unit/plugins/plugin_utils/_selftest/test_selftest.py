@@ -70,6 +70,7 @@ DEVIATES = {
     ("key_files_system", True): {"key_files": "system"},
     ("http_name_binding", "key"): {"name_binding": "the key"},
     ("firewall_create_context", False): {"firewall_context": "left out"},
+    ("firewall_mdm_private", "PrivateProfile"): {"device_managed_private": "PrivateProfile"},
     ("firewall_active_store", False): {"firewall_active_store": "not shown"},
     ("task_trigger_order", "any"): {"task_order": "taken"},
     ("task_run_seconds", 2): {"task_result": "its own, after a while"},
@@ -139,8 +140,11 @@ NEED_A_SHELL = {
 }  # fmt: skip
 
 
-TOLD_HERE_ALONE = {"licensing_numbers", "core_sessions", "firewall_active_store", "gateway_protocol", "name_binding"}
-"""Checks that tell on some hosts only: session hosts, Server Core, hosts with firewall rules by policy, gateways, hosts
+TOLD_HERE_ALONE = {
+    "licensing_numbers", "core_sessions", "firewall_active_store", "device_managed_private", "gateway_protocol",
+    "name_binding",
+}  # fmt: skip
+"""Checks that tell on some hosts only: session hosts, Server Core, hosts with a firewall by policy, gateways, hosts
 that serve something by name."""
 
 TELLING = ("session_host_role", "gateway_role", "federation")
@@ -189,11 +193,11 @@ def expected_value(name):
 
 
 def with_policy_rules(host):
-    """Policy brings a rule with the id of a local one, and one of its own."""
+    """Policy brings a rule with the id of a local one, one of its own, and device management a value."""
     allow = Rule("rule", "rule", enabled=True, protocol="TCP", local_ports=("3389",)).to_string("v2.31")
     for rule_id in ("RemoteDesktop-UserMode-In-TCP", "{7d4c1a52-0000-4000-8000-000000000001}"):
         host.windows.registry.put(rf"{POLICY}\FirewallRules", rule_id, Type.SZ, allow)
-    host.windows.firewall.load_policy()
+    host.windows.firewall.manage(Private={"EnableFirewall": 1})
     return host
 
 
