@@ -25,6 +25,9 @@ description:
   - A certificate that is in order can have a private key that is gone (C(key_missing)), that the listener may not read
     (C(key_unreadable), C(key_in_cng)), or that a cloning tool left with another machine's name
     (C(machine_guid_changed)). RV(notes) then tells which of these is seen; M(winfleet.rdp.machine_keys) mends it.
+  - Where the permissions of C(MachineKeys) or of the certificate's store would keep Windows from making a certificate,
+    they are put right first, as the methods V(folder_acl) and V(store_acl) of M(winfleet.rdp.machine_keys) do. Where
+    they are not shown, a certificate that may serve is not given up; the refusal names the path.
   - A Home edition of Windows takes no connections, and is refused.
 options:
   state:
@@ -32,12 +35,15 @@ options:
       - V(valid) leaves the listener with a certificate that has not expired, is for server authentication, and has a
         key and a signature that are strong enough (RSA of 2048 bits, no SHA-1). A certificate that the listener is tied
         to stays while it is all that and its private key is on the host; otherwise the listener is untied and falls
-        back to its own. Where a TLS handshake succeeded before and none does then, it is tied again.
+        back to its own, which is made first where that is due. Where a TLS handshake succeeded before and none does
+        then, it is tied again. Where the controller does not probe, the listener is untied only from a certificate that
+        is gone, or where the key of its own one is new or shown to be readable.
       - V(bound) ties the listener to the certificate O(thumbprint) (C(SSLCertificateSHA1Hash)), after its usage, its
         validity and its key were checked; C(NETWORK SERVICE) gets read access to its key file where it lacks that. When
-        no TLS handshake succeeds with it, it is untied again. Where only C(SYSTEM) may see who reads that file, a
-        handshake with the certificate shows that the listener can. Before there is one, and before a run has seen who
-        may, check mode names the access, with a note, and the run gives it only where it is missing.
+        no TLS handshake succeeds with it, it is untied again. Where the controller does not probe, RV(notes) says that
+        nothing shows whether the key works. Where only C(SYSTEM) may see who reads that file, a handshake with the
+        certificate shows that the listener can. Before there is one, and before a run has seen who may, check mode
+        names the access, with a note, and the run gives it only where it is missing.
       - V(self_signed) unties the listener and leaves it with its own certificate, which is renewed as with V(valid),
         and like there ties it again where no handshake succeeds then.
     type: str

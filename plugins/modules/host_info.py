@@ -37,8 +37,9 @@ options:
         V(revision) is the revision of the build, which they raise; V(machine) is what tells clones of a disk apart;
         V(keys) are the listener's certificate and its key; V(certificates) are those of the machine's personal store;
         V(key_owners) are the owners of the other keys in the folder; V(key_copies) are the copies of it that
-        M(winfleet.rdp.machine_keys) put aside; V(gateway) is the RD Gateway role, where the host has it;
-        V(gateway_events) is whom it let through or refused in the time of O(since), and why it did not serve.
+        M(winfleet.rdp.machine_keys) put aside; V(key_stores) are the permissions of the certificate's store;
+        V(gateway) is the RD Gateway role, where the host has it; V(gateway_events) is whom it let through or refused in
+        the time of O(since), and why it did not serve.
       - V(owed) are a restart of C(TermService) and a reboot that an earlier run of this collection left to be done, and
         that have not happened since.
       - V(permissions) are the rights of each account on the listener, as C(WINSTATION) bitmasks; V(licensing) is how a
@@ -71,6 +72,7 @@ options:
       - certificates
       - key_owners
       - key_copies
+      - key_stores
       - gateway
       - gateway_events
     default:
@@ -99,6 +101,7 @@ options:
       - certificates
       - key_owners
       - key_copies
+      - key_stores
       - gateway
       - gateway_events
 extends_documentation_fragment:
@@ -182,6 +185,9 @@ observation:
       description: Paths of the copies of C(MachineKeys) that M(winfleet.rdp.machine_keys) put aside.
       type: list
       elements: str
+    key_stores:
+      description: Who may write to the registry keys in which the listener's certificate is kept, as SDDL by key.
+      type: dict
     services:
       description: State, start mode, process and account of each service; sessions for C(TermService).
       type: dict

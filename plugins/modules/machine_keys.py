@@ -59,8 +59,9 @@ options:
       - V(store_acl) lets SYSTEM write to the certificate store of the listener again.
       - V(certificate) deletes the self-signed certificate and lets Windows make a new one.
       - V(key) moves the key file of the listener aside as well.
-      - Where the permissions of the folder keep Windows from making a key, the methods that have one made put them
-        right first, as V(folder_acl) does.
+      - Where the permissions of the folder, or of the certificate's store, keep Windows from making a certificate, the
+        methods that have one made put them right first, as V(folder_acl) and V(store_acl) do. Where they are not shown,
+        a certificate that may serve is not given up; the refusal names the path.
       - V(folder_acl) puts the default permissions of the folder itself back, not of what lies in it.
       - V(copy_aside) copies the whole folder to C(MachineKeys_old), or the first of C(MachineKeys_old2) and so on that
         is free, compares the copy with the folder, permissions included, and then does as V(key). Nobody else's key

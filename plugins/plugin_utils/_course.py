@@ -76,27 +76,51 @@ class Proposal:
     """The next thing to do about a finding."""
 
     finding: Finding
+    number: int
     remedy: str
-    plan: Plan
+    options: Options
+
+    def plan(self, observation: Observation) -> Plan:
+        """What that would be on a host that was so observed."""
+        return _sparing(observation, REMEDIES[self.remedy].plan(observation, self.options))
 
 
-def proposals(standing: Standing, limits: Limits, tried: set[str]) -> Iterator[Proposal]:
-    """What can be done about each direct finding and was not tried, smallest first; marks each as tried."""
-    for finding in direct(standing.findings):
-        for number, cure in enumerate(CAUSES[finding.id].cures):
-            if cure.remedy in limits.remedies and attempt(finding, number) not in tried:
-                tried.add(attempt(finding, number))
-                plan = _planned(standing.observation, cure.remedy, cure.options)
-                yield Proposal(finding, cure.remedy, _sparing(standing.observation, plan))
+@dataclass
+class Turns:
+    """Which cures of which causes had their turn; the next larger one of a cause follows where one did not help.
 
+    One that had nothing to do, or was refused, has another turn once something was changed that may have been in its
+    way; its refusal counts no more.
+    """
 
-def attempt(finding: Finding, number: int) -> str:
-    """One cure of one cause: the next larger one is tried where it did not help."""
-    return f"{finding.id}:{number}"
+    _had: set[tuple[str, int]] = field(default_factory=set)
+    _idle: dict[tuple[str, int], tuple[Refusal, ...]] = field(default_factory=dict)
 
+    def next(self, standing: Standing, limits: Limits) -> Proposal | None:
+        """What can be done about a direct finding and had no turn yet, smallest first; it has had it then."""
+        for finding in direct(standing.findings):
+            for number, cure in enumerate(CAUSES[finding.id].cures):
+                if cure.remedy in limits.remedies and (finding.id, number) not in self._had:
+                    self._had.add((finding.id, number))
+                    return Proposal(finding, number, cure.remedy, filled(cure.remedy, cure.options))
+        return None
 
-def _planned(observation: Observation, remedy: str, options: Options) -> Plan:
-    return REMEDIES[remedy].plan(observation, filled(remedy, options))
+    def done(self, course: Course, proposal: Proposal, plan: Plan) -> None:
+        """What the turn came to."""
+        if not plan.changes:
+            self._idle[proposal.finding.id, proposal.number] = plan.refused
+            return
+        over = [refusal for refused in self._idle.values() for refusal in refused]
+        course.refused[:] = [refusal for refusal in course.refused if refusal not in over]
+        self._had.difference_update(self._idle)
+        self._idle.clear()
+
+    def end(self, finding: Finding) -> None:
+        """No other cure of this cause has its turn."""
+        ended = {(finding.id, number) for number in range(len(CAUSES[finding.id].cures))}
+        self._had |= ended
+        for turn in ended:
+            self._idle.pop(turn, None)
 
 
 def _sparing(observation: Observation, plan: Plan) -> Plan:
@@ -123,10 +147,10 @@ def within(plan: Plan, limits: Limits) -> Plan:
 def foresee(standing: Standing, limits: Limits) -> Course:
     """The whole course as it can be planned without touching the host."""
     course = Course(standing, standing)
-    tried: set[str] = set()
-    now = standing
-    while (proposal := next(proposals(now, limits, tried), None)) is not None:
-        plan = note(course, within(proposal.plan, limits))
+    turns, now = Turns(), standing
+    while (proposal := turns.next(now, limits)) is not None:
+        plan = note(course, within(proposal.plan(now.observation), limits))
+        turns.done(course, proposal, plan)
         course.changes.extend(plan.changes)
         observation = project(now.observation, plan.changes)
         now = Standing(observation, diagnose(observation))

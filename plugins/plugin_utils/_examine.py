@@ -30,7 +30,7 @@ from ._model.settings import PIN, SETTINGS
 from ._observe import observe
 from ._owed import due_after_lease
 from ._proof import KEY_KINDS, Probe, Prober, telling
-from ._remedies import REMEDIES, filled
+from ._remedies import REMEDIES, Options, filled
 from ._scope import PROVED_SETTINGS, deeper, scope
 
 RECENT_EVENTS = 600.0
@@ -72,12 +72,23 @@ def _deeper(host: Host, standing: Standing) -> Standing:
 
 
 def _prepared(host: Host, standing: Standing) -> Standing:
-    """With all that the cures of the direct findings decide on; read only now, since most hosts need none of it."""
+    """With all that the cures of the direct findings decide on; read only now, since most hosts need none of it.
+
+    What the plans hang on besides is read of the first cures; the others' turn may never come.
+    """
     cures = [cure for found in direct(standing.findings) for cure in CAUSES[found.id].cures]
     asked = [(REMEDIES[cure.remedy], filled(cure.remedy, cure.options)) for cure in cures]
     settings = {name for remedy, options in asked for name in remedy.settings_for(options)}
     areas = {area for remedy, options in asked for area in remedy.areas_for(options)}
-    return _with(host, standing, Scope(tuple(areas), tuple(sorted(settings))))
+    standing = _with(host, standing, Scope(tuple(areas), tuple(sorted(settings))))
+    for cure in (CAUSES[found.id].cures[0] for found in direct(standing.findings) if CAUSES[found.id].cures):
+        standing = decided(host, standing, cure.remedy, filled(cure.remedy, cure.options))
+    return standing
+
+
+def decided(host: Host, standing: Standing, remedy: str, options: Options) -> Standing:
+    """With what the plan of a cure turns out to hang on."""
+    return _with(host, standing, REMEDIES[remedy].undecided(standing.observation, options))
 
 
 def _with(host: Host, standing: Standing, wanted: Scope) -> Standing:

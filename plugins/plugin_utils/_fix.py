@@ -138,7 +138,7 @@ def _observed(job: Job, remedy: Remedy, options: Options) -> Observation:
     found = observe(
         job.host, remedy.areas_alone(options), remedy.settings_for(options), probe, names=names, wanted_port=port
     )
-    while (more := remedy.undecided(found).beyond(found)).areas:
+    while (more := remedy.undecided(found, options).beyond(found)).areas:
         found = observe(job.host, more.areas, more.settings, probe, base=found)
     return found
 

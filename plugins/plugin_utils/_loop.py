@@ -14,11 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ._apply import ApplyError, Run
-from ._course import Course, Limits, Proposal, Step, attempt, foresee, note, proposals, within
-from ._diagnosis.causes import CAUSES
+from ._course import Course, Limits, Proposal, Step, Turns, foresee, note, within
 from ._diagnosis.rank import Finding, direct
 from ._diagnosis.verdict import Standing, after_repair, under_lease
-from ._examine import RECENT_EVENTS, examine, look_again
+from ._examine import RECENT_EVENTS, decided, examine, look_again
 from ._fix import Done, Job, carry_out, leave_due, make_up, put_back
 from ._model.change import Change, Refusal
 from ._proof import lets_in
@@ -35,20 +34,23 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     """Cure the direct findings one after the other, proving each step."""
     course = Course(standing, standing)
     tried: set[str] = set()
+    turns = Turns()
     with Run(job.host, job.run_id, job.made) as run:
         if "reboot" in job.host.owes:  # until then what is seen is not what is stored, so no evidence counts
             _made_up(job, run, course, tried)
         while True:
-            proposal = None if course.after.healthy else next(proposals(course.after, limits, tried), None)
+            proposal = None if course.after.healthy else turns.next(course.after, limits)
             if proposal is None and not _made_up(job, run, course, tried):
                 break
             if proposal is None:
                 continue
-            plan = note(course, within(proposal.plan, limits))
+            course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
+            plan = note(course, within(proposal.plan(course.after.observation), limits))
+            turns.done(course, proposal, plan)
             if plan.changes:
                 _take(job, run, course, proposal, plan.changes)
             if course.waiting:
-                tried.update(attempt(proposal.finding, n) for n in range(len(CAUSES[proposal.finding.id].cures)))
+                turns.end(proposal.finding)
         _let_in_again(job, run, course)
     course.after = logged_on(job, course.after)
     kept = any(change.kind != "restart" for change in course.changes)

@@ -17,7 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe impo
 from ._diagnosis.facts import Facts
 from ._model.change import Change, KeyKind
 from ._model.lease import LeaseState
-from ._model.observation import Observation
+from ._model.observation import ANOTHER_NODE, CONTROLLER, Observation
 from ._model.settings import PIN, SETTINGS
 
 Probe = Mapping[str, t.Any]
@@ -102,8 +102,9 @@ def telling(prober: Prober, own: Probe | None) -> tuple[Probe | None, tuple[Prob
     """The probe that tells of the host, which is the one that got furthest, and those that tell of other ways to it."""
     if not prober.given:
         return own, ()
-    mine = () if own is None else ({**own, "vantage": "controller"},)
-    ranked = sorted((*mine, *prober.given), key=lambda probe: Facts(Observation("", probe=probe)).reached, reverse=True)
+    mine = () if own is None else ({**own, "vantage": CONTROLLER},)
+    theirs = ({"vantage": ANOTHER_NODE, **probe} for probe in prober.given)
+    ranked = sorted((*mine, *theirs), key=lambda probe: Facts(Observation("", probe=probe)).reached, reverse=True)
     return ranked[0], tuple(ranked[1:])
 
 

@@ -47,7 +47,7 @@ PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
 
 _ONLY_IN_FULL = (
     "obstacles", "attempts", "client", "client_connections", "dns", "winsock", "machine", "updates", "revision",
-    "certificates", "key_owners", "key_copies", "gateway", "gateway_events", "membership",
+    "certificates", "key_owners", "key_copies", "key_stores", "gateway", "gateway_events", "membership",
 )  # fmt: skip
 """What explains no stage of the handshake."""
 
@@ -71,15 +71,18 @@ def deeper(facts: Facts, findings: Iterable[Finding]) -> Scope:
     """What the first look leaves open, and little of which is read for most hosts.
 
     That is what stands in the way of a listener that is set up right, where the handshake fails for no known reason
-    but that something on the path might drop it;
-    whether the host belongs to a domain, where its firewall counts on the domain's network; and what cipher suites hang
-    on.
+    but that something on the path might drop it; whether the host belongs to a domain, where its firewall counts on the
+    domain's network; whether Windows may keep the certificate that it has to make; and what cipher suites hang on.
     """
     explained = any(finding.stage != "session" and finding.id != _NOTHING_FOUND for finding in direct(findings))
     unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not explained)
-    areas = (*(("obstacles",) if unexplained else ()), *(("membership",) if facts.counts_on_domain else ()))
+    asked = {
+        "obstacles": unexplained,
+        "membership": facts.counts_on_domain,
+        "key_stores": facts.needs_certificate,
+    }
     suites = undecided(facts.observation)
-    return Scope((*areas, *suites.areas), suites.settings)
+    return Scope((*(area for area, wanted in asked.items() if wanted), *suites.areas), suites.settings)
 
 
 _NOTHING_FOUND = "path_blocked"

@@ -21,7 +21,7 @@ from tests.simulator.breakages.gateway import (
 )
 from tests.simulator.breakages.surroundings import elliptic_certificate
 from tests.simulator.windows import boot, events, tenants
-from tests.simulator.windows.certificates import LISTENER, POLICY, WINSTATIONS, Request
+from tests.simulator.windows.certificates import LISTENER, POLICY, REMOTE_DESKTOP, STORES, WINSTATIONS, Request
 from tests.simulator.windows.defaults import CURRENT_VERSION
 from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import Rule
@@ -30,6 +30,7 @@ from tests.simulator.windows.network import CacheEntry
 from tests.simulator.windows.policy import PolicyObject, PolicyValue
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.schannel import FIPS
+from tests.simulator.windows.security import SecurityDescriptor
 from tests.simulator.windows.services import Service
 from tests.simulator.windows.sessions import CORE
 from tests.simulator.windows.system import Windows
@@ -180,6 +181,16 @@ def _key_folder_in_use(windows: Windows) -> None:
     windows.files.held.add(MACHINE_KEYS.lower())
 
 
+def _hardened_folder(sddl: str) -> Callable[[Windows], None]:
+    return lambda windows: windows.files.set_descriptor(MACHINE_KEYS, SecurityDescriptor.from_sddl(sddl))
+
+
+def _hardened_store(sddl: str) -> Callable[[Windows], None]:
+    """Some deny SYSTEM the store so that Windows makes no certificate of its own (Microsoft's Ask PFE blog, 2017)."""
+    store = rf"{STORES}\{REMOTE_DESKTOP}\Certificates"
+    return lambda windows: windows.registry.set_descriptor(store, SecurityDescriptor.from_sddl(sddl))
+
+
 def _on_battery(windows: Windows) -> None:
     windows.on_battery = True
 
@@ -244,6 +255,20 @@ TRAITS: Mapping[str, Trait] = {
     "pinned_certificate": Trait("the listener is tied to a good certificate of the machine store", _good_pin),
     "ecdsa_certificate": Trait("the listener is tied to a good certificate with a key for ECDSA", elliptic_certificate),
     "machine_keys_in_use": Trait("a process holds the key folder open until the next boot", _key_folder_in_use),
+    "key_folder_hardened": Trait(
+        "SYSTEM may add no key to MachineKeys", _hardened_folder("O:SYG:SYD:PAI(D;;0x12019f;;;SY)(A;;FA;;;BA)")
+    ),
+    "key_folder_hidden": Trait(
+        "SYSTEM alone may look into MachineKeys, and adds nothing", _hardened_folder("O:SYG:SYD:PAI(A;;0x1200a9;;;SY)")
+    ),
+    "certificate_store_hardened": Trait(
+        "SYSTEM may add no certificate to the listener's store",
+        _hardened_store("O:BAG:SYD:PAI(D;CI;KA;;;SY)(A;CI;KA;;;BA)(A;CI;KR;;;BU)"),
+    ),
+    "certificate_store_hidden": Trait(
+        "administrators may not see who may write to the listener's store, and SYSTEM may not",
+        _hardened_store("O:SYG:SYD:PAI(A;CI;0x20018;;;SY)(A;CI;0x9;;;BA)"),
+    ),
     "on_battery": Trait("runs on battery", _on_battery),
     "time_zone_east": Trait("its local time is nine hours ahead of UTC", _east),
     "pending_reboot": Trait("updates wait for a reboot", lambda windows: windows.waiting.mark()),

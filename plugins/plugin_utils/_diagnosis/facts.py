@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .._model.keys import LEAST_RSA_BITS, WEAK_HASHES
-from .._model.observation import EventRecord, FirewallState, Observation, RuleState, ServiceState, SettingState
+from .._model.observation import (
+    ANOTHER_NODE,
+    EventRecord,
+    FirewallState,
+    Observation,
+    RuleState,
+    ServiceState,
+    SettingState,
+)
 from .._model.plain import Plain
 from .._model.rules import ALLOW, LOCAL, RULES, allows, blocks, for_everybody, in_profiles
 from .._model.settings import SETTINGS, Decider, effective, number_of
@@ -98,7 +106,7 @@ class Facts:
     @property
     def vantage(self) -> str:
         """Where the probe was made."""
-        return str((self.observation.probe or {}).get("vantage") or "another node")
+        return str((self.observation.probe or {}).get("vantage") or ANOTHER_NODE)
 
     @property
     def elsewhere(self) -> tuple[Facts, ...]:
@@ -313,6 +321,12 @@ class Facts:
         rule = self.open_rule
         counts = rule is not None and bool(rule.profiles & PROFILE_BITS["domain"])
         return counts and self.closed and "domain" not in self.active_profiles
+
+    @property
+    def needs_certificate(self) -> bool:
+        """Whether Windows has to make a certificate for the listener, as far as that was read."""
+        keys, identity = self.observation.keys, self.observation.identity
+        return bool(keys and identity and keys.needs_making(datetime.fromisoformat(identity.local_time)))
 
     @property
     def block_rules(self) -> tuple[RuleState, ...]:

@@ -102,7 +102,6 @@ class KeysState:
         folder: path of MachineKeys; folder_dacl its own DACL.
         files: names in it, in lower case.
         copies: paths of folders beside it whose name begins with its own.
-        stores: DACLs of the registry keys in which the certificate is kept, by path; those that exist.
         machine_guid: the second half of the names of legacy key files.
         pending_reboot: whether servicing waits for a restart of the host.
         free_bytes: on the system drive; None where it is not told.
@@ -119,7 +118,6 @@ class KeysState:
     folder_dacl: Reading
     files: tuple[str, ...]
     copies: tuple[str, ...]
-    stores: Mapping[str, Reading]
     machine_guid: str
     pending_reboot: bool
     free_bytes: int | None
@@ -156,12 +154,6 @@ class KeysState:
         return _allows(file.dacl, sddl.AS_NETWORK_SERVICE, sddl.FILE_READ)
 
     @property
-    def denied_stores(self) -> tuple[str, ...]:
-        """Registry keys of the certificate's store in which SYSTEM may not make another."""
-        full = sddl.KEY_ALL
-        return tuple(path for path, dacl in self.stores.items() if _allows(dacl, sddl.AS_SYSTEM, full) is False)
-
-    @property
     def folder_denied(self) -> bool:
         """Whether SYSTEM may not add a file to MachineKeys."""
         return _allows(self.folder_dacl, sddl.AS_SYSTEM, sddl.ADD_FILE) is False
@@ -196,6 +188,12 @@ class KeyOwners:
 
     owners: Mapping[str, str]
     channel: tuple[str, ...] = ()
+
+
+def denied(stores: Mapping[str, Reading] | None) -> tuple[str, ...]:
+    """Registry keys of the certificate's store in which SYSTEM may not make another; none where they were not read."""
+    full = sddl.KEY_ALL
+    return tuple(path for path, dacl in (stores or {}).items() if _allows(dacl, sddl.AS_SYSTEM, full) is False)
 
 
 def _allows(descriptor: Reading, token: frozenset[str], mask: int) -> bool | None:

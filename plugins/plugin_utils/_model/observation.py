@@ -20,6 +20,9 @@ from .lease import LeaseState
 from .logon import LogonState
 from .reading import ABSENT, Reading
 
+CONTROLLER, ANOTHER_NODE = "controller", "another node"
+"""Where a probe was made, where it does not say so in other words."""
+
 HOME_EDITIONS = (98, 99, 100, 101)
 """PRODUCT_CORE_N, _COUNTRYSPECIFIC, _SINGLELANGUAGE and PRODUCT_CORE (GetProductInfo)."""
 
@@ -303,7 +306,8 @@ class Observation:
         taken_at: the controller's clock, ISO 8601 UTC.
         settings: readings by setting id (see settings.py).
         keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host; key_copies: the folders
-            beside that of the keys which an earlier run of ours put there.
+            beside that of the keys which an earlier run of ours put there; key_stores: DACLs of the registry keys in
+            which the listener's certificate is kept, by path, those that exist.
         certificates: those of the machine's personal store.
         leases: those that the host has a record of, also when they have ended.
         owed: C(restart) and C(reboot) that are due since an earlier run.
@@ -330,6 +334,7 @@ class Observation:
     certificates: tuple[CertificateState, ...] | None = None
     key_owners: KeyOwners | None = None
     key_copies: tuple[str, ...] | None = None
+    key_stores: Mapping[str, Reading] | None = None
     services: Mapping[str, ServiceState] | None = None
     firewall: FirewallState | None = None
     listener: ListenerState | None = None
@@ -353,3 +358,9 @@ class Observation:
     machine: str | None = None
     membership: Membership | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def watched(self) -> bool:
+        """Whether the controller itself probes the host, and so sees what comes of a change."""
+        probes = (self.probe, *self.other_probes)
+        return any(probe is not None and probe.get("vantage", CONTROLLER) == CONTROLLER for probe in probes)

@@ -93,8 +93,11 @@ def _folder_dacl(_observation: Observation, keys: KeysState, change: Change) -> 
     return replace(keys, folder_dacl=_with_dacl(keys.folder_dacl, change.after))
 
 
-def _key_dacl(_observation: Observation, keys: KeysState, change: Change) -> KeysState:
-    return replace(keys, stores={**keys.stores, change.item: _with_dacl(keys.stores[change.item], change.after)})
+def _key_dacl(observation: Observation, change: Change) -> Observation:
+    stores = observation.key_stores or {}
+    if change.item not in stores:
+        return observation
+    return replace(observation, key_stores={**stores, change.item: _with_dacl(stores[change.item], change.after)})
 
 
 def _deleted(_observation: Observation, keys: KeysState, _change: Change) -> KeysState:
@@ -137,7 +140,7 @@ KEY_PROJECTIONS: Mapping[Kind, Callable[[Observation, Change], Observation]] = M
     {
         "file_access": _file_access,
         "folder_dacl": projection(_folder_dacl),
-        "key_dacl": projection(_key_dacl),
+        "key_dacl": _key_dacl,
         "certificate": projection(_deleted),
         "key_file": projection(_moved),
         "renewal": projection(_renewed),

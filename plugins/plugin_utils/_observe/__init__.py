@@ -77,6 +77,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "certificates": key_owners.read_certificates,
         "key_owners": key_owners.read,
         "key_copies": keys.read_copies,
+        "key_stores": keys.read_stores,
         "gateway": gateway.read,
         "gateway_events": gateway.read_events,
     }

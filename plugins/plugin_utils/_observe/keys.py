@@ -4,9 +4,9 @@
 
 r"""Reader: the listener's certificate and its key. PRIVATE to the collection.
 
-It takes ten to twenty operations, so it is read only where TLS is in doubt, and permissions of the
-certificate's store only where Windows would have to make one. What administrators may not see (from Server 2019 on
-the permissions of the listener's own key file) is unreadable, which is no fault.
+It takes ten to twenty operations, so it is read only where TLS is in doubt, and the permissions of the certificate's
+store only where Windows has to make one, or is to. What administrators may not see (from Server 2019 on the permissions
+of the listener's own key file) is unreadable, which is no fault.
 """
 
 from __future__ import annotations
@@ -116,10 +116,8 @@ def read(request: Request) -> KeysState:
     around = request.keys or _around(request, folders)
     found = _served(request, around) or _listener_certificate.find(request.host)
     own = folders.state(found) if found else None
-    making = not around.pinned and (own is None or own.lacks(request.host.now()))
-    stores = around.stores or (_stores(request.host) if making else {})
     renewed = own is not None and _just_renewed(request, own)
-    return replace(around, own=own, files=folders.names(folders.legacy), stores=stores, just_renewed=renewed)
+    return replace(around, own=own, files=folders.names(folders.legacy), just_renewed=renewed)
 
 
 def _just_renewed(request: Request, own: CertificateState) -> bool:
@@ -159,7 +157,6 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
         folder_dacl=folders.dacl(folders.legacy),
         files=(),
         copies=copies,
-        stores={},
         machine_guid=folders.machine_guid,
         pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
         free_bytes=host.files.free_bytes(folders.drive),
@@ -193,8 +190,9 @@ def _own(host: Host, copies: Iterable[str]) -> tuple[str, ...]:
     return tuple(path for path in copies if path.lower() in made)
 
 
-def _stores(host: Host) -> Mapping[str, Reading]:
-    return {path: found for path in STORE_KEYS if (found := store_dacl(host, path)).state != "absent"}
+def read_stores(request: Request) -> Mapping[str, Reading]:
+    """The permissions of the certificate's store."""
+    return {path: found for path in STORE_KEYS if (found := store_dacl(request.host, path)).state != "absent"}
 
 
 def store_dacl(host: Host, path: str) -> Reading:

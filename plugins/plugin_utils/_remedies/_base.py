@@ -31,7 +31,7 @@ POLICY_OPTION: Mapping[str, t.Any] = {"remove_orphaned_policy": {"type": "bool",
 """Option of every module whose settings can be overridden by a policy value that nobody owns."""
 
 
-def _nothing(_observation: Observation) -> Scope:
+def _nothing(_observation: Observation, _options: Options) -> Scope:
     return Scope()
 
 
@@ -63,7 +63,7 @@ class Remedy:
     climbs: Mapping[str, str] = field(default_factory=dict)
     needs: Callable[[Options], tuple[str, ...]] | None = None
     beside: Callable[[Options], tuple[str, ...]] | None = None
-    undecided: Callable[[Observation], Scope] = _nothing
+    undecided: Callable[[Observation, Options], Scope] = _nothing
     spared: Mapping[str, str] = field(default_factory=dict)
     shows: Callable[[Observation], dict[str, t.Any]] | None = None
 

@@ -20,8 +20,10 @@ from .._model.change import Change, Plan, Refusal
 from .._model.keys import CertificateState, KeysState
 from .._model.observation import Observation
 from .._model.plain import Plain
+from .._model.scope import Scope
 from .._model.settings import PIN
 from . import _certificates as steps
+from . import _permissions
 from ._base import Options, Remedy, hosting, missing_area
 
 NAME = "certificate"
@@ -39,6 +41,16 @@ OPTIONS = {
 @hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan the listener to have a certificate that it can use; nothing while it has one."""
+    return _permissions.secured(NAME, observation, _wanted(observation, options))
+
+
+def undecided(observation: Observation, options: Options) -> Scope:
+    """What the plan turns out to hang on besides."""
+    return _permissions.hinging(_wanted(observation, options))
+
+
+def _wanted(observation: Observation, options: Options) -> Plan:
+    """What is wanted, whatever the permissions on which it hangs."""
     keys, moment = observation.keys, steps.now(observation)
     if keys is None:
         return missing_area("keys", observation)
@@ -51,7 +63,7 @@ def plan(observation: Observation, options: Options) -> Plan:
         wanted = _bound(observation, keys, options, moment)
     else:
         wanted = _valid(observation, keys, options, moment)
-    hindered = steps.hindrances(observation, keys) if wanted.changes else Plan()
+    hindered = steps.hindrances(observation, keys, wanted.changes)
     return hindered if hindered.refused else wanted
 
 
@@ -68,7 +80,11 @@ def _invalid(options: Options) -> Plan:
 
 
 def _valid(observation: Observation, keys: KeysState, options: Options, moment: datetime) -> Plan:
-    """A pinned certificate that serves stays; else the pin goes, and Windows' own certificate is made valid."""
+    """A pinned certificate that serves stays; else Windows' own certificate is made valid, and the pin goes.
+
+    In this order, so that where Windows makes none the listener keeps what it has, unless that or its key is gone.
+    UNSURE: whether Windows makes its own while the listener is tied to another; where not, nothing is changed.
+    """
     shown = steps.handshake(observation)
     if not keys.pinned:
         return _own_made_valid(keys, options, moment, shown)
@@ -77,9 +93,25 @@ def _valid(observation: Observation, keys: KeysState, options: Options, moment: 
         return Plan(notes=steps.key_notes(keys, shown))
     reason = "; ".join(faults) or "Windows' own certificate is wanted"
     text = f"the listener is tied to the certificate {keys.pinned}: {reason}"
-    unpinned = _pin(keys.pinned, "", text, "tls" if shown == "ok" else "")
+    unpinned = Plan((_pin(keys.pinned, "", text, "tls" if shown == "ok" else ""),))
     untied = replace(keys, pinned="", pinned_certificate=None)
-    return Plan((unpinned,)) + _own_made_valid(untied, options, moment)
+    own = _own_made_valid(untied, options, moment)
+    if keys.pinned_certificate is None or not keys.pinned_certificate.has_key:
+        return unpinned + own
+    if not (observation.watched or own.changes or untied.readable or _seen_granted(untied)):
+        return Plan(refused=(Refusal(f"{text}. It stays so, since {_UNPROVED}"),))
+    return own + unpinned
+
+
+def _seen_granted(keys: KeysState) -> bool:
+    """Whether a run before this one saw that the listener may read the key of its own certificate."""
+    return bool(keys.own and keys.own.key_file and keys.own.key_file.granted)
+
+
+_UNPROVED = (
+    "without a probe of the controller nothing shows that the key of Windows' own certificate can be read. Let the "
+    "controller probe, or see to the key first: the method ace of machine_keys"
+)
 
 
 def _own_made_valid(keys: KeysState, options: Options, moment: datetime, shown: str = "") -> Plan:
@@ -116,7 +148,13 @@ def _bound(observation: Observation, keys: KeysState, options: Options, moment: 
     if keys.pinned == thumbprint:
         return readable
     pinned = _pin(keys.pinned, thumbprint, f"the listener is wanted with the certificate {found.subject}", "tls")
-    return readable + Plan(changes=(pinned,))
+    return readable + Plan((pinned,), notes=() if observation.watched else (_UNTRIED,))
+
+
+_UNTRIED = (
+    "without a probe of the controller nothing shows that the listener can use the key of this certificate: probe the "
+    "host from where you can, and take it back with the module rollback where no TLS handshake succeeds"
+)
 
 
 def _faults(certificate: CertificateState, moment: datetime) -> tuple[str, ...]:
@@ -171,8 +209,9 @@ _AREAS = ("identity", "services", "keys")
 
 REMEDY = Remedy(
     name=NAME,
-    areas=(*_AREAS, "certificates"),
+    areas=(*_AREAS, "certificates", "key_stores"),
     needs=needs,
+    undecided=undecided,
     settings=(),
     options=OPTIONS,
     plan=plan,

@@ -14,15 +14,14 @@ article 278381; Microsoft's Azure repair scripts vmassist and win-fix-rdp-certif
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
-from .._model import sddl
 from .._model.change import Change, Plan, Refusal
-from .._model.keys import CONTAINER_FILE, KeyFile, KeysState
+from .._model.keys import CONTAINER_FILE, KeyFile, KeysState, denied
 from .._model.observation import Observation
-from .._model.reading import value
+from .._model.scope import Scope
 from . import _certificates as steps
+from . import _permissions
 from ._base import Options, Remedy, hosting, missing_area
 
 NAME = "machine_keys"
@@ -38,16 +37,20 @@ OPTIONS = {
 PROVIDENT = ("folder_acl",)
 """Methods that also help a host whose key still works: its next renewal would fail."""
 
-DEFAULT_FOLDER = "D:PAI(A;;0x12019f;;;S-1-1-0)(A;;0x1f01ff;;;S-1-5-32-544)"
-"""MachineKeys: Everyone reads and writes, Administrators have full control, this folder only, nothing inherited."""
-
-STORE_GRANT_FLAGS = 0x2
-"""CI: subkeys inherit the entry (MS-DTYP 2.4.4.1)."""
-
 
 @hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan one rung: the named one, or with C(auto) the smallest that the evidence calls for."""
+    return _permissions.secured(NAME, observation, _wanted(observation, options))
+
+
+def undecided(observation: Observation, options: Options) -> Scope:
+    """What the plan turns out to hang on besides."""
+    return _permissions.hinging(_wanted(observation, options))
+
+
+def _wanted(observation: Observation, options: Options) -> Plan:
+    """The rung alone, whatever the permissions on which it hangs."""
     keys = observation.keys
     if keys is None:
         return missing_area("keys", observation)
@@ -75,7 +78,7 @@ def _usable(observation: Observation, keys: KeysState) -> bool:
 def called_for(observation: Observation, keys: KeysState) -> str:
     """The smallest rung that the evidence calls for; empty when none is."""
     shown = (
-        ("store_acl", bool(keys.denied_stores) and _needs_making(observation, keys)),
+        ("store_acl", bool(denied(observation.key_stores)) and _needs_making(observation, keys)),
         ("folder_acl", keys.folder_denied and _needs_making(observation, keys)),
         ("restart", _needs_making(observation, keys)),
         ("ace", keys.readable is False),
@@ -155,41 +158,18 @@ def _copy_aside(observation: Observation, keys: KeysState, _options: Options) ->
 
 
 def _folder_acl(observation: Observation, keys: KeysState, options: Options) -> Plan:
-    change = _folder_change(keys)
+    change = _permissions.folder_mend(NAME, keys)
     if change is None:
         return _refused(f"the permissions of {keys.folder} cannot be read ({keys.folder_dacl.reason})")
-    renewal = _restart(observation, _mended(keys), options) if _needs_making(observation, keys) else Plan()
+    renewal = _restart(observation, keys, options) if _needs_making(observation, keys) else Plan()
     return _first((change,) if change.before != change.after else (), renewal)
 
 
-def _mended(keys: KeysState) -> KeysState:
-    """As it will be once the folder has the default permissions."""
-    return replace(keys, folder_dacl=value(DEFAULT_FOLDER))
-
-
-def _folder_change(keys: KeysState) -> Change | None:
-    if not isinstance(keys.folder_dacl.data, str):
-        return None
-    before = sddl.dacl_of(keys.folder_dacl.data)
-    reason = "the permissions of MachineKeys keep Windows from making keys; the default ones are put back"
-    return Change(NAME, "folder_dacl", keys.folder, before, DEFAULT_FOLDER, reason)
-
-
 def _store_acl(observation: Observation, keys: KeysState, options: Options) -> Plan:
-    changes = tuple(_store_change(keys, path) for path in keys.denied_stores)
-    if not _needs_making(observation, keys):
-        return Plan(changes=changes)
-    return _first((*changes, *_unblocked(keys)), _restart(observation, _mended(keys), options))
-
-
-def _store_change(keys: KeysState, path: str) -> Change:
-    """SYSTEM is denied nothing and, where it had less, has full control; all other entries stay."""
-    descriptor = sddl.parse(str(keys.stores[path].data))
-    freed = descriptor.without_denials(sddl.AS_SYSTEM, sddl.KEY_ALL)
-    if not freed.allows(sddl.AS_SYSTEM, sddl.KEY_ALL):
-        freed = freed.granting(sddl.SYSTEM, sddl.KEY_ALL, STORE_GRANT_FLAGS)
-    reason = "SYSTEM may not keep certificates in the listener's store"
-    return Change(NAME, "key_dacl", path, descriptor.dacl, freed.dacl, reason)
+    if observation.key_stores is None:
+        return missing_area("key_stores", observation)
+    renewal = _restart(observation, keys, options) if _needs_making(observation, keys) else Plan()
+    return _first(_permissions.store_mends(NAME, observation), renewal)
 
 
 def _rename(observation: Observation, keys: KeysState, options: Options) -> Plan:
@@ -206,7 +186,7 @@ def _rename(observation: Observation, keys: KeysState, options: Options) -> Plan
     reason = "MachineKeys is beyond repair: a new one takes its place, with every key but the listener's"
     renamed = Change(NAME, "key_folder", keys.folder, None, free_name(keys), reason, risk="high")
     changes = (renamed, *steps.renewed_whole(NAME, keys, "the listener's private key does not work"))
-    return _guarded(observation, _mended(keys), changes, done=keys.just_renewed and bool(keys.copies))
+    return _guarded(observation, keys, changes, done=keys.just_renewed and bool(keys.copies))
 
 
 def foreign(keys: KeysState) -> tuple[str, ...]:
@@ -256,14 +236,8 @@ def _guarded(observation: Observation, keys: KeysState, changes: tuple[Change, .
         )
     if done:
         return Plan(notes=("this method was taken within the last hour and is not repeated: take the next one",))
-    hindered = steps.hindrances(observation, keys)
-    return hindered if hindered.refused else Plan(changes=(*_unblocked(keys), *changes))
-
-
-def _unblocked(keys: KeysState) -> tuple[Change, ...]:
-    """The folder's permissions first where Windows could put no key there, or the old one were given up for none."""
-    change = _folder_change(keys) if keys.folder_denied else None
-    return (change,) if change else ()
+    hindered = steps.hindrances(observation, keys, changes)
+    return hindered if hindered.refused else Plan(changes=changes)
 
 
 def _first(changes: tuple[Change, ...], then: Plan) -> Plan:
@@ -293,18 +267,20 @@ def needs(options: Options) -> tuple[str, ...]:
     """Whose keys the others are decides about the rename alone, and which copies are ours about bringing keys back."""
     if options["state"] == "restored":
         return (*_AREAS, "key_copies")
-    return (*_AREAS, "key_owners") if options["method"] == "rename" else _AREAS
+    besides = {"rename": "key_owners", "store_acl": "key_stores"}.get(options["method"])
+    return (*_AREAS, besides) if besides else _AREAS
 
 
 _AREAS = ("identity", "services", "keys")
 
 REMEDY = Remedy(
     name=NAME,
-    areas=(*_AREAS, "key_owners", "key_copies"),
+    areas=(*_AREAS, "key_owners", "key_copies", "key_stores"),
     settings=(),
     options=OPTIONS,
     plan=plan,
     probed=True,
     needs=needs,
+    undecided=undecided,
     climbs=MappingProxyType({"state": "usable", "method": "auto"}),
 )

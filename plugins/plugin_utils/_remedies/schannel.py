@@ -87,5 +87,5 @@ REMEDY = Remedy(
     options=OPTIONS,
     plan=plan,
     probed=True,
-    undecided=undecided,
+    undecided=lambda observation, _options: undecided(observation),
 )

@@ -14,9 +14,10 @@ from .._apply import Run
 from .._cim import certificates
 from .._fix import Job
 from .._host import Host
-from .._model.change import Change
+from .._model.change import Change, Plan
 from .._model.keys import CONTAINER_FILE
 from .._observe import observe
+from .._remedies import _permissions
 from .._remedies._certificates import hindrances, renewed_whole
 from .._remedies.machine_keys import foreign
 from .._wsman.quote import quoted_path
@@ -54,13 +55,17 @@ def _key(host: Host) -> tuple[str, frozenset[str]]:
 
 
 def _renewal(host: Host) -> Sequence[Change]:
-    seen = observe(host, {"identity", "services", "keys"})
+    seen = observe(host, {"identity", "services", "keys", "key_stores"})
     if seen.keys is None or seen.keys.pinned:
         raise Untold("the listener does not serve a certificate of its own")
-    hindered = hindrances(seen, seen.keys).refused
+    wanted = Plan(renewed_whole("selftest", seen.keys, REASON))
+    secured = _permissions.secured("selftest", seen, wanted)
+    hindered = (*hindrances(seen, seen.keys, wanted.changes).refused, *secured.refused)
     if hindered:
         raise Untold(hindered[0].message)
-    return renewed_whole("selftest", seen.keys, REASON)
+    if secured != wanted:
+        raise Untold("the permissions of MachineKeys or of the certificate's store keep Windows from making another")
+    return wanted.changes
 
 
 def keys_in_gap(job: Job) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ..._model.keys import KeysState
+from ..._model.keys import KeysState, denied
 from ..._model.plain import Plain
 from ..facts import Evidence, Facts
 from ._base import REPAIR, TERMSERV, Cause, Cure, Shown
@@ -86,17 +86,18 @@ def _machine_guid_changed(_facts: Facts, keys: KeysState, _now: datetime) -> Sho
     )
 
 
-def _certificate_missing(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
-    if keys.own or keys.pinned or keys.denied_stores:
+def _certificate_missing(facts: Facts, keys: KeysState, _now: datetime) -> Shown:
+    if keys.own or keys.pinned or denied(facts.observation.key_stores):
         return ()
     return _about("self-signed certificate of the listener", "absent", "the certificate store Remote Desktop")
 
 
-def _store_acl(_facts: Facts, keys: KeysState, now: datetime) -> Shown:
-    if not keys.denied_stores or not keys.needs_making(now):
+def _store_acl(facts: Facts, keys: KeysState, now: datetime) -> Shown:
+    stores = facts.observation.key_stores or {}
+    if not denied(stores) or not keys.needs_making(now):
         return ()
-    path = keys.denied_stores[0]
-    return _about(f"permissions of {path}", keys.stores[path].data, "StdRegProv")
+    path = denied(stores)[0]
+    return _about(f"permissions of {path}", stores[path].data, "StdRegProv")
 
 
 def _folder_acl(_facts: Facts, keys: KeysState, now: datetime) -> Shown:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
-from ..._model.observation import RuleState
+from ..._model.observation import CONTROLLER, RuleState
 from ..._model.rules import ALLOW, BLOCK, for_everybody, matches_port, unfinished
 from ..._model.settings import CIS_L1
 from ..facts import TCP_RULE, Evidence, Facts
@@ -151,12 +151,11 @@ def _rule_demands(facts: Facts) -> Shown:
     return (Evidence(f"conditions of {TCP_RULE}", ", ".join(facts.demands), "FirewallRules"),)
 
 
-CONTROLLER = "controller"
-"""Users do not come from there: that it cannot reach the port is no fault while others can."""
-
-
 def _failing_elsewhere(stages: tuple[str, ...], passed: str) -> Callable[[Facts], Shown]:
-    """Shown when a probe from where users are fails at one of the stages, and the one that counts passed a stage."""
+    """Shown when a probe from where users are fails at one of the stages, and the one that counts passed a stage.
+
+    Users do not come from the controller: that it cannot reach the port is no fault while others can.
+    """
 
     def shows(facts: Facts) -> Shown:
         views = [view for view in facts.elsewhere if view.failed_stage in stages and view.vantage != CONTROLLER]

@@ -37,7 +37,15 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.breakages import cause_of
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES as SWITCHES_OF
-from tests.simulator.windows.certificates import CLIENT, KEY_FILE_2019, MACHINE_GUID, Request
+from tests.simulator.traits import apply_trait
+from tests.simulator.windows.certificates import (
+    CLIENT,
+    KEY_FILE_2019,
+    LISTENER,
+    MACHINE_GUID,
+    REMOTE_DESKTOP,
+    Request,
+)
 from tests.simulator.windows.clock import DEFAULT_START
 from tests.simulator.windows.cmd import CommandShell, Output
 from tests.simulator.windows.files import MACHINE_KEYS, MACHINE_KEYS_SDDL
@@ -177,14 +185,13 @@ def test_where_the_listener_takes_its_own_for_a_certificate_that_is_gone_nothing
 @pytest.mark.parametrize("version", ["2016", "2022"])
 @pytest.mark.parametrize("breakage", sorted(SMALLEST))
 def test_what_is_known_after_a_repair_is_what_a_new_look_at_everything_would_show(breakage: str, version: str) -> None:
-    """Of the store's permissions the new look reads none, since nothing has to be made there any more."""
     simulated = built(version, breakage, {})
-    known = cure(simulated).after.observation.keys
-    seen = observe(connect(simulated), ("identity", "keys")).keys
+    after = cure(simulated).after.observation
+    known, seen = after.keys, observe(connect(simulated), ("identity", "keys")).keys
     assert known is not None
     assert seen is not None
-    assert replace(known, stores={}, free_bytes=None) == replace(seen, stores={}, free_bytes=None)
-    for path, dacl in known.stores.items():
+    assert replace(known, free_bytes=None) == replace(seen, free_bytes=None)
+    for path, dacl in (after.key_stores or {}).items():
         stored = simulated.windows.registry.descriptor(path).to_sddl()
         assert sddl.parse(str(dacl.data)).dacl == sddl.parse(stored).dacl
 
@@ -377,6 +384,177 @@ def test_a_folder_that_even_system_may_not_look_into_is_left_and_how_to_own_it_i
     with pytest.raises(ApplyError, match="takeown"):
         run(simulated, "machine_keys", method=method, accept_shared_keys=True)
     assert settings_state(simulated) == before
+
+
+SECURED = {"key_folder_hardened": "folder_dacl", "certificate_store_hardened": "key_dacl"}
+UNSEEN = {"key_folder_hidden": MACHINE_KEYS, "certificate_store_hidden": REMOTE_DESKTOP}
+"""Permissions that keep Windows from making a certificate: what is put right first, and where they are not shown."""
+
+GIVEN_UP: list[tuple[str, str, dict[str, t.Any]]] = [
+    ("", "certificate", {"renew_before": 180}),
+    *(
+        ("certificate_expired", "machine_keys", {"method": m, "accept_shared_keys": True})
+        for m in METHODS
+        if m != "ace"
+    ),
+]
+"""What deletes a certificate that still serves: the breakage, the module and what it is asked for."""
+
+
+@pytest.mark.parametrize("trait", sorted(SECURED))
+@pytest.mark.parametrize(("breakage", "remedy", "given"), GIVEN_UP)
+def test_a_certificate_is_given_up_once_windows_can_make_another(
+    breakage: str, remedy: str, given: dict[str, t.Any], trait: str
+) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage] if breakage else [], traits=[trait])
+    assert simulated.probe_view()["tls"] == "ok"
+    foretold, _done = run(simulated, remedy, True, **given)
+    _plan, done = run(simulated, remedy, **given)
+    renamed = given.get("method") == "rename" and trait == "key_folder_hardened"
+    assert kinds(done.changes)[0] == ("key_folder" if renamed else SECURED[trait])
+    assert kinds(done.changes) == kinds(foretold.changes)
+    assert done.proof is not None
+    assert (done.proof["tls"]["verdict"], done.proof["tls"]["certificate"]["expired"]) == ("ok", False)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "remedy", "given", "trait"),
+    [
+        (*case, trait)
+        for case in GIVEN_UP
+        for trait in sorted(UNSEEN)
+        if (case[2].get("method"), trait) != ("rename", "key_folder_hidden")  # another folder takes its place
+    ],
+)
+def test_a_certificate_that_serves_is_kept_where_nothing_shows_that_windows_can_make_another(
+    breakage: str, remedy: str, given: dict[str, t.Any], trait: str
+) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[breakage] if breakage else [], traits=[trait])
+    before = settings_state(simulated)
+    plan, done = run(simulated, remedy, **given)
+    assert done.changes == []
+    assert UNSEEN[trait] in plan.refused[0].message
+    assert settings_state(simulated) == before
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+def weak(*traits: str) -> SimulatedHost:
+    """A host whose own certificate has a short key."""
+    simulated = SimulatedHost.build("2022")
+    certificates = simulated.windows.certificates
+    certificates._take_key = lambda: WEAK_KEY  # type: ignore[method-assign]  # as Windows of long ago made it
+    certificates.issue()
+    del certificates._take_key
+    for trait in traits:
+        apply_trait(simulated.windows, trait)
+    return simulated
+
+
+@pytest.mark.parametrize("trait", [*sorted(SECURED), *sorted(UNSEEN)])
+def test_the_loop_renews_a_weak_certificate_only_where_windows_can_make_another(trait: str) -> None:
+    simulated = weak(trait)
+    doing = job(simulated, check=True)
+    foretold = foresee(examine(doing.host, doing.prober, 600, full=True), Limits())
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert simulated.probe_view()["tls"] == "ok"
+    assert kinds(course.changes) == kinds(foretold.changes)
+    assert course.verdict == ("repaired" if trait in SECURED else "unresolved")
+
+
+def test_what_was_refused_has_another_turn_once_what_was_in_its_way_is_cured() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["sessionenv_disabled", "folder_acl"])
+    foreseeing = job(simulated, check=True)
+    foretold = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    course = cure(simulated)
+    assert kinds(course.changes) == kinds(foretold.changes)
+    assert kinds(course.changes) == ["service_start_mode", "folder_dacl", "renewal"]
+    assert (course.verdict, course.refused, foretold.refused) == ("repaired", [], [])
+
+
+def test_a_later_rung_finds_out_about_the_store_when_it_is_its_turn() -> None:
+    """The key's content was replaced, so that no permission makes it usable."""
+    simulated = SimulatedHost.build("2022", breakages=["key_unreadable"], traits=["certificate_store_hardened"])
+    path = simulated.windows.certificates.key_file
+    entry = simulated.windows.files.find(path)
+    assert entry is not None
+    simulated.windows.files.add(path, entry.descriptor.to_sddl(), content="key of nobody", size=1)
+    course = cure(simulated)
+    assert course.verdict == "repaired"
+    assert kinds(course.changes)[-3:] == ["key_dacl", "certificate", "renewal"]
+
+
+def test_a_listener_whose_certificate_is_gone_gets_its_own_back_though_that_is_weak_and_cannot_be_renewed() -> None:
+    simulated = weak("key_folder_hidden")
+    simulated.windows.registry.put(LISTENER, "SSLCertificateSHA1Hash", Type.BINARY, bytes(20))
+    plan, done = run(simulated, "certificate")
+    assert kinds(done.changes) == ["registry"]
+    assert MACHINE_KEYS in plan.notes[0]
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+STAYS_TIED = [(["pinned_certificate"], [], "self_signed"), ([], ["certificate_pinned_expired"], "valid")]
+
+
+@pytest.mark.parametrize(("traits", "breakages", "state"), STAYS_TIED)
+@pytest.mark.parametrize("own", ["certificate_missing", "certificate_expired"])
+def test_a_listener_stays_tied_where_windows_makes_no_certificate_of_its_own(
+    own: str, traits: list[str], breakages: list[str], state: str
+) -> None:
+    planted, odd = [own, *breakages], [*traits, "key_folder_hidden"]
+    simulated = SimulatedHost.build("2022", breakages=planted, traits=odd)
+    before, pinned = settings_state(simulated), simulated.windows.certificates.pinned()
+    with pytest.raises(ApplyError, match="has made no certificate"):
+        run(simulated, "certificate", state=state)
+    cure(simulated)
+    assert (settings_state(simulated), simulated.windows.certificates.pinned()) == (before, pinned)
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+@pytest.mark.parametrize(("traits", "breakages", "state"), STAYS_TIED)
+def test_windows_own_certificate_is_made_before_the_listener_is_untied(
+    traits: list[str], breakages: list[str], state: str
+) -> None:
+    planted, odd = ["certificate_missing", *breakages], [*traits, "key_folder_hardened"]
+    simulated = SimulatedHost.build("2022", breakages=planted, traits=odd)
+    _plan, done = run(simulated, "certificate", state=state)
+    assert kinds(done.changes) == ["folder_dacl", "renewal", "registry"]
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("version", "breakages", "refused"),
+    [
+        ("2016", ["certificate_pinned_expired"], False),
+        ("2016", ["certificate_pinned_expired", "key_unreadable"], True),
+        ("2022", ["certificate_pinned_expired"], True),
+        ("2022", ["certificate_pinned_expired", "certificate_missing"], False),
+        ("2022", ["certificate_pinned_missing", "key_unreadable"], False),
+    ],
+)
+def test_without_a_probe_a_listener_is_untied_only_where_its_own_key_is_known_to_be_readable(
+    version: str, breakages: list[str], refused: bool
+) -> None:
+    simulated = SimulatedHost.build(version, breakages=breakages)
+    plan, done = fix(blind(simulated), REMEDIES["certificate"], defaults(REMEDIES["certificate"].options))
+    assert ("Let the controller probe" in str(plan.refused)) is refused
+    assert bool(done.changes) is not refused
+    assert bool(simulated.windows.certificates.pinned()) is refused
+
+
+def blind(simulated: SimulatedHost, **how: t.Any) -> Job:
+    return job(simulated, prober=replace(prober(simulated), enabled=False, **how))
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["unseen", "seen_by_another_node"])
+def test_without_a_probe_of_the_controller_the_loop_unties_nothing_that_it_could_not_tie_again(given: bool) -> None:
+    simulated = beneath("", "certificate_pinned_expired")
+    seen = prober(simulated).look(lambda: 3389)
+    assert seen is not None
+    doing = blind(simulated, given=(seen,) if given else ())
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.changes) == ("unresolved", [])
+    assert simulated.probe_view()["tls"] == "ok"
 
 
 def spoiling(simulated: SimulatedHost, spoil: Callable[[Stored], Stored]) -> None:
@@ -872,6 +1050,16 @@ def test_a_certificate_that_no_handshake_succeeds_with_is_unbound_again() -> Non
     with pytest.raises(ProofMissing, match="put back"):
         run(simulated, "certificate", state="bound", thumbprint=thumbprint)
     assert certificates.pinned() == ""
+
+
+def test_a_certificate_is_bound_also_where_the_service_that_would_make_one_is_disabled() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["sessionenv_disabled"])
+    added = simulated.windows.certificates.add("rdp.corp.example", Request(key=3))
+    _plan, done = run(simulated, "certificate", state="bound", thumbprint=added.thumbprint)
+    assert kinds(done.changes)[-1] == "registry"
+    assert (
+        "SessionEnv" in run(simulated, "certificate", True, state="self_signed", renew_before=180)[0].refused[0].message
+    )
 
 
 @pytest.mark.parametrize("thumbprint", [None, "", "12", "0" * 40])

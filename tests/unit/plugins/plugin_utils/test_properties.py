@@ -491,6 +491,18 @@ KERBEROS = ((), (), ("ntlm_denied",), ("ntlm_denied", "domain_member"), ("ntlm_d
 """What nobody notices, while CredSSP is not required, where users have nothing else."""
 
 
+NEXT_CERTIFICATE = (
+    *(((), ()),) * 4,
+    *(((), (trait,)) for trait in (
+        "key_folder_hardened", "key_folder_hidden", "certificate_store_hardened", "certificate_store_hidden",
+    )),
+    (("certificate_expired",), ("certificate_store_hardened",)),
+    (("certificate_missing", "certificate_pinned_expired"), ("key_folder_hidden",)),
+    (("certificate_pinned_expired", "key_unreadable"), ()),
+)  # fmt: skip
+"""What nobody notices while the certificate that is there, or the one to which the listener is tied, serves."""
+
+
 def answering(name: str) -> st.SearchStrategy[HostPlan]:
     """Hosts most of which are weak, and most of which have something that a stronger value would bring to light."""
     names = {"security_layer": (0, 1), "negotiation": (0,), "nla": (0,)}
@@ -498,16 +510,17 @@ def answering(name: str) -> st.SearchStrategy[HostPlan]:
     orphan = (Stored(SETTINGS["nla"], "orphan", 0, 0), Stored(SETTINGS["nla"], "local", 1, 1))
     hidden = st.sampled_from([*((breakage,) for breakage in HIDDEN), (), ()])
     return st.builds(
-        lambda host, more, broken, users: replace(
+        lambda host, more, broken, users, later: replace(
             host,
             stored=(*host.stored, *more),
-            breakages=broken,
-            traits=tuple(dict.fromkeys((*host.traits, *users))),
+            breakages=tuple(dict.fromkeys((*broken, *later[0]))),
+            traits=tuple(dict.fromkeys((*host.traits, *users, *later[1]))),
         ),
         hosts(name),
         st.sampled_from([*weak, orphan, ()]),
         hidden,
         st.sampled_from(KERBEROS),
+        st.sampled_from(NEXT_CERTIFICATE),
     )
 
 

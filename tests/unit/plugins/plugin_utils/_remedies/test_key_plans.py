@@ -21,6 +21,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.keys import (
     KeyFile,
     KeyOwners,
     KeysState,
+    denied,
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Identity, Observation, ServiceState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
@@ -94,7 +95,6 @@ keys_states = st.builds(
     folder_dacl=folder_dacls,
     files=st.lists(st.sampled_from([OWN_FILE, f"{CONTAINER_FILE}_other", "web_A"]), unique=True).map(tuple),
     copies=st.sampled_from([(), (f"{FOLDER}_old",)]),
-    stores=st.dictionaries(st.just(STORE), store_dacls),
     machine_guid=st.just(GUID),
     pending_reboot=_mostly(False, True),
     free_bytes=_mostly(None, 1000, 10**10),
@@ -104,7 +104,12 @@ identity = Identity("HOST", "Windows", "10.0", 20348, 3, 1033, NOW.isoformat(), 
 
 
 def _observation(
-    keys: KeysState, certificates: tuple[CertificateState, ...], tls: str, mode: str, channel: bool
+    keys: KeysState,
+    certificates: tuple[CertificateState, ...],
+    tls: str,
+    mode: str,
+    channel: bool,
+    stores: dict[str, Reading] | None,
 ) -> Observation:
     """Whole, as readers give it: the pinned certificate is the one of the store."""
     pinned = next((item for item in certificates if item.thumbprint == keys.pinned), None)
@@ -123,6 +128,7 @@ def _observation(
         certificates=certificates,
         key_owners=owners,
         key_copies=keys.copies,
+        key_stores=stores,
     )
 
 
@@ -133,6 +139,7 @@ observations = st.builds(
     _mostly("reset", "ok", ""),
     _mostly("Manual", "Disabled"),
     _mostly(False, True),
+    st.none() | st.dictionaries(st.just(STORE), store_dacls | st.just(unreadable("access denied"))),
 )
 
 
@@ -226,6 +233,23 @@ def test_a_rename_needs_consent_and_never_touches_the_channel(observation: Obser
     if any(change.kind == "key_folder" for change in planned(("machine_keys", observation, options)).changes):
         assert accepted or "web_a" not in keys.files
         assert not set(owners.channel) & set(keys.files)
+
+
+@given(cases)
+def test_no_certificate_is_given_up_for_one_that_windows_could_not_keep(case: Case) -> None:
+    """Nor one that may serve where that is not seen; with its key it is gone before, and a reset shows that it is."""
+    _name, observation, _options = case
+    for change in planned(case).changes:
+        keys = observation.keys
+        assert keys is not None
+        if change.kind in ("certificate", "renewal"):
+            assert not keys.folder_denied
+            assert not denied(observation.key_stores)
+        if change.kind == "certificate" and (observation.probe or {}).get("passed"):
+            assert keys.folder_dacl.is_value
+            assert observation.key_stores is not None
+            assert all(dacl.is_value for dacl in observation.key_stores.values())
+        observation = project(observation, [change])
 
 
 @given(cases)
