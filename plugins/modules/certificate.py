@@ -40,7 +40,9 @@ options:
         is gone, or where the key of its own one is new or shown to be readable.
       - V(bound) ties the listener to the certificate O(thumbprint) (C(SSLCertificateSHA1Hash)), after its usage, its
         validity and its key were checked; C(NETWORK SERVICE) gets read access to its key file where it lacks that. When
-        no TLS handshake succeeds with it, it is untied again. Where the controller does not probe, RV(notes) says that
+        no TLS handshake shows it in the end, it is untied again, and the access taken back. C(TermService) is restarted
+        where the listener goes on with the certificate of before; where O(restart) or the host forbids that, it is
+        untied again as well. Where the controller does not probe, RV(notes) says that
         nothing shows whether the key works. Where only C(SYSTEM) may see who reads that file, a handshake with the
         certificate shows that the listener can. Before there is one, and before a run has seen who may, check mode
         names the access, with a note, and the run gives it only where it is missing.

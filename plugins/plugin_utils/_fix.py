@@ -21,7 +21,7 @@ from ._model.observation import Observation
 from ._model.settings import SETTINGS
 from ._observe import observe
 from ._owed import REASONS, due, due_after_lease, owe_restart
-from ._proof import PATIENCE, Probe, Prober, lacking, lets_in, live, refuses, settled, shuts, tls_works, unproven
+from ._proof import PATIENCE, Probe, Prober, lacking, lets_in, live, refuses, serves, settled, shuts, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
@@ -308,21 +308,27 @@ def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
 
 
 def _confirm(job: Job, run: Run, done: Done, alone: bool) -> None:
-    """What has to serve a handshake from now on does, or it is taken back; what waits for a restart waits with it.
+    """What has to serve a handshake from now on does, or it is taken back, with the access that was given for it.
 
+    What was proved before waits for a hindered restart; a certificate does not, since nothing would look at it then.
     What is only taken away is no fault where the loop goes on: it cures what lay beneath.
 
     Raises:
-        ProofMissing: it does not.
+        ProofMissing: it does not, or that would show only after a restart.
     """
+    proof = done.proof
     told = [change for change in done.changes if change.then == "tls" and (alone or change.after is not None)]
-    about_tls = [*told, *(change for change in done.changes if change.proof)]
-    unserved = [change for change in about_tls if not tls_works([done.proof])]
-    if done.proof is None or done.waiting:
+    proved = [change for change in done.changes if change.proof and not done.waiting]
+    unserved = [change for change in (*told, *proved) if proof is not None and not serves([change], proof)]
+    if not unserved:
         return
-    if unserved:
-        outcome = put_back(job, run, done, unserved) or "it is as it was"
-        raise ProofMissing(f"no TLS handshake succeeded with the new value of {unserved[0].item}: {outcome}")
+    why = "; ".join(done.waiting.values())
+    done.waiting.clear()
+    given = [change for change in done.changes if change.kind == "file_access"]
+    outcome = put_back(job, run, done, [*given, *unserved]) or "it is as it was"
+    if why:
+        raise ProofMissing(f"whether the new value of {unserved[0].item} serves would show later: {outcome}. {why}")
+    raise ProofMissing(f"no TLS handshake succeeded with the new value of {unserved[0].item}: {outcome}")
 
 
 def _ends(host: Host, run: Run, change: Change) -> None:

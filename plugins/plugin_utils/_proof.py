@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from ._diagnosis.facts import Facts
 from ._model.change import Change, KeyKind
 from ._model.lease import LeaseState
 from ._model.observation import ANOTHER_NODE, CONTROLLER, Observation
+from ._model.plain import Plain
 from ._model.settings import PIN, SETTINGS
 
 Probe = Mapping[str, t.Any]
@@ -199,7 +201,7 @@ def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     unsettled = [change for change in changes if change.kind == "registry" and change.restart is None]
     about_tls = [change for change in changes if change.kind in KEY_KINDS or change.item == PIN]
     if any(change.restart is None for change in about_tls):
-        return None if probe is None else _served(about_tls, probe)
+        return None if probe is None else serves(about_tls, probe)
     if probe is None or not unsettled:
         return None if unsettled else True
     seen = shows(unsettled, probe)
@@ -211,10 +213,28 @@ def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     return facts.failed_stage != "x224"
 
 
-def _served(changes: Iterable[Change], probe: Probe) -> bool:
-    """Whether TLS works, and not still with a certificate that was replaced."""
-    shown = (probe["tls"].get("certificate") or {}).get("sha1")
-    return tls_works([probe]) and not any(change.kind == "renewal" and change.before == shown for change in changes)
+def serves(changes: Iterable[Change], probe: Probe) -> bool:
+    """Whether TLS works, and with the certificate that is to serve by these changes.
+
+    UNSURE: when a change of SSLCertificateSHA1Hash takes effect. Public guides restart TermService after it, others do
+    not; so it is looked at, and the check live_pin of selftest asks a host.
+    """
+    return tls_works([probe]) and not any(_contradicts(change, probe) for change in changes)
+
+
+def _contradicts(change: Change, probe: Probe) -> bool:
+    """Whether the certificate shown is one that was replaced or untied, or another than the one that was tied."""
+    shown = str((probe["tls"].get("certificate") or {}).get("sha1", "")).upper()
+    if change.kind == "renewal":
+        return change.before == shown
+    if change.item != PIN:
+        return False
+    return shown != _pinned(change.after) if change.after is not None else shown == _pinned(change.before)
+
+
+def _pinned(value: Plain) -> str:
+    """The thumbprint in a value of SSLCertificateSHA1Hash, or nothing."""
+    return base64.b64decode(str(value["data"])).hex().upper() if isinstance(value, dict) else ""
 
 
 def settled(changes: Sequence[Change], probe: Probe) -> bool:
@@ -225,7 +245,7 @@ def settled(changes: Sequence[Change], probe: Probe) -> bool:
 
 
 def shows(changes: Iterable[Change], probe: Probe | None) -> bool | None:
-    """Whether the negotiation matrix shows the wanted values: False when it contradicts one, None when it is silent."""
+    """Whether the handshake shows the wanted values: False when it contradicts one, None when it is silent."""
     seen = [_deduced(change, probe) for change in changes if probe]
     if False in seen:
         return False
@@ -233,7 +253,9 @@ def shows(changes: Iterable[Change], probe: Probe | None) -> bool | None:
 
 
 def _deduced(change: Change, probe: Probe) -> bool | None:
-    """Whether the negotiation matrix shows the wanted value; None where it does not decide."""
+    """Whether negotiation, or the certificate shown, tells of the wanted value; None where neither decides."""
+    if change.item == PIN:
+        return not _contradicts(change, probe) if tls_works([probe]) else None
     setting = next((setting for setting in SETTINGS.values() if setting.path == change.item), None)
     if setting and setting.id == "transport":
         return _udp_shows(change, probe)

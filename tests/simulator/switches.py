@@ -18,6 +18,7 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "live_deny": Switch("when a change of fDenyTSConnections takes effect", WHEN),
     "live_security": Switch("when SecurityLayer, UserAuthentication and the like take effect", WHEN),
     "live_transport": Switch("when SelectTransport takes effect", WHEN),
+    "live_pin": Switch("when a change of SSLCertificateSHA1Hash takes effect", WHEN),
     "live_sessions": Switch("when MaxDisconnectionTime takes effect", WHEN),
     "live_services": Switch("when TSEnabled takes effect on the listener", (AFTER_RESTART, AT_ONCE, "never")),
     "logons_back_at_start": Switch("a start of TermService lets remote logons in again (change logon)", (False, True)),

@@ -163,13 +163,27 @@ def _thumbprint(job: Job) -> str:
         return "taken" if _pinned(job.host) == thumbprint else "without effect"
 
 
-def _pinned_missing(job: Job) -> str:
-    """TermService is restarted, so that what it has kept in mind counts for nothing."""
+def _live_pin(job: Job) -> str:
+    """Before a restart the listener goes on with its own certificate, or has none any more, as after one."""
+    before, after = _tied_to_nothing(job)
+    if tls_works([after]):
+        raise Untold("a certificate that is gone makes no difference here")
+    return "after a restart" if tls_works([before]) else "at once"
+
+
+def _tied_to_nothing(job: Job) -> tuple[Probe, Probe]:
+    """What is seen of a listener that is tied to a certificate which is gone: at once, and after a restart."""
     need_idle(job)
     _thumbprint, pin = _no_certificate(job.host)
     with tried_out(job, (pin,)) as tried:
+        before = _seen(job)
         tried.restart()
-        probe = job.prober.look_until(_opened, job.host.listener_port) or _seen(job)
+        return before, job.prober.look_until(_opened, job.host.listener_port) or _seen(job)
+
+
+def _pinned_missing(job: Job) -> str:
+    """TermService is restarted, so that what it has kept in mind counts for nothing."""
+    _before, probe = _tied_to_nothing(job)
     if tls_works([probe]):
         return "its own certificate"
     failures = [answer["failure"] for answer in probe["x224"]["asked"].values()]
@@ -371,6 +385,16 @@ LAB_CHECKS = (
             "without effect": "the provider takes it and stores nothing; certificate writes to the registry",
         },
         _thumbprint,
+    ),
+    LabCheck(
+        "live_pin",
+        "When is it live to which certificate the listener is tied?",
+        "at once",
+        {
+            "at once": "new connections get the certificate that is bound, and TermService is not restarted",
+            "after a restart": "TermService is restarted while the handshake still shows the certificate of before",
+        },
+        _live_pin,
     ),
     LabCheck(
         "pinned_missing",

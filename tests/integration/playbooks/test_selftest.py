@@ -16,6 +16,7 @@ LAB = {
     "layer_rdp": ("refused", "as_expected"),
     "live_transport": ("at once", "as_expected"),
     "thumbprint": ("refused", "as_expected"),
+    "live_pin": ("at once", "as_expected"),
     "pinned_missing": ("no certificate", "as_expected"),
     "pending_connections": ("more than 150", "deviates"),
     "renewed_key": ("a new key in the same file", "as_expected"),

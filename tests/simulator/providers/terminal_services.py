@@ -150,7 +150,7 @@ class GeneralSetting(HostProvider):
 
     def _certificate(self) -> dict[str, object]:
         certificates = self.windows.certificates
-        bound = certificates.bound()
+        bound = certificates.stored()
         template = self.windows.registry.get(POLICY, "CertTemplateName")
         kind = 0 if bound is None else 2 if template else 3 if certificates.pinned() else 1
         thumbprint = certificates.pinned() or (bound.thumbprint if bound else "")

@@ -202,6 +202,7 @@ class ListenerCertificates:
         self._machine = machine
         self._edition = edition
         self._switches = switches
+        self._started_with: str | None = None
         self._next_key = int(machine.guid[:4], 16) % POOL_SIZE
 
     @property
@@ -231,6 +232,15 @@ class ListenerCertificates:
         value = self._registry.get(LISTENER, "SSLCertificateSHA1Hash")
         return value.hex().upper() if isinstance(value, bytes) and value else ""
 
+    def start(self) -> None:
+        """TermService has started: read what is read then."""
+        self._started_with = self.pinned()
+
+    def _live_pin(self) -> str:
+        """Thumbprint that the listener acts on, or empty: as stored now or when TermService started, by the switch."""
+        late = self._switches["live_pin"] == "after_restart" and self._started_with is not None
+        return str(self._started_with) if late else self.pinned()
+
     def by_template(self) -> StoredCertificate | None:
         """The certificate that was enrolled by the template which policy names, if that came about."""
         value = self._registry.get(WINSTATIONS, "TemplateCertificate")
@@ -245,10 +255,17 @@ class ListenerCertificates:
 
     def bound(self) -> StoredCertificate | None:
         """The certificate that connections get: by policy's template, else the pinned one, else the self-signed one."""
+        return self._chosen(self._live_pin())
+
+    def stored(self) -> StoredCertificate | None:
+        """The certificate that connections get by what is stored, once it is live."""
+        return self._chosen(self.pinned())
+
+    def _chosen(self, pin: str) -> StoredCertificate | None:
         template = self.by_template()
-        if template is not None or not self.pinned():
+        if template is not None or not pin:
             return template or self.own()
-        return self.in_store(MY, self.pinned()) or (self.own() if self._switches["pinned_missing"] == "own" else None)
+        return self.in_store(MY, pin) or (self.own() if self._switches["pinned_missing"] == "own" else None)
 
     def key_usable(self, certificate: StoredCertificate) -> bool:
         """Whether TermService's account can open the private key that belongs to the certificate."""

@@ -152,6 +152,7 @@ class Windows:
         self.listener.boot()
         if self.services.running("TermService"):
             self.listener.start()
+            self.certificates.start()
         if self.gateway is not None and self.services.running("TSGateway"):
             self.gateway.start()
         self.listener.port_taken, self.listener.flooded = port_taken, flooded
@@ -282,6 +283,7 @@ class Windows:
             if self.switches["logons_back_at_start"]:
                 self.registry.put(WINLOGON, "WinStationsDisabled", Type.SZ, "0")
             self.listener.start()
+            self.certificates.start()
             self.certificates.report()
             self.clock.after(FLOOD_SECONDS, self._flooded_again)
             self._renew_later()

@@ -1017,9 +1017,11 @@ def test_the_ladder_goes_on_where_a_rung_does_not_help() -> None:
 # --- certificate
 
 
-def bound_host(**request: t.Any) -> tuple[SimulatedHost, str]:
+def bound_host(
+    switches: t.Mapping[str, object] | None = None, traits: t.Sequence[str] = (), **request: t.Any
+) -> tuple[SimulatedHost, str]:
     """A host with a certificate of the company's authority in its personal store."""
-    simulated = SimulatedHost.build("2022")
+    simulated = SimulatedHost.build("2022", traits=traits, switches=switches or {})
     added = simulated.windows.certificates.add("rdp.corp.example", Request(**{"key": 3, **request}))
     return simulated, added.thumbprint
 
@@ -1060,6 +1062,67 @@ def test_a_certificate_is_bound_also_where_the_service_that_would_make_one_is_di
     assert (
         "SessionEnv" in run(simulated, "certificate", True, state="self_signed", renew_before=180)[0].refused[0].message
     )
+
+
+MOMENTS = SWITCHES_OF["live_pin"].choices
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_certificate_that_is_bound_is_the_one_that_the_handshake_shows(moment: str) -> None:
+    simulated, thumbprint = bound_host({"live_pin": moment})
+    own = simulated.windows.certificates.own()
+    assert own is not None
+    _plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert kinds(done.changes) == ["registry", *(["restart"] if moment == "after_restart" else [])]
+    assert done.proof is not None
+    assert done.proof["tls"]["certificate"]["sha1"] == thumbprint
+    back = rollback(job(simulated, "back"), "all", force=False)
+    assert back.proof is not None
+    assert back.proof["tls"]["certificate"]["sha1"] == own.thumbprint
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("state", ["valid", "self_signed"])
+def test_a_listener_that_is_untied_shows_windows_own_certificate(state: str, moment: str) -> None:
+    switches: dict[str, object] = {"live_pin": moment}
+    simulated = built("2022", "certificate_pinned_expired", switches)
+    own = simulated.windows.certificates.own()
+    assert own is not None
+    _plan, done = run(simulated, "certificate", state=state)
+    assert done.proof is not None
+    assert done.proof["tls"]["certificate"]["sha1"] == own.thumbprint
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("hindered", ["many_sessions", "no_shell"])
+def test_a_certificate_is_not_left_to_a_restart_that_nobody_watches(hindered: str, moment: str) -> None:
+    readable = "O:BAG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)(A;;FA;;;BA)"
+    simulated, thumbprint = bound_host({"live_pin": moment}, [hindered], sddl=readable)
+    before = settings_state(simulated)
+    if moment == "at_once":
+        run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+        assert simulated.windows.certificates.pinned() == thumbprint
+        return
+    with pytest.raises(ProofMissing, match=r"would show later: it was put back as it was\. (a restart|the host)"):
+        run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_with_the_certificate_that_is_unbound_again_goes_the_access_to_its_key(moment: str) -> None:
+    simulated, thumbprint = bound_host({"live_pin": moment}, sddl=HIDDEN["missing"])
+    certificates = simulated.windows.certificates
+    stored = certificates.in_store("MY", thumbprint)
+    assert stored is not None
+    path = certificates.file_of(stored)
+    simulated.windows.files.add(path, HIDDEN["missing"], content="key of nobody", size=1)
+    before = settings_state(simulated)
+    with pytest.raises(ProofMissing, match="put back as it was"):
+        run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert settings_state(simulated) == before
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
+    assert simulated.probe_view()["tls"] == "ok"
 
 
 @pytest.mark.parametrize("thumbprint", [None, "", "12", "0" * 40])
@@ -1453,16 +1516,17 @@ BENEATH = [("pinned_certificate", "", "self_signed"), ("", "certificate_pinned_e
 """What the listener is tied to, beside a key of Windows' own certificate that nobody can read, and what is wanted."""
 
 
-def beneath(trait: str, breakage: str) -> SimulatedHost:
+def beneath(trait: str, breakage: str, **switches: object) -> SimulatedHost:
     planted = ["key_unreadable", *([breakage] if breakage else [])]
-    return SimulatedHost.build("2022", breakages=planted, traits=[trait] if trait else [])
+    return SimulatedHost.build("2022", breakages=planted, traits=[trait] if trait else [], switches=switches)
 
 
+@pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize(("trait", "breakage", "state"), BENEATH)
 def test_a_listener_stays_tied_where_windows_own_certificate_would_serve_nobody(
-    trait: str, breakage: str, state: str
+    trait: str, breakage: str, state: str, moment: str
 ) -> None:
-    simulated = beneath(trait, breakage)
+    simulated = beneath(trait, breakage, live_pin=moment)
     before = settings_state(simulated)
     with pytest.raises(ProofMissing, match="put back"):
         run(simulated, "certificate", state=state)
@@ -1470,21 +1534,26 @@ def test_a_listener_stays_tied_where_windows_own_certificate_would_serve_nobody(
     assert simulated.probe_view()["tls"] == "ok"
 
 
-def test_the_loop_unties_it_and_cures_what_lies_beneath() -> None:
-    simulated = beneath("", "certificate_pinned_expired")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_loop_unties_it_and_cures_what_lies_beneath(moment: str) -> None:
+    simulated = beneath("", "certificate_pinned_expired", live_pin=moment)
     course = cure(simulated)
     assert course.verdict == "repaired"
     assert [finding.id for finding in course.revealed] == ["key_unreadable"]
     assert simulated.windows.certificates.pinned() == ""
 
 
-def test_the_loop_ties_it_again_where_it_may_not_cure_what_lies_beneath() -> None:
-    simulated = beneath("", "certificate_pinned_expired")
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_loop_ties_it_again_where_it_may_not_cure_what_lies_beneath(moment: str) -> None:
+    simulated = beneath("", "certificate_pinned_expired", live_pin=moment)
     before = settings_state(simulated)
     doing = job(simulated)
     course = remediate(doing, examine(doing.host, doing.prober, 600), Limits(frozenset({"certificate"})))
     assert [(step.remedy, step.kept) for step in course.steps] == [("certificate", False)]
     assert settings_state(simulated) == before
+    assert simulated.probe_view()["tls"] == "ok"
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
     assert simulated.probe_view()["tls"] == "ok"
 
 
