@@ -34,8 +34,8 @@ options:
       - V(usable) makes the key usable.
       - V(restored) brings back what O(method=copy_aside) and O(method=rename) have put aside. Keys that are missing
         from C(MachineKeys) come back with their permissions, none that is there is overwritten, and the copy is
-        removed once nothing is missing. Where O(method=rename) was cut off while the folder had no name, the one that
-        was put aside takes it again.
+        removed once nothing is missing and the permissions of what came back are seen to be those of the copy. Where
+        O(method=rename) was cut off while the folder had no name, the one that was put aside takes it again.
       - Keys that services have made under the same names while those of before were away are then kept in
         C(MachineKeys_made), or the first of C(MachineKeys_made1) and so on that is free. The task fails to say so, as
         does M(winfleet.rdp.rollback) in RV(winfleet.rdp.rollback#module:left).
@@ -64,8 +64,10 @@ options:
         a certificate that may serve is not given up; the refusal names the path.
       - V(folder_acl) puts the default permissions of the folder itself back, not of what lies in it.
       - V(copy_aside) copies the whole folder to C(MachineKeys_old), or the first of C(MachineKeys_old2) and so on that
-        is free, compares the copy with the folder, permissions included, and then does as V(key). Nobody else's key
-        moves.
+        is free, compares the copy with the folder, and then does as V(key). Nobody else's key moves.
+      - Keys are compared by their sizes and times and by their permissions, as C(icacls) shows these. It shows no
+        owners, which are copied and not compared. When a rename is rolled back, the old folder itself takes its name
+        again; what services have made or changed since is copied into it, compared by sizes and times alone.
       - V(rename) makes a copy beside in the same way and compares it; then the folder is renamed, and the copy, which
         has the default permissions and every key but the listener's, takes its name. It is for a folder that nothing
         else repairs. A copy that is not like the folder leaves everything as it was.

@@ -77,6 +77,11 @@ MADE_ASIDE = (
 )
 """Where two keys have one name, that of before counts: what was encrypted with it can be read with nothing else."""
 
+NOT_BACK = (
+    "what was there before is as it was, and {copy} stays. Run again, for a service may have changed a key meanwhile; "
+    "look at the space that is left on the disk and at the host's logs where that does not help"
+)
+
 FAIL = "cmd /d /c exit 9"
 """Fails within a line, which exit would end."""
 
@@ -351,7 +356,8 @@ def _write_copy(host: Host, change: Change, value: Plain) -> None:
     source, copy = _source(change), change.item
     if value is None:
         doing, made = f"bring the keys in {copy} back and remove it", _free(host, f"{source}_made")
-        _require(_on_folders(host, _merge_line(copy, source, made), doing), doing)
+        line = _resumed_line(source, copy, made) if _cut_off(host, copy) else _merge_line(copy, source)
+        _require(_on_folders(host, line, doing), doing, NOT_BACK.format(copy=copy))
         _nothing_aside(host, made)
     else:
         doing = f"copy {source} to {copy}"
@@ -395,13 +401,14 @@ def keeping(folder: str, copying: str) -> str:
 def _alike(source: str, part: str) -> str:
     """Ends with 0 where the permissions of all files in two folders read the same, in the language of the host.
 
-    icacls shows neither the flags that robocopy may drop (AI) nor, from within a folder, its path; NTFS lists names in
-    one order. A source that does not let SYSTEM in is opened to it for that long.
+    icacls shows neither owners, which are copied and not compared, nor the flags that robocopy may drop (AI) nor, from
+    within a folder, its path; NTFS lists names in one order. A source that does not let SYSTEM in is opened to it for
+    that long. Listings of before would be alike still where none can be made now.
     """
     seen, wanted = f"{part}.new", f"{part}.old"
     listing, same = _listing(source, wanted), f"fc /b {_quoted(wanted)} {_quoted(seen)}"
     opened = _opened(source, listing, f"{part}.acl")
-    return f"{_listing(part, seen)} & {listing} & {same} || ({opened} && {same})"
+    return f"{_swept(part)} & {_listing(part, seen)} & {listing} & {same} || ({opened} && {same})"
 
 
 def _listing(folder: str, file: str) -> str:
@@ -425,18 +432,28 @@ def _dropped(part: str) -> str:
     return f"rmdir /s /q {_quoted(part)} & {_swept(part)}"
 
 
-def _merge_line(copy: str, folder: str, made: str) -> str:
+def _merge_line(copy: str, folder: str) -> str:
     """What is missing comes back, nothing that is there is overwritten; the copy goes when nothing is missing.
 
-    What a rename has left that was cut off is no copy, but the keys themselves.
+    Where something was, all is as it should be once the folder is like one that is made beside it: of the copy, and
+    over that of what the folder has.
     """
-    merged = f"{_brought(copy, folder)} & {_lacking(copy, folder)} /L && rmdir /s /q {_quoted(copy)}"
-    return _resuming(folder, copy, made, merged)
+    wanted = f"{copy}.wanted"
+    over = f"robocopy {_quoted(folder)} {_quoted(wanted)} {COPYING} /IS /IT"
+    there = f"{_brought(copy, folder)} & {_same(wanted, folder)} && ({_alike(folder, wanted)})"
+    merged = f"{_staged(copy, wanted)} && ({keeping(wanted, over)} & {there}) && rmdir /s /q {_quoted(copy)}"
+    whole = f"{_lacking(copy, folder)} /L && rmdir /s /q {_quoted(copy)}"
+    return f"{whole} || ({merged}) & {_dropped(wanted)} & if exist {_quoted(copy)} exit 9"
 
 
 def _lacking(source: str, folder: str) -> str:
     """Bring what is missing in a folder there, and overwrite nothing."""
     return f"robocopy {_quoted(source)} {_quoted(folder)} {COPYING} /XC /XN /XO /XX"
+
+
+def _same(source: str, folder: str) -> str:
+    """Ends with 0 where a folder has all files of another, of the same sizes and times."""
+    return f"robocopy {_quoted(source)} {_quoted(folder)} {COPYING} /XX /L"
 
 
 def _last(path: str) -> str:
@@ -455,7 +472,7 @@ def _write_renamed(host: Host, change: Change, value: Plain) -> None:
     made = _free(host, f"{folder}_made")
     if value is None:
         doing = f"give {old} its name back"
-        _require(_on_folders(host, _unrename_line(folder, old, made), doing), doing)
+        _require(_on_folders(host, _back_line(host, folder, old, made), doing), doing)
         _nothing_aside(host, made)
     else:
         doing = f"rename {folder} and bring the keys of others back"
@@ -520,38 +537,51 @@ def _brought(source: str, folder: str) -> str:
 
 def _retired(folder: str, keys: str, made: str) -> str:
     """Delete a folder where all that it has is among the keys; else it has other ones, and is kept by another name."""
-    gone = f"robocopy {_quoted(folder)} {_quoted(keys)} {COPYING} /XX /L && rmdir /s /q {_quoted(folder)}"
+    gone = f"{_same(folder, keys)} && rmdir /s /q {_quoted(folder)}"
     return f"{gone} || ren {_quoted(folder)} {_quoted(_last(made))}"
 
 
-def _unrename_line(folder: str, old: str, made: str) -> str:
-    """What was made or changed since goes into the old folder, the listener's new key included.
+def _back_line(host: Host, folder: str, old: str, made: str) -> str:
+    """How a renamed folder gets its name back, from where a run that was cut off has left it."""
+    if not host.files.exists(old):
+        return _late_line(folder, old, made)
+    return _resumed_line(folder, old, made) if _cut_off(host, old) else _unrename_line(folder, old, made)
 
-    Then that takes the name again. What a service writes until then is in the other folder alone, and comes after it,
-    before that one goes.
+
+def _cut_off(host: Host, old: str) -> bool:
+    """Whether a run was cut off while no folder had the name: it has left .part or, a roll-back, .since."""
+    return host.files.exists(f"{old}.part") or host.files.exists(f"{old}.since")
+
+
+def _unrename_line(folder: str, old: str, made: str) -> str:
+    """What was made or changed since goes into the old folder, the listener's new key included; then that has the name.
+
+    What a service writes until then is in the other folder alone, and comes after it, before that one goes.
     """
     since = f"{old}.since"
     back = f"ren {_quoted(since)} {_quoted(_last(folder))} & {FAIL}"
     swap = f"ren {_quoted(folder)} {_quoted(_last(since))} && (ren {_quoted(old)} {_quoted(_last(folder))} || ({back}))"
-    late = f"{_updating(since, folder)} & ({_retired(since, folder, made)})"
-    whole = f"mkdir {_quoted(folder)} & {_updating(folder, old)} && {swap} && ({late})"
-    return f"if not exist {_quoted(old)} ({late}) else ({_resuming(folder, old, made, whole)})"
+    return f"mkdir {_quoted(folder)} & {_updating(folder, old)} && {swap} && ({_late_line(folder, old, made)})"
 
 
-def _resuming(folder: str, old: str, made: str, otherwise: str) -> str:
-    """Give the old folder its name after a run that was cut off while nothing had that, or do otherwise.
+def _late_line(folder: str, old: str, made: str) -> str:
+    """What came late to the folder that gave up the name comes as well, and that folder goes."""
+    since = f"{old}.since"
+    return f"{_updating(since, folder)} & ({_retired(since, folder, made)})"
 
-    Such a run has left .part or, a roll-back, .since beside the old folder, which has all keys but those that came late
-    to the latter. A folder of the name has none of them: services have made keys anew there since the host came up
-    again, some under the names of those that they missed and that what they keep was encrypted with. .part goes last,
-    since it tells that it is so.
+
+def _resumed_line(folder: str, old: str, made: str) -> str:
+    """Give the old folder its name after a run that was cut off while nothing had that.
+
+    The old folder has all keys but those that came late to .since. A folder of the name has none of them: services have
+    made keys anew there since the host came up again, some under the names of those that they missed and that what they
+    keep was encrypted with. .part goes last, since it tells that it is so.
     """
     part, since = f"{old}.part", f"{old}.since"
     told = f"if exist {_quoted(since)} ren {_quoted(since)} {_quoted(_last(part))}"
     anew = f"if exist {_quoted(folder)} ({_brought(folder, old)} & ({_retired(folder, old, made)}))"
     named = f"ren {_quoted(old)} {_quoted(_last(folder))} && ({_dropped(part)})"
-    resumed = f"{_updating(part, old)} && (({anew}) & {named})"
-    return f"({told}) & if exist {_quoted(part)} ({resumed}) else ({otherwise})"
+    return f"({told}) & {_updating(part, old)} && (({anew}) & {named})"
 
 
 FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden)

@@ -124,7 +124,7 @@ class CommandShell:
 
     def _one(self, command: str, stdin: str = "") -> Output:
         group, command = _group(self._expand(command))
-        command, targets = _redirected(command)
+        command, targets = (command, {}) if _IF.match(command) else _redirected(command)
         match = re.match(r'"([^"]*)"|([^\s"/(]+)', command)
         with self._windows.files.opened(target for target, _append in targets.values()):
             if group is not None:

@@ -125,8 +125,9 @@ class FileSystem:
         self._entries[path.lower()] = replace(entry, descriptor=descriptor)
 
     def below(self, folder: str) -> list[Entry]:
-        """What lies directly in ``folder``."""
-        return [entry for entry in self._entries.values() if parent(entry.path).lower() == folder.lower()]
+        """What lies directly in ``folder``, by name, as NTFS lists it."""
+        found = (entry for entry in self._entries.values() if parent(entry.path).lower() == folder.lower())
+        return sorted(found, key=lambda entry: entry.name.upper())
 
     def tree(self, folder: str) -> list[Entry]:
         """``folder`` itself and all below, the upper ones first."""

@@ -130,7 +130,7 @@ def _show(context: Context, entries: list[Entry], goes_on: bool, folder: str) ->
     """Names are relative to the current folder where the target was; ``/c`` goes on where access is denied."""
     lines, errors = "", []
     for entry in entries:
-        name = entry.path.removeprefix(f"{folder}\\")
+        name = entry.path[len(folder) + 1 :] if folder else entry.path
         try:
             context.windows.files.demand(entry.path, context.token, READ_CONTROL)
         except FileError as error:

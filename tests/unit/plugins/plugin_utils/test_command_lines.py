@@ -35,7 +35,9 @@ PATHS = st.builds(lambda name: f"C:\\{name}", NAMES) | NAMES
 
 LINES: dict[str, tuple[Callable[..., str], int]] = {
     "copy": (keys._copy_line, 2),
-    "merge": (lambda copy, folder: keys._merge_line(copy, folder, f"{folder}.made"), 2),
+    "merge": (keys._merge_line, 2),
+    "take up a rename": (lambda folder, old: keys._resumed_line(folder, old, f"{folder}.made"), 2),
+    "take up a roll-back": (lambda folder, old: keys._late_line(folder, old, f"{folder}.made"), 2),
     "rename": (lambda folder, old: keys._rename_line(folder, old, f"{folder}.made"), 2),
     "give the name back": (lambda folder, old: keys._unrename_line(folder, old, f"{folder}.made"), 2),
     "permissions": (lambda path: keys._access_line(path, "S-1-5-20", "(D;;0x1;;;S-1-5-20)", "(A;;0x1;;;S-1-5-20)"), 1),

@@ -698,6 +698,48 @@ def test_a_copy_stays_while_a_key_of_it_is_missing() -> None:
     assert simulated.windows.files.find(rf"{MACHINE_KEYS}_old\{lost.rpartition(chr(92))[2]}") is not None
 
 
+@pytest.mark.parametrize("planted", BROKEN_FOLDERS[:2])
+@pytest.mark.parametrize("spoilt", sorted(SPOILT))
+def test_a_copy_stays_while_a_key_that_came_back_is_not_as_it_was(spoilt: str, planted: str) -> None:
+    simulated = broken_folder(planted)
+    copied = Change("machine_keys", "key_copy", f"{MACHINE_KEYS}_old", None, MACHINE_KEYS, "a copy")
+    with Run(connect(simulated), "copying", []) as making:
+        making.apply(copied)
+    files, lost = simulated.windows.files, next(iter(key_files(simulated)))
+    files.remove(lost)
+    put, before = files.put, {path for path in simulated.state()["files"] if "_old" in path}
+
+    def spoiling_what_comes_back(entry: Stored) -> None:
+        put(SPOILT[spoilt](entry) if entry.path.lower() == lost.lower() else entry)
+
+    files.put = spoiling_what_comes_back  # type: ignore[method-assign]  # stands in for a copy that goes wrong
+    with pytest.raises(ApplyError, match="bring the keys"):
+        run(simulated, "machine_keys", state="restored")
+    assert {path for path in simulated.state()["files"] if "_old" in path} == before
+
+
+def test_a_copy_of_which_nothing_is_missing_goes_also_where_the_disk_is_full() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    run(simulated, "machine_keys", method="copy_aside")
+    simulated.windows.files.full = True
+    roll_back_all(simulated)
+    assert not [path for path in simulated.state()["files"] if "_old" in path]
+
+
+def test_permissions_that_were_changed_since_a_copy_was_made_stay() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    run(simulated, "machine_keys", method="copy_aside")
+    files, (lost, changed, *_others) = simulated.windows.files, list(key_files(simulated))
+    entry = files.existing(lost)
+    files.set_descriptor(changed, SecurityDescriptor.from_sddl("O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;NS)"))
+    wanted = key_files(simulated)
+    files.remove(lost)
+    run(simulated, "machine_keys", state="restored")
+    assert key_files(simulated) == wanted
+    assert files.existing(lost).descriptor == entry.descriptor
+    assert files.find(f"{MACHINE_KEYS}_old") is None
+
+
 @pytest.mark.parametrize("after", [7.0, None])
 def test_the_certificate_is_waited_for_and_its_absence_is_said(after: float | None) -> None:
     """SessionEnv makes it once it runs, and not before the command that started it returns."""
@@ -1721,7 +1763,7 @@ def back(simulated: SimulatedHost) -> object:
 @pytest.mark.parametrize("changes", [False, True])
 def test_a_roll_back_during_which_the_host_dies_loses_no_key(changes: bool) -> None:
     def prepared() -> tuple[SimulatedHost, dict[str, object], Callable[[], bool]]:
-        simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+        simulated = broken_folder(BROKEN_FOLDERS[1], keys_minted_in_gap=False, robocopy_folder="never")
         renamed(simulated)
         changed, files = next(iter(key_files(simulated))), simulated.windows.files
         for path in (changed, rf"{MACHINE_KEYS}\new"):
@@ -1742,6 +1784,7 @@ def test_a_roll_back_during_which_the_host_dies_loses_no_key(changes: bool) -> N
         told = rolled_back(simulated)
         wanted = with_change(wanted) if before or (changed() and not made) else wanted
         nothing_is_lost(simulated, wanted, made, told, f"died after step {last}")
+        assert folder_of(simulated) == BROKEN_FOLDERS[1], f"died after step {last}"
     assert met == {False, True}
 
 

@@ -181,6 +181,12 @@ def test_a_folder_that_denies_the_caller_to_traverse_it_does_not_become_the_curr
     assert run(host, f'icacls "{TEMP}\\shut\\*"').code == 5
 
 
+def test_what_an_if_runs_is_redirected_by_itself(host: SimulatedHost) -> None:
+    line = f'if exist "{TEMP}\\1" (exit 4) else ((echo one> "{TEMP}\\1") & (echo two> "{TEMP}\\2") & echo three)'
+    assert run(host, line).stdout == "three\r\n"
+    assert [run(host, f'type "{TEMP}\\{name}"').stdout for name in "12"] == ["one\r\n", "two\r\n"]
+
+
 def test_fc_tells_whether_two_files_are_alike(host: SimulatedHost) -> None:
     run(host, f'(echo one> "{TEMP}\\1") & (echo one> "{TEMP}\\2") & (echo two> "{TEMP}\\3")')
     codes = [run(host, f'fc /b "{TEMP}\\1" "{TEMP}\\{other}"').code for other in "234"]
