@@ -19,6 +19,7 @@ import time
 import typing as t
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
@@ -265,16 +266,28 @@ class Tasks:
     ) -> int:
         """Run a line of cmd.exe as SYSTEM and return its exit code, by a task that is gone afterwards.
 
-        A task that is not known to have ended stays, since its run would go on without it and nobody could tell: the
+        A task that is not seen to have ended stays, since its run would go on without it and nobody could tell: the
         host deletes it after ONCE. Raise StillRuns when it has not ended in ``timeout`` seconds. Where there is a
         ``name``, it takes the place of a task of that name.
         """
         name = name or f"{NAME}-{uuid.uuid4()}"
         expires = self._now() + ONCE if self._now else None
         self.register(name, Definition(description, line, expires=expires))
-        code = self.run(name, timeout, poll)
+        try:
+            code = self.run(name, timeout, poll)
+        except StillRuns:
+            raise
+        except WsmanError:
+            self._delete_at_rest(name)
+            raise
         self.delete(name)
         return code
+
+    def _delete_at_rest(self, name: str) -> None:
+        """Where it does not run, delete a task after a failure, which is the one to tell whatever comes of this."""
+        with suppress(WsmanError):
+            if not self.is_under_way(name):
+                self.delete(name)
 
     def run(self, name: str, timeout: float = PATIENCE, poll: float = 1.0) -> int:
         """Start a task that was just registered and return its exit code. Raise StillRuns as run_as_system does.

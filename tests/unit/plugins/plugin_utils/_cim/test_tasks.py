@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import tasks
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import Definition, StillRuns, TaskError, Tasks
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound, WsmanError
 from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scripted_wire import (
     WMI,
     Wire,
@@ -171,6 +171,27 @@ def test_a_command_that_does_not_end_is_an_error_and_its_task_stays(wire: Wire, 
     watch = Watch()
     with pytest.raises(StillRuns, match="not ended after 2 seconds"):
         Tasks(client, lambda: watch.now, watch.sleep).run_as_system("pause", "test", timeout=2)
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+def test_after_a_failure_a_task_is_deleted_unless_it_runs(wire: Wire, client: CimClient, under_way: bool) -> None:
+    wire.on("RegisterByXml", output("RegisterByXml"))
+    wire.on("StartByPath", output("StartByPath"))
+    wire.on("GetInfoByName", mi_fault(0x80070005, 2))
+    state = 4 if under_way else 3
+    wire.on("Get", instance("MSFT_ScheduledTask", properties(State=state, TaskName="t", TaskPath="\\")))
+    if not under_way:
+        wire.on("Delete", "")
+    with pytest.raises(WsmanError, match="80070005"):
+        Tasks(client).run_as_system("pause", "test", name="t")
+
+
+def test_a_failure_is_told_whatever_comes_of_its_task(wire: Wire, client: CimClient) -> None:
+    wire.on("RegisterByXml", output("RegisterByXml"))
+    wire.on("StartByPath", mi_fault(0x80070005, 2))
+    wire.on("Get", mi_fault(0x80041001, 1))
+    with pytest.raises(WsmanError, match="80070005"):
+        Tasks(client).run_as_system("pause", "test", name="t")
 
 
 def test_what_takes_long_is_looked_for_less_often(wire: Wire, client: CimClient) -> None:
