@@ -40,9 +40,10 @@ description:
   - The built-in rules let in Windows' own Remote Desktop alone, so O(state=enabled) is refused for a Home edition,
     which takes no connections. Another product there needs a rule of its own.
   - A block rule beats every rule that lets in. One for the listener's port and one of O(transports) is named and makes
-    the task fail, since Remote Desktop is not let in by then; see O(block_rules). One that is for some addresses alone
-    is named in RV(notes), and so is a connection security rule that drops what IPsec does not protect, and what the
-    built-in rule over TCP demands beside port and addresses. A rule for all addresses of IPv4 is for everybody.
+    the task fail, since Remote Desktop is not let in by then; see O(block_rules). One that is for some addresses alone,
+    or that demands more, as one adapter or one address of the host, is named in RV(notes), and so is a connection
+    security rule that drops what IPsec does not protect, and what the built-in rule over TCP demands beside port and
+    addresses. A rule for all addresses of IPv4 is for everybody.
 options:
   state:
     description:

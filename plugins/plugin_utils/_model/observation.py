@@ -101,7 +101,8 @@ class RuleState:
         action: 2 allow, 3 allow and bypass, 4 block.
         store: 1 local, 2 group policy, 3 dynamic, 4 generated, 5 hardcoded, 6 MDM (PolicyStoreSourceType).
         program, service: whose connections it is about; not read of the built-in rules for TermService.
-        conditions: what else it demands, by name; not read of the built-in rules, nor of local ones that block.
+        conditions: what else it demands, by name; not read of the built-in rules, nor of local ones that block some
+            addresses alone.
         path: where policy keeps it; empty for a rule of the host's own.
     """
 

@@ -78,6 +78,11 @@ def lets_in_some(rule: RuleState, port: int, transport: str = "tcp") -> bool:
 
 
 def for_everybody(rule: RuleState) -> bool:
+    """Whether it is about all remote addresses, whoever comes from there and how."""
+    return not rule.conditions and for_all_addresses(rule)
+
+
+def for_all_addresses(rule: RuleState) -> bool:
     """Whether it is about all remote addresses, or about all of IPv4, which leaves hardly anybody."""
     return any(address.lower() in _ANY for address in rule.remote_addresses) or everywhere(rule.remote_addresses)
 

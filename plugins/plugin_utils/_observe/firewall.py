@@ -15,6 +15,7 @@ from .._cim.registry import Registry
 from .._cim.services import TERM_SERVICE
 from .._model.addresses import canonical
 from .._model.observation import FirewallState, ProfileState, RuleState
+from .._model.rules import blocks, for_all_addresses
 from ._firewall_policy import lay_over, parse_rule
 from ._request import Request
 
@@ -28,7 +29,7 @@ _INBOUND = {int(Action.ALLOW): "allow", int(Action.BLOCK): "block"}
 def read(request: Request) -> FirewallState:
     ports = dict.fromkeys((request.port, request.wanted_port or request.port))
     rules = request.host.firewall.rdp_rules(*ports)
-    known = tuple(_conditioned(request.host.registry, _rule(rule)) for rule in rules)
+    known = tuple(_conditioned(request.host.registry, _rule(rule), tuple(ports)) for rule in rules)
     profiles = {name.lower(): _profile(profile) for name, profile in request.host.firewall.profiles().items()}
     active = {_ACTIVE[Category(number)] for number in request.host.firewall.active_categories().values()}
     service = request.services.get(SERVICE)
@@ -80,17 +81,23 @@ PROGRAMS = {
 LOCAL_RULES = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\FirewallRules"
 
 
-def _conditioned(registry: Registry, rule: RuleState) -> RuleState:
-    """A rule of somebody's own that lets in, with all that it demands, which is spread over seven classes otherwise.
+def _conditioned(registry: Registry, rule: RuleState, ports: tuple[int, ...]) -> RuleState:
+    """A rule of somebody's own with all that it demands, which is spread over seven classes otherwise.
 
-    One read each, of no rule on most hosts: Windows' own for Remote Desktop are taken to be as they came.
+    One read each, of no rule on most hosts: Windows' own for Remote Desktop are taken to be as they came, and of those
+    that block the ones alone that would keep everybody away.
     """
-    if not rule.enabled or rule.action == Action.BLOCK or rule.id.startswith(RDP_PREFIX):
+    if not rule.enabled or rule.id.startswith(RDP_PREFIX) or not _may_decide(rule, ports):
         return rule
     stored = parse_rule(rule.id, registry.text(LOCAL_RULES, rule.id))
     if stored is None:
         return rule
     return dataclasses.replace(rule, program=stored.program, service=stored.service, conditions=stored.conditions)
+
+
+def _may_decide(rule: RuleState, ports: tuple[int, ...]) -> bool:
+    stops = any(blocks(rule, port, way) for port in ports for way in ("tcp", "udp"))
+    return rule.action != Action.BLOCK or (stops and for_all_addresses(rule))
 
 
 def _profile(profile: Profile) -> ProfileState:

@@ -39,6 +39,7 @@ from .._model.rules import (
     allows,
     blank,
     blocks,
+    for_all_addresses,
     for_everybody,
     for_ports_alone,
     for_udp_alone,
@@ -458,8 +459,11 @@ def _unblocked(rule: RuleState, ports: tuple[str, ...], options: Options) -> Pla
     """A block beats every allow: one for everybody leaves nobody in, one for some addresses may be meant so."""
     over, spare = (" over UDP", _SPARE) if for_udp_alone(rule) else ("", "")
     beaten = f"the rule {rule.id} blocks the port{over}, and a block beats every allow"
-    if not for_everybody(rule):
+    if not for_all_addresses(rule):
         return Plan(notes=(f"the rule {rule.id} keeps some addresses from the port, among them {_sample(rule)}",))
+    if rule.conditions:
+        said = f"keeps those connections from the port{over} that meet its {', '.join(rule.conditions)}"
+        return Plan(notes=(f"the rule {rule.id} {said}",))
     if rule.store != LOCAL:
         return Plan(held=(_rule_held(rule, "firewall_block_rule", "block", "allow"),))
     if not for_ports_alone(rule, ports):

@@ -36,8 +36,8 @@ POLICY_STORES = {MDM_STORE: MDM_POLICY, GPO_STORE: POLICY}
 
 PROFILE_KEYS = {"Domain": "DomainProfile", "Private": "StandardProfile", "Public": "PublicProfile"}
 ANY = ("Any",)
-ADAPTER, WIRE = "Ethernet", "Lan"
-"""The adapter by which users come, and its type as rules name it."""
+ADAPTER, WIRE, OWN_ADDRESS = "Ethernet", "Lan", "10.20.0.10"
+"""The adapter by which users come, its type as rules name it, and its address."""
 
 LOCAL_SUBNET = "192.0.2.0/24"
 EVERYWHERE = ("Any", "*")
@@ -71,6 +71,7 @@ class Rule:
     interface_aliases: tuple[str, ...] = ANY
     interface_types: tuple[str, ...] = ANY
     security: str = ""
+    remote_users: str = ""
     edge: int = 0
     source: int = LOCAL_STORE
 
@@ -87,9 +88,14 @@ class Rule:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is about packets as users' clients send them here: by wire, and without IPsec."""
+        """Whether it is about packets as users' clients send them here.
+
+        They come by wire, from any port of theirs, to the only address that the host has, and without IPsec.
+        """
         by_wire = {"Any", ADAPTER} & {*self.interface_aliases} and {"Any", WIRE} & {*self.interface_types}
-        return bool(by_wire) and not self.security and self.action != BYPASS
+        anywhere = self.remote_ports == ANY and {"Any", OWN_ADDRESS} & {*self.local_addresses}
+        plain = not self.security and not self.remote_users and self.action != BYPASS
+        return bool(by_wire and anywhere and plain)
 
     def to_string(self, version: str) -> str:
         """The rule as the registry stores it (MS-FASP 2.2.21)."""
@@ -99,6 +105,7 @@ class Rule:
         parts += [f"Profile={name}" for name, bit in PROFILE_BITS.items() if self.profiles & bit]
         parts += [f"LPort={port}" for port in self.local_ports if port != "Any"]
         parts += [f"RPort={port}" for port in self.remote_ports if port != "Any"]
+        parts += [f"LA4={address}" for address in self.local_addresses if address != "Any"]
         parts += [f"RA4={address}" for address in self.remote_addresses if address != "Any"]
         parts += [f"IF={name}" for name in self.interface_aliases if name != "Any"]
         parts += [f"IFType={name}" for name in self.interface_types if name != "Any"]
@@ -108,6 +115,7 @@ class Rule:
         parts += [f"EmbedCtxt={self.group}"] if self.group else []
         parts += ["Edge=TRUE|Defer=App"] if self.edge else []
         parts += [f"Security={self.security}"] if self.security else []
+        parts += [f"RUAuth={self.remote_users}"] if self.remote_users else []
         return "|".join(parts) + "|"
 
     @classmethod
@@ -125,8 +133,10 @@ class Rule:
             next(code for code, word in ACTION_WORDS.items() if word == _first(fields, "Action", "Allow")),
             _first(fields, "Active") == "TRUE", sum(PROFILE_BITS[name] for name in fields.get("Profile", ())),
             numbers.get(protocol, protocol), tuple(fields.get("LPort", ANY)), tuple(fields.get("RPort", ANY)),
-            ANY, tuple(fields.get("RA4", ANY)), _first(fields, "App", "Any"), _first(fields, "Svc", "Any"),
-            tuple(fields.get("IF", ANY)), tuple(fields.get("IFType", ANY)), _first(fields, "Security"), source=source,
+            tuple(fields.get("LA4", ANY)), tuple(fields.get("RA4", ANY)),
+            _first(fields, "App", "Any"), _first(fields, "Svc", "Any"),
+            tuple(fields.get("IF", ANY)), tuple(fields.get("IFType", ANY)), _first(fields, "Security"),
+            _first(fields, "RUAuth"), source=source,
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from ..._model.change import Compliance
 from ..._model.neighbours import AZURE_AGENT
 from ..._model.observation import CONTROLLER, RuleState
-from ..._model.rules import ALLOW, BLOCK, for_everybody, matches_port, unfinished
+from ..._model.rules import ALLOW, BLOCK, for_all_addresses, for_everybody, matches_port, unfinished
 from ..._model.settings import CIS_L1
 from ..facts import TCP_RULE, Evidence, Facts
 from ._base import FIREWALL, LISTENS, SUPPORT, Cause, Cure, Shown, Touched
@@ -108,11 +108,13 @@ def _blocked_by_rule(facts: Facts) -> Shown:
 
 def _blocked_for_some(facts: Facts) -> Shown:
     """Whether the prober is among them is not known: the address that the host sees may be another than ours."""
-    rules = (rule for rule in facts.block_rules if not for_everybody(rule))
-    return tuple(
-        Evidence(f"remote addresses of block rule {rule.id}", _first(rule.remote_addresses), "MSFT_NetAddressFilter")
-        for rule in rules
-    )
+    return tuple(_whom(rule) for rule in facts.block_rules if not for_everybody(rule))
+
+
+def _whom(rule: RuleState) -> Evidence:
+    if for_all_addresses(rule):
+        return Evidence(f"conditions of block rule {rule.id}", ", ".join(rule.conditions), "FirewallRules")
+    return Evidence(f"remote addresses of block rule {rule.id}", _first(rule.remote_addresses), "MSFT_NetAddressFilter")
 
 
 def _first(addresses: tuple[str, ...], most: int = 5) -> str:
@@ -337,7 +339,7 @@ CAUSES = (
     ),
     Cause(
         "firewall_blocks_some_addresses",
-        "a firewall rule blocks the RDP port for some addresses, as tools against password guessing make them",
+        "a firewall rule blocks the RDP port for some connections, as tools against password guessing do by address",
         "tcp",
         "medium",
         _blocked_for_some,

@@ -501,6 +501,32 @@ def test_a_rule_that_keeps_some_addresses_away_is_named_and_kept(addresses: tupl
     assert "firewall_blocks_some_addresses" in found_by(simulated)
 
 
+BLOCKS_SOME: dict[str, tuple[dict[str, t.Any], str]] = {
+    "one adapter": ({"interface_aliases": ("Guest",)}, "IF"),
+    "one kind of adapter": ({"interface_types": ("Wireless",)}, "IFType"),
+    "one address of the host": ({"local_addresses": ("10.9.9.9",)}, "LA4"),
+    "one port of theirs": ({"remote_ports": ("1024",)}, "RPort"),
+    "whom IPsec knows": ({"remote_users": "O:LSD:(A;;CC;;;S-1-5-84-0-0-0-0-0)"}, "RUAuth"),
+}
+
+
+@pytest.mark.parametrize("by_policy", [False, True])
+@pytest.mark.parametrize("how", sorted(BLOCKS_SOME))
+def test_a_rule_that_blocks_who_meets_a_condition_keeps_not_everybody_away(how: str, by_policy: bool) -> None:
+    fields, name = BLOCKS_SOME[how]
+    simulated = with_policy("{B10C}", action=BLOCK, **fields) if by_policy else blocked(**fields)
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    plan, done = run(simulated, **DISABLE)
+    assert (plan.held, plan.refused, done.changes) == ((), (), [])
+    assert plan.notes == (f"the rule {{B10C}} keeps those connections from the port that meet its {name}",)
+    assert found_by(simulated) == []
+    simulated.windows.listener.path_blocked = True
+    doing = job(simulated)
+    found = {finding.id: finding for finding in direct(examine(doing.host, doing.prober, 600).findings)}
+    (evidence,) = found["firewall_blocks_some_addresses"].evidence
+    assert (evidence.what, evidence.value) == ("conditions of block rule {B10C}", name)
+
+
 @pytest.mark.parametrize(
     ("traits", "category", "profiles", "found"),
     [
@@ -1031,12 +1057,24 @@ def test_the_rule_for_shadowing_lets_nobody_in_to_the_listener() -> None:
     assert looped(simulated).verdict == "repaired"
 
 
-def test_what_a_rule_demands_is_asked_of_those_alone_that_might_let_users_in() -> None:
-    asked: list[bytes] = []
-    for fields in ({"enabled": False}, {"local_ports": ("443",)}, {"action": BLOCK}, {}):
-        simulated = beside(**fields)
-        observe(connect(simulated, lambda _number, body: asked.append(body)), FIREWALL.areas)
-    assert len([body for body in asked if b"FirewallPolicy\\FirewallRules<" in body]) == 1
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({"enabled": False}, False),
+        ({"local_ports": ("443",)}, False),
+        ({}, True),
+        ({"action": BLOCK}, True),
+        ({"action": BLOCK, "protocol": "UDP"}, True),
+        ({"action": BLOCK, "remote_addresses": ("203.0.113.7",)}, False),
+        ({"action": BLOCK, "program": r"C:\Program Files\app\app.exe"}, False),
+    ],
+)
+def test_what_a_rule_demands_is_asked_of_those_alone_that_may_let_users_in_or_keep_all_away(
+    fields: dict[str, t.Any], asked: bool
+) -> None:
+    bodies: list[bytes] = []
+    observe(connect(beside(**fields), lambda _number, body: bodies.append(body)), FIREWALL.areas)
+    assert any(b"FirewallPolicy\\FirewallRules<" in body for body in bodies) is asked
 
 
 DEMANDS: dict[str, tuple[dict[str, t.Any], str]] = {
@@ -1142,16 +1180,19 @@ def test_group_policy_wins_over_device_management(merged: int) -> None:
 def test_device_management_is_asked_only_where_it_can_matter() -> None:
     """It costs one operation: not where the host itself answers and its own rules let users in."""
 
-    def asked(*breakages: str) -> bool:
+    def asked(*breakages: str, elsewhere: int = 1) -> bool:
         simulated = SimulatedHost.build("2022", breakages=breakages)
+        simulated.windows.network.category, simulated.windows.network.management_category = 1, elsewhere
+        simulated.windows.firewall.change(RULE, profiles=PRIVATE)
         bodies: list[bytes] = []
         doing = job(simulated, before=lambda _number, body: bodies.append(body))
         examine(doing.host, doing.prober, 600)
         return any(b"Mdm" in body for body in bodies)
 
-    assert [asked("rdp_denied"), asked("rdp_denied", "firewall_rule_disabled"), asked("path_blocked")] == [
-        False, True, True,
-    ]  # fmt: skip
+    assert not asked("rdp_denied")
+    assert asked("rdp_denied", elsewhere=0)
+    assert asked("rdp_denied", "firewall_rule_disabled")
+    assert asked("path_blocked")
 
 
 # --- whom other rules let in, where nobody says whom to let in
