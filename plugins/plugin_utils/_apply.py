@@ -13,10 +13,11 @@ from types import TracebackType
 from . import _hidden
 from ._appliers import APPLIERS, Applier, ApplyError, Moved, NotKept
 from ._host import Host
-from ._journal import Journal, Recorded, Writer
+from ._journal import Journal, Recorded
 from ._model.change import GENERATED, Change
 from ._model.plain import Plain
-from ._owed import owe_reboot, owe_restart, tidy
+from ._owed import lay_to_rest, owe_reboot, owe_restart, tidy
+from ._writer import Writer
 from ._wsman.errors import BadAnswer, Timeout, TransportFailed
 
 __all__ = ["ApplyError", "Moved", "NotKept", "Run", "seen"]
@@ -53,14 +54,21 @@ class Run:
             self._writer = self._stack.enter_context(
                 Writer(self.host.registry, self.host.now, f"run {self.run_id}", self.host.sleep)
             )
+            self.host.announced = self._writer.name
         else:
             self._writer.check()
         return self._writer
 
     def tidy(self) -> None:
-        """Delete the notes of what was due and is no longer, where this run has the right to write anyway."""
+        """Delete what tells no more of anything due: notes where this run has the right to write anyway."""
         if self._writer is not None:
             tidy(self.host)
+        lay_to_rest(self.host)
+
+    def proven(self) -> None:
+        """What was written so far is live, or a note says what is due."""
+        if self._writer is not None:
+            self._writer.unproven = False
 
     def apply(self, change: Change) -> Change | None:
         """Make one change, and return it as it was made; None when the item has the value already.
@@ -70,7 +78,7 @@ class Run:
             NotKept: the item is not as wanted after the write.
         """
         applier = APPLIERS[change.kind]
-        self.writer()
+        writer = self.writer()
         found = applier.read(self.host, change)
         if _is_made(found, change.after, change.before):
             self._keep_hidden(applier, change)
@@ -81,6 +89,7 @@ class Run:
             self.host.shell.open()
         self._owe(change)
         self._entries.append(self.journal.record(self.run_id, change))
+        writer.unproven |= change.unsettled
         self._write(applier, change)
         self.applied.append(change)
         self._keep_hidden(applier, change)
@@ -104,12 +113,13 @@ class Run:
             NotKept: the item is not as before after the write.
         """
         applier = APPLIERS[change.kind]
-        self.writer()
+        writer = self.writer()
         self.forget(change)
         found = seen(self.host, change)
         moves = found != change.before
         if moves:
             self._owe(change)
+            writer.unproven |= change.unsettled
             _make(applier, self.host, replace(change, after=found), change.before)
         if change in self.applied:
             self.applied.remove(change)

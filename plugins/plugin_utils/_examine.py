@@ -21,6 +21,7 @@ from ._diagnosis.rank import diagnose, direct
 from ._diagnosis.verdict import Standing
 from ._fix import Done, Job
 from ._host import Host
+from ._live import due_unnoted
 from ._model.change import Change, GatewayKind
 from ._model.observation import Observation
 from ._model.project import project
@@ -28,7 +29,6 @@ from ._model.project_keys import granted_unseen
 from ._model.scope import Scope
 from ._model.settings import PIN, SETTINGS
 from ._observe import observe
-from ._owed import due_after_lease
 from ._proof import KEY_KINDS, Probe, Prober, telling
 from ._remedies import REMEDIES, Options, filled
 from ._scope import PROVED_SETTINGS, deeper, scope
@@ -54,14 +54,14 @@ def examine(host: Host, prober: Prober, since: float, full: bool = False) -> Sta
     observation = replace(observe(host, wanted.areas, wanted.settings, probe, since), other_probes=others)
     if Facts(observation).sessions:
         observation = observe(host, ("settings",), ("session_limit",), probe, since, base=observation)
-    observation = _owing(host, observation)
+    observation = _owing(host, prober, observation)
     return _prepared(host, _deeper(host, Standing(observation, diagnose(observation))))
 
 
-def _owing(host: Host, observation: Observation) -> Observation:
-    """With the restart that the end of a lease owes."""
+def _owing(host: Host, prober: Prober, observation: Observation) -> Observation:
+    """With the restart that is due and of which no note tells."""
     owed = observation.owed or ()
-    if "restart" in owed or not due_after_lease(host, observation.leases or (), observation.probe):
+    if "restart" in owed or not due_unnoted(host, prober, observation.leases or (), observation.probe):
         return observation
     return replace(observation, owed=(*owed, "restart"))
 
@@ -126,7 +126,7 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     newly = scope(Facts(Observation("", probe=probe))).beyond(base)
     wanted = {*areas, *newly.areas, *_evidence_again(standing, probe)}
     fresh = observe(job.host, wanted, (*sorted(touched - proved), *newly.settings), probe, RECENT, base)
-    fresh = _owing(job.host, fresh)
+    fresh = _owing(job.host, job.prober, fresh)
     return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
 
 

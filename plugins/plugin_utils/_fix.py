@@ -14,6 +14,7 @@ from ._apply import ApplyError, Run
 from ._diagnosis.facts import Facts
 from ._host import Host
 from ._lease import armed, begin, record
+from ._live import UNTOLD, due_after_cut, due_unnoted, is_live, listens, look
 from ._logon import LogonCheck
 from ._model.change import Change, Plan
 from ._model.lease import LeaseState
@@ -21,7 +22,7 @@ from ._model.observation import Observation
 from ._model.settings import SETTINGS
 from ._observe import observe
 from ._owed import REASONS, due, due_after_lease, owe_restart
-from ._proof import PATIENCE, Probe, Prober, lacking, lets_in, live, refuses, serves, settled, shuts, unproven
+from ._proof import Probe, Prober, lacking, lets_in, refuses, serves, unproven
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
@@ -93,13 +94,18 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
         if _read_at_start(remedy):
             _catch_up(job, done)
     else:
+        done = Done()
         with Run(job.host, job.run_id, job.made) as run:
-            done = carry_out(job, run, plan.changes, alone=True)
-            leave_due(job, done)
+            if _read_at_start(remedy):
+                _make_live(job, run, done)
+            carry_out(job, run, plan.changes, done, alone=True)
+            leave_due(job, run, done)
             if _read_at_start(remedy) and not done.waiting and _due(job, observation, done.proof):
                 make_up(job, run, done)
             run.tidy()
         done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
+    if job.host.left_over and not done.waiting:
+        done.notes.append(UNTOLD)
     if done.leases and done.proof is None:
         done.proof = job.prober.look(job.host.listener_port)
     done.shown = remedy.shows(observation) if remedy.shows else {}
@@ -153,26 +159,35 @@ def _catch_up(job: Job, done: Done) -> None:
     """Restart for a run before this one, which was cut off or might not; check mode only says that it is due."""
     if done.leases:
         done.proof = job.prober.look(job.host.listener_port)
-    found = due(job.host)
-    if "restart" not in found and due_after_lease(job.host, done.leases or (), done.proof):
+    found = due(job.host, job.host.kept)
+    if "restart" not in found and due_unnoted(job.host, job.prober, done.leases or (), done.proof):
         found += ("restart",)
     if job.check:
         done.waiting.update({what: REASONS[what] for what in found})
-    if job.check or not found:
         return
     with Run(job.host, job.run_id, job.made) as run:
-        make_up(job, run, done)
+        if found:
+            make_up(job, run, done)
+        run.tidy()
+
+
+def _make_live(job: Job, run: Run, done: Done) -> None:
+    """See to what a run left that was cut off, before anything is proved by what the listener does."""
+    due(job.host, job.host.kept)
+    if due_after_cut(job.host, job.prober):
+        _restart(job, run, done, REASONS["restart"])
 
 
 def _due(job: Job, observation: Observation, proof: Probe | None) -> bool:
     """Whether anything is due since before this run."""
-    return bool(due(job.host)) or due_after_lease(job.host, observation.leases or (), proof)
+    return bool(job.host.owes) or due_after_lease(job.host, observation.leases or (), proof)
 
 
-def leave_due(job: Job, done: Done) -> None:
+def leave_due(job: Job, run: Run, done: Done) -> None:
     """Note a restart that was hindered where only the handshake told that it is needed, for the next run to know of."""
     if "restart" in done.waiting and "restart" not in job.host.owes:
         owe_restart(job.host)
+        run.proven()
 
 
 def make_up(job: Job, run: Run, done: Done) -> None:
@@ -182,10 +197,10 @@ def make_up(job: Job, run: Run, done: Done) -> None:
     if "restart" in job.host.owes:
         _restart(job, run, done, REASONS["restart"])
     if not done.waiting:
-        done.proof = _look(job, done)
+        done.proof = look(job.host, job.prober, done.changes)
 
 
-def carry_out(job: Job, run: Run, changes: Sequence[Change], *, alone: bool = False) -> Done:
+def carry_out(job: Job, run: Run, changes: Sequence[Change], done: Done | None = None, *, alone: bool = False) -> Done:
     """Apply changes in order, proving before those that need it and settling what has to become live.
 
     When a proof fails, the changes of this call to the same item, and to the policy above it, are undone, and the error
@@ -195,10 +210,11 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], *, alone: bool = Fa
         job: how to work.
         run: the run under which the changes are journaled.
         changes: what to do.
+        done: what was done before, and waits; to be completed.
         alone: whether nothing follows that could cure what a change brings to light, so that one which shuts everybody
             out is taken back; the loop cures it instead.
     """
-    done = Done()
+    done = done or Done()
     for change in changes:
         if change.proof:
             _prove(job, run, done, change)
@@ -278,7 +294,7 @@ def _reached(job: Job, run: Run, done: Done) -> None:
 def _unserved(job: Job, proof: Probe | None) -> str:
     """Why the new port is of no use, and what to do; empty where it is served, as far as probe and host tell."""
     shut = proof is not None and Facts(Observation("", probe=proof)).failed_stage == "tcp"
-    if (shut or proof is None) and not _listens(job):
+    if (shut or proof is None) and not listens(job.host):
         return (
             "nothing listens on the new port although TermService was restarted. Windows or a product such as Hyper-V "
             "may have reserved it: look for it in the output of netsh interface ipv4 show excludedportrange tcp, and "
@@ -353,47 +369,17 @@ def settle(job: Job, run: Run, done: Done) -> None:
     rebooted = any(change.reboot for change in done.changes) and _reboot(job, run, done, AT_START)
     if _must_restart(done.changes) and not rebooted:
         _restart(job, run, done, "the listener reads these values only when it starts")
-    done.proof = _look(job, done)
-    seen = _is_live(job, done)
+    done.proof = look(job.host, job.prober, done.changes)
+    seen = is_live(job.host, done.changes, done.proof)
     if seen is False and not done.waiting:
         _restart(job, run, done, "the live listener does not show the stored values")
         if not done.waiting:
-            done.proof = _look(job, done)
+            done.proof = look(job.host, job.prober, done.changes)
     if seen is None:
         done.notes.append("no handshake proves yet that the changes are live")
     done.notes.extend(unproven(done.changes, done.proof))
-
-
-def _is_live(job: Job, done: Done) -> bool | None:
-    """Whether the changes are live: by the probe, and where it tells nothing of the listener, by the host itself."""
-    seen = live(done.changes, done.proof)
-    if seen is None and all(change.remedy == "remote_desktop" for change in done.changes):
-        open_then = not any(map(shuts, done.changes))
-        return _listens(job, open_then) == open_then
-    return seen
-
-
-def _listens(job: Job, wanted: bool = True) -> bool:
-    """Whether the host listens on the RDP port, or begins or ceases to within the time that Windows takes for it."""
-    for pause in PATIENCE:
-        if _has_listener(job, wanted) == wanted:
-            return wanted
-        job.host.sleep(pause)
-    return _has_listener(job, wanted)
-
-
-def _has_listener(job: Job, wanted: bool) -> bool:
-    """Whether anything listens on the port, where TermService is to; and whether that does, where it is not to."""
-    found = job.host.port_use().listeners
-    if wanted:
-        return bool(found)
-    ours = job.host.service("TermService").process_id
-    return any(socket.process_id == ours for socket in found)
-
-
-def _look(job: Job, done: Done) -> Probe | None:
-    prober = job.prober.watching(done.changes)
-    return prober.look_until(lambda probe: settled(done.changes, probe), job.host.listener_port)
+    if "restart" not in done.waiting:
+        run.proven()
 
 
 def _must_restart(changes: Sequence[Change]) -> bool:

@@ -38,9 +38,10 @@ class Host:
     What cannot change while a task runs is read once: identity, clock offset and machine id. So is the listener's port,
     which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell. ``owes``
     has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer. ``kept`` are the names of the
-    keys that the collection kept on the host when that was first looked at, None before. ``discreet`` says that no
-    message may tell of the host's users who they are or where they sit, ``may_cut`` that they may be cut off by a
-    service that is stopped.
+    keys that the collection kept on the host when that was first looked at, None before. ``announced`` is under which
+    name this task writes, ``left_over`` has the names of runs that ended without a look at what they made live, and
+    ``looked_at`` those of them that were looked at since (see _live.py). ``discreet`` says that no message may tell of
+    the host's users who they are or where they sit, ``may_cut`` that they may be cut off by a service that is stopped.
     """
 
     def __init__(
@@ -70,6 +71,9 @@ class Host:
         self.owes: dict[str, str] = {}
         self.void_notes: list[str] = []
         self.kept: tuple[str, ...] | None = None
+        self.announced = ""
+        self.left_over: list[str] = []
+        self.looked_at: list[str] = []
         self.discreet = False
         self.may_cut = False
         self._private = False

@@ -11,8 +11,6 @@ It lives in the host's registry under ROOT, readable and writable by Administrat
     Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
     (root)             REG_SZ "WinsockReset"         when the Winsock catalog was last reset
                        REG_MULTI_SZ "DnsFlushed"    which remembered addresses were flushed
-    Writers\<uuid>     REG_MULTI_SZ "writer"        until when it may write, seconds since 1970 by the host's clock;
-                                                    who it is
 
 An entry is one registry value, so it is there whole or not at all. It names the machine that it was made on, so that a
 journal which came with a cloned image is never played back on the clone. What is read back has to be unaltered, where
@@ -24,33 +22,28 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
-import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
-from datetime import datetime, timedelta, timezone
-from types import TracebackType
+from datetime import datetime, timedelta
 
 from . import _undoable
-from ._cim.registry import KEY_MISSING, Registry, RegistryError, RegistryValue
+from ._cim.registry import Registry, RegistryValue
 from ._guard import ROOT, require_private
 from ._model.change import Change
 from ._model.plain import NotPlain, from_plain, to_plain
 from ._sealed import Tampered, seal, unseal
-from ._wsman.errors import WsmanError
 
 WINSOCK_RESET = "WinsockReset"
 """Value under ROOT: when a run last reset the Winsock catalog, ISO 8601 by the host's clock."""
 
 DNS_FLUSHED = "DnsFlushed"
+"""Value under ROOT: each name whose cache entry was flushed, and after spaces its addresses."""
 
 FLUSH_KEPT, FLUSH_STAMP = timedelta(days=1), "%Y%m%dT%H%M%SZ"
 """For how long a flush is remembered, and how its time is noted, in UTC."""
-"""Value under ROOT: each name whose cache entry was flushed, and after spaces its addresses."""
 
-RUNS, ITEMS, WRITERS = (rf"{ROOT}\{name}" for name in ("Runs", "Items", "Writers"))
+RUNS, ITEMS = (rf"{ROOT}\{name}" for name in ("Runs", "Items"))
 
 CHUNK = 4000
 """Characters of base64 in one string of an entry."""
@@ -58,21 +51,11 @@ CHUNK = 4000
 KEPT_RUNS = 50
 """Stretches of runs whose history is kept; of older ones, the first before and last after of each item."""
 
-TENURE = timedelta(minutes=10)
-"""How long an announced writer counts as alive; renewed while it works."""
-
 ENTRY_VERSION = 1
-
-
-GONE = "this run's right to write on the host is gone; run again, it goes on where it stood"
 
 
 class JournalError(Exception):
     """The journal cannot be used; the message says why and what to do."""
-
-
-class HeldByAnother(JournalError):
-    """Another run writes on this host."""
 
 
 class Altered(JournalError):
@@ -330,122 +313,3 @@ def _numbers(values: Iterable[str]) -> list[str]:
 
 def _item_key(change: Change) -> str:
     return hashlib.sha256(change.target.encode()).hexdigest()[:32]
-
-
-class Writer:
-    """The right to write on a host, held by one run at a time. Use as a context manager, when the root is private.
-
-    Raises:
-        HeldByAnother: another writer stayed alive for all attempts.
-    """
-
-    ATTEMPTS = 6
-
-    def __init__(
-        self,
-        registry: Registry,
-        now: Callable[[], datetime],
-        by: str,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = lambda: 0.5 + secrets.randbelow(500) / 1000,
-    ) -> None:
-        self._registry = registry
-        self._now = now
-        self._by = by
-        self._sleep = sleep
-        self._jitter = jitter
-        self._key = rf"{WRITERS}\{uuid.uuid4()}"
-        self._until: datetime | None = None
-        self._unborn: Counter[str] = Counter()
-
-    def __enter__(self) -> Writer:
-        others: list[str] = []
-        for attempt in range(self.ATTEMPTS):
-            others = self._rivals()
-            if not others:
-                return self
-            self._sleep(self._jitter() * 2**attempt * 0.25)
-        raise HeldByAnother(
-            f"another run writes on this host ({', '.join(others)}); run again when it has ended. One that was cut off "
-            "gives the right back by itself at that time"
-        )
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Give the right back. When the run fails already, its error is the one to tell: the right expires."""
-        try:
-            self._withdraw()
-        except WsmanError:
-            if error is None:
-                raise
-
-    def check(self) -> None:
-        """Make sure that the right is still ours; renew it when it runs low.
-
-        Raises:
-            HeldByAnother: our announcement is gone, so another run took us for dead.
-        """
-        if self._announced(self._key) is None:
-            raise HeldByAnother(GONE)
-        if self._until is None or self._until - self._now() < TENURE / 2:
-            self._renew()
-
-    def _rivals(self) -> list[str]:
-        """Announce this run; who else is alive, in which case it is withdrawn again."""
-        try:
-            self._announce()
-        except HeldByAnother:
-            return ["one that took this run for dead while it was announced"]
-        others = list(self._others())
-        if others:
-            self._withdraw()
-        return others
-
-    def _announce(self) -> None:
-        """The key, and those above it that are missing, which inherit the root's descriptor; then its content."""
-        self._registry.create_key(self._key)
-        self._renew()
-
-    def _renew(self) -> None:
-        self._until = self._now() + TENURE
-        written = (str(int(self._until.timestamp())), self._by)
-        try:
-            self._registry.write(self._key, "writer", RegistryValue("REG_MULTI_SZ", written))
-        except RegistryError as error:
-            if error.code != KEY_MISSING:
-                raise
-            raise HeldByAnother(GONE) from error
-
-    def _announced(self, key: str) -> tuple[int, str] | None:
-        """Until when a writer may write, and who it is; None where it has not said so."""
-        reading = self._registry.read(key, "writer", "REG_MULTI_SZ")
-        data = reading.data if isinstance(reading, RegistryValue) else None
-        if not isinstance(data, tuple) or len(data) != 2 or not data[0].isdecimal():
-            return None
-        return int(data[0]), data[1]
-
-    def _withdraw(self) -> None:
-        self._registry.delete_key(self._key)
-
-    def _others(self) -> Iterator[str]:
-        """Who else is alive; the keys of the dead are removed."""
-        for name in self._registry.keys(WRITERS) or []:
-            key = rf"{WRITERS}\{name}"
-            if key.lower() == self._key.lower():
-                continue
-            found = self._announced(key)
-            if self._is_dead(name, found[0] if found else None):
-                self._registry.delete_key(key)
-            elif found:
-                until, by = found
-                yield f"{by}, until {datetime.fromtimestamp(until, timezone.utc):%H:%M:%S} UTC"
-            else:
-                yield name
-
-    def _is_dead(self, name: str, until: int | None) -> bool:
-        """Past its time; or, without one, still not there at the third look, so cut off while it was announced."""
-        if until is None:
-            self._unborn[name] += 1
-            return self._unborn[name] >= 3
-        return until < self._now().timestamp()

@@ -19,7 +19,9 @@ from ._diagnosis.rank import Finding, direct
 from ._diagnosis.verdict import Standing, after_repair, under_lease
 from ._examine import RECENT_EVENTS, decided, examine, look_again
 from ._fix import Done, Job, carry_out, leave_due, make_up, put_back
+from ._live import UNTOLD
 from ._model.change import Change, Refusal
+from ._owed import lay_to_rest
 from ._proof import lets_in
 from ._remedies._base import useless
 from ._restart import SessionsInTheWay
@@ -52,6 +54,9 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
             if course.waiting:
                 turns.end(proposal.finding)
         _let_in_again(job, run, course)
+        lay_to_rest(job.host)
+    if job.host.left_over and not course.waiting:
+        course.notes.append(UNTOLD)
     course.after = logged_on(job, course.after)
     kept = any(change.kind != "restart" for change in course.changes)
     verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
@@ -94,7 +99,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
             kept, reason = True, f"kept, since {done.notes[0]} ({reason.removeprefix('taken back: ')})"
         course.after = look_again(job, before, done)
     else:
-        leave_due(job, done)
+        leave_due(job, run, done)
         course.opened[len(course.steps)] = list(filter(_reveals, done.changes))
     course.changes.extend(done.changes)
     course.waiting.update(done.waiting)

@@ -16,7 +16,9 @@ clock is set (boot_mark), where the host tells it: else a clock that is set forw
 Where services share a process, as on clients, a restart of TermService leaves the process; the run that restarts it
 deletes the note.
 
-The end of a lease needs no note: the lease's record tells of it.
+The end of a lease needs no note: the lease's record tells of it. Nor does what is live at once on some hosts and not on
+others, while the run goes on that wrote it: its announcement tells of it (see _writer.py), which is found by the same
+look.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from ._guard import ROOT
 from ._host import Host
 from ._model.lease import LeaseState
 from ._proof import Probe, lease_effective
+from ._writer import announcements, bury
 
 SERVICE = "TermService"
 
@@ -79,6 +82,7 @@ def due(host: Host, kept: Iterable[str] | None = None) -> tuple[str, ...]:
     """What is due still, of what is noted; kept are the names of the keys under ROOT, where they were just read."""
     names = host.registry.keys(ROOT) or [] if kept is None else kept
     noted = {name: found for name in names if (found := NOTE.fullmatch(name))}
+    host.left_over = [name for name in announcements(names) if name != host.announced]
     host.owes.clear()
     if noted:
         started, process, boot = boot_time(host.cim), _process(host, noted.values()), _boot(host, noted.values())
@@ -136,16 +140,37 @@ def tidy(host: Host) -> None:
         host.registry.delete_key(rf"{ROOT}\{host.void_notes.pop()}")
 
 
+def lay_to_rest(host: Host) -> None:
+    """Delete the announcements of runs that ended, once what they wrote is known to be live; that takes no right."""
+    while host.looked_at:
+        bury(host.registry, host.now(), host.looked_at.pop())
+
+
 def restarted(host: Host, process: int) -> None:
     """TermService was restarted into a process. The note is void by that, unless the process is the same one."""
+    all_live(host)
     note = NOTE.fullmatch(host.owes.pop("restart", ""))
     if note and note["process"] == str(process):
         host.registry.delete_key(rf"{ROOT}\{note.string}")
+    elif note:
+        host.void_notes.append(note.string)
+
+
+def forgo_restart(host: Host) -> None:
+    """A restart that was noted turned out not to be needed."""
+    host.void_notes.extend(filter(None, [host.owes.pop("restart", "")]))
 
 
 def rebooted(host: Host) -> None:
     """The host has started again, which voids all that was noted, however its clock was set meanwhile."""
     host.forget_start()
+    all_live(host)
     host.void_notes.extend(filter(None, host.owes.values()))
     host.owes.clear()
     tidy(host)
+
+
+def all_live(host: Host) -> None:
+    """What earlier runs have written is live, since it was read anew."""
+    host.looked_at += host.left_over
+    host.left_over.clear()

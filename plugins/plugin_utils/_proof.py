@@ -198,7 +198,7 @@ def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     Only settings whose moment of effect is unsettled are asked about. A TCP connection that times out tells nothing of
     the listener: a firewall may drop it before.
     """
-    unsettled = [change for change in changes if change.kind == "registry" and change.restart is None]
+    unsettled = [change for change in changes if change.unsettled]
     about_tls = [change for change in changes if change.kind in KEY_KINDS or change.item == PIN]
     if any(change.restart is None for change in about_tls):
         return None if probe is None else serves(about_tls, probe)
@@ -245,8 +245,12 @@ def settled(changes: Sequence[Change], probe: Probe) -> bool:
 
 
 def shows(changes: Iterable[Change], probe: Probe | None) -> bool | None:
-    """Whether the handshake shows the wanted values: False when it contradicts one, None when it is silent."""
-    seen = [_deduced(change, probe) for change in changes if probe]
+    """Whether the handshake shows the wanted values: False when it contradicts one, None when it is silent.
+
+    Of an item that was changed more than once, the last value counts.
+    """
+    last = {change.item: change for change in changes}.values()
+    seen = [_deduced(change, probe) for change in last if probe]
     if False in seen:
         return False
     return True if True in seen else None

@@ -19,9 +19,10 @@ from ._cim.registry import RegistryError
 from ._cim.services import ServiceError
 from ._fix import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
+from ._live import due_after_cut
 from ._model.change import Change
 from ._model.plain import Plain
-from ._owed import SERVICE, due
+from ._owed import SERVICE, due, forgo_restart, owe_restart
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
 from ._restart import SessionsInTheWay, restart
@@ -154,6 +155,10 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
 
 def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> None:
     """Undo one after the other. An item that cannot be put back is left, and what was done to it before as well."""
+    owed = _owed(job)
+    if _untold(result, [target.entry.change for target in movements]) and not job.host.owes.get("restart"):
+        run.writer()
+        owe_restart(job.host)
     stuck: set[str] = set()
     for target in movements:
         change = target.entry.change
@@ -175,9 +180,26 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
         run.forget(target.entry.change)
     for target in rest:
         _close(run, target)
-    if due(job.host) or result.undone:
-        _settle(job, result)
+    if owed or result.undone:
+        _settle(job, result, "restart" in owed)
+    _leave_due(job, run, result)
     run.tidy()
+
+
+def _owed(job: Job) -> tuple[str, ...]:
+    """What is due since before this run."""
+    owed = due(job.host)
+    cut = "restart" not in owed and due_after_cut(job.host, job.prober)
+    return (*owed, "restart") if cut else owed
+
+
+def _leave_due(job: Job, run: Run, result: Undoing) -> None:
+    """Let the note of a restart stand where it was hindered, for the next run to know of."""
+    if "restart" not in result.waiting:
+        forgo_restart(job.host)
+    elif not job.host.owes.get("restart"):
+        owe_restart(job.host)
+    run.proven()
 
 
 def _close(run: Run, target: Target) -> None:
@@ -190,12 +212,16 @@ def _close(run: Run, target: Target) -> None:
 def _stays(result: Undoing, back: Sequence[Change]) -> bool:
     """Whether the listener is seen to go on as before; where nothing tells, what took a restart takes another one."""
     seen = shows(back, result.proof)
+    return seen is False or (seen is None and _untold(result, back))
+
+
+def _untold(result: Undoing, back: Sequence[Change]) -> bool:
+    """Whether a restart made live what goes back, and one may be needed again, as only the live state tells."""
     restarted = any(target.entry.change.kind == "restart" for target in result.not_undoable)
-    unsettled = any(change.kind == "registry" and change.restart is None for change in back)
-    return seen is False or (seen is None and restarted and unsettled)
+    return restarted and any(change.unsettled for change in back)
 
 
-def _settle(job: Job, result: Undoing) -> None:
+def _settle(job: Job, result: Undoing, owed: bool) -> None:
     """Restart where the listener would go on as before. A host that is unreachable again is as it was: no reason."""
     back = result.changes()
     prober = job.prober.watching(back)
@@ -210,7 +236,7 @@ def _settle(job: Job, result: Undoing) -> None:
             result.proof = prober.look(job.host.listener_port)
             return
     stopped = any((change.kind, change.item, change.after) == ("service_state", SERVICE, "Stopped") for change in back)
-    late = "restart" in job.host.owes or any(change.restart for change in back)
+    late = owed or any(change.restart for change in back)
     if stopped or not (late or _stays(result, back)):
         return
     why = restart(job.host, job.made.append, "roll-back of values that are read at start", job.restart)

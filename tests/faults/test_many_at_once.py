@@ -32,7 +32,7 @@ from tests.support.meter import kind, subject
 EVERY = int(os.environ.get("WINFLEET_EVERY", "11"))
 WHY = re.compile(r"another run writes on this host|run's right to write|somebody changed it|policy", re.IGNORECASE)
 SESSIONS = Scenario("sessions", "connection_limit", {"sessions": 25})
-WRITERS = r"HKLM\SOFTWARE\winfleet.rdp\Writers"
+WRITER = r"HKLM\SOFTWARE\winfleet.rdp\writer "
 
 
 class Meeting(Line):
@@ -62,7 +62,7 @@ def nothing_left(simulated: SimulatedHost) -> None:
     volatile = simulated.volatile()
     assert (volatile["open_shells"], volatile["open_enumerations"]) == (0, 0)
     registry = t.cast(dict[str, t.Any], simulated.state()["registry"])
-    assert not [key for key in registry if key.upper().startswith(WRITERS.upper() + "\\")]
+    assert not [key for key in registry if key.upper().startswith(WRITER.upper())]
 
 
 def _join(scenario: Scenario, simulated: SimulatedHost, results: list[Result]) -> None:

@@ -100,6 +100,11 @@ class Change:
     compliance: tuple[Compliance, ...] = ()
 
     @property
+    def unsettled(self) -> bool:
+        """Whether it is a setting of which only the live state tells when it takes effect."""
+        return self.kind == "registry" and self.restart is None
+
+    @property
     def target(self) -> str:
         """What it writes: an item, one field of a firewall rule, or one of the folders that keys were put aside in."""
         fields = self.after if self.kind == "firewall_rule" and isinstance(self.after, dict) else {}

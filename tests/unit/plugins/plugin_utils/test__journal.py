@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal and the right to write."""
+"""The journal."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import (
     Altered,
     Entry,
-    HeldByAnother,
     Journal,
     JournalError,
-    Writer,
     decode,
     encode,
     flushed,
@@ -115,12 +113,6 @@ def test_a_run_that_changes_nothing_leaves_no_trace() -> None:
     simulated = SimulatedHost.build("2022")
     fix(job(simulated), REMEDIES["remote_desktop"], defaults(REMEDIES["remote_desktop"].options))
     assert connect(simulated).registry.keys(ROOT) is None
-
-
-def test_the_writer_leaves_no_announcement_behind() -> None:
-    simulated = SimulatedHost.build("2022")
-    fix(job(simulated), REMEDIES["remote_desktop"], OPTIONS)
-    assert connect(simulated).registry.keys(_journal.WRITERS) == []
 
 
 def test_drift_is_left_and_listed_unless_forced() -> None:
@@ -245,56 +237,6 @@ def test_trimmed_runs_keep_the_first_before_and_the_last_after(monkeypatch: pyte
     assert (item.change.before, item.change.after) == (registry_value(0), registry_value(2))
     rollback(job(simulated, "back"), "all", force=False)
     assert settings_state(simulated) == before
-
-
-class Clock:
-    """The host's clock, moved by waiting."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=timezone.utc)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
-
-
-def writer(simulated: SimulatedHost, clock: Clock, by: str) -> Writer:
-    return Writer(connect(simulated).registry, clock.now, by, clock.sleep)
-
-
-def test_one_writer_at_a_time_and_the_later_one_says_who_holds_it() -> None:
-    simulated, clock = SimulatedHost.build("2022"), Clock()
-    with writer(simulated, clock, "run first"), pytest.raises(HeldByAnother, match="run first"):
-        writer(simulated, clock, "run second").__enter__()
-    with writer(simulated, clock, "run third"):
-        pass
-
-
-def test_a_dead_writer_does_not_hold_the_host_for_ever() -> None:
-    simulated, clock = SimulatedHost.build("2022"), Clock()
-    dead = writer(simulated, clock, "dead").__enter__()
-    clock.sleep(_journal.TENURE.total_seconds() + 1)
-    with writer(simulated, clock, "next") as living:
-        living.check()
-        with pytest.raises(HeldByAnother, match="is gone"):
-            dead.check()
-
-
-def test_a_writer_cut_off_while_it_was_announced_does_not_hold_the_host() -> None:
-    simulated, clock = SimulatedHost.build("2022"), Clock()
-    connect(simulated).registry.create_key(rf"{_journal.WRITERS}\half-announced")
-    with writer(simulated, clock, "next") as living:
-        living.check()
-
-
-def test_a_writer_renews_its_right_while_it_works() -> None:
-    simulated, clock = SimulatedHost.build("2022"), Clock()
-    with writer(simulated, clock, "long") as working:
-        for _step in range(10):
-            clock.sleep(_journal.TENURE.total_seconds() * 0.6)
-            working.check()
 
 
 def test_a_value_changed_since_the_plan_is_not_overwritten() -> None:

@@ -467,7 +467,7 @@ def test_no_check_says_who_is_in_its_way(check):
     host = lab_host()
 
     def come(_number, body):
-        if b"Writers" in body and not host.windows.sessions.all():
+        if b"writer " in body and not host.windows.sessions.all():
             host.windows.sessions.add("user01")
 
     doing = job(host, "lab", before=come, allow_reboot=True)

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the listener acts on what is stored, as handshake and host tell. PRIVATE to the collection.
+
+Some settings are live at once on some hosts, and on others only when TermService starts. A run looks after it has
+written one. Where it is cut off before, the value is stored and nothing tells the next run that it is not live, but the
+announcement that was left (see _writer.py). That run then compares all such settings with the handshake; without
+anything left over it does not, so that what others have set is their own to make live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ._diagnosis.facts import Facts
+from ._host import Host
+from ._model.change import Change
+from ._model.lease import LeaseState
+from ._model.observation import Observation
+from ._model.settings import SETTINGS, number_of
+from ._observe import observe
+from ._owed import SERVICE, all_live, due_after_lease
+from ._proof import PATIENCE, Probe, Prober, live, settled, shuts
+
+SHOWN = ("deny_connections", "negotiation", "security_layer", "nla", "encryption", "transport")
+"""Settings whose moment of effect is unsettled, and that a handshake shows, or that end it where they are wrong."""
+
+UNTOLD = (
+    "an earlier run ended before it saw whether what it wrote is live, and no handshake shows it now: let the "
+    "controller probe, or restart TermService"
+)
+
+
+def look(host: Host, prober: Prober, changes: Sequence[Change]) -> Probe | None:
+    """A probe of what changes are about, until they are live or patience ends."""
+    return prober.watching(changes).look_until(lambda probe: settled(changes, probe), host.listener_port)
+
+
+def is_live(host: Host, changes: Sequence[Change], proof: Probe | None) -> bool | None:
+    """Whether the changes are live: by the probe, and where it tells nothing of the listener, by the host itself."""
+    seen = live(changes, proof)
+    if seen is None and all(change.remedy == "remote_desktop" for change in changes):
+        opens = not any(map(shuts, changes))
+        return listens(host, opens) == opens
+    return seen
+
+
+def listens(host: Host, wanted: bool = True) -> bool:
+    """Whether the host listens on the RDP port, or begins or ceases to within the time that Windows takes for it."""
+    for pause in PATIENCE:
+        if _has_listener(host, wanted) == wanted:
+            return wanted
+        host.sleep(pause)
+    return _has_listener(host, wanted)
+
+
+def _has_listener(host: Host, wanted: bool) -> bool:
+    """Whether anything listens on the port, where TermService is to; and whether that does, where it is not to."""
+    found = host.port_use().listeners
+    if wanted:
+        return bool(found)
+    ours = host.service(SERVICE).process_id
+    return any(socket.process_id == ours for socket in found)
+
+
+def due_unnoted(host: Host, prober: Prober, leases: Iterable[LeaseState], probe: Probe | None) -> bool:
+    """Whether a restart is due of which no note tells, but the end of a lease, or what a run left that was cut off."""
+    return due_after_lease(host, leases, probe) or due_after_cut(host, prober)
+
+
+def due_after_cut(host: Host, prober: Prober) -> bool:
+    """Whether the listener is seen to act on something else than what is stored, since a run ended before it looked."""
+    seen = _stored_is_live(host, prober) if host.left_over else None
+    if seen:
+        all_live(host)
+    if seen is False:
+        host.owes.setdefault("restart", "")
+    return seen is False
+
+
+def _stored_is_live(host: Host, prober: Prober) -> bool | None:
+    """Whether what is stored is live; None where nothing tells."""
+    if not host.service(SERVICE).process_id:
+        return True  # read when it starts
+    seen = observe(host, ("settings",), SHOWN)
+    numbers = {name: number_of(seen, name) for name in SHOWN}
+    stored = _as_stored(numbers)
+    opens = not any(map(shuts, stored))
+    shown = _drops if _out_of_range(numbers) and opens else _shows
+    proof = prober.watching(stored).look_until(lambda probe: shown(stored, probe) is not False, host.listener_port)
+    found = shown(stored, proof)
+    if found is not None:
+        return found
+    return (None if opens else True) if listens(host, opens) == opens else False
+
+
+Numbers = Mapping[str, int | None]
+
+
+def _out_of_range(numbers: Numbers) -> bool:
+    return any(number is not None and number not in SETTINGS[name].choices for name, number in numbers.items())
+
+
+def _drops(_stored: Sequence[Change], proof: Probe | None) -> bool | None:
+    """Whether each connection is dropped, as where a number is out of range."""
+    stage = Facts(Observation("", probe=proof)).failed_stage if proof else "tcp"
+    return None if stage == "tcp" else stage == "x224"
+
+
+def _shows(stored: Sequence[Change], proof: Probe | None) -> bool | None:
+    """Whether each is live: where one shows, as an answer over UDP does, it says nothing of the others."""
+    seen = {live([change], proof) for change in stored}
+    return False if False in seen else None if None in seen else True
+
+
+def _as_stored(numbers: Numbers) -> list[Change]:
+    """What a handshake would show of the settings, if all of them were live.
+
+    Where connections are denied it shows nothing else, and with Standard RDP Security, negotiated or not, that alone.
+    """
+    if numbers["deny_connections"] == 1:
+        return [_wanted("deny_connections", 1)]
+    if 0 in (numbers["negotiation"], numbers["security_layer"]):
+        return [_wanted("security_layer", 0)]
+    return [_wanted(name, number) for name, number in numbers.items() if number is not None]
+
+
+def _wanted(name: str, number: int) -> Change:
+    setting = SETTINGS[name]
+    return Change("", "registry", setting.path, None, setting.stored(number), "as it is stored", restart=None)
