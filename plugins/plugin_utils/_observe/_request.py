@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .._cim.firewall import Category
 from .._cim.registry import Absent, Reading
 from .._cim.services import Service
 from .._guard import ROOT
@@ -18,6 +19,8 @@ from .._host import Host
 from .._model.keys import KeysState
 from .._model.observation import Observation
 from .._model.settings import Setting
+
+_BITS = {Category.DOMAIN: 1, Category.PRIVATE: 2, Category.PUBLIC: 4}
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,16 @@ class Request:
     def services(self) -> Mapping[str, Service]:
         """Those of the watched services that exist, by name; one query, whose objects mostly take a second answer."""
         return self.host.services.list(sorted(self.watched))
+
+    @cached_property
+    def categories(self) -> frozenset[Category]:
+        """What Windows takes the networks for that the host is connected to."""
+        return frozenset(map(Category, self.host.firewall.active_categories().values()))
+
+    @property
+    def active_profiles(self) -> int:
+        """Their firewall profiles as bits; a network that Windows cannot identify is public."""
+        return sum(_BITS[category] for category in self.categories or (Category.PUBLIC,))
 
     @cached_property
     def kept(self) -> tuple[str, ...]:

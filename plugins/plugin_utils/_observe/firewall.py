@@ -31,7 +31,7 @@ def read(request: Request) -> FirewallState:
     rules = request.host.firewall.rdp_rules(*ports)
     known = tuple(_conditioned(request.host.registry, _rule(rule), tuple(ports)) for rule in rules)
     profiles = {name.lower(): _profile(profile) for name, profile in request.host.firewall.profiles().items()}
-    active = {_ACTIVE[Category(number)] for number in request.host.firewall.active_categories().values()}
+    active = {_ACTIVE[category] for category in request.categories}
     service = request.services.get(SERVICE)
     state = FirewallState(
         rules=known,

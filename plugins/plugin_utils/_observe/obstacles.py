@@ -5,7 +5,7 @@
 r"""Reader: what stands in the listener's way though its own settings are right. PRIVATE to the collection.
 
 Sources: Win32 TermServ (LoadableProtocol_Object, which Citrix and others replace), Microsoft support article
-"troubleshoot-rdp-general-error" (set-up flags), MS-GPFAS 2.2.3 (connection security rules), netsh interface portproxy
+"troubleshoot-rdp-general-error" (set-up flags), MS-GPFAS 2.2.6.2 (connection security rules), netsh interface portproxy
 (its rules lie under Services\PortProxy), MSRD-Collect (ProfileList\ProgramData, below which the machine keeps keys),
 Microsoft support article 2844958 (ClusterSettings\SessionDirectoryRedirectionIP, which outlives the address).
 """
@@ -18,6 +18,7 @@ from .._cim.network import PORT_PROXY
 from .._cim.registry import Registry, RegistryValue
 from .._cim.schema import WIN32_NETWORK_ADAPTER_CONFIGURATION
 from .._host import Host
+from .._model import ipsec
 from .._model.observation import ListenerKey, ObstacleState
 from .._model.proxies import KINDS, address_of, everywhere, named
 from .._model.rules import RULES, demands
@@ -49,7 +50,7 @@ def read(request: Request) -> ObstacleState:
         library=registry.expanded(SERVICE, "ServiceDll") or "",
         setup=tuple(name for name in ("SystemSetupInProgress", "OOBEInProgress") if _is_set(registry, SETUP, name)),
         port_proxies=proxies,
-        ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(registry, key)),
+        ipsec=tuple(rule for key in SECURITY_RULES for rule in _requiring(request, key)),
         listeners=tuple(_listener(registry, name) for name in registry.keys(WINSTATIONS) or () if name not in KNOWN),
         program_data=registry.expanded(PROFILES, "ProgramData") or "",
         redirection=redirection,
@@ -90,9 +91,17 @@ def _is_set(registry: Registry, key: str, name: str) -> bool:
     return isinstance(reading, RegistryValue) and reading.data != 0
 
 
-def _requiring(registry: Registry, key: str) -> Iterator[str]:
-    """The connection security rules that drop what is not protected by IPsec."""
-    for name, reading in (registry.read_all(key) or {}).items():
-        fields = str(reading.data).split("|") if isinstance(reading, RegistryValue) else []
-        if "Active=TRUE" in fields and ("Action=SecureServer" in fields or "Action=Secure" in fields):
+def _requiring(request: Request, key: str) -> Iterator[str]:
+    """The connection security rules that drop connections to the listener which IPsec does not protect.
+
+    What networks the host is connected to is asked only where such a rule is for some of them alone.
+    """
+    ports = {request.port, request.wanted_port or request.port}
+    for name, reading in (request.host.registry.read_all(key) or {}).items():
+        rule = ipsec.parse(str(reading.data)) if isinstance(reading, RegistryValue) else None
+        if rule is not None and any(rule.meets(port) for port in ports) and _counts(rule, request):
             yield name
+
+
+def _counts(rule: ipsec.SecurityRule, request: Request) -> bool:
+    return not rule.profiles or bool(rule.profiles & request.active_profiles)

@@ -481,6 +481,57 @@ def test_a_rule_that_demands_ipsec_is_named(key: str) -> None:
     assert run(simulated, state="disabled")[0].notes == ()
 
 
+DROPS = [
+    "Protocol=6|",
+    "Protocol=256|",
+    "Protocol=6|EP1Port=3389|",
+    "Protocol=6|EP2Port=443|EP2Port=3389|",
+    "Protocol=6|EP1Port=1433|EP1Port2_10=3000-4000|",
+    "Protocol=6|EP1Port=3389|EP2Port2_10=1024-65535|",
+    "Profile=Private|",
+    "Profile=Domain|Profile=Private|",
+    "Profile=Public|Profile=Private|Protocol=6|EP1Port=3389|",
+]
+LEAVES = [
+    "Protocol=17|",
+    "Protocol=1|",
+    "Protocol=6|EP1Port=1433|",
+    "Protocol=6|EP2Port=1433|",
+    "Protocol=6|EP2Port2_10=5000-6000|",
+    "Protocol=6|EP1Port=3389|EP2Port=1433|",
+    "Profile=Domain|",
+    "Profile=Domain|Protocol=6|EP1Port=3389|",
+]
+
+
+@pytest.mark.parametrize("action", ["Secure", "SecureServer"])
+@pytest.mark.parametrize("about", [*DROPS, *LEAVES])
+def test_a_rule_that_demands_ipsec_of_others_is_passed_over(action: str, about: str) -> None:
+    simulated = on_network(1)
+    simulated.windows.registry.create(LOCAL_RULES)
+    simulated.windows.registry.put(LOCAL_RULES, "{5EC}", Type.SZ, f"v2.31|Action={action}|Active=TRUE|Dir=In|{about}")
+    named = ["connection security rule {5EC} drops" in note for note in run(simulated, **TCP_ALONE)[0].notes]
+    assert named == ([True] if about in DROPS else [])
+
+
+def test_a_rule_that_demands_ipsec_at_the_next_port_is_named() -> None:
+    simulated = on_network(1)
+    simulated.windows.registry.create(LOCAL_RULES)
+    text = "v2.31|Action=Secure|Active=TRUE|Protocol=6|EP1Port=33890|"
+    simulated.windows.registry.put(LOCAL_RULES, "{5EC}", Type.SZ, text)
+    assert run(simulated, **TCP_ALONE)[0].notes == ()
+    assert "{5EC}" in run(simulated, port=33890, **TCP_ALONE)[0].notes[0]
+
+
+def test_networks_are_asked_for_once_where_rules_that_demand_ipsec_are_for_some() -> None:
+    simulated = on_network(1)
+    simulated.windows.registry.create(LOCAL_RULES)
+    simulated.windows.registry.put(LOCAL_RULES, "{5EC}", Type.SZ, "v2.31|Action=Secure|Active=TRUE|Profile=Domain|")
+    bodies: list[bytes] = []
+    observe(connect(simulated, lambda _number, body: bodies.append(body)), ("firewall", "obstacles"))
+    assert len([body for body in bodies if b"MSFT_NetConnectionProfile" in body]) == 1
+
+
 SOME = [
     ("203.0.113.7", "203.0.113.99"),
     ("0.0.0.0-192.0.2.49", "192.0.2.51-255.255.255.255"),
