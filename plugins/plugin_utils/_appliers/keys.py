@@ -19,14 +19,15 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from .. import _listener_certificate
-from .._cim.files import Hidden
+from .._cim.files import FileError, Hidden
+from .._cim.registry import RegistryError
 from .._cim.tasks import LIMIT, NAME, TERMINATED, Definition, StillRuns
 from .._host import Host
 from .._model import sddl
 from .._model.change import Change
 from .._model.keys import CONTAINER_FILE
 from .._model.plain import Plain
-from .._wsman.errors import ShellRefused
+from .._wsman.errors import ShellRefused, WsmanError
 from .._wsman.quote import quoted_path
 from ._base import Applier, ApplyError
 
@@ -269,7 +270,17 @@ def _read_folder(host: Host, change: Change) -> Plain:
 
 
 def _write_folder(host: Host, change: Change, value: Plain) -> None:
-    host.files.set_folder_dacl(change.item, str(value))
+    try:
+        host.files.set_folder_dacl(change.item, str(value))
+    except FileError as error:
+        raise _not_ours(error, f"takeown /F {change.item} /A, or the method rename") from error
+
+
+def _not_ours(error: WsmanError, way: str) -> ApplyError:
+    """Administrators see permissions that they may not change: only who owns the object, or becomes that, may."""
+    return ApplyError(
+        f"{error.message}. Nothing that hangs on it was done; make Administrators its owner first ({way})"
+    )
 
 
 def _read_key(host: Host, change: Change) -> Plain:
@@ -278,7 +289,10 @@ def _read_key(host: Host, change: Change) -> Plain:
 
 def _write_key(host: Host, change: Change, value: Plain) -> None:
     descriptor = sddl.parse(host.registry.security(change.item))
-    host.registry.set_security(change.item, f"O:{descriptor.owner}G:{descriptor.group}{value}")
+    try:
+        host.registry.set_security(change.item, f"O:{descriptor.owner}G:{descriptor.group}{value}")
+    except RegistryError as error:
+        raise _not_ours(error, "by the permissions of the key in regedit") from error
 
 
 # --- the listener's certificate and key

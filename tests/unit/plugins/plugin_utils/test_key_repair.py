@@ -44,6 +44,7 @@ from tests.simulator.windows.certificates import (
     LISTENER,
     MACHINE_GUID,
     REMOTE_DESKTOP,
+    STORES,
     Request,
 )
 from tests.simulator.windows.clock import DEFAULT_START
@@ -436,6 +437,27 @@ def test_a_certificate_that_serves_is_kept_where_nothing_shows_that_windows_can_
     assert UNSEEN[trait] in plan.refused[0].message
     assert settings_state(simulated) == before
     assert simulated.probe_view()["tls"] == "ok"
+
+
+@pytest.mark.parametrize("of", ["folder", "store"])
+def test_permissions_that_administrators_may_not_change_stop_the_run_before_anything_is_given_up(of: str) -> None:
+    simulated = weak()
+    if of == "folder":
+        simulated.windows.files.set_descriptor(
+            MACHINE_KEYS, SecurityDescriptor.from_sddl("O:SYG:SYD:PAI(A;;0x1200a9;;;WD)")
+        )
+    else:
+        shown = SecurityDescriptor.from_sddl("O:SYG:SYD:PAI(A;CI;KR;;;SY)(A;CI;KR;;;BA)")
+        simulated.windows.registry.set_descriptor(rf"{STORES}\{REMOTE_DESKTOP}\Certificates", shown)
+    before = settings_state(simulated)
+    with pytest.raises(ApplyError, match="make Administrators its owner first"):
+        run(simulated, "certificate")
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600, full=True), Limits())
+    assert (course.verdict, course.changes) == ("unresolved", [])
+    assert "its owner first" in str(course.refused)
+    assert settings_state(simulated) == before
+    assert rollback(job(simulated, "back"), "all", force=False).left == {}
 
 
 def weak(*traits: str) -> SimulatedHost:
