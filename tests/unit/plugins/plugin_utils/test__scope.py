@@ -12,7 +12,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import TLS_SETTINGS
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._scope import scope
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._scope import deeper, scope
 
 from tests.simulator.breakages import BREAKAGES
 from tests.simulator.host import SimulatedHost
@@ -52,6 +53,14 @@ def test_only_what_is_missing_is_read_when_the_stage_moves_on() -> None:
     assert set(newly.areas) == {"keys", "settings"}
     assert set(newly.settings) == set(TLS_SETTINGS)
     assert STAGES.index("tls") > STAGES.index(str((seen.probe or {})["stage"]))
+
+
+@pytest.mark.parametrize(("breakage", "asked"), [("certificate_missing", True), ("key_unreadable", False)])
+def test_who_may_write_to_the_store_is_asked_where_windows_has_to_make_a_certificate(
+    breakage: str, asked: bool
+) -> None:
+    seen = observe(connect(_examined(breakage)), ("identity", "keys"))
+    assert ("key_stores" in deeper(Facts(seen), ()).areas) is asked
 
 
 def test_what_was_refused_is_not_asked_again() -> None:

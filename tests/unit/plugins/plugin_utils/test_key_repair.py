@@ -476,7 +476,7 @@ def weak(*traits: str) -> SimulatedHost:
 def test_the_loop_renews_a_weak_certificate_only_where_windows_can_make_another(trait: str) -> None:
     simulated = weak(trait)
     doing = job(simulated, check=True)
-    foretold = foresee(examine(doing.host, doing.prober, 600, full=True), Limits())
+    foretold = foresee(examine(doing.host, doing.prober, 600), Limits())
     doing = job(simulated)
     course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
     assert simulated.probe_view()["tls"] == "ok"
@@ -1140,6 +1140,22 @@ def test_a_certificate_that_is_bound_is_the_one_that_the_handshake_shows(moment:
     assert kinds(done.changes) == ["registry", *(["restart"] if moment == "after_restart" else [])]
     assert done.proof is not None
     assert done.proof["tls"]["certificate"]["sha1"] == thumbprint
+    back = rollback(job(simulated, "back"), "all", force=False)
+    assert back.proof is not None
+    assert back.proof["tls"]["certificate"]["sha1"] == own.thumbprint
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_roll_back_sees_to_it_that_the_certificate_of_before_is_shown(moment: str) -> None:
+    """What was bound without a look came to serve when the host was started again."""
+    simulated, thumbprint = bound_host({"live_pin": moment})
+    own = simulated.windows.certificates.own()
+    assert own is not None
+    given = {**defaults(REMEDIES["certificate"].options), "state": "bound", "thumbprint": thumbprint}
+    plan, _done = fix(blind(simulated), REMEDIES["certificate"], given)
+    assert "nothing shows that the listener can use the key" in " ".join(plan.notes)
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
     back = rollback(job(simulated, "back"), "all", force=False)
     assert back.proof is not None
     assert back.proof["tls"]["certificate"]["sha1"] == own.thumbprint
