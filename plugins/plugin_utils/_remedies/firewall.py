@@ -445,7 +445,8 @@ def _profiles(rule: RuleState, needed: int) -> int:
 
 def _in_the_way(wanted: Wanted) -> Iterator[RuleState]:
     """The rules that block, but for those that are made to let in again."""
-    meant = [RULES[name] for name in wanted.options["transports"] if wanted.options["built_in_rules"] == "restore"]
+    restores = wanted.options["built_in_rules"] == "restore"
+    meant = [RULES[name] for name in wanted.options["transports"] if restores and wanted.needed(name)]
     for rule in wanted.firewall.rules:
         if (
             (rule.id not in meant or rule.store != LOCAL)

@@ -799,6 +799,17 @@ def test_no_rule_is_made_or_set_right_that_is_not_needed() -> None:
     assert plan.notes == ("state is disabled, so this has no effect: built_in_rules",)
 
 
+def test_a_built_in_rule_that_blocks_and_is_not_needed_is_named_all_the_same() -> None:
+    simulated = with_policy()
+    simulated.windows.firewall.change(RULE, action=BLOCK)
+    plan, done = run(simulated, **RESTORE, **TCP_ALONE)
+    assert ([refusal.option for refusal in plan.refused], done.changes) == (["block_rules"], [])
+    assert [change.after for change in run(simulated, **RESTORE, **TCP_ALONE, **DISABLE)[1].changes] == [
+        {"enabled": False}
+    ]
+    assert probe_view(simulated.windows)["tcp"] == "open"
+
+
 def test_the_loop_names_a_missing_rule_and_how_it_is_made() -> None:
     simulated = SimulatedHost.build("2022", breakages=["firewall_rule_missing"])
     (found,) = direct(examine(job(simulated).host, job(simulated).prober, 600).findings)
@@ -816,7 +827,10 @@ def test_a_rule_whose_making_was_cut_off_is_finished() -> None:
     assert found_by(simulated) == ["firewall_rule_missing"]
     assert [refusal.option for refusal in run(simulated, **TCP_ALONE)[0].refused] == ["built_in_rules"]
     host.firewall.set_program(host.firewall.rule(RULE, program=True), SVCHOST.upper())
+    given = {**defaults(FIREWALL.options), **RESTORE, **TCP_ALONE}
+    _plan, foretold = fix(job(simulated, check=True), FIREWALL, given)
     _plan, done = run(simulated, **RESTORE, **TCP_ALONE)
+    assert foretold.changes == done.changes
     assert [[*t.cast(dict[str, object], change.after)] for change in done.changes] == [
         ["service"], ["protocol", "local_ports"], ["profiles"], ["enabled"],
     ]  # fmt: skip
