@@ -28,7 +28,7 @@ description:
   - Where a profile ignores local rules none is changed. RV(policy_held) names the policy if no rule of policy lets in
     there.
   - Policy is what group policy or device management, such as Intune, brings. Of a value that both set, group policy's
-    counts.
+    counts. What the administrative template C(Allow inbound Remote Desktop exceptions) lets in counts as a rule.
   - A change that opens public networks has the RV(changes[].risk) V(high), and RV(notes) say that anybody near can try
     to log on there. It is planned only where a network that the host is connected to is public, or O(profiles) names
     public ones.

@@ -41,6 +41,9 @@ STORES = {
 """Where policy keeps rules and profiles, the weaker one first: "the GroupPolicyRSoPStore wins if configured", else the
 value of device management counts (Microsoft Learn, Firewall CSP, on each value's merge law)."""
 
+EXCEPTION = r"Services\RemoteDesktop"
+"""Where, below a profile's key, group policy keeps what an administrative template lets in, which is no rule."""
+
 _ANY = ("any", "*", "")
 _PROTOCOLS = {"tcp": ("TCP", "6"), "udp": ("UDP", "17")}
 _HOST_PROCESS = r"\system32\svchost.exe"

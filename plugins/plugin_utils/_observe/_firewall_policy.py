@@ -10,6 +10,10 @@ firewall's own key (MdmDiagnosticsTool exports FirewallPolicy\Mdm; HardeningKitt
 Explorer reads Mdm\FirewallRules). UNSURE: whether the private profile's key is named there as in group policy's store
 or as in the local one, so either counts; and whether the setting MDMWinsOverGP reverses who wins
 (MicrosoftDocs/windows-itpro-docs#6522 saw so, Firewall CSP says that group policy wins).
+
+The administrative template "Allow inbound Remote Desktop exceptions" (windowsfirewall.admx), which is older than rules,
+opens TCP port 3389 for the addresses that it names; the standard profile is private and public networks. UNSURE:
+whether it blocks the port where it is disabled, as its text says of Windows XP, so it counts for nothing then.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from .._cim.firewall import Action
 from .._cim.registry import Reading, Registry, RegistryValue
 from .._model.addresses import canonical
 from .._model.observation import FirewallState, ProfileState, RuleState
-from .._model.rules import MDM, STORES, allows, in_profiles
+from .._model.rules import EXCEPTION, GROUP_POLICY, MDM, STORES, allows, in_profiles
 from ._request import Request
 
 _BITS = {"Domain": 1, "Private": 2, "Public": 4}
@@ -42,6 +46,9 @@ _FLAGS: Mapping[str, tuple[str, Callable[[int], t.Any]]] = {
     "EnableFirewall": ("enabled", bool),
 }
 """Policy values of a profile and the fields that they decide (MS-GPFAS 2.2.2)."""
+
+_TEMPLATE = {"DomainProfile": 1, "StandardProfile": 6}
+"""Keys of the administrative template and the profiles that they are about, as bits."""
 
 _PROTOCOLS = {"6": "TCP", "17": "UDP"}
 _ACTIONS = {"Allow": Action.ALLOW, "ByPass": Action.BYPASS, "Block": Action.BLOCK}
@@ -83,7 +90,8 @@ class PolicyStore:
 
     def over(self, state: FirewallState) -> FirewallState:
         profiles = {name: self._profile(profile) for name, profile in state.profiles.items()}
-        return dataclasses.replace(state, rules=(*state.rules, *self._rules()), profiles=profiles)
+        rules = (*state.rules, *self._rules(), *self._exceptions())
+        return dataclasses.replace(state, rules=rules, profiles=profiles)
 
     def _profile(self, profile: ProfileState) -> ProfileState:
         """A profile with policy laid over it; the older name of the private profile's key counts where it is alone."""
@@ -103,11 +111,26 @@ class PolicyStore:
             if rule is not None:
                 yield dataclasses.replace(rule, store=self._source, path=rf"{self._root}\FirewallRules\{name}")
 
+    def _exceptions(self) -> Iterator[RuleState]:
+        """What the administrative template lets in, as rules."""
+        for key, profiles in _TEMPLATE.items() if self._source == GROUP_POLICY else ():
+            path = rf"{self._root}\{key}\{EXCEPTION}"
+            found = (self._registry.read_all(path) or {}) if key.lower() in self._keys else {}
+            enabled, text = (_data(found.get(name)) for name in ("Enabled", "RemoteAddresses"))
+            if enabled == 1 and isinstance(text, str) and text.strip():
+                addresses = canonical("Any" if part.strip() == "*" else part.strip() for part in text.split(","))
+                rule = RuleState(rf"{key}\{EXCEPTION}", True, int(Action.ALLOW), profiles, "TCP", ("3389",), addresses)
+                yield dataclasses.replace(rule, store=self._source, path=path)
+
     def _numbers(self, key: str) -> dict[str, int]:
         values = (
             (name, reading.data) for name, reading in self._values(key).items() if isinstance(reading, RegistryValue)
         )
         return {name: data for name, data in values if isinstance(data, int)}
+
+
+def _data(reading: Reading | None) -> object:
+    return reading.data if isinstance(reading, RegistryValue) else None
 
 
 def parse_rule(name: str, text: str) -> RuleState | None:

@@ -29,6 +29,7 @@ from .._model.plain import Plain, to_plain
 from .._model.rules import (
     ALLOW,
     BLOCK,
+    EXCEPTION,
     LOCAL,
     MADE,
     MDM,
@@ -67,6 +68,12 @@ EXPOSED = (
 
 FOLDER = r"Computer Configuration\Windows Settings\Security Settings\Windows Defender Firewall with Advanced Security"
 """Where a group policy has rules and profiles."""
+
+TEMPLATE = (
+    r"Computer Configuration\Administrative Templates\Network\Network Connections\Windows Defender Firewall"
+    r"\{profile} Profile\Windows Defender Firewall: Allow inbound Remote Desktop exceptions"
+)
+"""The administrative template of a profile (windowsfirewall.admx)."""
 
 CSP = "./Vendor/MSFT/Firewall/MdmStore"
 """Where device management has them (Microsoft Learn, Firewall CSP)."""
@@ -483,7 +490,9 @@ def _sample(rule: RuleState) -> str:
 
 
 def _rule_held(rule: RuleState, setting: str, value: Plain, wanted: Plain) -> Held:
-    folder, node = rf"{FOLDER}\Inbound Rules", f"{CSP}/FirewallRules/{rule.id}"
+    template = rule.id.endswith(EXCEPTION)
+    folder = TEMPLATE.format(profile=rule.id.partition("Profile")[0]) if template else rf"{FOLDER}\Inbound Rules"
+    node = f"{CSP}/FirewallRules/{rule.id}"
     return _held_at(rule.path, setting, value, wanted, folder, node)
 
 

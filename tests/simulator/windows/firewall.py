@@ -312,10 +312,23 @@ class Firewall:
                 self.registry.put_dword(key, name, int(number))
 
     def _read_policy_rules(self) -> Iterator[Rule]:
+        yield from self._template_rules()
         for source, store in POLICY_STORES.items():
             for value in self._values(store + r"\FirewallRules"):
                 if value.type is Type.SZ:
                     yield Rule.from_string(value.name, value.data, source)
+
+    def _template_rules(self) -> Iterator[Rule]:
+        """What "Allow inbound Remote Desktop exceptions" (windowsfirewall.admx) opens while it is enabled."""
+        for key, profiles in {"DomainProfile": DOMAIN, "StandardProfile": PRIVATE | PUBLIC}.items():
+            found = {value.name: value.data for value in self._values(rf"{POLICY}\{key}\Services\RemoteDesktop")}
+            if found.get("Enabled") == 1 and found.get("RemoteAddresses"):
+                words = [text.strip() for text in found["RemoteAddresses"].split(",")]
+                addresses = tuple("LocalSubnet" if word.lower() == "localsubnet" else word for word in words)
+                yield Rule(
+                    f"RDP-exception-{key}", "Remote Desktop", enabled=True, profiles=profiles, protocol=TCP,
+                    local_ports=("3389",), remote_addresses=kept(addresses), source=GPO_STORE,
+                )  # fmt: skip
 
     def _read_policy_profile(self, name: str) -> dict[str, int]:
         keys = {MDM_STORE: self._mdm_key(name), GPO_STORE: f"{name}Profile"}

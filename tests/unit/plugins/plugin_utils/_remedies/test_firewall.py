@@ -1173,6 +1173,73 @@ def test_a_rule_of_the_hosts_own_that_lets_in_others_than_wanted_is_named() -> N
         assert run(beside(**fields), **LIMIT)[0].notes == ()
 
 
+# --- the administrative template that is older than rules
+
+
+def with_template(addresses: str | None, key: str = "StandardProfile", enabled: int = 1) -> SimulatedHost:
+    """A host on a private network whose built-in rules are closed, and what the template says."""
+    simulated = on_network(1, enabled=False)
+    path = rf"{FIREWALL_POLICY}\{key}\Services\RemoteDesktop"
+    simulated.windows.registry.put_dword(path, "Enabled", enabled)
+    if addresses is not None:
+        simulated.windows.registry.put(path, "RemoteAddresses", Type.SZ, addresses)
+    simulated.windows.firewall.load_policy()
+    return simulated
+
+
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("10.0.0.0/255.0.0.0, 192.0.2.7", "10.0.0.0/8, 192.0.2.7"),
+        ("localsubnet", "LocalSubnet"),
+    ],
+)
+def test_whom_the_template_lets_in_is_whom_somebody_wants_in(addresses: str, said: str) -> None:
+    simulated = with_template(addresses)
+    plan, done = run(simulated, **TCP_ALONE)
+    assert (plan.refused, done.changes) == ((), [])
+    (note,) = plan.notes
+    assert rf"let in by StandardProfile\Services\RemoteDesktop ({said})" in note
+    assert run(simulated, remote_addresses=["Any"], **TCP_ALONE)[1].changes
+
+
+def test_what_the_template_lets_in_from_everywhere_needs_no_local_rule() -> None:
+    simulated = with_template("*")
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    plan, done = run(simulated, **TCP_ALONE)
+    assert (plan.notes, done.changes) == ((), [])
+    (held,) = run(simulated, **TCP_ALONE, **LIMIT)[0].held
+    assert held.path == rf"{FIREWALL_POLICY}\StandardProfile\Services\RemoteDesktop"
+    assert held.policy.endswith(r"Standard Profile\Windows Defender Firewall: Allow inbound Remote Desktop exceptions")
+
+
+@pytest.mark.parametrize(
+    ("given", "category"),
+    [
+        ({"addresses": "10.0.0.0/8", "enabled": 0}, 1),
+        ({"addresses": None}, 1),
+        ({"addresses": ""}, 1),
+        ({"addresses": "10.0.0.0/8", "key": "DomainProfile"}, 1),
+        ({"addresses": "10.0.0.0/8", "key": "StandardProfile"}, 2),
+    ],
+)
+def test_a_template_that_lets_nobody_in_here_counts_for_nothing(given: dict[str, t.Any], category: int) -> None:
+    simulated = with_template(**given)
+    simulated.windows.network.category = simulated.windows.network.management_category = category
+    plan, done = run(simulated, **TCP_ALONE)
+    assert (plan.notes, done.changes[-1].after) == ((), {"enabled": True})
+
+
+def test_the_template_is_asked_for_only_where_policy_has_its_profiles() -> None:
+    for key, asked in (("PublicProfile", False), ("DomainProfile", True)):
+        simulated = SimulatedHost.build("2022")
+        simulated.windows.registry.put_dword(rf"{FIREWALL_POLICY}\{key}", "EnableFirewall", 1)
+        bodies: list[bytes] = []
+        observe(connect(simulated, lambda _number, body, to=bodies: to.append(body)), ("firewall",))
+        assert any(b"Services\\RemoteDesktop" in body for body in bodies) is asked
+
+
 # --- device management
 
 MDM = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm"
