@@ -349,7 +349,9 @@ def _renew(host: Host, change: Change, _value: Plain) -> None:
             return
     raise ApplyError(
         "SessionEnv was restarted and has made no certificate: look for the events 1057 and 1058 of "
-        "TerminalServices-RemoteConnectionManager, and at the permissions of MachineKeys and of the certificate's store"
+        "TerminalServices-RemoteConnectionManager, and at the permissions of MachineKeys and of the certificate's "
+        "store. Where the listener is tied to another certificate, Windows may make none: bind a new one, or "
+        "untie it by hand"
     )
 
 

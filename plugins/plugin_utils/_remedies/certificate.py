@@ -83,7 +83,8 @@ def _valid(observation: Observation, keys: KeysState, options: Options, moment: 
     """A pinned certificate that serves stays; else Windows' own certificate is made valid, and the pin goes.
 
     In this order, so that where Windows makes none the listener keeps what it has, unless that or its key is gone.
-    UNSURE: whether Windows makes its own while the listener is tied to another; where not, nothing is changed.
+    UNSURE: whether Windows makes its own while the listener is tied to another; where not, the listener stays tied and
+    the run says so. The check made_while_tied of selftest asks a host.
     """
     shown = steps.handshake(observation)
     if not keys.pinned:

@@ -29,7 +29,7 @@ from .._restart import Policy, restart, sessions
 from .._wsman.errors import AccessDenied, WsmanFault
 from . import _burst, gateway
 from ._base import Scratch, Untold, wait
-from .keys import REASON, keys_in_gap, renewed_key
+from .keys import REASON, keys_in_gap, made_while_tied, renewed_key
 from .lab import LabCheck, need_idle
 from .sessions import live_sessions
 
@@ -151,6 +151,16 @@ DISPOSABLE_CHECKS = (
             "a new key in another file": "the old file is left over; machine_keys looks for the listener's by its name",
         },
         renewed_key,
+    ),
+    LabCheck(
+        "made_while_tied",
+        "Does Windows make its own certificate while the listener is tied to another one?",
+        "made",
+        {
+            "made": "certificate has it made before it unties the listener, which serves somebody all the time",
+            "none made": "where its own is missing or has expired, certificate leaves the listener tied and says so",
+        },
+        made_while_tied,
     ),
     LabCheck(
         "keys_in_gap",

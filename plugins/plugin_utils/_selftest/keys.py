@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import _listener_certificate
 from .._appliers.keys import default_permissions
-from .._apply import Run
+from .._apply import ApplyError, Run
 from .._cim import certificates
 from .._fix import Job
 from .._host import Host
@@ -22,7 +22,7 @@ from .._remedies._certificates import hindrances, renewed_whole
 from .._remedies.machine_keys import foreign
 from .._wsman.quote import quoted_path
 from ._base import Scratch, Untold
-from .lab import need_idle
+from .lab import need_idle, no_certificate, tried_out
 from .windows import KEY_FOLDER
 
 REASON = "the self-test asks what the host does then"
@@ -42,6 +42,24 @@ def renewed_key(job: Job) -> str:
     if old == new:
         return "the same key"
     return f"a new key in {'the same file' if old_files == new_files else 'another file'}"
+
+
+def made_while_tied(job: Job) -> str:
+    """The listener is tied to a certificate that is gone and loses its own; once it is untied it gets another."""
+    need_idle(job)
+    changes, (_thumbprint, pin) = _renewal(job.host), no_certificate(job.host)
+    with tried_out(job, (pin,)) as tried:
+        try:
+            for change in changes:
+                tried.run.apply(change)
+        except ApplyError:
+            found = "none made"
+        else:
+            found = "made"
+    if found == "none made":
+        with Run(job.host, job.run_id, job.made) as run:
+            run.apply(changes[-1])
+    return found
 
 
 def _key(host: Host) -> tuple[str, frozenset[str]]:

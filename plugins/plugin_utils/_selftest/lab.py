@@ -149,7 +149,7 @@ def _answers_udp(job: Job) -> bool:
 
 def _thumbprint(job: Job) -> str:
     need_idle(job)
-    thumbprint, pin = _no_certificate(job.host)
+    thumbprint, pin = no_certificate(job.host)
     if not terminal_services.general(job.host.cim):
         raise Untold("this edition lacks the provider")
     with tried_out(job, (pin,), Run.record):
@@ -174,7 +174,7 @@ def _live_pin(job: Job) -> str:
 def _tied_to_nothing(job: Job) -> tuple[Probe, Probe]:
     """What is seen of a listener that is tied to a certificate which is gone: at once, and after a restart."""
     need_idle(job)
-    _thumbprint, pin = _no_certificate(job.host)
+    _thumbprint, pin = no_certificate(job.host)
     with tried_out(job, (pin,)) as tried:
         before = _seen(job)
         tried.restart()
@@ -195,7 +195,7 @@ def _opened(probe: Probe) -> bool:
     return bool(probe["tcp"]["verdict"] == "open")
 
 
-def _no_certificate(host: Host) -> tuple[str, Change]:
+def no_certificate(host: Host) -> tuple[str, Change]:
     """A thumbprint that no certificate has, and the listener tied to it."""
     if _pinned(host):
         raise Untold("the listener is tied to a certificate")

@@ -19,6 +19,7 @@ LAB = {
     "live_pin": ("at once", "as_expected"),
     "pinned_missing": ("no certificate", "as_expected"),
     "pending_connections": ("more than 150", "deviates"),
+    "made_while_tied": ("made", "as_expected"),
     "renewed_key": ("a new key in the same file", "as_expected"),
     "missed_start": ("", "could_not_tell"),
     "reboot_with_users": ("", "could_not_tell"),

@@ -317,6 +317,8 @@ class ListenerCertificates:
 
         A certificate whose key file exists but cannot be read is left alone: that never heals by itself.
         """
+        if self.pinned() and not self._switches["own_while_pinned"]:
+            return
         own = self.own()
         now = self._clock.now()
         expired = own is not None and own.certificate.not_valid_after_utc <= now

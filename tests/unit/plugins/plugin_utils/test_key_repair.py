@@ -534,6 +534,20 @@ def test_a_listener_stays_tied_where_windows_makes_no_certificate_of_its_own(
 
 
 @pytest.mark.parametrize(("traits", "breakages", "state"), STAYS_TIED)
+def test_a_listener_stays_tied_where_windows_makes_none_of_its_own_for_that_reason(
+    traits: list[str], breakages: list[str], state: str
+) -> None:
+    planted, switches = ["certificate_missing", *breakages], {"own_while_pinned": False}
+    simulated = SimulatedHost.build("2022", breakages=planted, traits=traits, switches=switches)
+    before = settings_state(simulated)
+    with pytest.raises(ApplyError, match="Windows may make none"):
+        run(simulated, "certificate", state=state)
+    cure(simulated)
+    assert settings_state(simulated) == before
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+@pytest.mark.parametrize(("traits", "breakages", "state"), STAYS_TIED)
 def test_windows_own_certificate_is_made_before_the_listener_is_untied(
     traits: list[str], breakages: list[str], state: str
 ) -> None:

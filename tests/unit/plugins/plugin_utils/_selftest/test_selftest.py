@@ -117,6 +117,7 @@ DEVIATES = {
     ("firewall_stealth", False): {"closed_port": "refused"},
     ("rdp_layer_credssp", True): {"layer_rdp": "let through"},
     ("put_thumbprint_checked", False): {"thumbprint": "taken"},
+    ("own_while_pinned", False): {"made_while_tied": "none made"},
     ("live_pin", "after_restart"): {"live_pin": "after a restart"},
     ("pinned_missing", "own"): {"pinned_missing": "its own certificate"},
     ("outstanding_default", 3000): {"pending_connections": "more than 150"},
