@@ -99,12 +99,13 @@ def find(name: str) -> Named:
 
 @dataclass
 class Planned:
-    """A fault that waits. ``skip`` matching operations pass before it strikes ``count`` times."""
+    """A fault that waits. ``skip`` matching operations pass before it strikes ``count`` times, as ``struck`` counts."""
 
     name: str
     match: Mapping[str, object] = field(default_factory=dict)
     skip: int = 0
     count: int = 1
+    struck: int = 0
 
     def strikes(self, op: Operation) -> bool:
         """Whether this operation meets it; counts down."""
@@ -114,6 +115,7 @@ class Planned:
             self.skip -= 1
             return False
         self.count -= 1
+        self.struck += 1
         return True
 
     def _matches(self, op: Operation) -> bool:
@@ -128,13 +130,13 @@ class FaultInjector:
     reboot: Callable[[], None]
     planned: list[Planned] = field(default_factory=list)
 
-    def add(self, name: str, at: int | Mapping[str, object] = 1, count: int = 1) -> None:
+    def add(self, name: str, at: int | Mapping[str, object] = 1, count: int = 1) -> Planned:
         """Plan a fault: at the ``at``-th operation from now, or at those that match. Raises UnknownFault."""
         find(name)
-        if isinstance(at, int):
-            self.planned.append(Planned(name, skip=at - 1, count=count))
-        else:
-            self.planned.append(Planned(name, match=at, count=count))
+        matching = {} if isinstance(at, int) else at
+        planned = Planned(name, matching, skip=at - 1 if isinstance(at, int) else 0, count=count)
+        self.planned.append(planned)
+        return planned
 
     def before(self, op: Operation) -> FaultPlan | None:
         """The plan for this operation, or None."""

@@ -194,10 +194,11 @@ class Engine:
         """Add namespace, class and method, as the schema spells them where it knows them."""
         call = Call(self.host, request, Caller("", ""))
         try:
-            target, schema = call.target, call.known_schema
+            target, asked = call.target, queries.class_asked(call, self._enumerations)
         except WsmanFault:
             return plain
-        class_name = schema.name if schema else target.class_name
+        schema = call.schemas.find(target.namespace, asked)
+        class_name = schema.name if schema else asked
         namespace = schema.namespace if schema else target.namespace
         operation = replace(plain, namespace=namespace, class_name=class_name)
         if plain.kind != "invoke":

@@ -26,6 +26,7 @@ class Enumeration:
     owner: str
     items: list[Callable[[], Element]]
     last_used: datetime
+    class_name: str = ""
     position: int = 0
 
     @property
@@ -66,9 +67,14 @@ class Enumerations:
         self._collect()
         return len(self._open)
 
-    def start(self, owner: str, items: Iterable[Callable[[], Element]]) -> Enumeration:
-        """A new enumeration, not yet kept."""
-        return Enumeration(owner, list(items), self.now())
+    def start(self, owner: str, items: Iterable[Callable[[], Element]], class_name: str) -> Enumeration:
+        """A new enumeration of a class, not yet kept."""
+        return Enumeration(owner, list(items), self.now(), class_name)
+
+    def class_of(self, context: str) -> str:
+        """The class that an open enumeration is of; empty for a context that is no more."""
+        found = self._open.get(context)
+        return found.class_name if found else ""
 
     def keep(self, enumeration: Enumeration) -> str:
         """Keep it for a Pull and return the context."""

@@ -186,8 +186,9 @@ class Operation:
     """One WS-Management operation, as counted and as matched by fault injection.
 
     `n` is its number on this host, from 1. `class_name` and `method` are as the schema spells them where the class is
-    known. `is_write`: Put, Create, Delete, a method that the schema does not declare ``writes: false``, or a command
-    of the shell (the engine cannot know what a command line does; `command_line` is for the host to judge).
+    known; a query is about the class after FROM, and so is each Pull of its instances. `is_write`: Put, Create, Delete,
+    a method that the schema does not declare ``writes: false``, or a command of the shell (the engine cannot know what
+    a command line does; `command_line` is for the host to judge).
     """
 
     kind: OperationKind

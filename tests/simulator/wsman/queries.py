@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from lxml import etree
@@ -54,7 +55,7 @@ def enumerate_instances(call: Call, enumerations: Enumerations) -> Reply:
     wish = _read_wish(call)
     selection = _select(call, wish)
     items = [_item(call, instance, selection.columns, wish.mode) for instance in selection.instances]
-    enumeration = enumerations.start(call.caller.name, items)
+    enumeration = enumerations.start(call.caller.name, items, class_asked(call, enumerations))
     response = etree.Element(names.tag(names.ENUMERATION, "EnumerateResponse"), nsmap=names.PREFIXES)
     context = xml.add(response, names.tag(names.ENUMERATION, "EnumerationContext"))
     first = _first_batch(call, wish, enumeration)
@@ -99,6 +100,18 @@ def query_text(call: Call) -> str:
     """The WQL text of a query."""
     found = _find_filter(call.request.body)
     return "" if found is None else xml.text_of(found).strip()
+
+
+def class_asked(call: Call, enumerations: Enumerations) -> str:
+    """The class that an operation is about: of a query the one after FROM, of a Pull that of its enumeration."""
+    body, name = call.request.body, call.target.class_name
+    if name != "*" or body is None:
+        return name
+    if call.request.action in (names.PULL, names.RELEASE):
+        return enumerations.class_of(_context(body)) or name
+    with suppress(wql.QueryError):
+        return wql.parse(query_text(call)).class_name
+    return name
 
 
 def _expected_body(call: Call, name: str) -> Element:

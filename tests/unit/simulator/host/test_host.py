@@ -141,6 +141,15 @@ def test_a_fault_strikes_the_nth_operation_once(host: SimulatedHost, wmi: Wmi) -
     assert wmi.registry("EnumKey", TS)["ReturnValue"] == "0"
 
 
+def test_a_fault_at_a_class_strikes_a_query_of_it(host: SimulatedHost, wmi: Wmi) -> None:
+    planned = host.injector.add("access_denied", at={"class": "Win32_Service"})
+    wmi.query("select Name from Win32_Process")
+    assert planned.struck == 0
+    with pytest.raises(Fault):
+        wmi.query("select Name from Win32_Service")
+    assert planned.struck == 1
+
+
 @pytest.mark.parametrize(("name", "acted"), [("reset_before", 0), ("reset_after", 1)])
 def test_a_reset_before_or_after_acting(host: SimulatedHost, wmi: Wmi, name: str, acted: int) -> None:
     host.injector.add(name, at={"class": "StdRegProv", "write": True})

@@ -17,6 +17,7 @@ from tests.simulator.wsman.provider import CimError, FaultPlan, Operation, Wsman
 from tests.simulator.wsman.switches import WIRE_SWITCHES, switch
 from tests.unit.simulator.wsman.fake_host import (
     ADMINISTRATOR,
+    ALL,
     DMTF,
     NSMAP,
     PLAIN_USER,
@@ -32,6 +33,7 @@ from tests.unit.simulator.wsman.fake_host import (
     find_all,
     first_of_body,
     members,
+    pull_body,
     wql_filter,
 )
 
@@ -79,7 +81,7 @@ def test_operations_are_named_as_the_schema_spells_them_and_numbered(wire: Wire)
     wire.ask(f"{THING}/Start", THING, START, BETA)
     wire.invoke(REGISTRY, "GetBytes")
     wire.invoke(REGISTRY, "SetBytes")
-    wire.query("select * from Thing")
+    wire.query("select * from THING")
     wire.ask(names.DELETE, THING, selectors=BETA)
     wire.send(IDENTIFY)
     wire.send(b"nonsense")
@@ -89,7 +91,7 @@ def test_operations_are_named_as_the_schema_spells_them_and_numbered(wire: Wire)
         Operation("invoke", 2, "root/cimv2", "Thing", "Start", is_write=True),
         Operation("invoke", 3, "root/default", "Registry", "GetBytes"),
         Operation("invoke", 4, "root/default", "Registry", "SetBytes", is_write=True),
-        Operation("enumerate", 5, "root/cimv2", "*"),
+        Operation("enumerate", 5, "root/cimv2", "Thing"),
         Operation("delete", 6, "root/cimv2", "Thing", is_write=True),
         Operation("identify", 7),
         Operation("invalid", 8),
@@ -97,6 +99,21 @@ def test_operations_are_named_as_the_schema_spells_them_and_numbered(wire: Wire)
     ]
     assert len(wire.host.sizes) == 9
     assert all(sent > 0 and received > 0 for sent, received in wire.host.sizes)
+
+
+def test_a_query_is_about_the_class_after_from_until_its_last_instance(wire: Wire) -> None:
+    first = wire.enumerate(ALL, optimize=False, filter_=wql_filter("select Name from THING"))
+    second = wire.pull(ALL, first.findtext("n:EnumerationContext", "", NSMAP), 1)
+    context = second.findtext("n:EnumerationContext", "", NSMAP)
+    wire.ask(names.RELEASE, ALL, f"<n:Release><n:EnumerationContext>{context}</n:EnumerationContext></n:Release>")
+    wire.fault(names.PULL, ALL, pull_body(context))
+    wire.fault(names.ENUMERATE, ALL, enumerate_body(filter_=wql_filter("select Name from Nothing")))
+    wire.fault(names.ENUMERATE, ALL, enumerate_body(filter_=wql_filter("no query")))
+    asked = [(operation.kind, operation.class_name) for operation in wire.host.operations]
+    assert asked == [
+        ("enumerate", "Thing"), ("pull", "Thing"), ("release", "Thing"), ("pull", "*"), ("enumerate", "Nothing"),
+        ("enumerate", "*"),
+    ]  # fmt: skip
 
 
 def test_a_shell_command_is_counted_with_its_line(wire: Wire) -> None:
