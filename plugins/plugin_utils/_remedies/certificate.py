@@ -147,9 +147,16 @@ def _bound(observation: Observation, keys: KeysState, options: Options, moment: 
         return _refused(f"the certificate {thumbprint} cannot serve the listener: {'; '.join(faults)}")
     readable = _readable(observation, keys, found)
     if keys.pinned == thumbprint:
-        return readable
+        return readable + Plan(notes=_late(observation, thumbprint))
     pinned = _pin(keys.pinned, thumbprint, f"the listener is wanted with the certificate {found.subject}", "tls")
     return readable + Plan((pinned,), notes=() if observation.watched else (_UNTRIED,))
+
+
+def _late(observation: Observation, thumbprint: str) -> tuple[str, ...]:
+    """That the listener goes on with another certificate than it is tied to, as the handshake shows."""
+    shown = steps.served(observation).upper()
+    text = f"the listener is tied to it already and still shows {shown}: it serves once TermService starts again"
+    return (text,) if shown not in ("", thumbprint) else ()
 
 
 _UNTRIED = (

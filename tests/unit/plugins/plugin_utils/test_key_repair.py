@@ -1168,6 +1168,8 @@ def test_a_roll_back_sees_to_it_that_the_certificate_of_before_is_shown(moment: 
     given = {**defaults(REMEDIES["certificate"].options), "state": "bound", "thumbprint": thumbprint}
     plan, _done = fix(blind(simulated), REMEDIES["certificate"], given)
     assert "nothing shows that the listener can use the key" in " ".join(plan.notes)
+    told = " ".join(run(simulated, "certificate", True, state="bound", thumbprint=thumbprint)[0].notes)
+    assert ("once TermService starts again" in told) is (moment == "after_restart")
     simulated.windows.reboot()
     simulated.clock.advance(600)
     back = rollback(job(simulated, "back"), "all", force=False)
