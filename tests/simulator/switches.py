@@ -47,6 +47,9 @@ HOST_SWITCHES: Mapping[str, Switch] = {
         "key of the private profile in device management's store", ("StandardProfile", "PrivateProfile")
     ),
     "firewall_create_context": Switch("Create of a rule takes filter values as operation context", YES_NO),
+    "firewall_program": Switch(
+        "a rule's program is given back as it was written, or with variables expanded", ("as_written", "expanded")
+    ),
     "process_create": Switch("an attack surface reduction rule blocks Win32_Process.Create", ("allowed", "blocked")),
     "task_trigger_order": Switch(
         "children of a task's trigger must stand in the schema's order, or may stand in any", ("sequence", "any")

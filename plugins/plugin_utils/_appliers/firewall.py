@@ -4,7 +4,8 @@
 
 """Applier: built-in firewall rules and their fields, and whether a rule that blocks is enabled. PRIVATE.
 
-UNSURE: how Windows spells program and service of a rule when it gives them back, so they are read as what they mean.
+UNSURE: how Windows spells program and service of a rule when it gives them back, so they are read as what they mean;
+the check firewall_program of selftest asks a host.
 """
 
 from __future__ import annotations

@@ -13,10 +13,11 @@ from dataclasses import replace
 from .._cim import wql
 from .._cim.client import keys_of
 from .._cim.firewall import DISABLED, INBOUND, Action, Profiles
-from .._cim.schema import MSFT_NET_FIREWALL_RULE, MSFT_NET_PROTOCOL_PORT_FILTER
+from .._cim.schema import MSFT_NET_APPLICATION_FILTER, MSFT_NET_FIREWALL_RULE, MSFT_NET_PROTOCOL_PORT_FILTER
 from .._cim.types import CimClass
 from .._cim.values import Instance, Sendable
 from .._host import Host
+from .._model.rules import PROGRAM, is_host_process
 from .._wsman.envelope import Option, Selector
 from .._wsman.errors import BadAnswer, NotFound
 from ._base import Check, Scratch
@@ -101,6 +102,16 @@ def _partial(host: Host) -> str:
     return "taken" if taken else "refused"
 
 
+def _program(host: Host) -> str:
+    with _rule(host) as name:
+        part = _part(host, MSFT_NET_APPLICATION_FILTER, name)
+        host.cim.put(MSFT_NET_APPLICATION_FILTER, _keys(part), {"AppPath": PROGRAM})
+        found = _part(host, MSFT_NET_APPLICATION_FILTER, name).text("AppPath")
+    if found == PROGRAM:
+        return "as written"
+    return "spelt otherwise" if is_host_process(found) else "another program"
+
+
 CHECKS = (
     Check(
         "firewall_rule",
@@ -108,6 +119,18 @@ CHECKS = (
         "as set",
         {"as set": "rules are changed as documented"},
         _created,
+        writes=True,
+    ),
+    Check(
+        "firewall_program",
+        "How is the program of a rule spelt when it is read back?",
+        "as written",
+        {
+            "as written": "a built-in rule that is made anew reads as Windows' own",
+            "spelt otherwise": "it is known by what it means",
+            "another program": "no built-in rule can be made anew here: tell the maintainers",
+        },
+        _program,
         writes=True,
     ),
     Check(

@@ -223,9 +223,13 @@ class FirewallFilters(FirewallProvider):
         return next((self._instance(rule) for rule in self.store(options) if rule.id.lower() == wanted), None)
 
     def _instance(self, rule: Rule) -> Instance:
-        values = {name: list(getattr(rule, field)) for name, field in self.form.lists.items()}
-        values |= {name: getattr(rule, field) for name, field in self.form.texts.items()}
+        values: dict[str, object] = {name: list(getattr(rule, field)) for name, field in self.form.lists.items()}
+        values |= {name: self._text(name, getattr(rule, field)) for name, field in self.form.texts.items()}
         return Instance(self.form.class_name, {**filter_keys(rule), "InstanceID": rule.id, **values})
+
+    def _text(self, name: str, value: str) -> str:
+        expanded = name == "AppPath" and self.windows.switches["firewall_program"] == "expanded"
+        return self.windows.expand(value) if expanded else value
 
     def put(self, keys: Values, changes: Values, caller: Caller, options: Mapping[str, object]) -> Instance:
         require_administrator(caller, PROVIDER)

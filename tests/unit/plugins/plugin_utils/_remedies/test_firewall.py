@@ -747,6 +747,17 @@ def test_a_missing_built_in_rule_is_made_as_windows_has_it_and_gone_after_a_roll
     assert settings_state(simulated) == before
 
 
+def test_a_rule_whose_program_windows_spells_in_its_own_way_is_made_once_and_undone() -> None:
+    switches = {"firewall_program": "expanded"}
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_missing"], switches=switches)
+    before = settings_state(simulated)
+    assert run(simulated, **RESTORE)[1].changes
+    assert run(simulated, **RESTORE)[1].changes == []
+    assert probe_view(simulated.windows)["tcp"] == "open"
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert settings_state(simulated) == before
+
+
 def test_a_rule_that_is_being_made_is_disabled_until_it_is_whole() -> None:
     simulated = SimulatedHost.build("2022", breakages=["firewall_rule_missing"])
     seen: list[Rule | None] = []

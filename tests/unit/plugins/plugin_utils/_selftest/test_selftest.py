@@ -70,6 +70,7 @@ DEVIATES = {
     ("key_files_system", True): {"key_files": "system"},
     ("http_name_binding", "key"): {"name_binding": "the key"},
     ("firewall_create_context", False): {"firewall_context": "left out"},
+    ("firewall_program", "expanded"): {"firewall_program": "spelt otherwise"},
     ("firewall_mdm_private", "PrivateProfile"): {"device_managed_private": "PrivateProfile"},
     ("firewall_active_store", False): {"firewall_active_store": "not shown"},
     ("task_trigger_order", "any"): {"task_order": "taken"},
