@@ -56,7 +56,7 @@ options:
     default: enabled
   profiles:
     description:
-      - The profiles that the rules are to be for, exactly.
+      - The profiles that the rules are to be for, exactly. One of them that ignores local rules is not added.
       - V(active) stands for the profiles of the networks that the host is connected to now. One that Windows cannot
         identify is public.
       - When it is not given, the active profiles are added to those that the rule has; a disabled rule is not for

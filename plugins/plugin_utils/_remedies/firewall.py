@@ -127,6 +127,15 @@ class Wanted:
     def names(self) -> tuple[str, ...]:
         return tuple(name for name, bit in BITS.items() if not self.profiles or bit & self.profiles)
 
+    def exactly(self, rule: RuleState) -> int:
+        """The wanted profiles, of which those that ignore rules of the host's own stay as the rule has them."""
+        ignoring = sum(BITS[name] for name in self.names if self.flags(name))
+        if not ignoring:
+            return self.profiles
+        has = rule.profiles or _EVERY
+        wanted = (self.profiles or _EVERY) & ~ignoring | has & ignoring
+        return rule.profiles if wanted in (has, 0) else wanted
+
     def by_policy(self, profile: str, transport: str) -> bool:
         """Whether rules of policy let in at all ports in a profile: everybody, or at least the addresses wanted."""
         limit = self.options["remote_addresses"] or (ANY,)
@@ -432,7 +441,7 @@ def _opened(rule: RuleState, wanted: Wanted, needed: int) -> dict[str, t.Any]:
     limit = wanted.options["remote_addresses"]
     after: dict[str, t.Any] = {
         "local_ports": wanted.ports if needed else rule.local_ports,
-        "profiles": wanted.profiles if wanted.options["profiles"] else _profiles(rule, needed),
+        "profiles": wanted.exactly(rule) if wanted.options["profiles"] else _profiles(rule, needed),
     }
     if limit is not None and not same(rule.remote_addresses, limit):
         after["remote_addresses"] = canonical(limit)

@@ -647,6 +647,31 @@ def test_a_wanted_profile_that_policy_closes_is_held_while_no_network_is_of_it(
     assert found_by(simulated) == []
 
 
+@pytest.mark.parametrize(
+    ("has", "wanted", "after"),
+    [
+        (DOMAIN | PRIVATE, ["private", "public"], PRIVATE),
+        (DOMAIN | PUBLIC, ["private", "public"], PRIVATE | PUBLIC),
+        (0, ["private", "public"], PRIVATE | PUBLIC),
+        (0, ["private"], PRIVATE),
+        (PRIVATE, ["any"], DOMAIN | PRIVATE),
+        (0, ["any"], 0),
+        (DOMAIN, ["public"], DOMAIN),
+    ],
+)
+def test_no_wanted_profile_is_added_to_a_rule_while_policy_makes_it_ignore_the_rule(
+    has: int, wanted: list[str], after: int
+) -> None:
+    simulated = on_network(1, profiles=has)
+    simulated.windows.network.management_category = 1
+    simulated.windows.registry.put_dword(FIREWALL_POLICY + r"\PublicProfile", "AllowLocalPolicyMerge", 0)
+    simulated.windows.firewall.load_policy()
+    _plan, done = run(simulated, profiles=wanted)
+    assert profiles_of(simulated) == after
+    assert "high" not in {change.risk for change in done.changes}
+    assert run(simulated, profiles=wanted)[1].changes == []
+
+
 DISABLE = {"block_rules": "disable"}
 
 
