@@ -124,6 +124,11 @@ class KeysState:
     just_renewed: bool = False
 
     @property
+    def unlisted(self) -> bool:
+        """Whether the folder tells nothing of its files, as may be where this account has no right to list them."""
+        return not self.files and self.folder_dacl.state == "unreadable"
+
+    @property
     def active(self) -> CertificateState | None:
         """The certificate that connections get: the pinned one, else the listener's own.
 

@@ -85,11 +85,22 @@ class KeyFolders:
         folder, name = self._place(key)
         path = rf"{folder}\{name}"
         if name.lower() not in self.names(folder):
-            missing = reading.unreadable("its file was not found by its name") if cng else reading.ABSENT
-            return KeyFile(key.container, path, cng, missing)
+            return KeyFile(key.container, path, cng, self._missing(folder, cng))
         dacl = self.dacl(path)
         granted = dacl.state == "unreadable" and _hidden.kept(self._kept(), path, READ_GRANT)
         return KeyFile(key.container, path, cng, dacl, granted)
+
+    def _missing(self, folder: str, cng: bool) -> Reading:
+        """What a file is that is not listed.
+
+        UNSURE: whether CIM_DataFile lists a folder for an account that may not. So one that shows neither files nor
+        its permissions tells nothing about its files.
+        """
+        if cng:
+            return reading.unreadable("its file was not found by its name")
+        if not self.names(folder) and self.dacl(folder).state == "unreadable":
+            return reading.unreadable("its folder shows this account neither files nor its permissions")
+        return reading.ABSENT
 
     def file(self, key: KeyLink) -> str:
         """Name of the file that a key is in, or should be, in lower case."""

@@ -176,6 +176,11 @@ def _rename(observation: Observation, keys: KeysState, options: Options) -> Plan
     owners = observation.key_owners
     if owners is None:
         return missing_area("key_owners", observation)
+    if keys.unlisted:
+        return _refused(
+            f"{keys.folder} shows this account neither its files nor its permissions, so whose keys it holds is not "
+            f"known; become its owner first (takeown /f {keys.folder} /a)"
+        )
     others = {name: owners.owners.get(name, "an owner that is not known") for name in foreign(keys)}
     channel = [name for name in others if name in owners.channel]
     if channel:

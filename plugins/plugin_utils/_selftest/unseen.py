@@ -31,6 +31,11 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "Either shows in a session alone, and the checks log nobody on. Microsoft's guides for Azure say the "
             "first, sources from Terminal Server 4.0 the second; 0 is Windows' own value and right by both.",
         ),
+        "hidden_listing": Unseen(
+            "Does CIM_DataFile list a folder of keys for an administrator who may neither list nor inspect it?",
+            "Such a folder would have to be made where the keys of others are. One that shows neither files nor "
+            "permissions counts as not readable: no key is called missing there, and the folder is not renamed.",
+        ),
         "live_prompt": Unseen(
             "When is it live that the logon screen always asks for the password?",
             "It is asked in the pictures of a session, of a client that has sent a password. To see it a check had to "

@@ -19,6 +19,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _hidden, _resu
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import keys as of_keys
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.files import Files
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing
@@ -833,6 +834,21 @@ def test_a_rename_is_refused_while_the_folder_holds_keys_of_others_and_names_the
     for owner in ("IIS, its encrypted configuration", "CN=www.corp.example, for IIS on 0.0.0.0:443"):
         assert owner in refusal.message
     assert simulated.counters.writes == 0
+
+
+@pytest.mark.parametrize("consent", [False, True])
+def test_a_folder_that_shows_nothing_is_neither_renamed_nor_said_to_lack_a_key(
+    monkeypatch: pytest.MonkeyPatch, consent: bool
+) -> None:
+    """As CIM_DataFile may list it for an account that has no right to."""
+    simulated = built("2022", "key_unreadable", {})
+    simulated.windows.files.set_descriptor(MACHINE_KEYS, SecurityDescriptor.from_sddl("O:SYG:SYD:PAI(A;;FA;;;SY)"))
+    monkeypatch.setattr(Files, "files", lambda _files, _folder: [])
+    plan, done = run(simulated, "machine_keys", method="rename", accept_shared_keys=consent)
+    assert (done.changes, simulated.counters.writes) == ([], 0)
+    assert "shows this account neither its files nor its permissions" in plan.refused[0].message
+    standing = examine(connect(simulated), prober(simulated), 600, full=True)
+    assert "key_missing" not in {finding.id for finding in standing.findings}
 
 
 USERS = {
