@@ -273,13 +273,12 @@ class Tasks:
         name = name or f"{NAME}-{uuid.uuid4()}"
         expires = self._now() + ONCE if self._now else None
         self.register(name, Definition(description, line, expires=expires))
+        code = None
         try:
             code = self.run(name, timeout, poll)
-        except StillRuns:
-            raise
-        except WsmanError:
-            self._delete_at_rest(name)
-            raise
+        finally:
+            if code is None:
+                self._delete_at_rest(name)
         self.delete(name)
         return code
 

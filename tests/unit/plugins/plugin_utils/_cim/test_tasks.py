@@ -168,6 +168,7 @@ def test_a_command_that_does_not_end_is_an_error_and_its_task_stays(wire: Wire, 
     wire.on("StartByPath", output("StartByPath"))
     for _look in range(3):
         wire.on("GetInfoByName", _info(tasks.RUNNING))
+    wire.on("Get", instance("MSFT_ScheduledTask", properties(State=4, TaskName="t", TaskPath="\\")))
     watch = Watch()
     with pytest.raises(StillRuns, match="not ended after 2 seconds"):
         Tasks(client, lambda: watch.now, watch.sleep).run_as_system("pause", "test", timeout=2)
