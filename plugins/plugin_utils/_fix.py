@@ -152,7 +152,7 @@ def _observed(job: Job, remedy: Remedy, options: Options) -> Observation:
 def _read_at_start(remedy: Remedy) -> bool:
     """Whether a remedy decides on what TermService or Windows reads only when it starts, or may do so."""
     late = (SETTINGS[name].effect != "at_once" for name in remedy.settings)
-    return "winsock" in remedy.areas or any(late)
+    return bool({"winsock", "keys"} & set(remedy.areas)) or any(late)
 
 
 def _catch_up(job: Job, done: Done) -> None:

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ._cim.registry import RegistryValue
 from ._diagnosis.facts import Facts
 from ._host import Host
 from ._model.change import Change
 from ._model.lease import LeaseState
 from ._model.observation import Observation
-from ._model.settings import SETTINGS, number_of
+from ._model.settings import PIN, SETTINGS, number_of
 from ._observe import observe
 from ._owed import SERVICE, all_live, due_after_lease
-from ._proof import PATIENCE, Probe, Prober, live, settled, shuts
+from ._proof import PATIENCE, Probe, Prober, live, settled, shows, shuts
 
 SHOWN = ("deny_connections", "negotiation", "security_layer", "nla", "encryption", "transport")
 """Settings whose moment of effect is unsettled, and that a handshake shows, or that end it where they are wrong."""
@@ -86,7 +87,7 @@ def _stored_is_live(host: Host, prober: Prober) -> bool | None:
         return True  # read when it starts
     seen = observe(host, ("settings",), SHOWN)
     numbers = {name: number_of(seen, name) for name in SHOWN}
-    stored = _as_stored(numbers)
+    stored = [*_as_stored(numbers), *_pinned(host)]
     opens = not any(map(shuts, stored))
     shown = _drops if _out_of_range(numbers) and opens else _shows
     proof = prober.watching(stored).look_until(lambda probe: shown(stored, probe) is not False, host.listener_port)
@@ -110,8 +111,13 @@ def _drops(_stored: Sequence[Change], proof: Probe | None) -> bool | None:
 
 
 def _shows(stored: Sequence[Change], proof: Probe | None) -> bool | None:
-    """Whether each is live: where one shows, as an answer over UDP does, it says nothing of the others."""
-    seen = {live([change], proof) for change in stored}
+    """Whether each is live: where one shows, as an answer over UDP does, it says nothing of the others.
+
+    Without TLS no certificate is shown, which says nothing of the one that is pinned.
+    """
+    if shows([change for change in stored if change.item == PIN], proof) is False:
+        return False
+    seen = {live([change], proof) for change in stored if change.item != PIN}
     return False if False in seen else None if None in seen else True
 
 
@@ -130,3 +136,11 @@ def _as_stored(numbers: Numbers) -> list[Change]:
 def _wanted(name: str, number: int) -> Change:
     setting = SETTINGS[name]
     return Change("", "registry", setting.path, None, setting.stored(number), "as it is stored", restart=None)
+
+
+def _pinned(host: Host) -> list[Change]:
+    """The certificate that the listener is tied to; without one, Windows chooses what it shows."""
+    key, _separator, name = PIN.rpartition("\\")
+    found = host.registry.read(key, name, "REG_BINARY")
+    after = found.to_plain() if isinstance(found, RegistryValue) else None
+    return [Change("", "registry", PIN, None, after, "as it is stored", restart=None)] if after else []

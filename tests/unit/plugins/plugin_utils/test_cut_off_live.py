@@ -33,7 +33,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import AFTER_RESTART, WHEN
-from tests.simulator.windows.certificates import LISTENER
+from tests.simulator.windows.certificates import LISTENER, Request
 from tests.support.cutting import Cut, cut_after, cut_before, writes_of
 from tests.support.in_process import connect, job, prober
 
@@ -405,3 +405,28 @@ def test_a_run_does_not_take_itself_for_one_that_was_cut_off() -> None:
         "restart"
     ]
     assert not [body for body in asked if b"fAllowSecProtocolNegotiation" in body], "what is only read after a cut"
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after, lost])
+@pytest.mark.parametrize("live", WHEN)
+def test_a_certificate_that_a_run_tied_which_was_cut_off_is_shown_after_the_next_one(
+    live: str, cut: Callable[[int], Before]
+) -> None:
+    def prepared() -> tuple[SimulatedHost, Task]:
+        simulated = SimulatedHost.build("2022", switches={"live_pin": live})
+        added = simulated.windows.certificates.add("rdp.corp.example", Request(key=3))
+        return simulated, Task("certificate", {"state": "bound", "thumbprint": added.thumbprint})
+
+    simulated, task = prepared()
+    writes = writes_of(lambda host, before: task.run(job(host, "run-1", before=before)), simulated)
+    for number in writes:
+        simulated, task = prepared()
+        with suppress(Cut, TransportFailed, ProofMissing):
+            task.run(job(simulated, "run-1", before=cut(number)))
+        process = running(simulated)
+        again(simulated, task.run, cut)
+        shown = prober(simulated).look(lambda: 3389)
+        assert shown is not None
+        assert shown["tls"]["certificate"]["sha1"] == task.given["thumbprint"], f"cut off at {number}"
+        assert live == AFTER_RESTART or running(simulated) == process
+        assert task.run(job(simulated, "run-3")) == Outcome([], {})
