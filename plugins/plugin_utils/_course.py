@@ -6,18 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ._diagnosis.causes import CAUSES
+from ._diagnosis.facts import STAGES
 from ._diagnosis.rank import Finding, diagnose, direct
 from ._diagnosis.verdict import Standing, Verdict, before_repair, under_lease
+from ._fix import Done
 from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
 from ._model.project import project
 from ._owed import REASONS
 from ._remedies import REMEDIES, Options, filled
+from ._remedies._base import useless
+from ._scope import NOTHING_FOUND
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Course:
         revealed: direct findings that only showed once what hid them was cured, each as it was first seen.
         opened: by the number of their step, changes that were kept for what they bring to light and that shut everybody
             out where it is not cured.
+        unfinished: by the number of their step, what was begun and wants a proof before it goes on.
     """
 
     before: Standing
@@ -69,6 +74,7 @@ class Course:
     notes: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     opened: dict[int, list[Change]] = field(default_factory=dict)
+    unfinished: dict[int, Done] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,11 @@ class Proposal:
     remedy: str
     options: Options
 
-    def plan(self, observation: Observation) -> Plan:
-        """What that would be on a host that was so observed."""
-        return _sparing(observation, REMEDIES[self.remedy].plan(observation, self.options))
+    def plan(self, observation: Observation, foreseen: bool = False) -> Plan:
+        """What that would be on a host that was so observed, or is foreseen to be so, with the probe of before."""
+        plan = _sparing(observation, REMEDIES[self.remedy].plan(observation, self.options))
+        front = " and ".join(_in_front(observation, self.finding, plan.changes, foreseen))
+        return _unproved(plan, front) if front else plan
 
 
 @dataclass
@@ -97,8 +105,11 @@ class Turns:
     _idle: dict[tuple[str, int], tuple[Refusal, ...]] = field(default_factory=dict)
 
     def next(self, standing: Standing, limits: Limits) -> Proposal | None:
-        """What can be done about a direct finding and had no turn yet, smallest first; it has had it then."""
-        for finding in direct(standing.findings):
+        """What can be done about a direct finding and had no turn yet, smallest first; it has had it then.
+
+        Nothing on an edition that takes no connections.
+        """
+        for finding in () if useless(standing.observation).refused else direct(standing.findings):
             for number, cure in enumerate(CAUSES[finding.id].cures):
                 if cure.remedy in limits.remedies and (finding.id, number) not in self._had:
                     self._had.add((finding.id, number))
@@ -133,6 +144,34 @@ def _sparing(observation: Observation, plan: Plan) -> Plan:
     return replace(plan, changes=(), refused=(*plan.refused, Refusal(message)))
 
 
+def _unproved(plan: Plan, front: str) -> Plan:
+    """Nothing of the plan, since no handshake would show what comes of it; it has its turn again once that is cured."""
+    message = f"{plan.changes[0].item} is left as it is: no handshake would show what comes of it, because of {front}"
+    return replace(plan, changes=(), refused=(*plan.refused, Refusal(message)))
+
+
+def _in_front(observation: Observation, finding: Finding, changes: Sequence[Change], foreseen: bool) -> Iterator[str]:
+    """What ends each handshake before it shows whether a step helps, where nothing else would show that."""
+    wants_tls = any(change.proof or change.then == "answer" for change in changes)
+    if not wants_tls and not any(change.restart for change in changes):
+        return
+    after = direct(diagnose(project(observation, changes)))
+    if not wants_tls and finding.id not in {found.id for found in after}:
+        return
+    for found in after:
+        concluded = foreseen and found.id == NOTHING_FOUND  # from a probe that came before the cures
+        if found.id != finding.id and not concluded and _hinders(found, finding, wants_tls):
+            yield found.id
+    if "reboot" in (observation.owed or ()):
+        yield "a reboot that is due"
+
+
+def _hinders(found: Finding, finding: Finding, wants_tls: bool) -> bool:
+    """Whether it ends the handshake no later than the other; what Schannel may not serve, no listener can."""
+    earlier = STAGES.index(found.stage) <= STAGES.index(finding.stage) and not CAUSES[found.id].always
+    return earlier or (wants_tls and "schannel" in found.remedies)
+
+
 def within(plan: Plan, limits: Limits) -> Plan:
     """The plan if the limits allow all of it: half a plan may be worse than none."""
     beyond = [change for change in plan.changes if not limits.allow(change)]
@@ -144,12 +183,20 @@ def within(plan: Plan, limits: Limits) -> Plan:
     return replace(plan, changes=(), refused=(*plan.refused, Refusal(message, "max_risk")))
 
 
+def begun(standing: Standing) -> Course:
+    """The course on a host as it was found; what keeps it from everything is told at once."""
+    course = Course(standing, standing)
+    if not standing.healthy:
+        note(course, useless(standing.observation))
+    return course
+
+
 def foresee(standing: Standing, limits: Limits) -> Course:
     """The whole course as it can be planned without touching the host."""
-    course = Course(standing, standing)
+    course = begun(standing)
     turns, now = Turns(), standing
     while (proposal := turns.next(now, limits)) is not None:
-        plan = note(course, within(proposal.plan(now.observation), limits))
+        plan = note(course, within(proposal.plan(now.observation, bool(course.changes)), limits))
         turns.done(course, proposal, plan)
         course.changes.extend(plan.changes)
         observation = project(now.observation, plan.changes)

@@ -67,8 +67,9 @@ def _owing(host: Host, prober: Prober, observation: Observation) -> Observation:
 
 
 def _deeper(host: Host, standing: Standing) -> Standing:
-    """With what tells causes apart that the first look leaves open."""
-    return _with(host, standing, deeper(Facts(standing.observation), standing.findings))
+    """With what tells causes apart that the first look leaves open, and what that leaves open in turn."""
+    further = _with(host, standing, deeper(Facts(standing.observation), standing.findings))
+    return standing if further is standing else _deeper(host, further)
 
 
 def _prepared(host: Host, standing: Standing) -> Standing:
@@ -126,8 +127,16 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     newly = scope(Facts(Observation("", probe=probe))).beyond(base)
     wanted = {*areas, *newly.areas, *_evidence_again(standing, probe)}
     fresh = observe(job.host, wanted, (*sorted(touched - proved), *newly.settings), probe, RECENT, base)
-    fresh = _owing(job.host, job.prober, fresh)
+    fresh = _owing(job.host, job.prober, _listening(job.host, fresh, done.changes))
     return _prepared(job.host, _deeper(job.host, Standing(fresh, diagnose(fresh))))
+
+
+def _listening(host: Host, seen: Observation, changes: Sequence[Change]) -> Observation:
+    """With who listens now where the service was started: its old process would pass for another program's."""
+    started = any(change.kind in ("restart", "reboot", "service_state") for change in changes)
+    facts = Facts(seen)
+    stale = facts.foreign_listener or (facts.listening is False and facts.failed_stage == "tcp")
+    return observe(host, ("listener",), (), seen.probe, base=seen) if started and stale else seen
 
 
 def _taken_over(observation: Observation, changes: Sequence[Change], proved: Collection[str]) -> Observation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ._apply import ApplyError, Run
 from ._diagnosis.facts import Facts
@@ -62,6 +62,8 @@ class Done:
         leases: those on the host afterwards; None where the fix has to do with none.
         shown: what else the result has, see Remedy.shows.
         unreached: why what a method was named for is not reached, as the last handshake shows; or empty.
+        rest: what was not done for want of a proof, though what comes before it was; the loop may cure what is lacking.
+        lack: why there was no proof of it.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -71,6 +73,8 @@ class Done:
     leases: tuple[LeaseState, ...] | None = None
     shown: Mapping[str, t.Any] = field(default_factory=dict)
     unreached: str = ""
+    rest: tuple[Change, ...] = ()
+    lack: str = ""
 
 
 class LeaseLost(ApplyError):
@@ -204,7 +208,7 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], done: Done | None =
     """Apply changes in order, proving before those that need it and settling what has to become live.
 
     When a proof fails, the changes of this call to the same item, and to the policy above it, are undone, and the error
-    says so.
+    says so; in the loop they stand until it has cured what they brought to light, and the rest is left to it.
 
     Args:
         job: how to work.
@@ -215,9 +219,9 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], done: Done | None =
             out is taken back; the loop cures it instead.
     """
     done = done or Done()
-    for change in changes:
-        if change.proof:
-            _prove(job, run, done, change)
+    for number, change in enumerate(changes):
+        if change.proof and (lack := _prove(job, run, done, change, alone)):
+            return replace(done, rest=tuple(changes[number:]), lack=lack)
         guarded = alone and change.then == "answer" and _answers(job, change)
         made = run.apply(change)
         if made is None:
@@ -420,8 +424,11 @@ def _places(item: str) -> set[str]:
 _REQUIRED = {"tls": "TLS", "ntlm": "users to authenticate inside TLS"}
 
 
-def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
-    """A handshake with this host, now; changes made so far must be live for it to tell anything."""
+def _prove(job: Job, run: Run, done: Done, change: Change, alone: bool) -> str:
+    """A handshake with this host, now; changes made so far must be live for it to tell anything.
+
+    Returns what it lacks where that was only brought to light by this very step, and the loop may cure it.
+    """
     if done.changes:
         settle(job, run, done)
     earlier = [step for step in done.changes if step.item in _places(change.item)]
@@ -437,6 +444,9 @@ def _prove(job: Job, run: Run, done: Done, change: Change) -> None:
     probes = [own] if own is not None else job.prober.brought(job.host.listener_port())
     lack = lacking(probes, change.proof, job.host.vouched)
     if lack is None:
-        return
+        return ""
+    message = f"{change.item} would require {_REQUIRED[change.proof]}, but {lack.why}"
+    if earlier and own is not None and not alone:
+        return message
     outcome = put_back(job, run, done, earlier) or "it was left as it is"
-    raise ProofMissing(f"{change.item} would require {_REQUIRED[change.proof]}, but {lack.why}: {outcome}. {lack.hint}")
+    raise ProofMissing(f"{message}: {outcome}. {lack.hint}")

@@ -10,11 +10,11 @@ further is taken back if it carries risk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ._apply import ApplyError, Run
-from ._course import Course, Limits, Proposal, Step, Turns, foresee, note, within
+from ._course import Course, Limits, Proposal, Step, Turns, begun, foresee, note, within
 from ._diagnosis.rank import Finding, direct
 from ._diagnosis.verdict import Standing, after_repair, under_lease
 from ._examine import RECENT_EVENTS, decided, examine, look_again
@@ -23,7 +23,6 @@ from ._live import UNTOLD
 from ._model.change import Change, Refusal
 from ._owed import lay_to_rest
 from ._proof import lets_in
-from ._remedies._base import useless
 from ._restart import SessionsInTheWay
 
 
@@ -34,7 +33,7 @@ def logged_on(job: Job, standing: Standing) -> Standing:
 
 def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     """Cure the direct findings one after the other, proving each step."""
-    course = Course(standing, standing)
+    course = begun(standing)
     tried: set[str] = set()
     turns = Turns()
     with Run(job.host, job.run_id, job.made) as run:
@@ -53,6 +52,7 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
                 _take(job, run, course, proposal, plan.changes)
             if course.waiting:
                 turns.end(proposal.finding)
+        _finish(job, run, course)
         _let_in_again(job, run, course)
         lay_to_rest(job.host)
     if job.host.left_over and not course.waiting:
@@ -101,6 +101,9 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
     else:
         leave_due(job, run, done)
         course.opened[len(course.steps)] = list(filter(_reveals, done.changes))
+        if done.rest:
+            course.unfinished[len(course.steps)] = done
+            reason = f"kept until what it brought to light is cured: {done.lack}"
     course.changes.extend(done.changes)
     course.waiting.update(done.waiting)
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
@@ -125,13 +128,39 @@ def _let_in_again(job: Job, run: Run, course: Course) -> None:
         return
     if lets_in(after, job.host.vouched) or not lets_in(before, job.host.vouched):
         return
-    taken, done = [change for changes in opened.values() for change in changes], Done(list(course.changes))
+    _withdraw(job, run, course, opened, "who got in before did no more, and what it brought to light was not cured")
+
+
+def _finish(job: Job, run: Run, course: Course) -> None:
+    """Go on with what wants a proof, now that all is cured that can be; or take back what was begun of it."""
+    for number, half in course.unfinished.items():
+        made = len(job.made)
+        try:
+            done = carry_out(job, run, half.rest)
+        except ApplyError as error:
+            course.changes.extend(job.made[made:])
+            course.refused.append(Refusal(str(error)))
+            _withdraw(job, run, course, {number: half.changes}, half.lack)
+            continue
+        leave_due(job, run, done)
+        course.changes.extend(done.changes)
+        course.waiting.update(done.waiting)
+        course.steps[number] = replace(course.steps[number], reason="kept: the evidence of the cause is gone")
+        course.after = look_again(job, course.after, done)
+
+
+def _withdraw(job: Job, run: Run, course: Course, steps: Mapping[int, Sequence[Change]], why: str) -> None:
+    """Take back in the end what was kept for what it brings to light."""
+    taken = [change for changes in steps.values() for change in changes if change.kind != "restart"]
+    done = Done(list(course.changes))
     outcome = put_back(job, run, done, taken)
     course.changes[:] = [change for change in done.changes if change not in taken]
     course.waiting.update(done.waiting)
-    for number in opened:
-        reason = f"taken back: who got in before did no more, and what it brought to light was not cured; {outcome}"
-        course.steps[number] = replace(course.steps[number], kept=False, reason=reason)
+    for number in steps:
+        course.opened.pop(number, None)
+        course.steps[number] = replace(
+            course.steps[number], kept=False, reason=f"taken back: {why}; {outcome or 'it is as it was'}"
+        )
     course.after = look_again(job, course.after, Done(taken, job.prober.look(job.host.listener_port)))
 
 
@@ -183,6 +212,4 @@ def _take_back(job: Job, run: Run, done: Done) -> Done:
 def climb(job: Job, remedy: str) -> Course:
     """The loop with one remedy alone, whose causes name its methods from the smallest to the largest."""
     standing, limits = examine(job.host, job.prober, RECENT_EVENTS), Limits(frozenset({remedy}))
-    course = foresee(standing, limits) if job.check else remediate(job, standing, limits)
-    note(course, useless(standing.observation))
-    return course
+    return foresee(standing, limits) if job.check else remediate(job, standing, limits)

@@ -210,7 +210,17 @@ def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     facts = Facts(Observation("", probe=probe))
     if facts.failed_stage == "tcp":
         return False if facts.probe_verdict("tcp") == "refused" else None
-    return facts.failed_stage != "x224"
+    return facts.failed_stage != "x224" or _refused(unsettled, probe)
+
+
+def _refused(changes: Iterable[Change], probe: Probe) -> bool:
+    """Whether RDP answers, if only to refuse: a value that Windows does not know would drop the connection.
+
+    That it allows no TLS (SSL_NOT_ALLOWED_BY_SERVER) is what a listener says too that does not negotiate.
+    """
+    codes = {answer.get("failure") for answer in probe["x224"].get("asked", {}).values()} - {None}
+    negotiating = any(change.item == SETTINGS["negotiation"].path for change in changes)
+    return bool(codes - {2} if negotiating else codes)
 
 
 def serves(changes: Iterable[Change], probe: Probe) -> bool:

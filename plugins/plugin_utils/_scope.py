@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._diagnosis.facts import Facts
+from ._diagnosis.facts import STAGES, Facts
 from ._diagnosis.rank import Finding, direct
 from ._model.ciphers import undecided
 from ._model.scope import Scope
@@ -70,11 +70,13 @@ def scope(facts: Facts, full: bool = False) -> Scope:
 def deeper(facts: Facts, findings: Iterable[Finding]) -> Scope:
     """What the first look leaves open, and little of which is read for most hosts.
 
-    That is what stands in the way of a listener that is set up right, where the handshake fails for no known reason
-    but that something on the path might drop it; whether the host belongs to a domain, where its firewall counts on the
-    domain's network; whether Windows may keep the certificate that it has to make; and what cipher suites hang on.
+    That is what stands in the way of a listener that is set up right, where the handshake fails for no known reason of
+    its stage but that something on the path might drop it; whether the host belongs to a domain, where its firewall
+    counts on the domain's network; whether Windows may keep the certificate that it has to make; what cipher suites
+    there are, where TLS would be tried for the first time; and what those hang on.
     """
-    explained = any(finding.stage != "session" and finding.id != _NOTHING_FOUND for finding in direct(findings))
+    reasons = [finding for finding in direct(findings) if finding.id != NOTHING_FOUND]
+    explained = any(STAGES.index(finding.stage) <= facts.reached for finding in reasons)
     unexplained = facts.failed_stage in ("tcp", "x224") and (facts.foreign_listener or not explained)
     asked = {
         "obstacles": unexplained,
@@ -82,11 +84,19 @@ def deeper(facts: Facts, findings: Iterable[Finding]) -> Scope:
         "key_stores": facts.needs_certificate,
     }
     suites = undecided(facts.observation)
-    return Scope((*(area for area, wanted in asked.items() if wanted), *suites.areas), suites.settings)
+    untried = any(finding.id in _TLS_UNTRIED for finding in direct(findings))
+    settings = (*suites.settings, *(_SUITES if untried else ()))
+    return Scope((*(area for area, wanted in asked.items() if wanted), *suites.areas), settings)
 
 
-_NOTHING_FOUND = "path_blocked"
+NOTHING_FOUND = "path_blocked"
 """The cause that is concluded where the host shows none."""
+
+_TLS_UNTRIED = ("negotiation_disabled", "security_layer_rdp", "security_layer_invalid")
+"""Causes whose cure makes the listener serve TLS, which no handshake has tried before."""
+
+_SUITES = ("cipher_suites", "fips")
+"""What shows that there would be none, whatever else is cured."""
 
 
 def _keys(facts: Facts) -> tuple[str, ...]:

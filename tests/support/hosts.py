@@ -190,7 +190,7 @@ def troubled() -> st.SearchStrategy[HostPlan]:
     every = st.sampled_from(sorted(set(BREAKAGES) - _OF_ROLE))
     return st.builds(
         HostPlan,
-        st.sampled_from(VERSIONS),
+        st.sampled_from((*VERSIONS, HOME)),
         st.sampled_from(["en", "de", "ja"]),
         st.lists(every, min_size=2, max_size=4, unique=True).map(tuple),
         st.lists(st.sampled_from(_TRAITS), max_size=2, unique=True).map(tuple),

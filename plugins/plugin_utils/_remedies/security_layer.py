@@ -7,10 +7,11 @@
 Weakening needs a lease. Requiring TLS (layer 2) where the host's TLS is broken locks everybody out,
 so it is preceded by a TLS handshake with this very host; from layer 0, which answers no TLS at all, the way goes over
 negotiate. That shuts everybody out too where TLS is broken and NLA required (HYBRID_REQUIRED_BY_SERVER, MS-RDPBCGR
-2.2.1.2.2), so a host that let somebody in before must do so still. A listener that does not negotiate answers no TLS
-either: negotiation is switched on first, and off again where that shuts out whoever got in. MinEncryptionLevel governs
-the native RDP layer alone: raising it never cures and never breaks TLS. What the logon screen asks for comes after all
-that, and secure RPC is for policy alone.
+2.2.1.2.2), so a host that let somebody in before must do so still. A number that Windows does not know drops every
+connection, so TLS shuts out nobody there but by what the listener may still act on, which is looked at. A listener that
+does not negotiate answers no TLS either: negotiation is switched on first, and off again where that shuts out whoever
+got in. MinEncryptionLevel governs the native RDP layer alone: raising it never cures and never breaks TLS. What the
+logon screen asks for comes after all that, and secure RPC is for policy alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import replace
 from .._model.change import Plan
 from .._model.observation import Observation, SettingState
 from .._model.reading import value
-from .._model.settings import SETTINGS, effective
+from .._model.settings import SETTINGS, number_of
 from ._base import POLICY_OPTION, Options, Remedy, Wish, hosting, plan_setting
 from ._weaken import LEASE_OPTIONS, plan_guarded, plan_kept
 
@@ -71,9 +72,11 @@ def _layer(observation: Observation, wanted: int, options: Options) -> Plan:
         wish = replace(wish, then="answer")
 
     def steps(seen: Observation) -> Plan:
-        if wish.proof and not _offers_tls(seen):
+        if not wish.proof or _offers_tls(seen):
+            return plan_setting(seen, wish, options)
+        if number_of(seen, "security_layer") in (LAYERS["rdp"], None):
             return _via_negotiate(seen, options)
-        return plan_setting(seen, wish, options)
+        return plan_setting(seen, replace(wish, proof="", then="answer"), options)
 
     return plan_guarded(observation, wish, options, steps)
 
@@ -131,9 +134,7 @@ def _rpc(observation: Observation) -> Plan:
 
 
 def _offers_tls(observation: Observation) -> bool:
-    state = observation.settings.get("security_layer")
-    number = effective(SETTINGS["security_layer"], state)[0] if state else None
-    return number in (LAYERS["negotiate"], LAYERS["tls"])
+    return number_of(observation, "security_layer") in (LAYERS["negotiate"], LAYERS["tls"])
 
 
 REMEDY = Remedy(

@@ -17,6 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS, Change, Risk
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.breakages import BREAKAGES, cause_of
@@ -136,6 +137,128 @@ def test_a_full_disk_is_left_to_a_person_who_is_told_what_to_do() -> None:
     (refused,) = course.refused
     assert "has 0 bytes free" in refused.message
     assert "make room" in refused.message
+
+
+def test_with_leave_to_reboot_the_loop_goes_on_after_it_to_what_shows_then() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["tls_server_disabled", "key_unreadable"])
+    doing = job(simulated, allow_reboot=True)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, list(course.waiting)) == ("repaired", [])
+    assert [change.kind for change in course.changes] == ["registry", "registry", "reboot", "file_access"]
+    assert [(step.cause, step.kept) for step in course.steps] == [
+        ("tls_server_disabled", True),
+        ("key_unreadable", True),
+    ]
+
+
+@pytest.mark.parametrize("probing", [True, False])
+@pytest.mark.parametrize("breakage", CURED)
+def test_an_edition_that_takes_no_connections_is_told_so_and_left_as_it_is(breakage: str, probing: bool) -> None:
+    simulated = SimulatedHost.build("11home", breakages=[breakage])
+    before, process = settings_state(simulated), simulated.windows.services["TermService"].process_id
+    how = {} if probing else {"prober": Prober("127.0.0.1", enabled=False)}
+    for check in (True, False):
+        doing = job(simulated, check=check, allow_reboot=True, **how)
+        standing = examine(doing.host, doing.prober, 600)
+        course = foresee(standing, Limits()) if check else remediate(doing, standing, Limits())
+        assert (course.changes, doing.made) == ([], [])
+        assert course.verdict in ("unresolved", "not_rdp")
+        assert "Windows 11 Home takes no Remote Desktop connections" in course.refused[0].message
+    assert settings_state(simulated) == before
+    assert simulated.windows.services["TermService"].process_id == process
+
+
+LAYERS = ("security_layer_rdp", "security_layer_invalid")
+TLS_BROKEN = ("certificate_pinned_missing", "store_acl", "key_unreadable", "key_missing", "machine_guid_changed")
+DROPPED = ("nla_value_invalid", "encryption_level_invalid")
+SHUT = {
+    "rdp_denied_by_policy": "policy_held",
+    "rdp_denied_by_orphan_policy": "policy_held",
+    "firewall_local_rules_ignored": "policy_held",
+    "port_taken": "not_rdp",
+    "port_proxy": "not_rdp",
+    "port_excluded": "unresolved",
+    "foreign_protocol": "unresolved",
+    "service_dll_replaced": "unresolved",
+    "lan_adapter_missing": "unresolved",
+    "cipher_suites_empty": "policy_held",
+}
+"""What only a person cures, so that no handshake shows more."""
+
+
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+@pytest.mark.parametrize("other", [*TLS_BROKEN, *DROPPED])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_what_a_layer_hides_and_what_hides_a_layer_is_cured_in_one_run(layer: str, other: str, moment: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[layer, other], switches={"live_security": moment})
+    before = settings_state(simulated)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.refused) == ("repaired", [])
+    assert sorted((step.cause, step.kept) for step in course.steps) == sorted([(layer, True), (other, True)])
+    assert simulated.windows.listener.stored().security_layer == 2
+    assert _second(simulated) == ("healthy", [])
+    undoing = rollback(job(simulated, "back"), "all", force=False)
+    made = [target for target in undoing.not_undoable if target.entry.change.kind != "restart"]
+    assert made or settings_state(simulated) == before
+
+
+def _second(simulated: SimulatedHost) -> tuple[str, list[Change]]:
+    """What a second run does, which writes nothing."""
+    again, writes = job(simulated, "run-2"), simulated.counters.writes
+    course = remediate(again, examine(again.host, again.prober, 600), Limits())
+    assert simulated.counters.writes == writes
+    return course.verdict, again.made
+
+
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+@pytest.mark.parametrize("shut", SHUT)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_layer_is_changed_where_no_handshake_would_show_what_comes_of_it(layer: str, shut: str, moment: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[layer, shut], switches={"live_security": moment})
+    before, process = settings_state(simulated), simulated.windows.services["TermService"].process_id
+    foreseeing, doing = job(simulated, check=True), job(simulated)
+    foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    for told in (foreseen, course):
+        assert (told.verdict, told.changes) == (SHUT[shut], [])
+        assert any(f"because of {shut}" in refusal.message for refusal in told.refused)
+    assert simulated.counters.writes == 0
+    assert _second(simulated) == (SHUT[shut], [])
+    assert settings_state(simulated) == before
+    assert simulated.windows.services["TermService"].process_id == process
+
+
+def test_a_flood_is_not_met_with_a_restart_where_the_listener_could_not_open_anyway() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood", "lan_adapter_missing"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, doing.made, simulated.counters.writes) == ("unresolved", [], 0)
+    assert "because of lan_adapter_missing" in course.refused[0].message
+
+
+def test_a_firewall_in_front_is_opened_before_a_flood_is_met() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood", "firewall_rule_disabled"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, course.refused) == ("repaired", [])
+    assert [step.cause for step in course.steps] == ["firewall_rule_disabled", "connection_flood"]
+    assert _second(simulated) == ("healthy", [])
+
+
+def test_tls_is_required_only_after_the_reboot_that_brings_it_back() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["security_layer_rdp", "tls_server_disabled"])
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert course.verdict == "needs_reboot"
+    assert simulated.windows.listener.stored().security_layer == 0
+    again = job(simulated, "run-2")
+    assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == "needs_reboot"
+    assert (again.made, simulated.windows.listener.stored().security_layer) == ([], 0)
+    rebooting = job(simulated, "run-3", allow_reboot=True)
+    course = remediate(rebooting, examine(rebooting.host, rebooting.prober, 600), Limits())
+    assert course.verdict == "repaired"
+    assert simulated.windows.listener.stored().security_layer == 2
 
 
 FRONT = ("firewall_rule_disabled", "listener_disabled", "rdp_denied", "termservice_disabled", "termservice_stopped")
