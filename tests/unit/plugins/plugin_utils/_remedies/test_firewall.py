@@ -1240,8 +1240,10 @@ def test_whom_the_template_lets_in_is_whom_somebody_wants_in(addresses: str, sai
     assert run(simulated, remote_addresses=["Any"], **TCP_ALONE)[1].changes
 
 
-def test_what_the_template_lets_in_from_everywhere_needs_no_local_rule() -> None:
+@pytest.mark.parametrize("category", [0, 1])
+def test_what_the_template_lets_in_from_everywhere_needs_no_local_rule(category: int) -> None:
     simulated = with_template("*")
+    simulated.windows.network.category = category
     assert probe_view(simulated.windows)["tcp"] == "open"
     plan, done = run(simulated, **TCP_ALONE)
     assert (plan.notes, done.changes) == ((), [])
