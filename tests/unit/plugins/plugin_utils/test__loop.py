@@ -252,10 +252,12 @@ def test_tls_is_required_only_after_the_reboot_that_brings_it_back() -> None:
     course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
     assert course.verdict == "needs_reboot"
     assert simulated.windows.listener.stored().security_layer == 0
-    again = job(simulated, "run-2")
-    assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == "needs_reboot"
-    assert (again.made, simulated.windows.listener.stored().security_layer) == ([], 0)
-    rebooting = job(simulated, "run-3", allow_reboot=True)
+    for run_id in ("run-2", "run-3"):
+        again, written = job(simulated, run_id), simulated.counters.writes
+        assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == "needs_reboot"
+        assert (again.made, simulated.windows.listener.stored().security_layer) == ([], 0)
+    assert simulated.counters.writes == written
+    rebooting = job(simulated, "run-4", allow_reboot=True)
     course = remediate(rebooting, examine(rebooting.host, rebooting.prober, 600), Limits())
     assert course.verdict == "repaired"
     assert simulated.windows.listener.stored().security_layer == 2
