@@ -229,6 +229,18 @@ def test_no_layer_is_changed_where_no_handshake_would_show_what_comes_of_it(laye
     assert simulated.windows.services["TermService"].process_id == process
 
 
+def test_what_keeps_others_than_the_prober_away_is_not_in_the_way_of_a_proof() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["security_layer_rdp"])
+    silent = {"verdict": "timeout"}
+    beyond = {"host": "127.0.0.1", "port": 3389, "vantage": "branch", "passed": False, "stage": "tcp", "tcp": silent}
+    doing = job(simulated, prober=replace(prober(simulated), given=(beyond,)))
+    standing = examine(doing.host, doing.prober, 600)
+    assert "path_blocked_elsewhere" in {finding.id for finding in direct(standing.findings)}
+    course = remediate(doing, standing, Limits())
+    assert [(step.cause, step.kept) for step in course.steps] == [("security_layer_rdp", True)]
+    assert simulated.windows.listener.stored().security_layer == 2
+
+
 def test_a_flood_is_not_met_with_a_restart_where_the_listener_could_not_open_anyway() -> None:
     simulated = SimulatedHost.build("2022", breakages=["connection_flood", "lan_adapter_missing"])
     doing = job(simulated)
