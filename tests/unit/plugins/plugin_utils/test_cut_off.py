@@ -34,6 +34,9 @@ from tests.support.states import differing, outside
 
 MODULES = Path(__file__).parents[4] / "plugins" / "modules"
 CUTS = (cut_before, cut_after)
+LATER = 2 * 3600
+"""Seconds after which the right to write has expired, and what was to run once is gone."""
+
 CutAt = Callable[[int], Callable[[int, bytes], None]]
 
 
@@ -51,12 +54,16 @@ class Task:
     breakages: Sequence[str] = ()
     traits: Sequence[str] = ()
     varies: Sequence[str] = ()
+    allow_reboot: bool = False
 
     def host(self, version: str, language: str) -> SimulatedHost:
         return SimulatedHost.build(version, language, breakages=self.breakages, traits=self.traits)
 
-    def run(self, doing: Job) -> list[Change]:
+    def do(self, simulated: SimulatedHost, run_id: str, **how: t.Any) -> list[Change]:
         """Do it as the module does, and tell what was changed."""
+        return self._run(job(simulated, run_id, allow_reboot=self.allow_reboot, **how))
+
+    def _run(self, doing: Job) -> list[Change]:
         if self.module == "remediate":
             return remediate(doing, examine(doing.host, doing.prober, 600), Limits()).changes
         if self.module == "machine_keys" and not self.given:
@@ -66,7 +73,8 @@ class Task:
 
     @property
     def name(self) -> str:
-        return "-".join((self.module, *map(str, self.given.values() if self.module == "machine_keys" else ()),
+        asked = ("reboot",) if self.allow_reboot else ()
+        return "-".join((self.module, *asked, *map(str, self.given.values() if self.module == "machine_keys" else ()),
                          *self.breakages))  # fmt: skip
 
     @property
@@ -94,6 +102,7 @@ TASKS = (
     Task("schannel", {"remove_orphaned_policy": True}, ("tls_server_disabled", "cipher_suites_empty")),
     Task("network_stack", {"dns": "flush", "winsock": "reset"}, ("winsock_layered",), ("dns_cache_stale",)),
     Task("client_settings", {"udp": "off", "tls": "usable"}, ("client_tls12_disabled",)),
+    Task("client_settings", {"tls": "usable"}, ("client_tls12_disabled",), allow_reboot=True),
     Task("gateway", {"user_group": r"CORP\Others", "hosts": [*TARGETS], "udp": "off"}, ("gateway_service_disabled",),
          ("gateway_udp",)),
     Task("security_layer", {"encryption": "fips"}, ("security_layer_rdp",)),
@@ -113,6 +122,20 @@ ELSEWHERE = {
 """Where modules are cut off that undo, or leave nothing, and so have no roll-back of their own."""
 
 READERS = {"diagnosis_info", "host_info", "port_forward_info", "probe_info", "report"}
+
+
+def _started(simulated: SimulatedHost) -> dict[str, object]:
+    """What tells a host that was restarted, by what a journal calls that."""
+    windows = simulated.windows
+    return {"restart": windows.services["TermService"].process_id, "reboot": windows.booted}
+
+
+def _unrecorded(simulated: SimulatedHost, at_first: Mapping[str, object]) -> list[str]:
+    """What was restarted since without that being in the journal; a service that did not run is started instead."""
+    told = {change.kind for change in acts(simulated)}
+    now = _started(simulated)
+    begun = [kind for kind, first in at_first.items() if first and now[kind] not in (0, first)]
+    return [kind for kind in begun if kind not in told and "reboot" not in told]
 
 
 def _places() -> list[tuple[Task, CutAt, str, str]]:
@@ -148,7 +171,7 @@ def test_a_run_that_is_cut_off_at_any_write_can_be_undone_and_run_to_its_end(
     made: list[Change] = []
 
     def once(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
-        made.extend(task.run(job(simulated, "run-1", before=before)))
+        made.extend(task.do(simulated, "run-1", before=before))
 
     before, whole = settings_state(task.host(version, language)), task.host(version, language)
     writes = writes_of(once, whole)
@@ -157,17 +180,19 @@ def test_a_run_that_is_cut_off_at_any_write_can_be_undone_and_run_to_its_end(
     assert len(writes) > 5
     for number in writes if cut is cut_before else writes[:-1]:
         simulated = task.host(version, language)
+        at_first = _started(simulated)
         with pytest.raises((Cut, TransportFailed)):
             once(simulated, cut(number))
-        simulated.clock.advance(3600)  # the right to write expires, and what was to run once
+        assert _unrecorded(simulated, at_first) == [], f"begun and cut off at message {number}"
+        simulated.clock.advance(LATER)
         roll_back_all(simulated)
         left = differing(before, settings_state(simulated))
         assert outside(left, acts(simulated)) == [], f"rolled back after a cut at message {number}"
 
-        task.run(job(simulated, "run-2"))
+        task.do(simulated, "run-2")
         away = differing(wanted, settings_state(simulated))
         assert outside(away, [*other, *acts(simulated)]) == [], f"at its end after a cut at {number}"
-        assert task.run(job(simulated, "run-3")) == []
+        assert task.do(simulated, "run-3") == []
     roll_back_all(whole)
     assert outside(differing(before, settings_state(whole)), acts(whole)) == []
 
@@ -180,7 +205,7 @@ def test_a_run_that_is_cut_off_at_any_write_can_be_undone_and_run_to_its_end(
 def test_a_roll_back_that_is_cut_off_goes_on(task: Task, version: str, language: str) -> None:
     def changed() -> SimulatedHost:
         simulated = task.host(version, language)
-        assert task.run(job(simulated))
+        assert task.do(simulated, "run-1")
         return simulated
 
     def back(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
@@ -191,7 +216,7 @@ def test_a_roll_back_that_is_cut_off_goes_on(task: Task, version: str, language:
         simulated = changed()
         with pytest.raises(Cut):
             back(simulated, cut_before(number))
-        simulated.clock.advance(3600)
+        simulated.clock.advance(LATER)
         undoing = rollback(job(simulated, "back"), "all", force=False)
         assert (undoing.left, undoing.drifted) == ({}, [])
         away = differing(original, settings_state(simulated))
@@ -221,7 +246,7 @@ def test_negotiation_that_is_put_back_is_so_by_roll_back_too_when_the_run_is_cut
         # Where only giving the right to write back is cut off, the reason is told all the same.
         with pytest.raises((Cut, TransportFailed, ProofMissing)):
             fix(job(simulated, "run-1", before=cut(number)), REMEDIES["security_layer"], options)
-        simulated.clock.advance(3600)
+        simulated.clock.advance(LATER)
         roll_back_all(simulated)
         assert settings_state(simulated) == original, f"rolled back after a cut at message {number}"
         once(simulated, lambda number, body: None)
