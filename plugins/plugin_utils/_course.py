@@ -160,7 +160,7 @@ def _in_front(observation: Observation, finding: Finding, changes: Sequence[Chan
         return
     for found in after:
         concluded = foreseen and found.id == NOTHING_FOUND  # from a probe that came before the cures
-        if found.id != finding.id and not concluded and _hinders(found, finding, wants_tls):
+        if (wants_tls or found.id != finding.id) and not concluded and _hinders(found, finding, wants_tls):
             yield found.id
     if "reboot" in (observation.owed or ()):
         yield "a reboot that is due"

@@ -229,6 +229,16 @@ def test_no_layer_is_changed_where_no_handshake_would_show_what_comes_of_it(laye
     assert simulated.windows.services["TermService"].process_id == process
 
 
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+def test_negotiation_is_not_switched_on_for_a_layer_that_a_policy_holds(moment: str) -> None:
+    planted = ["negotiation_disabled", "security_layer_rdp_by_policy"]
+    simulated = SimulatedHost.build("2022", breakages=planted, switches={"live_security": moment})
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, doing.made, simulated.counters.writes) == ("policy_held", [], 0)
+    assert any("because of security_layer_rdp_by_policy" in refusal.message for refusal in course.refused)
+
+
 def test_what_keeps_others_than_the_prober_away_is_not_in_the_way_of_a_proof() -> None:
     simulated = SimulatedHost.build("2022", breakages=["security_layer_rdp"])
     silent = {"verdict": "timeout"}
