@@ -1,0 +1,66 @@
+# Copyright (c) 2026, winfleet.rdp contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The role rdp_baseline and the loop on every version of Windows in every language, with every open fact turned.
+
+In process all values are tried with each module (test_open_facts). Here two fleets have them: of every switch the first
+fleet has its last choice and the second one its first.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.simulator.switches import SWITCHES
+from tests.simulator.windows.editions import FLEET_VERSIONS, LANGUAGES
+from tests.support.states import without_journals
+
+KINDS = [(version, language) for version in FLEET_VERSIONS for language in LANGUAGES]
+HOSTS = [f"host{number:03}" for number in range(1, len(KINDS) + 1)]
+LISTENER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp"
+SECURED = {"baseline": (2, 1), "remediate": (2, 0)}
+"""SecurityLayer and UserAuthentication afterwards: the baseline's, and what the loop needs for users to get in."""
+
+BREAKAGES = "rdp_denied+firewall_rule_disabled+security_layer_rdp"
+
+
+def planted(place):
+    """Options for a fleet of every kind of host, each broken, with one choice of every switch."""
+    for host, (version, language) in zip(HOSTS, KINDS, strict=True):
+        yield from (f"--version={host}={version}", f"--language={host}={language}", f"--break={host}={BREAKAGES}")
+        yield f"--trait={host}=nla_off_by_intent"
+    for name, switch in SWITCHES.items():
+        yield f"--switch={name}={switch.choices[place]}"
+
+
+def verdicts(directory):
+    report = json.loads((directory / "report.json").read_text(encoding="utf-8"))
+    return {host["host"]: host["verdict"] for host in report["hosts"]}
+
+
+def secured(state):
+    values = state["registry"][LISTENER]["values"]
+    return tuple(values[name][1] for name in ("SecurityLayer", "UserAuthentication"))
+
+
+@pytest.mark.parametrize("place", [-1, 0], ids=["last", "first"])
+def test_a_fleet_is_repaired_once_and_put_back(start_fleet, run, tmp_path, place):
+    fleet = start_fleet(f"--hosts={len(HOSTS)}", "--auth=basic", "--https", *planted(place))
+    found = without_journals(fleet.states())
+    for playbook in ("baseline", "remediate"):
+        report = tmp_path / playbook
+        options = ("--forks=18", "-e", f"rdp_report_dir={report}")
+        played = run(playbook, fleet.inventory, *options)
+        assert played.code == 0, played.output
+        assert verdicts(report) == dict.fromkeys(HOSTS, "repaired"), played.output
+        assert {secured(state) for state in fleet.states().values()} == {SECURED[playbook]}
+        writes = fleet.count("writes")
+        again = run(playbook, fleet.inventory, *options)
+        assert again.code == 0, again.output
+        assert fleet.count("writes") == writes, again.output
+        undone = run("rollback", fleet.inventory, "--forks=18")
+        assert undone.code == 0, undone.output
+        assert without_journals(fleet.states()) == found
