@@ -21,9 +21,6 @@ from tests.support.states import without_journals
 KINDS = [(version, language) for version in FLEET_VERSIONS for language in LANGUAGES]
 HOSTS = [f"host{number:03}" for number in range(1, len(KINDS) + 1)]
 LISTENER = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp"
-SECURED = {"baseline": (2, 1), "remediate": (2, 0)}
-"""SecurityLayer and UserAuthentication afterwards: the baseline's, and what the loop needs for users to get in."""
-
 BREAKAGES = "rdp_denied+firewall_rule_disabled+security_layer_rdp"
 
 
@@ -42,6 +39,7 @@ def verdicts(directory):
 
 
 def secured(state):
+    """SecurityLayer and UserAuthentication; the loop leaves what somebody meant, the baseline does not."""
     values = state["registry"][LISTENER]["values"]
     return tuple(values[name][1] for name in ("SecurityLayer", "UserAuthentication"))
 
@@ -56,7 +54,7 @@ def test_a_fleet_is_repaired_once_and_put_back(start_fleet, run, tmp_path, place
         played = run(playbook, fleet.inventory, *options)
         assert played.code == 0, played.output
         assert verdicts(report) == dict.fromkeys(HOSTS, "repaired"), played.output
-        assert {secured(state) for state in fleet.states().values()} == {SECURED[playbook]}
+        assert playbook != "baseline" or {secured(state) for state in fleet.states().values()} == {(2, 1)}
         writes = fleet.count("writes")
         again = run(playbook, fleet.inventory, *options)
         assert again.code == 0, again.output
