@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .._model.change import Kind
-from . import firewall, gateway, keys, lease, network, proxy, registry, services
+from . import firewall, gateway, key_folders, keys, lease, network, proxy, registry, services
 from ._base import Applier, ApplyError, Moved, NotKept
 
 __all__ = ["APPLIERS", "Applier", "ApplyError", "Moved", "NotKept"]
@@ -30,8 +30,8 @@ APPLIERS: Mapping[Kind, Applier] = MappingProxyType(
         "certificate": keys.CERTIFICATE,
         "key_file": keys.KEY_FILE,
         "renewal": keys.RENEWAL,
-        "key_copy": keys.KEY_COPY,
-        "key_folder": keys.KEY_FOLDER,
+        "key_copy": key_folders.KEY_COPY,
+        "key_folder": key_folders.KEY_FOLDER,
         "lease": lease.APPLIER,
         "dns_cache": network.DNS_CACHE,
         "winsock": network.WINSOCK,

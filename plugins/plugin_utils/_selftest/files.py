@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .._appliers.keys import keeping
+from .._appliers.key_folders import keeping
 from .._host import Host
 from .._model import sddl
 from ._base import Check, Scratch, Untold

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import _listener_certificate
-from .._appliers.keys import default_permissions
+from .._appliers.key_folders import default_permissions
 from .._apply import ApplyError, Run
 from .._cim import certificates
 from .._fix import Job

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _restart
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import keys
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import key_folders, keys
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers._base import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import Definition, definition_xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import Lease
@@ -34,12 +34,12 @@ NAMES = st.one_of(NASTY, st.text(max_size=12), st.sampled_from(["%PATH%", '" & c
 PATHS = st.builds(lambda name: f"C:\\{name}", NAMES) | NAMES
 
 LINES: dict[str, tuple[Callable[..., str], int]] = {
-    "copy": (keys._copy_line, 2),
-    "merge": (keys._merge_line, 2),
-    "take up a rename": (lambda folder, old: keys._resumed_line(folder, old, f"{folder}.made"), 2),
-    "take up a roll-back": (lambda folder, old: keys._late_line(folder, old, f"{folder}.made"), 2),
-    "rename": (lambda folder, old: keys._rename_line(folder, old, f"{folder}.made"), 2),
-    "give the name back": (lambda folder, old: keys._unrename_line(folder, old, f"{folder}.made"), 2),
+    "copy": (key_folders._copy_line, 2),
+    "merge": (key_folders._merge_line, 2),
+    "take up a rename": (lambda folder, old: key_folders._resumed_line(folder, old, f"{folder}.made"), 2),
+    "take up a roll-back": (lambda folder, old: key_folders._late_line(folder, old, f"{folder}.made"), 2),
+    "rename": (lambda folder, old: key_folders._rename_line(folder, old, f"{folder}.made"), 2),
+    "give the name back": (lambda folder, old: key_folders._unrename_line(folder, old, f"{folder}.made"), 2),
     "permissions": (lambda path: keys._access_line(path, "S-1-5-20", "(D;;0x1;;;S-1-5-20)", "(A;;0x1;;;S-1-5-20)"), 1),
     "save permissions": (lambda path, scratch: keys._save_line(path, scratch, "task"), 2),
     "show what was saved": (lambda scratch: keys._show_line(scratch, "task"), 1),

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _hidden, _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import keys as of_keys
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import key_folders as of_keys
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.files import Files
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
