@@ -42,7 +42,8 @@ options:
         validity and its key were checked; C(NETWORK SERVICE) gets read access to its key file where it lacks that. When
         no TLS handshake shows it in the end, it is untied again, and the access taken back. C(TermService) is restarted
         where the listener goes on with the certificate of before; where O(restart) or the host forbids that, it is
-        untied again as well. Where the controller does not probe, RV(notes) says that
+        untied again as well. A certificate that somebody else has tied is not made live; RV(notes) says that a restart
+        is due. Where the controller does not probe, RV(notes) says that
         nothing shows whether the key works. Where only C(SYSTEM) may see who reads that file, a handshake with the
         certificate shows that the listener can. Before there is one, and before a run has seen who may, check mode
         names the access, with a note, and the run gives it only where it is missing.

@@ -55,6 +55,7 @@ class Run:
                 Writer(self.host.registry, self.host.now, f"run {self.run_id}", self.host.sleep)
             )
             self.host.announced = self._writer.name
+            self.host.tasks.while_waiting = self._writer.check
         else:
             self._writer.check()
         return self._writer
@@ -132,7 +133,7 @@ class Run:
             _hidden.forget(self.host, change)
 
     def _owe(self, change: Change) -> None:
-        if change.restart and "restart" not in self.host.owes:
+        if change.restart and not self.host.owes.get("restart"):
             owe_restart(self.host)
         if change.reboot and "reboot" not in self.host.owes:
             owe_reboot(self.host)

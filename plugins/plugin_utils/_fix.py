@@ -17,7 +17,7 @@ from ._lease import armed, begin, record
 from ._live import UNTOLD, due_after_cut, due_unnoted, is_live, listens, look
 from ._logon import LogonCheck
 from ._model.change import Change, Plan
-from ._model.lease import LeaseState
+from ._model.lease import RECORDS, LeaseState
 from ._model.observation import Observation
 from ._model.settings import SETTINGS
 from ._observe import observe
@@ -344,11 +344,17 @@ def _confirm(job: Job, run: Run, done: Done, alone: bool) -> None:
         return
     why = "; ".join(done.waiting.values())
     done.waiting.clear()
-    given = [change for change in done.changes if change.kind == "file_access"]
-    outcome = put_back(job, run, done, [*given, *unserved]) or "it is as it was"
+    given = [change for change in done.changes if change.kind == "file_access" or _ends_lease(change)]
+    back = [change for change in done.changes if change in given or change in unserved]
+    outcome = put_back(job, run, done, back) or "it is as it was"
     if why:
         raise ProofMissing(f"whether the new value of {unserved[0].item} serves would show later: {outcome}. {why}")
     raise ProofMissing(f"no TLS handshake succeeded with the new value of {unserved[0].item}: {outcome}")
+
+
+def _ends_lease(change: Change) -> bool:
+    """Whether it ends a lease, which has to stand again before what it weakened does."""
+    return (change.kind == "lease" and change.after is None) or change.item.startswith(RECORDS)
 
 
 def _ends(host: Host, run: Run, change: Change) -> None:
@@ -382,7 +388,7 @@ def settle(job: Job, run: Run, done: Done) -> None:
     if seen is None:
         done.notes.append("no handshake proves yet that the changes are live")
     done.notes.extend(unproven(done.changes, done.proof))
-    if "restart" not in done.waiting:
+    if (seen is not None or not job.prober.enabled) and "restart" not in done.waiting:
         run.proven()
 
 

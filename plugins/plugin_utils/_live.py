@@ -29,8 +29,8 @@ SHOWN = ("deny_connections", "negotiation", "security_layer", "nla", "encryption
 """Settings whose moment of effect is unsettled, and that a handshake shows, or that end it where they are wrong."""
 
 UNTOLD = (
-    "an earlier run ended before it saw whether what it wrote is live, and no handshake shows it now: let the "
-    "controller probe, or restart TermService"
+    "a run has not seen whether what it wrote is live, and no handshake shows it now: let the controller reach the "
+    "listener"
 )
 
 

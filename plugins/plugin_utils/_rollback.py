@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from ._appliers import APPLIERS
 from ._apply import ApplyError, Run, seen
 from ._cim.registry import RegistryError
 from ._cim.services import ServiceError
@@ -140,7 +141,7 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
             result.not_undoable.append(target)
             continue
         try:
-            found = now[change.target] if change.target in now else seen(job.host, change)
+            found = now[change.target] if change.target in now else _found(job, change)
         except ApplyError as error:
             result.left[change.item] = str(error)
             continue
@@ -151,6 +152,12 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
             yield target
         else:
             result.drifted.append(Drift(target.entry.run, change.item, change.after, found))
+
+
+def _found(job: Job, change: Change) -> Plain:
+    """What an item is; in check mode, which looks at nothing as SYSTEM, what only that sees is as the run left it."""
+    unseen = APPLIERS[change.kind].unseen
+    return change.after if job.check and unseen is not None and unseen(job.host, change) else seen(job.host, change)
 
 
 def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> None:

@@ -189,5 +189,5 @@ class Writer:
 def bury(registry: Registry, now: datetime, name: str) -> None:
     """Delete an announcement whose time is past, which that of a run that works now is not."""
     found = announced(registry, name)
-    if found and found[0] < now.timestamp():
+    if found is None or found[0] < now.timestamp():
         registry.delete_key(rf"{ROOT}\{name}")

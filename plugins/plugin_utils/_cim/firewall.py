@@ -98,8 +98,9 @@ class Rule:
     """A firewall rule with its port and address filters.
 
     ``ports`` and ``remote_addresses`` hold what Windows stores: ``3389``, ``5000-5010``, ``Any``, ``LocalSubnet``.
-    ``program`` and ``service`` are read of rules that block alone. ``parts`` are the rule and its filters as they
-    were read, by class, which later operations name and change; only a rule that was asked for by its id has them.
+    ``program`` and ``service`` are read of enabled rules that block, and of unfinished built-in ones. ``parts`` are the
+    rule and its filters as they were read, by class, which later operations name and change; only a rule that was asked
+    for by its id has them.
     """
 
     instance_id: str

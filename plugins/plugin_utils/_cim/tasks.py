@@ -62,6 +62,9 @@ ONCE = LIMIT + timedelta(minutes=30)
 PATIENCE = 300.0
 """Seconds in which a line has ended that has little to do."""
 
+LONG = 60.0
+"""Seconds after which a line is one that takes long."""
+
 NAME = "winfleet.rdp-once"
 """How the names of tasks begin that run a line once."""
 
@@ -204,6 +207,10 @@ def _time(node: Element) -> datetime:
         raise BadAnswer(f"The start of a scheduled task is no time: {written[:80]!r}") from error
 
 
+def _nothing() -> None:
+    """What is done while a task takes long, where nothing else is said."""
+
+
 class Tasks:
     """Registering, reading, running and deleting tasks of FOLDER."""
 
@@ -214,9 +221,13 @@ class Tasks:
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], datetime] | None = None,
     ) -> None:
-        """C(now) is the host's clock; without it, a task that is cut off from us stays."""
+        """C(now) is the host's clock; without it, a task that is cut off from us stays.
+
+        ``while_waiting`` may be set to what is to be done at each look at a task that takes LONG.
+        """
         self._client = client
         self._now = now
+        self.while_waiting: Callable[[], None] = _nothing
         self._clock = clock
         self._sleep = sleep
 
@@ -270,6 +281,8 @@ class Tasks:
         host deletes it after ONCE. Raise StillRuns when it has not ended in ``timeout`` seconds. Where there is a
         ``name``, it takes the place of a task of that name.
         """
+        if name:  # whose last result is not to be taken for this one's
+            self.delete(name)
         name = name or f"{NAME}-{uuid.uuid4()}"
         expires = self._now() + ONCE if self._now else None
         self.register(name, Definition(description, line, expires=expires))
@@ -297,6 +310,8 @@ class Tasks:
         began = self._clock()
         while (code := self.result(name)) is None:
             waited = self._clock() - began
+            if waited >= LONG:
+                self.while_waiting()
             if waited >= timeout:
                 raise StillRuns(f"The task {name} has not ended after {timeout:g} seconds")
             self._sleep(max(poll, waited / 30))

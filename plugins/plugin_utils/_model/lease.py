@@ -114,7 +114,7 @@ class LeaseState:
         if not self.weak and self.pending and not self.ended:
             return "unbegun"
         if not self.weak:
-            return "superseded" if self.armed else "ended"
+            return "superseded" if self.armed and not self.ended else "ended"
         if not self.armed or self.astray:
             return "lost"
         return "overdue" if self.over else "running"

@@ -100,7 +100,7 @@ class RuleState:
         profiles: bitmask, 0 any, 1 domain, 2 private, 4 public (MSFT_NetFirewallRule.Profiles).
         action: 2 allow, 3 allow and bypass, 4 block.
         store: 1 local, 2 group policy, 3 dynamic, 4 generated, 5 hardcoded, 6 MDM (PolicyStoreSourceType).
-        program, service: whose connections it is about; not read of the built-in rules for TermService.
+        program, service: whose connections it is about; read of a built-in rule only where it blocks or is unfinished.
         conditions: what else it demands, by name; not read of the built-in rules, nor of local ones that block some
             addresses alone.
         path: where policy keeps it; empty for a rule of the host's own.

@@ -18,7 +18,7 @@ without effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from .._model.change import Change, Plan, Refusal
@@ -77,7 +77,8 @@ def plan(observation: Observation, options: Options) -> Plan:
     opened = sum((_let_in(wanted, transport) for transport in sorted(options["transports"])), Plan())
     notes = (*exposed(opened.changes), *_still_open(firewall, options), *without_udp(wanted), *too_wide(wanted))
     opened += Plan(held=held(wanted), refused=closed_locally(wanted), notes=(*notes, *_protected(observation)))
-    return sum((_unblocked(rule, ports, options) for rule in _in_the_way(wanted)), opened)
+    mended = {change.item for change in opened.changes}
+    return sum((_unblocked(rule, ports, options) for rule in _in_the_way(wanted, mended)), opened)
 
 
 def _own(firewall: FirewallState, name: str) -> RuleState | None:
@@ -140,7 +141,7 @@ def _restored(name: str, transport: str, rule: RuleState | None, ports: tuple[st
     if rule is None:
         yield Change(NAME, "firewall_rule", name, None, dict(MADE), missing, risk="medium")
     elif rule.enabled:
-        yield field(now, "enabled", True, False, "the built-in rule does not do what it is for, and is set right first")
+        yield field(now, "enabled", True, False, "the built-in rule does not do what it is for, and is disabled first")
     if now.action != ALLOW:
         yield field(now, "action", now.action, ALLOW, "the built-in rule does not let in whom it is for")
     if unfinished(now, transport):
@@ -197,13 +198,11 @@ def listener_port(observation: Observation) -> int:
     return effective(SETTINGS["port"], observation.settings["port"])[0] or 3389
 
 
-def _in_the_way(wanted: Wanted) -> Iterator[RuleState]:
+def _in_the_way(wanted: Wanted, mended: Collection[str]) -> Iterator[RuleState]:
     """The rules that block, but for those that are made to let in again."""
-    restores = wanted.options["built_in_rules"] == "restore"
-    meant = [RULES[name] for name in wanted.options["transports"] if restores and wanted.needed(name)]
     for rule in wanted.firewall.rules:
         if (
-            (rule.id not in meant or rule.store != LOCAL)
+            (rule.id not in mended or rule.store != LOCAL)
             and in_profiles(rule, wanted.profiles)
             and any(blocks(rule, *way) for way in wanted.ways)
         ):
@@ -263,7 +262,7 @@ def _missing(name: str) -> str:
 def _turned(name: str, action: int) -> str:
     does = "blocks what it is for" if action == BLOCK else "lets in what IPsec has authenticated alone"
     return (
-        f"the built-in rule {name} {does}, as somebody set it, so it is not enabled: ask whoever did so, then set "
+        f"the built-in rule {name} {does}, as somebody set it, and is left so: ask whoever did that, then set "
         "built_in_rules to restore, or take its transport out of transports"
     )
 

@@ -49,7 +49,7 @@ def test_administrators_and_system_alone_reach_journal_and_leases() -> None:
     fixed(simulated)
     leased(simulated)
     keys = keys_below(simulated, ROOT)
-    assert len(keys) == 6
+    assert len(keys) == 5
     assert RECORDS in keys
     for key in keys:
         descriptor = simulated.windows.registry.descriptor(key)

@@ -1048,3 +1048,37 @@ def test_the_line_restores_only_what_is_ours_and_contains_nothing_that_cmd_expan
         f' | findstr /e "0x2" && {MARK} && schtasks /delete /tn winfleet.rdp-lease-security_layer /f'
     )
     assert "%" not in line
+
+
+@pytest.mark.parametrize("name", ["nla", "security_layer"])
+def test_an_early_end_that_no_handshake_confirms_leaves_the_lease(name: str) -> None:
+    """However many looks are lost on the way: a value that is weak at the end is still on a lease."""
+    weak: dict[str, t.Any] = {"state": "off"} if name == "nla" else {"layer": "rdp"}
+    back = {"state": "required"} if name == "nla" else {"layer": "tls"}
+    setting, strong = (NLA, 1) if name == "nla" else (LAYER, 2)
+    before = SimulatedHost.build("2022")
+    for first in range(1, 7):
+        simulated = SimulatedHost.build("2022")
+        do(simulated, name, "run-1", **weak, lease="30m")
+        seen = prober(simulated)
+        looks: list[object] = []
+
+        def lost(options: t.Any, seen: t.Any = seen, looks: list[object] = looks, first: int = first) -> t.Any:
+            looks.append(options)
+            probe = seen.handshake(options)
+            skipped = {part: {**probe[part], "verdict": "skipped"} for part in ("x224", "tls", "ntlm")}
+            failed = {
+                **probe,
+                "passed": False,
+                "stage": "tcp",
+                "tcp": {**probe["tcp"], "verdict": "timeout"},
+                **skipped,
+            }
+            return failed if len(looks) >= first else probe
+
+        with contextlib.suppress(ProofMissing):
+            doing = job(simulated, "run-2", prober=replace(seen, handshake=lost))
+            fix(doing, REMEDIES[name], {**defaults(REMEDIES[name].options), **back})
+        assert stored(simulated, setting) == strong or tasks(simulated), first
+        simulated.clock.advance(3 * 3600)
+        assert stored(simulated, setting) in (strong, stored(before, setting)), first

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -112,3 +113,13 @@ def test_none_but_what_is_over_is_buried() -> None:
     assert left(simulated) == []
     with pytest.raises(HeldByAnother, match="is gone"):
         dead.check()
+
+
+def test_an_announcement_that_says_nothing_is_buried_too() -> None:
+    simulated = SimulatedHost.build("2022")
+    host = connect(simulated)
+    host.ensure_private()
+    name = f"writer {uuid.uuid4()}"
+    host.registry.create_key(rf"{ROOT}\{name}")
+    bury(host.registry, host.now(), name)
+    assert announcements(host.registry.keys(ROOT) or []) == []

@@ -2063,3 +2063,13 @@ def test_a_pinned_certificate_that_suits_nobody_is_found_where_everything_is_rea
     assert kinds(course.changes) == ["registry"]
     rollback(job(simulated, "back"), "all", force=False)
     assert settings_state(simulated) == before
+
+
+def test_check_mode_foretells_the_way_back_of_what_only_system_sees() -> None:
+    simulated = built("2022", "key_unreadable", {})
+    blindly(simulated, "machine_keys", method="ace")
+    foretold = rollback(job(simulated, "back", True), "last", force=False)
+    undone = rollback(job(simulated, "back"), "last", force=False)
+    assert [target.entry.change.kind for target in foretold.undone] == ["file_access"]
+    assert [target.entry for target in foretold.undone] == [target.entry for target in undone.undone]
+    assert (foretold.left, undone.left) == ({}, {})

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -13,6 +14,7 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import tasks
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import Definition, StillRuns, TaskError, Tasks
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._writer import TENURE
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import BadAnswer, NotFound, WsmanError
 from ansible_collections.winfleet.rdp.tests.unit.plugins.plugin_utils._wsman.scripted_wire import (
     WMI,
@@ -176,6 +178,7 @@ def test_a_command_that_does_not_end_is_an_error_and_its_task_stays(wire: Wire, 
 
 @pytest.mark.parametrize("under_way", [False, True])
 def test_after_a_failure_a_task_is_deleted_unless_it_runs(wire: Wire, client: CimClient, under_way: bool) -> None:
+    wire.on("Delete", "")
     wire.on("RegisterByXml", output("RegisterByXml"))
     wire.on("StartByPath", output("StartByPath"))
     wire.on("GetInfoByName", mi_fault(0x80070005, 2))
@@ -188,6 +191,7 @@ def test_after_a_failure_a_task_is_deleted_unless_it_runs(wire: Wire, client: Ci
 
 
 def test_a_failure_is_told_whatever_comes_of_its_task(wire: Wire, client: CimClient) -> None:
+    wire.on("Delete", "")
     wire.on("RegisterByXml", output("RegisterByXml"))
     wire.on("StartByPath", mi_fault(0x80070005, 2))
     wire.on("Get", mi_fault(0x80041001, 1))
@@ -197,6 +201,7 @@ def test_a_failure_is_told_whatever_comes_of_its_task(wire: Wire, client: CimCli
 
 def test_what_takes_long_is_looked_for_less_often(wire: Wire, client: CimClient) -> None:
     looks = 200
+    wire.on("Delete", "")
     wire.on("RegisterByXml", output("RegisterByXml"))
     wire.on("StartByPath", output("StartByPath"))
     for _look in range(looks):
@@ -204,8 +209,13 @@ def test_what_takes_long_is_looked_for_less_often(wire: Wire, client: CimClient)
     wire.on("GetInfoByName", _info(0))
     wire.on("Delete", "")
     watch = Watch()
-    Tasks(client, lambda: watch.now, watch.sleep).run_as_system("pause", "test", timeout=9e9, name="t")
+    beats: list[float] = []
+    ours = Tasks(client, lambda: watch.now, watch.sleep)
+    ours.while_waiting = lambda: beats.append(watch.now)
+    ours.run_as_system("pause", "test", timeout=9e9, name="t")
     assert watch.now > 3600
+    assert beats[0] >= tasks.LONG
+    assert max(later - former for former, later in pairwise(beats)) < TENURE.total_seconds() / 2
 
 
 @pytest.mark.parametrize(("state", "under_way"), [(2, True), (3, False), (4, True)])

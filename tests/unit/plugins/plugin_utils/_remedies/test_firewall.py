@@ -1622,3 +1622,20 @@ def test_nonsense_is_refused_whatever_the_state(name: str, value: object) -> Non
         simulated = SimulatedHost.build("2022")
         plan, done = run(simulated, state=state, **{name: value})
         assert ([refusal.option for refusal in plan.refused], done.changes) == ([name], [])
+
+
+@pytest.mark.parametrize("profiles", [0, 2])
+def test_a_built_in_rule_that_blocks_stays_in_the_way_where_it_is_not_restored(profiles: int) -> None:
+    """Another rule lets in fewer, which decides whom to let in; nobody gets in as long as the built-in one blocks."""
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_turned"])
+    rules = simulated.windows.firewall
+    rules.change("RemoteDesktop-UserMode-In-TCP", enabled=True, profiles=profiles)
+    rules.change("RemoteDesktop-UserMode-In-UDP", enabled=False)
+    scope = ("10.0.0.0/8",)
+    rules.put(Rule("Admins", "x", enabled=True, protocol="TCP", local_ports=("3389",), remote_addresses=scope))
+    restore = {**defaults(REMEDIES["firewall"].options), "built_in_rules": "restore", "transports": ["tcp"]}
+    plan, _done = fix(job(simulated), REMEDIES["firewall"], restore)
+    assert [refusal.option for refusal in plan.refused] == ["block_rules"]
+    fix(job(simulated), REMEDIES["firewall"], {**restore, "block_rules": "disable"})
+    assert rules.admits(Packet("TCP", 3389, remote="10.1.2.3"))
+    assert not rules.admits(Packet("TCP", 3389, remote="203.0.113.5"))
