@@ -24,6 +24,7 @@ from .._cim.registry import RegistryValue
 from .._cim.schema import WIN32_TS_GENERAL_SETTING
 from .._fix import Done, Job, fix
 from .._host import Host
+from .._live import listens
 from .._model.change import Change, Plan
 from .._model.plain import Plain
 from .._model.settings import LISTENER, PIN, SETTINGS
@@ -39,6 +40,9 @@ REQUIRED, ALLOWED, TLS, EITHER = 1, 0, 2, 2
 
 SSL_NOT_ALLOWED, SSL_CERT_NOT_ON_SERVER = 2, 3
 """The failures by which a listener says that its layer is rdp, or that it has no certificate (MS-RDPBCGR 2.2.1.2.2)."""
+
+OTHER_PORT = 33891
+"""Where the listener is for a moment: a port below those that Windows gives away by itself."""
 
 DATAGRAMS = 3
 """Probes over UDP without an answer, from which on it is silence and no loss."""
@@ -101,6 +105,49 @@ def _layer_rdp(job: Job) -> str:
     if asked["1"]["failure"] != SSL_NOT_ALLOWED:
         raise Untold("the layer rdp is not live here without a restart")
     return "let through" if asked["3"]["outcome"] == "selected" else "refused"
+
+
+def _direct_nla(job: Job) -> str:
+    """Off on a lease meanwhile, so that the direct write makes the listener stricter."""
+    with _changed(job, "nla", REQUIRED, {"state": "off", "lease": LEASE}, {"state": "required"}):
+        return _directly(job, "nla", REQUIRED, lambda probe: probe["x224"]["nla_required"] is True)
+
+
+def _direct_layer(job: Job) -> str:
+    """The layer rdp on a lease meanwhile, for the same reason."""
+    there = {"layer": "rdp", "negotiation": "keep", "lease": LEASE}
+    with _changed(job, "security_layer", TLS, there, {"layer": "tls", "negotiation": "keep"}):
+        return _directly(job, "security_layer", TLS, lambda probe: _failure(probe) != SSL_NOT_ALLOWED)
+
+
+def _failure(probe: Probe) -> int | None:
+    """What a client is told that speaks TLS alone."""
+    answered: int | None = probe["x224"]["asked"]["1"]["failure"]
+    return answered
+
+
+def _directly(job: Job, setting: str, wanted: int, shown: Callable[[Probe], bool]) -> str:
+    """When a number is live that is written past the provider; a handshake shows when it is."""
+    if shown(_seen(job)):
+        raise Untold(f"a change of {setting} is not live here without a restart")
+    key, change = (SETTINGS[setting].key, SETTINGS[setting].name), number(job.host, setting, wanted)
+    with tried_out(job, (change,), Run.record) as tried:
+        job.host.registry.write(*key, RegistryValue("REG_DWORD", wanted))
+        if shown(_seen(job)):
+            return "at once"
+        tried.restart()
+        after = job.prober.look_until(lambda probe: _opened(probe) and shown(probe), job.host.listener_port)
+        return "after a restart" if after is not None and shown(after) else "never"
+
+
+def _live_port(job: Job) -> str:
+    """The host says itself where it listens, whatever its firewall lets in."""
+    need_idle(job)
+    with tried_out(job, (number(job.host, "port", OTHER_PORT),)) as tried:
+        if listens(job.host):
+            return "at once"
+        tried.restart()
+        return "after a restart" if listens(job.host) else "never"
 
 
 def _live_services(job: Job) -> str:
@@ -323,6 +370,39 @@ LAB_CHECKS = (
             "after a restart": "TermService is restarted, as the handshake shows that it has to be",
         },
         _live_deny,
+    ),
+    LabCheck(
+        "direct_nla",
+        "When is it live that Network Level Authentication is required, where the registry alone is written?",
+        "at once",
+        {
+            "at once": "a direct write reaches the running listener; the provider is asked all the same",
+            "after a restart": "a direct write waits for TermService; hosts without the provider need the restart",
+            "never": "the stored value is not what the listener acts on; the provider is asked first",
+        },
+        _direct_nla,
+    ),
+    LabCheck(
+        "direct_layer",
+        "When is a change of SecurityLayer live, where the registry alone is written?",
+        "at once",
+        {
+            "at once": "a direct write reaches the running listener; the provider is asked all the same",
+            "after a restart": "a direct write waits for TermService; hosts without the provider need the restart",
+            "never": "the stored value is not what the listener acts on; the provider is asked first",
+        },
+        _direct_layer,
+    ),
+    LabCheck(
+        "live_port",
+        "When does the listener move to another port?",
+        "after a restart",
+        {
+            "after a restart": "remote_desktop restarts TermService, and the rule of the firewall is there before",
+            "at once": "the listener moves with the value; TermService is restarted all the same",
+            "never": "the listener is not moved by PortNumber; remote_desktop puts the value back and says so",
+        },
+        _live_port,
     ),
     LabCheck(
         "live_services",
