@@ -388,7 +388,7 @@ def settle(job: Job, run: Run, done: Done) -> None:
     if seen is None:
         done.notes.append("no handshake proves yet that the changes are live")
     done.notes.extend(unproven(done.changes, done.proof))
-    if (seen is not None or not job.prober.enabled) and "restart" not in done.waiting:
+    if "restart" not in done.waiting:
         run.proven()
 
 
