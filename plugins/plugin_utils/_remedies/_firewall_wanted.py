@@ -91,7 +91,7 @@ class Wanted:
 
     def letting_in(self, profile: str, port: str, transport: str) -> list[RuleState]:
         """The rules that let somebody in to a port in a profile; who comes by UDP has come by TCP before."""
-        ways = [(int(port), way) for way in {"tcp", transport}]
+        ways = [(int(port), way) for way in sorted({"tcp", transport})]
         here = (rule for rule in self.firewall.rules if in_profiles(rule, BITS[profile]))
         return [rule for rule in here if any(allows(rule, *way) for way in ways)]
 

@@ -24,6 +24,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediat
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import RECORDS, Lease
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import LISTENER
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
@@ -1050,6 +1051,21 @@ def test_the_line_restores_only_what_is_ours_and_contains_nothing_that_cmd_expan
     assert "%" not in line
 
 
+def losing(seen: Prober, first: int) -> Callable[[t.Any], t.Any]:
+    """The handshake of a prober whose connections are lost from one look on."""
+    looks: list[object] = []
+
+    def handshake(options: t.Any) -> t.Any:
+        looks.append(options)
+        probe = seen.handshake(options)
+        if len(looks) < first:
+            return probe
+        skipped = {part: {**probe[part], "verdict": "skipped"} for part in ("x224", "tls", "ntlm")}
+        return {**probe, "passed": False, "stage": "tcp", "tcp": {**probe["tcp"], "verdict": "timeout"}, **skipped}
+
+    return handshake
+
+
 @pytest.mark.parametrize("name", ["nla", "security_layer"])
 def test_an_early_end_that_no_handshake_confirms_leaves_the_lease(name: str) -> None:
     """However many looks are lost on the way: a value that is weak at the end is still on a lease."""
@@ -1061,23 +1077,8 @@ def test_an_early_end_that_no_handshake_confirms_leaves_the_lease(name: str) -> 
         simulated = SimulatedHost.build("2022")
         do(simulated, name, "run-1", **weak, lease="30m")
         seen = prober(simulated)
-        looks: list[object] = []
-
-        def lost(options: t.Any, seen: t.Any = seen, looks: list[object] = looks, first: int = first) -> t.Any:
-            looks.append(options)
-            probe = seen.handshake(options)
-            skipped = {part: {**probe[part], "verdict": "skipped"} for part in ("x224", "tls", "ntlm")}
-            failed = {
-                **probe,
-                "passed": False,
-                "stage": "tcp",
-                "tcp": {**probe["tcp"], "verdict": "timeout"},
-                **skipped,
-            }
-            return failed if len(looks) >= first else probe
-
         with contextlib.suppress(ProofMissing):
-            doing = job(simulated, "run-2", prober=replace(seen, handshake=lost))
+            doing = job(simulated, "run-2", prober=replace(seen, handshake=losing(seen, first)))
             fix(doing, REMEDIES[name], {**defaults(REMEDIES[name].options), **back})
         assert stored(simulated, setting) == strong or tasks(simulated), first
         simulated.clock.advance(3 * 3600)
