@@ -1758,7 +1758,7 @@ def changing(simulated: SimulatedHost) -> Callable[[], bool]:
 
     def late(source: str, target: str, *rest: t.Any) -> t.Any:
         if source.lower() == MACHINE_KEYS.lower():
-            files.move = move  # type: ignore[method-assign]  # once
+            files.move = move  # type: ignore[method-assign]  # the service writes once
             files.add(path, sddl_, content="changed")
         return move(source, target, *rest)
 
@@ -1817,7 +1817,7 @@ def test_a_rename_during_which_the_host_dies_loses_no_key(changes: bool) -> None
         simulated, changed = prepared()
         wanted = key_files(simulated)
         with pytest.raises(TransportFailed):
-            steps_of(lambda: renamed(simulated), last)  # noqa: B023  # called at once
+            steps_of(functools.partial(renamed, simulated), last)
         made, before = come_up(simulated, wanted), changed()
         met.add(bool(made))
         told = rolled_back(simulated)
@@ -1848,7 +1848,7 @@ def test_a_roll_back_during_which_the_host_dies_loses_no_key(changes: bool) -> N
     for last in range(steps):
         simulated, wanted, changed = prepared()
         with pytest.raises(TransportFailed):
-            steps_of(lambda: back(simulated), last)  # noqa: B023  # called at once
+            steps_of(functools.partial(back, simulated), last)
         made, before = come_up(simulated, wanted), changed()
         met.add(bool(made))
         told = rolled_back(simulated)
@@ -1872,7 +1872,7 @@ def cut_in_two() -> tuple[SimulatedHost, dict[str, object], list[str]]:
     files.move = dies  # type: ignore[method-assign]  # the host dies between the two names
     with pytest.raises(TransportFailed):
         renamed(simulated)
-    files.move = move  # type: ignore[method-assign]
+    files.move = move  # type: ignore[method-assign]  # the host has come up again
     made = come_up(simulated, wanted)
     simulated.clock.advance(660)
     return simulated, wanted, made
@@ -1893,7 +1893,7 @@ def test_a_host_that_dies_again_while_that_is_put_right_loses_no_key() -> None:
     for last in range(steps):
         simulated, wanted, made = cut_in_two()
         with pytest.raises(TransportFailed):
-            steps_of(lambda: back(simulated), last)  # noqa: B023  # called at once
+            steps_of(functools.partial(back, simulated), last)
         come_up(simulated, wanted)
         rolled_back(simulated)
         aside = f"{MACHINE_KEYS}_made has them"
