@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from datetime import timezone
 
 from .._cim.network import cached_names, catalog_counters, clear_cache, layered_providers
-from .._cim.registry import RegistryValue
 from .._guard import ROOT
 from .._host import Host
 from .._journal import WINSOCK_RESET, note_flushed
@@ -64,7 +63,7 @@ def _clear_cache(host: Host) -> None:
     try:
         outcome = clear_cache(host.cim)
     except (InvalidClass, InvalidNamespace):
-        _run(host, "ipconfig /flushdns")
+        _run(host, "ipconfig /flushdns", "nothing was changed by it")
         return
     if not outcome.ok:
         raise ApplyError(f"the DNS client's cache was not flushed: Windows answers {outcome.return_value}")
@@ -77,18 +76,20 @@ def _read_winsock(host: Host) -> Plain:
 
 
 def _reset_winsock(host: Host) -> None:
-    """Reset the catalog and note when, so that no run does it again before the host has started."""
-    _run(host, "netsh winsock reset")
-    host.registry.write(ROOT, WINSOCK_RESET, RegistryValue("REG_SZ", host.now().isoformat()))
+    """Reset the catalog and note when, so that no run does it again before the host has started.
+
+    One command does both: a run that is cut off leaves neither or both, since the host goes on without it.
+    """
+    note = f'reg add "{ROOT}" /v {WINSOCK_RESET} /t REG_SZ /d {host.now().isoformat()} /f'
+    left = "the catalog is as it was, or it was reset and that could not be noted, as where reg.exe is forbidden"
+    _run(host, f"netsh winsock reset && {note}", left)
 
 
-def _run(host: Host, command: str) -> None:
-    """Run a command of Windows by its exit code: what it prints is localised."""
+def _run(host: Host, command: str, left: str) -> None:
+    """Run a command of Windows by its exit code: what it prints is localised. ``left`` is what a failure may leave."""
     output = host.shell.run(command)
     if output.exit_code:
-        raise ApplyError(
-            f"the host's command {command!r} ended with code {output.exit_code}: nothing was changed by it"
-        )
+        raise ApplyError(f"the host's command {command!r} ended with code {output.exit_code}: {left}")
 
 
 DNS_CACHE = Applier(_read_cache, lambda host, change, _nothing: _flush(host, change), verified=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import typing as t
+from collections.abc import Callable
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
@@ -18,13 +19,17 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network, observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.network_stack import REMEDY
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.windows.cmd import Output
 from tests.simulator.windows.network import CacheEntry
+from tests.simulator.windows.programs import PROGRAMS
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.winsock import BASE, CATALOG, ENTRIES, FOR_32_BIT, FOR_64_BIT, LAYERED, fill_catalog
+from tests.support.cutting import Cut, cut_after, cut_before, writes_of
 from tests.support.in_process import job, settings_state
 
 NAME = "host17.example.com"
@@ -256,6 +261,36 @@ def test_the_catalog_is_reset_once_between_two_starts_of_the_host() -> None:
     assert [change.kind for change in fix(job(simulated, "run-4"), REMEDY, wanted)[1].changes] == ["winsock"]
 
 
+def layered() -> SimulatedHost:
+    simulated = SimulatedHost.build("11")
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+    return simulated
+
+
+def reset_by(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+    fix(job(simulated, before=before), REMEDY, RESET)
+
+
+@pytest.mark.parametrize("cut", [cut_before, cut_after])
+def test_a_run_that_is_cut_off_at_any_write_leaves_one_reset_between_two_starts_of_the_host(
+    cut: Callable[[int], Callable[[int, bytes], None]],
+) -> None:
+    """The provider's own program puts it back, so that the catalog does not tell that it was reset."""
+    done, writes = [], writes_of(reset_by, layered())
+    for number in writes if cut is cut_before else writes[:-1]:
+        simulated = layered()
+        untouched = settings_state(simulated)
+        with pytest.raises((Cut, TransportFailed)):
+            reset_by(simulated, cut(number))
+        done.append(settings_state(simulated) != untouched)
+        fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+        simulated.clock.advance(7200)
+        plan, _done = fix(job(simulated, "run-2"), REMEDY, RESET)
+        assert [change.kind for change in plan.changes] == ["winsock"] * (not done[-1]), f"cut off at message {number}"
+        assert [refusal.option for refusal in plan.refused] == ["winsock"] * done[-1]
+    assert set(done) == {False, True}
+
+
 def test_without_a_shell_nothing_is_reset() -> None:
     simulated = SimulatedHost.build("11", traits=["no_shell"])
     fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
@@ -282,10 +317,10 @@ def test_stale_is_symmetric_in_nothing_but_disagreement(cached: tuple[str, ...],
         assert (change.undo, change.after) == ("none", None)
 
 
-def test_a_command_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    simulated = SimulatedHost.build("11")
-    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
-    doing = job(simulated)
-    monkeypatch.setattr(doing.host.shell, "run", lambda command: type("Output", (), {"exit_code": 1})())
-    with pytest.raises(ApplyError, match="ended with code 1"):
-        fix(doing, REMEDY, options(dns="keep", winsock="reset"))
+def test_a_reset_that_fails_is_told_and_not_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulated = layered()
+    with monkeypatch.context() as patched:
+        patched.setitem(PROGRAMS, "netsh", lambda _context, _arguments: Output(code=1))
+        with pytest.raises(ApplyError, match="ended with code 1: the catalog is as it was, or it was reset"):
+            fix(job(simulated), REMEDY, RESET)
+    assert [change.kind for change in fix(job(simulated, "run-2"), REMEDY, RESET)[1].changes] == ["winsock"]
