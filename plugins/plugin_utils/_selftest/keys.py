@@ -47,18 +47,19 @@ def renewed_key(job: Job) -> str:
 def made_while_tied(job: Job) -> str:
     """The listener is tied to a certificate that is gone and loses its own; once it is untied it gets another."""
     need_idle(job)
-    changes, (_thumbprint, pin) = _renewal(job.host), no_certificate(job.host)
+    (*deletions, renewal), (_thumbprint, pin) = _renewal(job.host), no_certificate(job.host)
     with tried_out(job, (pin,)) as tried:
+        for change in deletions:
+            tried.run.apply(change)
         try:
-            for change in changes:
-                tried.run.apply(change)
+            tried.run.apply(renewal)
         except ApplyError:
             found = "none made"
         else:
             found = "made"
     if found == "none made":
         with Run(job.host, job.run_id, job.made) as run:
-            run.apply(changes[-1])
+            run.apply(renewal)
     return found
 
 

@@ -17,7 +17,7 @@ from unittest.mock import Mock, patch
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import CimClient
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import Registry, RegistryError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import sessions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._selftest import (
     ACCOUNT_CHECKS,
@@ -702,6 +702,27 @@ def test_what_cannot_be_undone_is_done_on_disposable_hosts_alone():
         found = {outcome.name: outcome.verdict for outcome in run(*both(host), disposable=True)}
     assert found["renewed_key"] == "as_expected"
     assert (found["missed_start"], found["reboot_with_users"]) == ("could_not_tell", "could_not_tell")
+
+
+@pytest.mark.parametrize("answer", ["kept", "refused"])
+def test_a_certificate_that_cannot_be_deleted_tells_nothing_of_what_windows_makes(monkeypatch, answer):
+    host = simulated()
+    before = settings_state(host)
+
+    delete = Registry.delete_key
+
+    def kept(registry, path):
+        if "SystemCertificates" not in path:
+            delete(registry, path)
+        elif answer == "refused":
+            raise RegistryError(path, "delete", 5)
+
+    monkeypatch.setattr(Registry, "delete_key", kept)
+    found = disposed(host, "made_while_tied")
+    assert (found.verdict, found.found) == ("could_not_tell", "")
+    assert ("written but is" if answer == "kept" else "Cannot delete") in found.means
+    assert settings_state(host) == before
+    assert prober(host).look(lambda: 3389)["passed"]
 
 
 @pytest.mark.parametrize("minted", SWITCHES["keys_minted_in_gap"].choices)
