@@ -165,9 +165,11 @@ class Run:
 
 def seen(host: Host, change: Change) -> Plain:
     """What an item is that is to be put back. That it is gone has to be seen twice: it closes the entry for good."""
-    read = APPLIERS[change.kind].read
-    found = read(host, change)
-    return read(host, change) if found is None and change.before is None else found
+    applier = APPLIERS[change.kind]
+    if applier.at_rest is not None:
+        applier.at_rest(host)
+    found = applier.read(host, change)
+    return applier.read(host, change) if found is None and change.before is None else found
 
 
 def _make(applier: Applier, host: Host, change: Change, wanted: Plain) -> None:

@@ -40,6 +40,8 @@ class Applier:
             where the write itself waits until it is so.
         unseen: whether a plan cannot have seen the item, which is shown to SYSTEM alone: what is found when the change
             is made is then what was before.
+        at_rest: raises ApplyError while something is at work on the host by which the item will not stay as it is;
+            asked before it is put back, since a plan to change it has looked.
     """
 
     read: Callable[[Host, Change], Plain]
@@ -48,3 +50,4 @@ class Applier:
     otherwise: Callable[[Host, Change, Plain], None] | None = None
     by_shell: bool = False
     unseen: Callable[[Host, Change], bool] | None = None
+    at_rest: Callable[[Host], None] | None = None

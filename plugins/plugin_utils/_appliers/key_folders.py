@@ -11,27 +11,17 @@ on something was not copied.
 
 from __future__ import annotations
 
-from .._cim.tasks import LIMIT, NAME, TERMINATED, StillRuns
+from .._cim.tasks import LIMIT, TERMINATED, StillRuns
 from .._host import Host
 from .._model import sddl
 from .._model.change import Change
-from .._model.keys import CONTAINER_FILE
+from .._model.keys import CONTAINER_FILE, FOLDERS, GOES_ON
 from .._model.plain import Plain
 from ._base import Applier, ApplyError
 from ._system import quoted, require
 
-FOLDERS = f"{NAME}-keys"
-"""The task that copies or renames folders of keys. There is one of them, so that each run sees what another has begun.
-"""
-
 GRACE = 300.0
 """Seconds that Windows may take to stop a task after LIMIT: three minutes (Microsoft Learn, ITask::SetMaxRunTime)."""
-
-GOES_ON = (
-    f"the task {FOLDERS}, which copies or renames folders of keys, is still at work on the host. It ends by itself, "
-    f"after {LIMIT.total_seconds() / 60:.0f} minutes at the latest: roll back or run again then. The journal keeps the "
-    "entry until a roll-back has seen what came of it"
-)
 
 STOPPED = (
     "it took longer than Windows lets a task run and was stopped. Look why; what it had copied lies in the folder "
@@ -84,14 +74,14 @@ def _on_folders(host: Host, line: str, doing: str) -> int:
         raise ApplyError(GOES_ON) from error
 
 
-def _folders_at_rest(host: Host) -> None:
+def folders_at_rest(host: Host) -> None:
     """Raises ApplyError while an earlier run copies or renames folders of keys: what is there now will not stay."""
     if host.tasks.is_under_way(FOLDERS):
         raise ApplyError(GOES_ON)
 
 
 def _read_copy(host: Host, change: Change) -> Plain:
-    _folders_at_rest(host)
+    folders_at_rest(host)
     return _source(change) if host.files.exists(change.item) else None
 
 
@@ -211,7 +201,7 @@ def _last(path: str) -> str:
 def _read_renamed(host: Host, change: Change) -> Plain:
     """A roll-back that was cut off after the old folder had its name again, and before all was in it, is not over."""
     old = str(change.after or change.before)
-    _folders_at_rest(host)
+    folders_at_rest(host)
     return old if host.files.exists(old) or host.files.exists(f"{old}.since") else None
 
 

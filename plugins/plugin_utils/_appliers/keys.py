@@ -29,6 +29,7 @@ from .._model.plain import Plain
 from .._wsman.errors import ShellRefused, WsmanError
 from ._base import Applier, ApplyError
 from ._system import as_system, must, quoted, require
+from .key_folders import folders_at_rest
 
 PRESENT = "present"
 PATIENCE, POLL = 60.0, 2.0
@@ -260,8 +261,8 @@ def _renew(host: Host, change: Change, _value: Plain) -> None:
     )
 
 
-FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden)
-FOLDER_DACL = Applier(_read_folder, _write_folder)
+FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden, at_rest=folders_at_rest)
+FOLDER_DACL = Applier(_read_folder, _write_folder, at_rest=folders_at_rest)
 KEY_DACL = Applier(_read_key, _write_key)
 CERTIFICATE = Applier(_read_certificate, _delete_certificate)
 KEY_FILE = Applier(_read_key_file, _move_key_file)

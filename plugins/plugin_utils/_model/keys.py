@@ -23,6 +23,16 @@ CONTAINER, CONTAINER_FILE = "TSSecKeySet1", "f686aace6942fb7f7ceb231212eef4a4"
 READ_GRANT = str(sddl.Ace("A", 0, sddl.FILE_READ, sddl.NETWORK_SERVICE))
 """The entry that lets TermService read a key file."""
 
+FOLDERS = "winfleet.rdp-once-keys"
+"""The task that copies or renames folders of keys. There is one of them, so that each run sees what another has begun.
+"""
+
+GOES_ON = (
+    f"the task {FOLDERS}, which copies or renames folders of keys, is still at work on the host. It ends by itself, "
+    "after an hour at the latest: roll back or run again then. The journal keeps the entry until a roll-back has seen "
+    "what came of it"
+)
+
 LEAST_RSA_BITS = 2048
 WEAK_HASHES = frozenset({"md5", "sha1"})
 
@@ -107,6 +117,7 @@ class KeysState:
         free_bytes: on the system drive; None where it is not told.
         just_renewed: whether a run of ours had Windows make the certificate that is there within the last hour, which
             is then not repeated: by the journal and the controller's clock.
+        under_way: whether the task of a run before copies or renames folders of keys, so that nothing there will stay.
     """
 
     own: CertificateState | None
@@ -122,6 +133,7 @@ class KeysState:
     pending_reboot: bool
     free_bytes: int | None
     just_renewed: bool = False
+    under_way: bool = False
 
     @property
     def unlisted(self) -> bool:

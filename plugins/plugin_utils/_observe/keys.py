@@ -23,7 +23,7 @@ from .._cim.registry import RegistryError
 from .._host import Host
 from .._journal import RUNS, Journal
 from .._model import reading, sddl
-from .._model.keys import READ_GRANT, CertificateState, KeyFile, KeysState
+from .._model.keys import FOLDERS, READ_GRANT, CertificateState, KeyFile, KeysState
 from .._model.reading import Reading
 from .._model.settings import LISTENER, POLICY
 from .._wsman.errors import WsmanFault
@@ -153,7 +153,10 @@ def _served(request: Request, around: KeysState) -> StoredCertificate | None:
 
 
 def _around(request: Request, folders: KeyFolders) -> KeysState:
-    """What stands around the listener's own certificate."""
+    """What stands around the listener's own certificate.
+
+    A folder beside that of the keys is there all the time while one is copied, renamed or brought back.
+    """
     host = request.host
     copies = _copies(host, folders)
     pinned = _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
@@ -171,6 +174,7 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
         machine_guid=folders.machine_guid,
         pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
         free_bytes=host.files.free_bytes(folders.drive),
+        under_way=bool(copies) and host.tasks.is_under_way(FOLDERS),
     )
 
 

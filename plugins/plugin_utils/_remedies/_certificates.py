@@ -18,7 +18,7 @@ from datetime import datetime
 
 from .._model import sddl
 from .._model.change import GENERATED, Change, Plan, Refusal
-from .._model.keys import READ_GRANT, KeyFile, KeysState
+from .._model.keys import GOES_ON, READ_GRANT, KeyFile, KeysState
 from .._model.observation import Observation
 
 STORE = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates"
@@ -120,6 +120,7 @@ def hindrances(observation: Observation, keys: KeysState, changes: Iterable[Chan
     if not kinds:
         return Plan()
     shown = (
+        (keys.under_way, GOES_ON),
         (keys.broker, "this host is a connection broker, whose deployment manages the listener's certificate"),
         (
             bool(keys.template),

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from .._model.change import Change, Plan, Refusal
-from .._model.keys import CONTAINER_FILE, KeyFile, KeysState, denied
+from .._model.keys import CONTAINER_FILE, GOES_ON, KeyFile, KeysState, denied
 from .._model.observation import Observation
 from .._model.scope import Scope
 from . import _certificates as steps
@@ -41,7 +41,9 @@ PROVIDENT = ("folder_acl",)
 @hosting
 def plan(observation: Observation, options: Options) -> Plan:
     """Plan one rung: the named one, or with C(auto) the smallest that the evidence calls for."""
-    return _permissions.secured(NAME, observation, _wanted(observation, options))
+    wanted = _permissions.secured(NAME, observation, _wanted(observation, options))
+    under_way = observation.keys is not None and observation.keys.under_way
+    return _refused(GOES_ON) if wanted.changes and under_way else wanted
 
 
 def undecided(observation: Observation, options: Options) -> Scope:
