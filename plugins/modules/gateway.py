@@ -43,7 +43,9 @@ options:
     description:
       - SHA-1 thumbprint of the certificate to bind, from the machine's personal store.
       - Where it is not given, a bound certificate that serves stays. In place of one that does not, the certificate of
-        the store is bound that bears the name, has a key and ends last.
+        the store is bound that bears the name, has a key and ends last. Of several that end at the same moment it is
+        the one that began last, and of those the one whose thumbprint is the greatest, so that every run takes the
+        same.
     type: str
   user_group:
     description:
@@ -53,8 +55,10 @@ options:
   hosts:
     description:
       - The hosts that O(user_group) is to reach, under each name and address by which users ask for them.
-      - They are taken as they are given. No name is looked up, since another machine might have it. Where a full name
-        is let through and its short one is not, RV(notes) says so.
+      - They are taken as they are given. The short name of a full one and the addresses that the controller's resolver
+        has of a name are never added, since they might be another machine's where the gateway is. Where one of them is
+        not let through, RV(notes) says so, and names those of which the controller knows no address. Of an address no
+        name is looked up.
     type: list
     elements: str
     default: []

@@ -144,7 +144,7 @@ def _unreached(options: Options, probe: Probe | None) -> str:
 def _observed(job: Job, remedy: Remedy, options: Options) -> Observation:
     """What the remedy decides on for these options."""
     probe = job.prober.look(job.host.listener_port) if remedy.probed else None
-    names, port = options.get("names") or (), options.get("port")
+    names, port = options.get("names") or options.get("hosts") or (), options.get("port")
     found = observe(
         job.host, remedy.areas_alone(options), remedy.settings_for(options), probe, names=names, wanted_port=port
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .keys import CertificateState
 
@@ -111,6 +111,7 @@ class GatewayState:
         udp: whether the UDP transport is offered.
         limit: how many connections it takes; None without a limit.
         protocol: what it calls the protocol of Remote Desktop.
+        addresses: of the names that were asked about, as the controller's resolver has them.
     """
 
     state: str = ""
@@ -125,6 +126,7 @@ class GatewayState:
     udp: bool = False
     limit: int | None = None
     protocol: str = "RDP"
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def admits(self) -> bool:

@@ -132,7 +132,8 @@ def observe(
         probe: the result of the probe that belongs to this observation.
         since: how many seconds back events are read.
         base: an earlier observation, whose other areas and settings are kept.
-        names: host names whose remembered addresses are read; none means all.
+        names: host names whose remembered addresses are read, or those behind a gateway; none means all that are
+            remembered.
         wanted_port: the port that the listener is to have, which its area is then about.
     """
     wanted = set(areas)

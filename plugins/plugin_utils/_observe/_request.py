@@ -31,7 +31,8 @@ class Request:
         host: the host to ask.
         settings: ids of the settings.
         since: how many seconds back events are read.
-        names: host names whose remembered addresses are read; none means all.
+        names: host names whose remembered addresses are read, or those behind a gateway; none means all that are
+            remembered.
         wanted_port: the port that the listener is to have, whose use is read instead of that of its own port.
         base: what was observed before.
         probe: the result of the probe that belongs to what is read.

@@ -20,6 +20,7 @@ from .._cim.types import CimClass
 from .._host import Host
 from .._model.gateway import SERVICE, GatewayEvent, GatewayItem, GatewayState
 from .._wsman.errors import WsmanFault
+from . import network
 from ._request import Request
 from .key_owners import personal
 from .keys import KeyFolders
@@ -43,7 +44,8 @@ def read(request: Request) -> GatewayState:
     service = request.services.get(SERVICE)
     if service is None:
         return GatewayState()
-    found = GatewayState(service.state, service.start_mode)
+    addresses = {name.lower(): network.resolve(name) for name in request.names}
+    found = GatewayState(service.state, service.start_mode, addresses=addresses)
     try:
         return _configured(request.host, found)
     except WsmanFault as fault:

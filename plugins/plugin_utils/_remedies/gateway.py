@@ -143,7 +143,8 @@ def _certificate(gateway: GatewayState, options: Options, moment: datetime) -> P
             f"the gateway's certificate: {'; '.join(faults)}. The machine's personal store has none for {named} that "
             "could serve: import one with its key", "thumbprint",
         )  # fmt: skip
-    return _bound(gateway, max(fitting, key=lambda item: item.not_after), f"the one bound now: {'; '.join(faults)}")
+    best = max(fitting, key=lambda item: (item.not_after, item.not_before, item.thumbprint))
+    return _bound(gateway, best, f"the one bound now: {'; '.join(faults)}")
 
 
 def _names(gateway: GatewayState, options: Options) -> tuple[str, ...]:
@@ -226,17 +227,37 @@ def _policies(gateway: GatewayState, options: Options) -> Plan:
     ports = tuple(dict.fromkeys(options["ports"]))
     missing = [h for h in hosts if not all(gateway.lets_through(group, h, port) for port in ports)]
     resource = _resource(gateway, group, missing, ports) if missing else Plan()
-    return _connection(gateway, group) + resource + Plan(notes=tuple(_short_names(gateway, group, hosts, ports)))
+    return _connection(gateway, group) + resource + Plan(notes=tuple(_in_vain(gateway, group, hosts, ports)))
 
 
-def _short_names(gateway: GatewayState, group: str, hosts: tuple[str, ...], ports: tuple[int, ...]) -> Iterator[str]:
-    """The short names of hosts by which users might ask in vain; that they are wanted is not known, so it is said."""
+def _in_vain(gateway: GatewayState, group: str, hosts: tuple[str, ...], ports: tuple[int, ...]) -> Iterator[str]:
+    """The other names and addresses of hosts by which users might ask in vain; that they are wanted is not known."""
     for host in hosts:
-        short, dot, _domain = host.partition(".")
-        if not dot or _address(host) or short in hosts:
-            continue
-        if not all(gateway.lets_through(group, short, port) for port in ports):
-            yield f"{host} is let through under this name alone, not as {short}: add that to hosts if users ask by it"
+        others = (other for other in _others(gateway, host) if other not in hosts)
+        closed = [other for other in others if not all(gateway.lets_through(group, other, port) for port in ports)]
+        if closed:
+            also = " or ".join(closed)
+            yield f"{host} is let through under this name, not as {also}: add to hosts what users ask by"
+    unknown = [host for host in hosts if gateway.addresses.get(host) == () and not _is_short(host, hosts)]
+    if unknown:
+        yield f"the controller knows no address of {', '.join(unknown)}: add to hosts those that users ask by"
+
+
+def _others(gateway: GatewayState, host: str) -> Iterator[str]:
+    """What else a host is called, as far as its name tells or the controller's resolver, but for its own alone."""
+    if _address(host):
+        return
+    short, dot, _domain = host.partition(".")
+    if dot:
+        yield short
+    for text in gateway.addresses.get(host, ()):
+        found = _address(text)
+        if found and not (found.is_loopback or found.is_link_local):
+            yield text
+
+
+def _is_short(host: str, hosts: Iterable[str]) -> bool:
+    return any(other.startswith(f"{host}.") for other in hosts)
 
 
 def _connection(gateway: GatewayState, group: str) -> Plan:

@@ -10,6 +10,7 @@ import typing as t
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
@@ -18,7 +19,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayItem, GatewayState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Identity, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network, observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.gateway import OPTIONS, REMEDY
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -40,6 +41,14 @@ OTHERS = r"CORP\Others"
 WHOLE = {"user_group": USERS, "hosts": list(TARGETS)}
 
 
+@pytest.fixture(autouse=True)
+def resolver(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, ...]]:
+    """What the controller's resolver has of names; of all others something that is the role's own."""
+    answers: dict[str, tuple[str, ...]] = {}
+    monkeypatch.setattr(network, "resolve", lambda name: answers.get(name.lower(), (TARGETS[2],)))
+    return answers
+
+
 def options(**given: t.Any) -> dict[str, t.Any]:
     return {**defaults(OPTIONS), **given}
 
@@ -58,7 +67,7 @@ def role(simulated: SimulatedHost) -> Gateway:
 
 def stored(simulated: SimulatedHost, name: str, **given: t.Any) -> str:
     """A certificate with its key in the machine's personal store."""
-    request = Request(key=9, sddl=given.pop("sddl", NETWORK_SERVICE_KEY), **given)
+    request = Request(**{"key": 9, "sddl": NETWORK_SERVICE_KEY, **given})
     return simulated.windows.certificates.add(name, request).thumbprint
 
 
@@ -301,16 +310,36 @@ def test_a_list_that_another_policy_uses_too_is_not_extended() -> None:
     assert gateway.attempt(USER, [USERS], "rdp02") == 301
 
 
-def test_a_short_name_that_is_not_let_through_is_said_and_not_made() -> None:
+def notes_for(*hosts: str, **given: t.Any) -> tuple[str, ...]:
+    return fix(job(host()), REMEDY, options(name=NAME, user_group=USERS, hosts=[*hosts], **given))[0].notes
+
+
+def test_what_else_a_host_is_called_and_is_not_let_through_is_said_and_not_made(
+    resolver: dict[str, tuple[str, ...]],
+) -> None:
+    resolver["web.corp.example"] = ("10.20.0.31", "192.0.2.8", "2001:db8::8", "127.0.1.1", "fe80::8%eth0")
     simulated = host()
-    given = {"name": NAME, "user_group": USERS, "hosts": ["web.corp.example", "192.0.2.7", "fe80::1"]}
+    given = {"name": NAME, "user_group": USERS, "hosts": ["WEB.corp.example", "192.0.2.7", "fe80::1"]}
     plan, _done = fix(job(simulated), REMEDY, options(**given))
-    assert plan.notes == (
-        "web.corp.example is let through under this name alone, not as web: add that to hosts if users ask by it",
+    told = "web.corp.example is let through under this name, not as web or 192.0.2.8 or 2001:db8::8: add to hosts what"
+    assert plan.notes == (f"{told} users ask by",)
+    assert [role(simulated).attempt(USER, [USERS], asked) for asked in ("web", "192.0.2.8", "fe80::1")] == [
+        301, 301, 302
+    ]  # fmt: skip
+
+
+def test_what_is_let_through_by_every_name_and_address_needs_no_note(resolver: dict[str, tuple[str, ...]]) -> None:
+    resolver[TARGETS[0]] = (TARGETS[2],)
+    assert notes_for(*TARGETS) == ()
+    assert notes_for(TARGETS[0], "192.0.2.7") == (), "the role's own policy has the others"
+    assert len(notes_for(TARGETS[0], ports=[3389, 3390])) == 1, "on one of the ports alone it has"
+
+
+def test_hosts_whose_addresses_the_controller_does_not_know_are_named(resolver: dict[str, tuple[str, ...]]) -> None:
+    resolver.update({"web.corp.example": (), "web": (), "db": (), "192.0.2.7": ("192.0.2.7",)})
+    assert notes_for("web.corp.example", "web", "db", "192.0.2.7") == (
+        "the controller knows no address of web.corp.example, db: add to hosts those that users ask by",
     )
-    assert role(simulated).attempt(USER, [USERS], "web") == 301
-    assert role(simulated).attempt(USER, [USERS], "fe80::1") == 302
-    assert fix(job(host()), REMEDY, options(name=NAME, user_group=USERS, hosts=list(TARGETS)))[0].notes == ()
 
 
 def test_central_policies_are_left_to_their_server() -> None:
@@ -322,6 +351,22 @@ def test_central_policies_are_left_to_their_server() -> None:
 
 
 # --- the certificate
+
+
+def test_of_certificates_that_end_together_the_newest_is_bound_in_whatever_order_they_are_read() -> None:
+    simulated = host("gateway_certificate_expired")
+    now = simulated.clock.now()
+    ages, until = (timedelta(days=9), timedelta(days=2), timedelta(days=2)), timedelta(days=90)
+    made = [
+        stored(simulated, NAME, start=now - a, validity=until + a, key=k) for k, a in zip((1, 2, 4), ages, strict=True)
+    ]
+    seen = observe(connect(simulated), {"identity", "gateway"})
+    assert seen.gateway is not None
+    assert made[0] == max(made), "the oldest has the greatest thumbprint"
+    for order in permutations(seen.gateway.certificates):
+        ordered = replace(seen, gateway=replace(seen.gateway, certificates=order))
+        (change,) = REMEDY.plan(ordered, options(name=NAME)).changes
+        assert change.after == max(made[1:])
 
 
 @pytest.mark.parametrize("breakage", ["gateway_certificate_expired", "gateway_certificate_name"])
