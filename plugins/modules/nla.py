@@ -158,8 +158,9 @@ leases:
         - V(running) weakens the host until RV(leases[].until).
         - V(overdue) is past its end, and the host is about to end it.
         - V(lost) weakens the host although nothing on it ends that any more, or nothing in time since its clock was set
-          back. The next run that has to do with the setting arms the lease again until its old end, or ends it when
-          that is past or further off than the lease lasts.
+          back. The next run that wants the weakening still arms the lease again until its old end. Any other one that
+          has to do with the setting, and each when that end is past or further off than the lease lasts, puts back
+          what was there before, whatever else it is asked for and whether or not that is refused.
         - V(superseded) weakens nothing, since somebody has set another value meanwhile, which the end will leave.
         - V(unbegun) weakens nothing, since the run that granted it was cut off before; another run may grant it again.
         - V(ended) weakens nothing any more.

@@ -317,9 +317,9 @@ def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
 
     Says how it went, since what a listener still serves is not what is stored where a second restart is hindered.
     """
-    undone = [change for change in reversed(changes) if run.undo(change)]
+    undone = [change for change in reversed(changes) if not change.stands and run.undo(change)]
     if not undone:
-        return ""
+        return "it has what it had before its lease, which is ended" if any(step.stands for step in changes) else ""
     restarted = any(change.kind == "restart" for change in done.changes)
     if restarted and any(change.kind == "registry" for change in undone):  # permissions are met anew each time
         _restart(job, run, done, "what was put back is live only after another restart")

@@ -33,7 +33,7 @@ Result = dict[str, t.Any]
 LADDER, CERTIFICATE = "machine_keys", "certificate"
 """The module that climbs its methods, and the one that sees to the certificate to which the key belongs."""
 
-HOW = ("restart", "reboot", "proof", "then", "leased")
+HOW = ("restart", "reboot", "proof", "then", "leased", "stands")
 """What of a change is about how it is made, and not what it is."""
 
 ACTS = ("restart", "reboot")

@@ -82,6 +82,7 @@ class Change:
         then: a probe stage that must succeed after it, or it is taken back; C(answer) where a host that let somebody in
             before must let somebody in still, unless the loop cures what the change brings to light; or empty.
         leased: the setting whose lease must stand before this is applied and after, or empty.
+        stands: whether it was due before this run, so that no proof which is missing takes it back.
     """
 
     remedy: str
@@ -97,6 +98,7 @@ class Change:
     proof: str = ""
     then: str = ""
     leased: str = ""
+    stands: bool = False
     compliance: tuple[Compliance, ...] = ()
 
     @property

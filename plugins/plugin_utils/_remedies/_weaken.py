@@ -10,7 +10,8 @@ as weaker is judged by what the host had before a lease, not by what the lease m
 * a host has one lease for a setting; another value wanted during a lease is taken into it and moves its end no further;
 * a lease is not renewed by a run that wants the same again, neither while it runs nor in the day after its end, unless
   C(renew_lease) says so: a schedule would make it permanent;
-* a lease whose task is gone is armed again until its old end, and one that is over is ended;
+* a lease whose task is gone is armed again until its old end by a run that wants it still; another run ends it, as one
+  that is over, before all else and without a proof: what was there before is owed, whatever else is wanted;
 * the end is by the host's clock: none is granted while that differs from the controller's, and one whose end is further
   off than it lasts, since that clock was set back, is ended as if it were over;
 * wanting the old value or a stronger one ends the lease: the value first, then the task. Roll-back does not undo that.
@@ -20,9 +21,10 @@ Sources: MS-TSCH (the task), CIS benchmarks (the items that a change breaks).
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -151,7 +153,18 @@ def plan_kept(observation: Observation, remedy: str, setting: str) -> Plan:
         return Plan()
     if state.standing == "running":
         return Plan(notes=(f"{case.setting.name} is weakened on a lease until {state.lease.until}",))
-    return _put_back(case) + _lease_end(case, _why_ended(state))
+    return _settled(case, state)
+
+
+def due_first(plans: Iterable[Plan]) -> Plan:
+    """The plans one after the other, what their leases owe before all else: nothing that is refused keeps it back.
+
+    What stands under a policy that is taken away first stays behind that.
+    """
+    parts = tuple(plans)
+    plan = sum(parts, Plan())
+    owed = [change for part in parts for change in itertools.takewhile(lambda change: change.stands, part.changes)]
+    return replace(plan, changes=(*owed, *(change for change in plan.changes if change not in owed)))
 
 
 # --- back, and beyond
@@ -163,6 +176,9 @@ def _strengthen(case: _Case, steps: Callable[[Observation], Plan]) -> Plan:
         return steps(case.observation)
     if not state.weak:
         return _lease_end(case, "the setting was changed meanwhile") + steps(case.observation)
+    if state.standing != "running":
+        owed = _settled(case, state)
+        return owed + steps(project(case.observation, owed.changes))
     if case.wish.number == case.worth:
         return _ended(case, steps(case.observation))
     first = _put_back(case)
@@ -170,15 +186,19 @@ def _strengthen(case: _Case, steps: Callable[[Observation], Plan]) -> Plan:
     return first + steps(under) + _lease_end(case, "it is ended early")
 
 
-def _ended(case: _Case, way: Plan) -> Plan:
-    """The way back as steps that roll-back leaves, ending in exactly what was there before the lease.
+def _settled(case: _Case, state: LeaseState) -> Plan:
+    """What a lease owes that nothing on the host ends in time: what was before, without proof, as its task would."""
+    return _due(_put_back(case) + _lease_end(case, _why_ended(state)))
 
-    A lease of which nothing is left is ended without proof, as the host would have done.
-    """
+
+def _due(plan: Plan) -> Plan:
+    return replace(plan, changes=tuple(replace(change, stands=True) for change in plan.changes))
+
+
+def _ended(case: _Case, way: Plan) -> Plan:
+    """The way back as steps that roll-back leaves, ending in exactly what was there before the lease."""
     if not way.changes or case.state is None:
         return way
-    if case.state.spent:
-        return _put_back(case) + _lease_end(case, _why_ended(case.state))
     changes = [replace(change, undo="none") for change in way.changes]
     changes[-1] = replace(changes[-1], after=_plain(case.state.lease.restores))
     covered = _covered(case, changes[:-1])
@@ -283,10 +303,10 @@ def _recalled(case: _Case, state: LeaseState) -> Plan:
     """
     noted = replace(_noted(case, _why_ended(state)), undo="none")
     if not (state.armed and state.astray):
-        return _put_back(case) + Plan(changes=(noted,))
+        return _due(_put_back(case) + Plan(changes=(noted,)))
     near = replace(state.lease, until=until(state.now, round(SKEW.total_seconds())))
     moved = replace(_lease_change(case, near, _why_ended(state)), undo="none")
-    return Plan(changes=(moved,)) + _put_back(case) + Plan(changes=(noted,))
+    return _due(Plan(changes=(moved,)) + _put_back(case) + Plan(changes=(noted,)))
 
 
 def _why_ended(state: LeaseState) -> str:

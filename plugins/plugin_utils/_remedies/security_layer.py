@@ -16,6 +16,7 @@ logon screen asks for comes after all that, and secure RPC is for policy alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from .._model.change import Plan
@@ -23,7 +24,7 @@ from .._model.observation import Observation, SettingState
 from .._model.reading import value
 from .._model.settings import SETTINGS, number_of
 from ._base import POLICY_OPTION, Options, Remedy, Wish, hosting, plan_setting
-from ._weaken import LEASE_OPTIONS, plan_guarded, plan_kept
+from ._weaken import LEASE_OPTIONS, due_first, plan_guarded, plan_kept
 
 NAME = "security_layer"
 
@@ -43,21 +44,25 @@ OPTIONS = {
 
 @hosting
 def plan(observation: Observation, options: Options) -> Plan:
-    """Plan negotiation, the encryption level, the prompt, then the layer; a weaker level or layer on a lease.
+    """Plan what leases owe, negotiation, the encryption level, the prompt, then the layer; weaker values on a lease.
 
     The layer comes last: its proof is a handshake, which an encryption level out of range would drop.
     """
-    steps = Plan()
+    return due_first(_steps(observation, options))
+
+
+def _steps(observation: Observation, options: Options) -> Iterator[Plan]:
     if options["negotiation"] == "on":
-        steps += _negotiation(observation, options)
-    steps += _encryption(observation, options)
+        yield _negotiation(observation, options)
+    yield _encryption(observation, options)
     if options["logon_prompt"] == "always":
-        steps += _prompt(observation, options)
+        yield _prompt(observation, options)
     if options["rpc"] == "secure":
-        steps += _rpc(observation)
+        yield _rpc(observation)
     if options["layer"] == "keep":
-        return steps + plan_kept(observation, NAME, "security_layer")
-    return steps + _layer(observation, LAYERS[options["layer"]], options)
+        yield plan_kept(observation, NAME, "security_layer")
+    else:
+        yield _layer(observation, LAYERS[options["layer"]], options)
 
 
 def _negotiation(observation: Observation, options: Options) -> Plan:

@@ -939,6 +939,94 @@ def test_a_lease_outlives_a_way_beyond_what_was_there_before_it_that_fails() -> 
     assert (stored(simulated, LAYER), tasks(simulated)) == (1, [])
 
 
+def let_it_end(simulated: SimulatedHost) -> None:
+    delete_task(simulated)
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+
+
+def set_clock_back(simulated: SimulatedHost) -> None:
+    simulated.clock.set(simulated.clock.now() - timedelta(hours=9))
+
+
+def unended(layer: int, *breakages: str, harm: Callable[[SimulatedHost], None], **how: t.Any) -> SimulatedHost:
+    """A host with this layer and broken TLS, leased to rdp, that will not end the lease by itself."""
+    simulated = layered(layer, 0, *breakages, **how)
+    do(simulated, "security_layer", layer="rdp", negotiation="keep", lease="30m")
+    harm(simulated)
+    assert stored(simulated, LAYER) == 0
+    return simulated
+
+
+HARMS = pytest.mark.parametrize("harm", [delete_task, let_it_end, set_clock_back])
+
+
+@LIVE
+@HARMS
+def test_what_a_lost_lease_owes_is_put_back_though_more_is_asked_that_nothing_proves(
+    harm: Callable[[SimulatedHost], None], live: str
+) -> None:
+    simulated = unended(1, harm=harm, switches={"live_security": live})
+    doing = job(simulated, "run-2")
+    wanted = {**defaults(REMEDIES["security_layer"].options), "layer": "tls"}
+    with pytest.raises(ProofMissing, match=r"no TLS handshake.*it has what it had before its lease, which is ended"):
+        fix(doing, REMEDIES["security_layer"], wanted)
+    put_back, ended = (change for change in doing.made if change.kind != "restart")
+    assert (put_back.after, put_back.undo, ended.undo) == ({"type": "REG_DWORD", "data": 1}, "none", "none")
+    assert (stored(simulated, LAYER), tasks(simulated)) == (1, [])
+    assert simulated.windows.listener.live().security_layer == 1
+    rollback(job(simulated, "back"), "run-2", force=False)
+    simulated.clock.advance(86400)
+    assert stored(simulated, LAYER) == 1
+
+
+@HARMS
+def test_what_a_lost_lease_owes_is_put_back_before_anything_that_may_be_refused(
+    harm: Callable[[SimulatedHost], None],
+) -> None:
+    """Negotiation is off, and switching it on would shut out who gets in."""
+    simulated = unended(1, harm=harm)
+    for name, number in (("fAllowSecProtocolNegotiation", 0), (NLA, 1)):
+        simulated.windows.registry.put_dword(LISTENER, name, number)
+    with pytest.raises(ProofMissing, match="nobody would get in"):
+        do(simulated, "security_layer", "run-2", layer="tls")
+    assert (stored(simulated, LAYER), tasks(simulated)) == (1, [])
+
+
+def test_so_is_one_that_is_over_by_a_run_that_wants_the_weakening_again() -> None:
+    simulated = layered(1, 1)
+    simulated.windows.registry.put_dword(LISTENER, "fAllowSecProtocolNegotiation", 0)
+    weak: dict[str, t.Any] = {"layer": "keep", "encryption": "low", "lease": "30m"}
+    do(simulated, "security_layer", negotiation="keep", **weak)
+    let_it_end(simulated)
+    with pytest.raises(ProofMissing, match="nobody would get in"):
+        do(simulated, "security_layer", "run-2", **weak)
+    assert stored(simulated, ENCRYPTION) == 2
+    plan, _done = do(simulated, "security_layer", "run-3", negotiation="keep", **weak)
+    assert [refusal.option for refusal in plan.refused] == ["renew_lease"]
+
+
+def test_users_in_the_way_of_its_proof_keep_no_lost_lease() -> None:
+    simulated = unended(1, harm=delete_task, switches={"live_security": "after_restart"})
+    simulated.windows.sessions.add("anna")
+    with pytest.raises(ProofMissing, match="it has what it had before its lease, which is ended"):
+        do(simulated, "security_layer", "run-2", layer="tls")
+    assert (stored(simulated, LAYER), tasks(simulated)) == (1, [])
+    simulated.windows.sessions.log_off_all()
+    with pytest.raises(ProofMissing):
+        do(simulated, "security_layer", "run-3", layer="tls")
+    assert simulated.windows.listener.live().security_layer == 1
+
+
+@HARMS
+def test_a_lost_lease_is_ended_by_who_wants_what_was_before_it_without_proof(
+    harm: Callable[[SimulatedHost], None],
+) -> None:
+    simulated = unended(2, harm=harm)
+    _plan, done = do(simulated, "security_layer", "run-2", layer="tls")
+    assert "registry" in [change.kind for change in done.changes]
+    assert (stored(simulated, LAYER), tasks(simulated)) == (2, [])
+
+
 def test_a_way_beyond_what_was_there_before_a_lease_ends_it() -> None:
     simulated = SimulatedHost.build("2022")
     simulated.windows.registry.put_dword(LISTENER, LAYER, 1)
