@@ -44,6 +44,7 @@ HEALTHY: t.Mapping[str, t.Any] = {
     "passed": True,
 }
 IDENTITY = Identity("WIN01", "Windows", "10.0.20348", 20348, 3, 1033, "", "", 0.0)
+NEWER = replace(IDENTITY, build=26100)
 
 
 def probe(stage: str = "complete", **stages: t.Any) -> dict[str, t.Any]:
@@ -97,7 +98,7 @@ HINTS: t.Mapping[str, Observation] = {
     "trust_broken": seen(events=(event("NETLOGON", 5719),)),
     "time_skew": seen(identity=replace(IDENTITY, clock_offset_s=-400.0)),
     "ntlm_refused": seen(probe(ntlm={"verdict": "closed"})),
-    "client_known_bad_update": seen(updates=("KB5074109",)),
+    "client_known_bad_update": seen(identity=NEWER, updates=("KB5074109",)),
     "client_too_old": seen(client=ClientState({"mstsc.exe": "10.0.20348.1"})),
     "tls12_disabled": seen(probe(tls={"verdict": "ok", "version": "TLSv1.1", "certificate": {"sha1": "AA"}})),
     "rd_client_too_old": seen(client=ClientState({"msrdc.exe": "1.2.3918.0"})),
@@ -109,7 +110,7 @@ HINTS: t.Mapping[str, Observation] = {
     "client_tls12_disabled": seen(settings={"tls12_client_enabled": SettingState(value(0, "REG_DWORD"))}),
     "ports_exhausted": seen(events=(event("Tcpip", 4231),)),
     "security_product": seen(DROPPED, products=("CSFalconService",)),
-    "known_bad_update": seen(updates=("KB5051987",)),
+    "known_bad_update": seen(identity=NEWER, updates=("KB5051987",)),
 }
 
 
@@ -149,9 +150,12 @@ CLIENTS_IN_ORDER: t.Mapping[str, t.Any] = {
     "an address of the host's own": {"obstacles": replace(STALE, redirection="fe80::1")},
     "no address for a broker": {"obstacles": replace(STALE, redirection="")},
     "addresses that were not told": {"obstacles": replace(STALE, addresses=())},
-    "an update that is mended": {"updates": ("KB5051987", "KB5053598", "KB5055523", "KB5074109", "KB5077744")},
+    "an update that is mended": {
+        "identity": NEWER,
+        "updates": ("KB5051987", "KB5053598", "KB5055523", "KB5074109", "KB5077744"),
+    },
     "a revision that has what mends an update": {
-        "identity": replace(IDENTITY, build=26100),
+        "identity": NEWER,
         "updates": ("KB5051987", "KB5053598", "KB5073379"),
         "revision": 32234,
     },
@@ -321,7 +325,8 @@ def test_a_certificate_that_is_not_weak_is_no_finding(certificate: dict[str, t.A
 
 
 def test_an_update_that_harms_gateways_is_named_on_gateways_alone() -> None:
-    plain, gateway = seen(updates=("KB5040434",)), seen(updates=("KB5040434",), gateway=GatewayState("Running", "Auto"))
+    plain = seen(identity=replace(IDENTITY, build=14393), updates=("KB5040434",))
+    gateway = replace(plain, gateway=GatewayState("Running", "Auto"))
     assert "known_bad_update" not in {f.id for f in diagnose(plain)}
     assert "known_bad_update" in {f.id for f in diagnose(gateway)}
 

@@ -11,6 +11,11 @@ import typing as t
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Refusal
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.neighbours import (
+    BAD_UPDATES,
+    CLIENT_UPDATES,
+    BadUpdate,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import ClientState, Identity, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.client_settings import REMEDY
@@ -117,29 +122,54 @@ def too_old(mstsc: str, msrdc: str | None, **least: str) -> tuple[Refusal, ...]:
     return REMEDY.plan(Observation("2026-06-01T00:00:00+00:00", client=client), options(**least)).refused
 
 
+def listing(*updates: str, build: int = 26100, revision: int | None = None) -> list[str]:
+    """The updates that are named of a machine with these installed, by the words before the first blank."""
+    then = "2026-06-01T00:00:00+00:00"
+    identity = Identity("HOST", "Windows 11", f"10.0.{build}", build, 1, 1033, then, then, 0.0)
+    seen = Observation(then, identity=identity, updates=updates, revision=revision)
+    return [note.partition(" ")[0] for note in REMEDY.plan(seen, options()).notes]
+
+
 def test_updates_with_a_known_regression_are_named() -> None:
     seen = Observation("2026-06-01T00:00:00+00:00", updates=("KB5050094", "KB5000001"))
     assert REMEDY.plan(seen, options()).notes == (
         (
-            "KB5050094 is installed: UDP sessions to Server 2016 end after 65 s; "
-            "mended by a later cumulative update, or TCP alone"
+            "KB5050094 is installed: UDP sessions to Server 2016 end after 65 s, those over TCP alone do not; mended "
+            "by KB5055523"
         ),
     )
 
 
-@pytest.mark.parametrize(("revision", "named"), [(3194, ["KB5051987"]), (3476, ["KB5053598"]), (3775, [])])
-def test_updates_that_freeze_sessions_are_named_by_their_revision(revision: int, named: list[str]) -> None:
-    then = "2026-06-01T00:00:00+00:00"
-    identity = Identity("HOST", "Windows 11", "10.0.26100", 26100, 1, 1033, then, then, 0.0)
-    seen = Observation(then, identity=identity, updates=(), revision=revision)
-    assert [note.partition(" ")[0] for note in REMEDY.plan(seen, options()).notes] == named
+@pytest.mark.parametrize(
+    ("revision", "named"), [(3037, ["KB5050094"]), (3194, ["KB5051987"]), (3476, ["KB5053598"]), (3775, [])]
+)
+def test_updates_are_named_by_their_revision(revision: int, named: list[str]) -> None:
+    assert listing(revision=revision) == named
+
+
+@pytest.mark.parametrize("update", sorted(CLIENT_UPDATES))
+def test_a_listed_update_is_named_until_the_revision_that_mends_it_and_on_no_later_build(update: str) -> None:
+    known = CLIENT_UPDATES[update]
+    for build, mended in known.mended_from.items():
+        assert listing(update, build=build, revision=mended - 1) == [update]
+        assert listing(update, build=build) == [update], "nothing tells that a later one is installed"
+        assert listing(update, build=build, revision=mended) == []
+        assert listing(update, known.mended_by, build=build) == []
+    assert listing(update, build=28000, revision=1) == []
+
+
+@pytest.mark.parametrize("known", [*BAD_UPDATES.values(), *CLIENT_UPDATES.values()])
+def test_every_known_update_has_the_revision_that_mends_each_build_that_it_is_for(known: BadUpdate) -> None:
+    assert {**known.brought}.keys() == {**known.mended_from}.keys()
+    assert all(known.brought[build] < mended for build, mended in known.mended_from.items())
+    assert known.mended_by.startswith("KB")
 
 
 CURRENT_VERSION = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
-PROMPTS: dict[str, tuple[str, str | None, int]] = {
+PROMPTS: dict[str, tuple[str, str, int]] = {
     "10": ("KB5073724", "KB5077796", 6811),
     "11": ("KB5074109", "KB5077744", 7627),
-    "2016": ("KB5073722", None, 0),
+    "2016": ("KB5073722", "KB5075999", 8868),
     "2019": ("KB5073723", "KB5077795", 8280),
     "2022": ("KB5073457", "KB5077800", 4650),
     "2025": ("KB5073379", "KB5077793", 32234),
@@ -161,14 +191,14 @@ def test_each_bad_update_is_named_with_what_mends_it(version: str) -> None:
     bad, mending, _revision = PROMPTS[version]
     (note,) = notes_of(harmed(version))
     assert note.startswith(f"{bad} is installed: ")
-    assert note.endswith(f"mended by {mending or 'a later cumulative update'}")
+    assert note.endswith(f"mended by {mending}")
 
 
-@pytest.mark.parametrize("version", [name for name, (_bad, mending, _from) in PROMPTS.items() if mending])
+@pytest.mark.parametrize("version", PROMPTS)
 def test_a_bad_update_that_is_mended_is_not_named(version: str) -> None:
     _bad, mending, revision = PROMPTS[version]
     listed, raised, before = harmed(version), harmed(version), harmed(version)
-    listed.windows.updates.append(str(mending))
+    listed.windows.updates.append(mending)
     assert notes_of(listed) == ()
     raised.windows.registry.put_dword(CURRENT_VERSION, "UBR", revision)
     assert notes_of(raised) == (), "a cumulative update holds what those before it mended"
