@@ -138,6 +138,11 @@ extends_documentation_fragment:
   - winfleet.rdp._options.probe
   - winfleet.rdp._options.probes
   - winfleet.rdp._options.wire
+notes:
+  - Whether the administrative template C(Allow inbound Remote Desktop exceptions) blocks the port where it is set to
+    Disabled is not known, so it does not count then, nor do its addresses.
+  - For which addresses a connection security rule is, is not looked at. Those of group policy and of the host itself
+    are read; the Firewall CSP of device management has none.
 seealso:
   - module: winfleet.rdp.remote_desktop
   - module: winfleet.rdp.diagnosis_info

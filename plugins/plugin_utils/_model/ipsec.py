@@ -5,7 +5,10 @@
 """Which connection security rules meet connections to the listener. PRIVATE to the collection.
 
 Source: MS-GPFAS 2.2.6.2 (stored form), MS-FASP 2.2.52 (what SecureServer and Secure require) and 2.2.55. UNSURE: which
-of the two endpoints the host is, so either may be; what a rule is for by addresses is not looked at.
+of the two endpoints the host is, so either may be; what a rule is for by addresses is not looked at, which the module
+firewall and the cause ipsec_rules say. Group policy and the host itself have such rules. The Firewall CSP of device
+management has no node for them (Microsoft Learn, the classes MDM_Firewall_… of the WMI bridge), nor was any found
+stored.
 """
 
 from __future__ import annotations

@@ -265,7 +265,8 @@ CAUSES = (
         "critical",
         _rule_missing,
         LISTENS,
-        by_hand="Ask whoever deleted it; the option built_in_rules of the module firewall makes it as Windows has it.",
+        by_hand="Ask whoever deleted it, then run the module firewall with built_in_rules: restore, which makes it as "
+        "Windows has it; roll-back deletes it again.",
         sources=(FIREWALL, RULE_CLASS),
     ),
     Cause(
@@ -275,7 +276,8 @@ CAUSES = (
         "critical",
         _rule_turned,
         LISTENS,
-        by_hand="Ask whoever set its action so; the option built_in_rules of the module firewall sets it right.",
+        by_hand="Ask whoever set its action so, then run the module firewall with built_in_rules: restore, which sets "
+        "it to allow; roll-back sets it back.",
         sources=(FIREWALL, RULE_CLASS),
     ),
     Cause(
@@ -333,8 +335,8 @@ CAUSES = (
         "critical",
         _blocked_by_rule,
         LISTENS,
-        by_hand="Disable or narrow the block rule that the evidence names, if its owner agrees; the option block_rules "
-        "of the module firewall disables one of the host's own that is for the RDP port alone.",
+        by_hand="Disable or narrow the block rule that the evidence names, if its owner agrees. The module firewall "
+        "with block_rules: disable does that to one of the host's own that is for the RDP port alone.",
         sources=(FIREWALL,),
     ),
     Cause(
