@@ -45,6 +45,9 @@ extends_documentation_fragment:
   - winfleet.rdp._options.probes
   - winfleet.rdp._options.wire
   - winfleet.rdp._options.policy
+notes:
+  - The list of elliptic curves (policy C(ECC Curve Order), the value C(EccCurves) beside the cipher suites) is not
+    judged. What Schannel makes of an empty one, or of names that it does not know, is documented nowhere.
 seealso:
   - module: winfleet.rdp.diagnosis_info
   - module: winfleet.rdp.rollback

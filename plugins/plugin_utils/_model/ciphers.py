@@ -7,10 +7,11 @@
 A suite is for certificates with an RSA key, or for those with one for ECDSA, or from TLS 1.3 on for either. Windows
 makes the listener's own certificate with an RSA key; one that the listener is tied to may have another. TLS 1.2 counts
 as on, since an override of it is a fault by itself; one of TLS 1.3 is none while there are other suites. What nothing
-shows decides nothing. Sources: CipherSuiteOrder.admx (the value, a list with commas), Microsoft's "TLS cipher suites in
-Windows" (names; TLS 1.3 from Windows Server 2022) and "Transport Layer Security (TLS) registry settings"
-(DisabledByDefault counts where Enabled is not stored), FIPS 140 (AES and Triple DES are approved; RC4, ChaCha20 and
-NULL are not).
+shows decides nothing. UNSURE: what Schannel makes of a list of curves (EccCurves) that is empty or has no name which it
+knows, so that is not read; the module schannel and the cause tls_unserved say so. Sources: CipherSuiteOrder.admx (the
+value, a list with commas), Microsoft's "TLS cipher suites in Windows" (names; TLS 1.3 from Windows Server 2022) and
+"Transport Layer Security (TLS) registry settings" (DisabledByDefault counts where Enabled is not stored), FIPS 140 (AES
+and Triple DES are approved; RC4, ChaCha20 and NULL are not).
 """
 
 from __future__ import annotations

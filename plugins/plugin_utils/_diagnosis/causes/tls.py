@@ -15,6 +15,7 @@ from ._base import REPAIR, Cause, Cure, Shown, of_settings, overridden
 
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
 SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-schannel"
+CURVES = "https://learn.microsoft.com/windows/win32/secauthn/tls-elliptic-curves-in-windows-10-1607-and-later"
 OUTDATED = "https://learn.microsoft.com/lifecycle/announcements/transport-layer-security-1x-disablement"
 RFC8996 = "https://www.rfc-editor.org/rfc/rfc8996"
 COMPLETES = "probe_info: the TLS stage completes"
@@ -135,14 +136,16 @@ CAUSES = (
     ),
     Cause(
         "tls_unserved",
-        "Schannel cannot serve TLS and none of its settings says why",
+        "Schannel cannot serve TLS and none of its settings that are looked at says why",
         "tls",
         "critical",
         _tls_unserved,
         COMPLETES,
         certain=False,
-        by_hand="Look at the host's Schannel events and at what else configures TLS there.",
-        sources=(REPAIR,),
+        by_hand="Look at the host's Schannel events, and at what else configures TLS there: above all at the policy "
+        "ECC Curve Order (EccCurves beside the list of cipher suites), which is not looked at. It has to name curves "
+        "as Schannel calls them, such as NistP256.",
+        sources=(REPAIR, CURVES),
     ),
     Cause(
         "tls12_disabled",
