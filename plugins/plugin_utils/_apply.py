@@ -164,12 +164,17 @@ class Run:
 
 
 def seen(host: Host, change: Change) -> Plain:
-    """What an item is that is to be put back. That it is gone has to be seen twice: it closes the entry for good."""
+    """What an item is that is to be put back. That it is gone has to be seen twice: it closes the entry for good.
+
+    Of what was cut short, that which is left of it is taken for what was wanted, so that it is put back too.
+    """
     applier = APPLIERS[change.kind]
     if applier.at_rest is not None:
         applier.at_rest(host)
     found = applier.read(host, change)
-    return applier.read(host, change) if found is None and change.before is None else found
+    found = applier.read(host, change) if found is None and change.before is None else found
+    left = found == change.before and applier.cut_short is not None and applier.cut_short(host, change)
+    return change.after if left else found
 
 
 def _make(applier: Applier, host: Host, change: Change, wanted: Plain) -> None:

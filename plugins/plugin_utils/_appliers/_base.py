@@ -42,6 +42,8 @@ class Applier:
             is made is then what was before.
         at_rest: raises ApplyError while something is at work on the host by which the item will not stay as it is;
             asked before it is put back, since a plan to change it has looked.
+        cut_short: whether a write that was cut off has left something on the host although the item is as before; it
+            goes when the item is put back.
     """
 
     read: Callable[[Host, Change], Plain]
@@ -51,3 +53,4 @@ class Applier:
     by_shell: bool = False
     unseen: Callable[[Host, Change], bool] | None = None
     at_rest: Callable[[Host], None] | None = None
+    cut_short: Callable[[Host, Change], bool] | None = None

@@ -18,16 +18,21 @@ from .._model.change import Change
 from .._model.keys import CONTAINER_FILE, FOLDERS, GOES_ON
 from .._model.plain import Plain
 from ._base import Applier, ApplyError
-from ._system import quoted, require
+from ._system import must, quoted, require
 
 GRACE = 300.0
 """Seconds that Windows may take to stop a task after LIMIT: three minutes (Microsoft Learn, ITask::SetMaxRunTime)."""
 
 STOPPED = (
     "it took longer than Windows lets a task run and was stopped. Look why; what it had copied lies in the folder "
-    "{part}, which may be deleted"
+    "{part}, which goes when this run is rolled back"
 )
 """What is left where a line was stopped before its end; nothing else has changed while no folder was renamed."""
+
+OPENED = (
+    "MachineKeys may have an entry more, which lets SYSTEM do all there, and lack what denied it something. Roll back "
+    "this run, which tries again"
+)
 
 COPYING = "/B /COPY:DATSO /R:0 /W:0 /NP"
 """By the privileges to back up and restore, with permissions and owners, without trying again."""
@@ -61,17 +66,23 @@ FAIL = "cmd /d /c exit 9"
 QUOTE = '"'
 
 
-def _on_folders(host: Host, line: str, doing: str) -> int:
+def _on_folders(host: Host, line: str, doing: str, beside: str) -> int:
     """Run a line that copies or renames folders of keys, which may have a million files, as SYSTEM.
 
+    Where Windows stops it, the access that it may have had SYSTEM given meanwhile is taken back, see _opened; C(beside)
+    is the folder by whose name the permissions of before are kept.
+
     Raises:
-        ApplyError: it is still at work.
+        ApplyError: it is still at work, or that access could not be taken back.
     """
     patience = LIMIT.total_seconds() + GRACE
     try:
-        return host.tasks.run_as_system(line, f"winfleet.rdp: {doing}", patience, name=FOLDERS)
+        code = host.tasks.run_as_system(line, f"winfleet.rdp: {doing}", patience, name=FOLDERS)
     except StillRuns as error:
         raise ApplyError(GOES_ON) from error
+    if code == TERMINATED:
+        must(host, _closed(beside), "take its access back to a folder of keys that a line was stopped in", OPENED)
+    return code
 
 
 def folders_at_rest(host: Host) -> None:
@@ -85,6 +96,10 @@ def _read_copy(host: Host, change: Change) -> Plain:
     return _source(change) if host.files.exists(change.item) else None
 
 
+def _copy_cut_short(host: Host, change: Change) -> bool:
+    return host.files.exists(f"{change.item}.part")
+
+
 def _source(change: Change) -> str:
     """The folder that a copy is of."""
     return str(change.after or change.before)
@@ -94,13 +109,22 @@ def _write_copy(host: Host, change: Change, value: Plain) -> None:
     source, copy = _source(change), change.item
     if value is None:
         doing, made = f"bring the keys in {copy} back and remove it", _free(host, f"{source}_made")
-        line = _resumed_line(source, copy, made) if _cut_off(host, copy) else _merge_line(copy, source)
-        require(_on_folders(host, line, doing), doing, NOT_BACK.format(copy=copy))
+        line, beside = _copy_back(host, source, copy, made)
+        require(_on_folders(host, line, doing, beside), doing, NOT_BACK.format(copy=copy))
         _nothing_aside(host, made)
     else:
         doing = f"copy {source} to {copy}"
-        code = _on_folders(host, _copy_line(source, copy), doing)
+        code = _on_folders(host, _copy_line(source, copy), doing, f"{copy}.part")
         require(code, doing, _in_the_way(code, copy))
+
+
+def _copy_back(host: Host, source: str, copy: str, made: str) -> tuple[str, str]:
+    """The line that undoes a copy, from where a run that was cut off has left it, and what it may open a folder for."""
+    if not host.files.exists(copy):
+        return _given_up_line(f"{copy}.part"), f"{copy}.part"
+    if _cut_off(host, copy):
+        return _resumed_line(source, copy, made), f"{copy}.now"
+    return _merge_line(copy, source), f"{copy}.wanted"
 
 
 def _in_the_way(code: int, copy: str) -> str:
@@ -110,7 +134,7 @@ def _in_the_way(code: int, copy: str) -> str:
 def _copy_line(source: str, copy: str) -> str:
     """The copy gets its name only when nothing tells it from the source."""
     part = f"{copy}.part"
-    named = f"ren {quoted(part)} {quoted(_last(copy))} && {_swept(part)}"
+    named = f"({_swept(part)} & ren {quoted(part)} {quoted(_last(copy))})"
     return f"{_staged(source, part)} && {named} || ({_dropped(part)} & exit 9)"
 
 
@@ -131,9 +155,13 @@ def keeping(folder: str, copying: str) -> str:
     Whether robocopy gives it those of the folder that it copies from is UNSURE: it is told of the folders that it makes
     and of others. So an empty folder, made before, holds its own, and gives them back the way they would be lost.
     """
-    own = f"{folder}.own"
+    own = _own(folder)
     saved = f"rmdir /s /q {quoted(own)} & robocopy {quoted(folder)} {quoted(own)} {COPYING} /XF *"
     return f"{saved} & {copying} & robocopy {quoted(own)} {quoted(folder)} {COPYING} /XX & rmdir /s /q {quoted(own)}"
+
+
+def _own(folder: str) -> str:
+    return f"{folder}.own"
 
 
 def _alike(source: str, part: str) -> str:
@@ -141,11 +169,11 @@ def _alike(source: str, part: str) -> str:
 
     icacls shows neither owners, which are copied and not compared, nor the flags that robocopy may drop (AI) nor, from
     within a folder, its path; NTFS lists names in one order. A source that does not let SYSTEM in is opened to it for
-    that long. Listings of before would be alike still where none can be made now.
+    that long, see _opened. Listings of before would be alike still where none can be made now.
     """
     seen, wanted = f"{part}.new", f"{part}.old"
     listing, same = _listing(source, wanted), f"fc /b {quoted(wanted)} {quoted(seen)}"
-    opened = _opened(source, listing, f"{part}.acl")
+    opened = _opened(source, listing, part)
     return f"{_swept(part)} & {_listing(part, seen)} & {listing} & {same} || ({opened} && {same})"
 
 
@@ -153,21 +181,40 @@ def _listing(folder: str, file: str) -> str:
     return f"pushd {quoted(folder)} && (icacls * /c > {quoted(file)} & popd)"
 
 
-def _opened(folder: str, line: str, saved: str) -> str:
-    """Run a line while SYSTEM may do all in a folder, which it may see to where it, or Administrators, own that."""
+def _opened(folder: str, line: str, part: str) -> str:
+    """Run a line while SYSTEM may do all in a folder, which it may see to where it, or Administrators, own that.
+
+    What permissions it had is kept beside until it has them again, for whoever finds it open, see _closed.
+    """
     sids = " ".join(f"*{sid}" for sid in sorted(sddl.AS_SYSTEM))
     opened = f'icacls {quoted(folder)} /remove:d {sids} /grant "*{sddl.SYSTEM}:(F)"'
-    closed = f"icacls {quoted(folder.rpartition(chr(92))[0])} /restore {quoted(saved)}"
-    return f"icacls {quoted(folder)} /save {quoted(saved)} && ({opened} & {line} & {closed})"
+    return f"icacls {quoted(folder)} /save {quoted(_saved(part))} && ({opened} & {line} & {_closed(part)})"
+
+
+def _saved(part: str) -> str:
+    """Where they are kept: under a name that _swept does not take."""
+    return f"{part}-acl"
+
+
+def _closed(part: str) -> str:
+    """Give a folder that was _opened its permissions back, and forget them only then; nothing where none was."""
+    saved = quoted(_saved(part))
+    restored = f"icacls {quoted(part.rpartition(chr(92))[0])} /restore {saved}"
+    return f"(if exist {saved} ({restored} && del /q {saved}))"
 
 
 def _swept(part: str) -> str:
-    """Remove what was noted about a folder, and _dropped the folder as well."""
-    return f"del /q {quoted(part)[:-1]}.*{QUOTE}"
+    """Remove what was noted about a folder, and _dropped the folder as well; what was opened for it is closed first."""
+    return f"({_closed(part)} & del /q {quoted(part)[:-1]}.*{QUOTE})"
+
+
+def _given_up_line(part: str) -> str:
+    """Take away what a line had copied that was stopped; fails while the folder that it may have opened is open."""
+    return f"{_dropped(part)} & if exist {quoted(_saved(part))} exit 9"
 
 
 def _dropped(part: str) -> str:
-    return f"rmdir /s /q {quoted(part)} & {_swept(part)}"
+    return f"rmdir /s /q {quoted(part)} & rmdir /s /q {quoted(_own(part))} & {_swept(part)}"
 
 
 def _merge_line(copy: str, folder: str) -> str:
@@ -180,7 +227,7 @@ def _merge_line(copy: str, folder: str) -> str:
     over = f"robocopy {quoted(folder)} {quoted(wanted)} {COPYING} /IS /IT"
     there = f"{_brought(copy, folder)} & {_same(wanted, folder)} && ({_alike(folder, wanted)})"
     merged = f"{_staged(copy, wanted)} && ({keeping(wanted, over)} & {there}) && rmdir /s /q {quoted(copy)}"
-    whole = f"{_lacking(copy, folder)} /L && rmdir /s /q {quoted(copy)}"
+    whole = f"{_closed(wanted)} & {_lacking(copy, folder)} /L && rmdir /s /q {quoted(copy)}"
     return f"{whole} || ({merged}) & {_dropped(wanted)} & if exist {quoted(copy)} exit 9"
 
 
@@ -205,16 +252,20 @@ def _read_renamed(host: Host, change: Change) -> Plain:
     return old if host.files.exists(old) or host.files.exists(f"{old}.since") else None
 
 
+def _rename_cut_short(host: Host, change: Change) -> bool:
+    return host.files.exists(f"{change.after or change.before}.part")
+
+
 def _write_renamed(host: Host, change: Change, value: Plain) -> None:
     folder, old = change.item, str(change.after or change.before)
     made = _free(host, f"{folder}_made")
     if value is None:
         doing = f"give {old} its name back"
-        require(_on_folders(host, _back_line(host, folder, old, made), doing), doing)
+        require(_on_folders(host, _back_line(host, folder, old, made), doing, f"{old}.now"), doing)
         _nothing_aside(host, made)
     else:
         doing = f"rename {folder} and bring the keys of others back"
-        code = _on_folders(host, _rename_line(folder, old, made), doing)
+        code = _on_folders(host, _rename_line(folder, old, made), doing, f"{old}.part")
         require(code, doing, _left(host, code, old, made) if code else "")
 
 
@@ -251,7 +302,7 @@ def _rename_line(folder: str, old: str, made: str) -> str:
     gone = f"{_brought(folder, old)} & {_retired(folder, old, made)}"
     back = f"({gone}) & ren {quoted(old)} {quoted(_last(folder))} & {FAIL}"
     swap = f"ren {quoted(folder)} {quoted(_last(old))} && (ren {quoted(part)} {quoted(_last(folder))} || ({back}))"
-    whole = f"{_staged(folder, part)} && {without} && {swap} && ({late}) && {_swept(part)}"
+    whole = f"{_staged(folder, part)} && {without} && ({_swept(part)} & {swap}) && ({late})"
     failed = f"if exist {quoted(old)} ({_swept(part)}) else ({_dropped(part)})"
     return f"{whole} || (({failed}) & exit 9)"
 
@@ -282,7 +333,8 @@ def _retired(folder: str, keys: str, made: str) -> str:
 def _back_line(host: Host, folder: str, old: str, made: str) -> str:
     """How a renamed folder gets its name back, from where a run that was cut off has left it."""
     if not host.files.exists(old):
-        return _late_line(folder, old, made)
+        cut_short = not host.files.exists(f"{old}.since")
+        return _given_up_line(f"{old}.part") if cut_short else _late_line(folder, old, made)
     return _resumed_line(folder, old, made) if _cut_off(host, old) else _unrename_line(folder, old, made)
 
 
@@ -322,5 +374,5 @@ def _resumed_line(folder: str, old: str, made: str) -> str:
     return f"({told}) & {_updating(part, old)} && (({anew}) & {named})"
 
 
-KEY_COPY = Applier(_read_copy, _write_copy)
-KEY_FOLDER = Applier(_read_renamed, _write_renamed)
+KEY_COPY = Applier(_read_copy, _write_copy, cut_short=_copy_cut_short)
+KEY_FOLDER = Applier(_read_renamed, _write_renamed, cut_short=_rename_cut_short)

@@ -55,6 +55,7 @@ from tests.simulator.windows.files import Entry as Stored
 from tests.simulator.windows.keys import WEAK_KEY
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.security import Ace, SecurityDescriptor
+from tests.simulator.windows.tasks import TERMINATED
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
 from tests.support.states import State, differing, outside
@@ -1858,6 +1859,95 @@ def test_a_roll_back_during_which_the_host_dies_loses_no_key(changes: bool) -> N
     assert met == {False, True}
 
 
+ASIDE = {
+    "copy": Change("machine_keys", "key_copy", f"{MACHINE_KEYS}_old", None, MACHINE_KEYS, "a copy"),
+    "rename": RENAME,
+}
+
+
+def put_aside(simulated: SimulatedHost, way: str) -> None:
+    with Run(connect(simulated), "aside", []) as making:
+        making.apply(ASIDE[way])
+
+
+@pytest.mark.parametrize("shut", BROKEN_FOLDERS[1:3])
+@pytest.mark.parametrize("way", sorted(ASIDE))
+def test_a_folder_that_was_opened_to_system_when_the_host_died_is_closed_by_roll_back(way: str, shut: str) -> None:
+    """Nothing else is left of it either, and what is kept of the folder's permissions goes last."""
+
+    def prepared() -> SimulatedHost:
+        return broken_folder(shut, keys_minted_in_gap=False, robocopy_folder="never")
+
+    steps, open_, simulated = steps_of(lambda: put_aside(prepared(), way)), 0, prepared()
+    before = settings_state(simulated)
+    for last in range(steps):
+        simulated = prepared()
+        with pytest.raises(TransportFailed):
+            steps_of(functools.partial(put_aside, simulated, way), last)
+        renamed_already = simulated.windows.files.find(f"{MACHINE_KEYS}_old") is not None
+        open_ += not renamed_already and folder_of(simulated) != shut
+        rolled_back(simulated)
+        assert folder_of(simulated) == shut, f"died after step {last}"
+        assert settings_state(simulated)["files"] == before["files"], f"died after step {last}"
+    assert open_ >= 2
+
+
+def stopping(simulated: SimulatedHost, last: int) -> None:
+    """Windows stops the next task's run before the program on files after the last."""
+    around = simulated.windows.tasks._around
+    run_ = around.run
+
+    def stopped(action: t.Any) -> int:
+        around.run = run_
+        codes: list[int] = []
+        with contextlib.suppress(TransportFailed):
+            steps_of(lambda: codes.append(run_(action)), last)
+        return codes[0] if codes else TERMINATED
+
+    around.run = stopped
+
+
+@pytest.mark.parametrize("way", sorted(ASIDE))
+def test_a_folder_that_was_opened_to_system_when_windows_stopped_the_line_is_closed_at_once(way: str) -> None:
+    shut = BROKEN_FOLDERS[1]
+
+    def prepared() -> SimulatedHost:
+        return broken_folder(shut, keys_minted_in_gap=False, robocopy_folder="never")
+
+    steps = steps_of(lambda: put_aside(prepared(), way))
+    for last in range(steps):
+        simulated = prepared()
+        before = settings_state(simulated)
+        stopping(simulated, last)
+        with pytest.raises(ApplyError, match=r"was stopped|Roll back this run"):
+            put_aside(simulated, way)
+        if simulated.windows.files.find(f"{MACHINE_KEYS}_old") is None:
+            assert folder_of(simulated) == shut, f"stopped after step {last}"
+        rolled_back(simulated)
+        assert settings_state(simulated)["files"] == before["files"], f"stopped after step {last}"
+
+
+@pytest.mark.parametrize("way", sorted(ASIDE))
+def test_a_run_that_follows_one_which_was_stopped_closes_the_folder_first(way: str) -> None:
+    shut, simulated = BROKEN_FOLDERS[1], broken_folder(BROKEN_FOLDERS[1], robocopy_folder="never")
+    before = settings_state(simulated)
+    last = next(n for n in range(99) if left_open(broken_folder(shut, robocopy_folder="never"), way, n))
+    assert left_open(simulated, way, last)
+    simulated.clock.advance(660)
+    put_aside(simulated, way)
+    assert folder_of(simulated, f"{MACHINE_KEYS}_old" if way == "rename" else MACHINE_KEYS) == shut
+    rolled_back(simulated)
+    assert settings_state(simulated)["files"] == before["files"]
+
+
+def left_open(simulated: SimulatedHost, way: str, last: int) -> bool:
+    """Whether a host that dies after so many steps has its folder of keys open to SYSTEM then."""
+    shut = folder_of(simulated)
+    with pytest.raises(TransportFailed):
+        steps_of(functools.partial(put_aside, simulated, way), last)
+    return folder_of(simulated) != shut
+
+
 def cut_in_two() -> tuple[SimulatedHost, dict[str, object], list[str]]:
     """A host that died between the two names and came up again, its keys of before, and what was made since."""
     simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
@@ -2105,7 +2195,7 @@ def test_a_line_that_windows_stops_is_told_with_what_may_be_left(method: str) ->
     simulated = built("2022", "key_unreadable", {})
     before = settings_state(simulated)
     slow(simulated, 7200)
-    with pytest.raises(ApplyError, match=r"was stopped.*MachineKeys_old\.part, which may be deleted"):
+    with pytest.raises(ApplyError, match=r"was stopped.*MachineKeys_old\.part, which goes when"):
         renaming(simulated, method)
     assert settings_state(simulated) == before
 
