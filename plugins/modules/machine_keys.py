@@ -67,7 +67,7 @@ options:
         is free, compares the copy with the folder, and then does as V(key). Nobody else's key moves.
       - Keys are compared by their sizes and times and by their permissions, as C(icacls) shows these. It shows no
         owners, which are copied and not compared. When a rename is rolled back, the old folder itself takes its name
-        again; what services have made or changed since is copied into it, compared by sizes and times alone.
+        again; what services have made or changed since is copied into it with its permissions, and compared as well.
       - V(rename) makes a copy beside in the same way and compares it; then the folder is renamed, and the copy, which
         has the default permissions and every key but the listener's, takes its name. It is for a folder that nothing
         else repairs. A copy that is not like the folder leaves everything as it was.

@@ -123,7 +123,7 @@ def _copy_back(host: Host, source: str, copy: str, made: str) -> tuple[str, str]
     if not host.files.exists(copy):
         return _given_up_line(f"{copy}.part"), f"{copy}.part"
     if _cut_off(host, copy):
-        return _resumed_line(source, copy, made), f"{copy}.now"
+        return _resumed_line(source, copy, made), _compared(copy)
     return _merge_line(copy, source), f"{copy}.wanted"
 
 
@@ -261,7 +261,7 @@ def _write_renamed(host: Host, change: Change, value: Plain) -> None:
     made = _free(host, f"{folder}_made")
     if value is None:
         doing = f"give {old} its name back"
-        require(_on_folders(host, _back_line(host, folder, old, made), doing, f"{old}.now"), doing)
+        require(_on_folders(host, _back_line(host, folder, old, made), doing, _compared(old)), doing)
         _nothing_aside(host, made)
     else:
         doing = f"rename {folder} and bring the keys of others back"
@@ -309,8 +309,12 @@ def _rename_line(folder: str, old: str, made: str) -> str:
 
 def _updating(source: str, folder: str, *besides: str) -> str:
     """Bring what is missing in a folder or older there; ends with 0 where nothing is any more."""
-    copied = " ".join((f"robocopy {quoted(source)} {quoted(folder)} {COPYING} /XX /XO", *besides))
+    copied = " ".join((_newer(source, folder), *besides))
     return f"{keeping(folder, copied)} & {copied} /L"
+
+
+def _newer(source: str, folder: str) -> str:
+    return f"robocopy {quoted(source)} {quoted(folder)} {COPYING} /XX /XO"
 
 
 def default_permissions(folder: str) -> str:
@@ -351,7 +355,28 @@ def _unrename_line(folder: str, old: str, made: str) -> str:
     since = f"{old}.since"
     back = f"ren {quoted(since)} {quoted(_last(folder))} & {FAIL}"
     swap = f"ren {quoted(folder)} {quoted(_last(since))} && (ren {quoted(old)} {quoted(_last(folder))} || ({back}))"
-    return f"mkdir {quoted(folder)} & {_updating(folder, old)} && {swap} && ({_late_line(folder, old, made)})"
+    moved = f"{_dropped(_compared(old))} & {swap} && ({_late_line(folder, old, made)})"
+    whole = f"{_following(folder, old)} && ({moved})"
+    return f"mkdir {quoted(folder)} & {whole} || (({_dropped(_compared(old))}) & exit 9)"
+
+
+def _compared(old: str) -> str:
+    """The folder in which the keys of two folders are compared, beside the old one."""
+    return f"{old}.now"
+
+
+def _following(source: str, old: str) -> str:
+    """What a folder has goes into the old one as it is now, permissions included; ends with 0 where all is there.
+
+    The old one has other keys as well, so those that both have are copied from it over a copy of the other folder's,
+    and what that makes of these is compared (/XL leaves out what the target lacks: Microsoft Learn, robocopy).
+    """
+    now = _compared(old)
+    given = f"{keeping(old, f'{_newer(source, old)} /IS /IT')} & {_newer(source, old)} /L"
+    copied = f"robocopy {quoted(source)} {quoted(now)} {COPYING}"
+    over = f"robocopy {quoted(old)} {quoted(now)} {COPYING} /XL /IS /IT"
+    made = f"{_dropped(now)} & mkdir {quoted(now)} & {keeping(now, f'{copied} & {over}')}"
+    return f"{given} && ({made} & {_alike(source, now)})"
 
 
 def _late_line(folder: str, old: str, made: str) -> str:
@@ -370,8 +395,8 @@ def _resumed_line(folder: str, old: str, made: str) -> str:
     part, since = f"{old}.part", f"{old}.since"
     told = f"if exist {quoted(since)} ren {quoted(since)} {quoted(_last(part))}"
     anew = f"if exist {quoted(folder)} ({_brought(folder, old)} & ({_retired(folder, old, made)}))"
-    named = f"ren {quoted(old)} {quoted(_last(folder))} && ({_dropped(part)})"
-    return f"({told}) & {_updating(part, old)} && (({anew}) & {named})"
+    named = f"{_dropped(_compared(old))} & ren {quoted(old)} {quoted(_last(folder))} && ({_dropped(part)})"
+    return f"({told}) & {_following(part, old)} && (({anew}) & {named})"
 
 
 KEY_COPY = Applier(_read_copy, _write_copy, cut_short=_copy_cut_short)

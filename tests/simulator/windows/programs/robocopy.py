@@ -24,7 +24,7 @@ from tests.simulator.windows.security import READ_CONTROL
 COPIED, EXTRA, FAILED, FATAL = 1, 2, 8, 16
 FLAGS = frozenset(
     {"/b", "/zb", "/e", "/s", "/l", "/np", "/njh", "/njs", "/nfl", "/ndl", "/nc", "/ns", "/fp", "/v", "/bytes", "/x",
-     "/is", "/it", "/copyall", "/mir", "/purge", "/j", "/sec", "/xx", "/xc", "/xn", "/xo"}
+     "/is", "/it", "/copyall", "/mir", "/purge", "/j", "/sec", "/xx", "/xc", "/xn", "/xo", "/xl"}
 )  # fmt: skip
 NUMBERS = re.compile(r"/(r|w|mt|lev):?\d*")
 VALUES = re.compile(r"/(copy|dcopy):([a-zA-Z]+)")
@@ -98,8 +98,10 @@ def _run(context: Context, job: Job, source: Entry) -> cmd.Output:
 
 
 def _wanted(context: Context, job: Job, entry: Entry) -> bool:
-    """Whether the patterns take a file, and /XC, /XN and /XO leave it."""
+    """Whether the patterns take a file, and /XC, /XN, /XO and /XL leave it."""
     old = context.windows.files.find(_place(job, entry))
+    if old is None and "/xl" in job.flags:
+        return False
     if old is not None and old.content != entry.content and _kind(entry, old) in job.flags:
         return False
     named = any(_fits(entry, pattern) for pattern in job.patterns)

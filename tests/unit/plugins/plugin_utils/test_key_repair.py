@@ -650,6 +650,7 @@ def test_a_folder_that_somebody_makes_at_the_last_moment_does_not_cost_the_keys(
 
 
 MINTED = rf"{MACHINE_KEYS}\minted"
+CRYPTO_RSA = MACHINE_KEYS.rpartition("\\")[0]
 
 
 def minting(simulated: SimulatedHost, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -680,6 +681,60 @@ def test_a_key_that_a_service_makes_while_a_rename_is_rolled_back_is_not_lost(mo
     minting(simulated, monkeypatch)
     assert rollback(job(simulated, "back"), "all", force=False).left == {}
     assert simulated.windows.files.find(MINTED) is not None
+
+
+def spoiling_into(simulated: SimulatedHost, folder: str, name: str, spoil: Callable[[Stored], Stored]) -> None:
+    """From now on a key of this name arrives otherwise than it is in this folder."""
+    files = simulated.windows.files
+    put, victim = files.put, rf"{folder}\{name}".lower()
+
+    def spoilt(entry: Stored) -> None:
+        put(spoil(entry) if entry.path.lower() == victim else entry)
+
+    files.put = spoilt  # type: ignore[method-assign]  # stands in for a copy that goes wrong
+
+
+OWN_READER = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FR;;;S-1-5-21-1-2-3-1001)"
+
+
+@pytest.mark.parametrize("shut", BROKEN_FOLDERS[:2])
+@pytest.mark.parametrize("spoilt", ["permissions", "denials"])
+def test_a_rename_stays_while_a_key_that_was_made_since_would_come_back_with_other_permissions(
+    spoilt: str, shut: str
+) -> None:
+    simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+    renamed(simulated)
+    simulated.windows.files.add(MINTED, OWN_READER, content="minted")
+    simulated.windows.files.set_descriptor(MACHINE_KEYS, SecurityDescriptor.from_sddl(shut))
+    before = settings_state(simulated)
+    spoiling_into(simulated, f"{MACHINE_KEYS}_old", "minted", SPOILT[spoilt])
+    left = rollback(job(simulated, "back"), "all", force=False).left
+    assert "give MachineKeys_old its name back" in "".join(left.values()).replace(f"{CRYPTO_RSA}\\", "")
+    beside = {path for path in simulated.state()["files"] if path.startswith(f"{MACHINE_KEYS}_")}
+    assert {path.partition("MachineKeys_")[2].partition("\\")[0] for path in beside} == {"old"}
+    assert folder_of(simulated) == shut
+    assert key_files(simulated) == {path: e for path, e in before["files"].items() if path in key_files(simulated)}
+
+
+def test_what_was_done_to_permissions_of_keys_since_a_rename_stays_when_that_is_rolled_back() -> None:
+    simulated = built("2022", "key_unreadable", {"keys_minted_in_gap": False})
+    renamed(simulated)
+    files, changed = simulated.windows.files, next(iter(key_files(simulated)))
+    files.add(MINTED, OWN_READER, content="minted")
+    files.set_descriptor(changed, SecurityDescriptor.from_sddl(OWN_READER))
+    wanted = key_files(simulated)
+    assert rollback(job(simulated, "back"), "all", force=False).left == {}
+    assert key_files(simulated) == wanted
+
+
+def test_keys_stay_aside_while_one_that_came_late_would_come_back_with_other_permissions() -> None:
+    simulated, wanted, _made = cut_in_two()
+    late = next(iter(wanted)).rpartition("\\")[2]
+    spoiling_into(simulated, f"{MACHINE_KEYS}_old", late, SPOILT["permissions"])
+    simulated.windows.files.remove(rf"{MACHINE_KEYS}_old\{late}")
+    assert rollback(job(simulated, "back"), "all", force=False).left
+    assert simulated.windows.files.find(f"{MACHINE_KEYS}_old") is not None
+    assert simulated.windows.files.find(rf"{MACHINE_KEYS}_old.part\{late}") is not None
 
 
 def test_a_rename_that_was_cut_off_between_its_names_can_be_rolled_back(monkeypatch: pytest.MonkeyPatch) -> None:
