@@ -9,7 +9,7 @@ It lives in the host's registry under ROOT, readable and writable by Administrat
     Runs\<n>~<run id>  REG_MULTI_SZ "0001", …        one entry each, base64 of sealed JSON
                        REG_SZ "0001.undone"         when it was undone
     Items\<hash>       REG_MULTI_SZ "entry"         first before and last after of an item of trimmed runs
-    (root)             REG_SZ "WinsockReset"         when the Winsock catalog was last reset
+    (root)             REG_SZ "WinsockReset"         the reboot that the last reset of the Winsock catalog waits for
                        REG_MULTI_SZ "DnsFlushed"    which remembered addresses were flushed
 
 An entry is one registry value, so it is there whole or not at all. It names the machine that it was made on, so that a
@@ -35,7 +35,7 @@ from ._model.plain import NotPlain, from_plain, to_plain
 from ._sealed import Tampered, seal, unseal
 
 WINSOCK_RESET = "WinsockReset"
-"""Value under ROOT: when a run last reset the Winsock catalog, ISO 8601 by the host's clock."""
+"""Value under ROOT: the note of the reboot (see _owed.py) that the last reset of the Winsock catalog waits for."""
 
 DNS_FLUSHED = "DnsFlushed"
 """Value under ROOT: each name whose cache entry was flushed, and after spaces its addresses."""

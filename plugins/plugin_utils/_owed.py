@@ -12,7 +12,8 @@ which every run takes there finds it:
     reboot owed since <UTC> in boot <UTC>       void when the host has started since
 
 Both are compared with what the host says now. In which boot a reboot was noted is told by a time that stays when the
-clock is set (boot_mark), where the host tells it: else a clock that is set forward would make the host look rebooted.
+clock is set (boot_mark), where the host tells it: else a clock that is set forward would make the host look rebooted,
+and one that is set back before a reboot would hide that.
 Where services share a process, as on clients, a restart of TermService leaves the process; the run that restarts it
 deletes the note.
 
@@ -93,6 +94,14 @@ def due(host: Host, kept: Iterable[str] | None = None) -> tuple[str, ...]:
     return tuple(sorted(host.owes))
 
 
+def due_since(host: Host, note: str) -> datetime | None:
+    """Since when the reboot of a note is due; None where the host has started since, or where it is no such note."""
+    found = NOTE.fullmatch(note)
+    if not found or _is_void(found, boot_time(host.cim), 0, _boot(host, [found])):
+        return None
+    return _moment(found["since"])
+
+
 def _process(host: Host, noted: Iterable[re.Match[str]]) -> int:
     return host.service(SERVICE).process_id if any(found["what"] == "restart" for found in noted) else 0
 
@@ -102,8 +111,8 @@ def _boot(host: Host, noted: Iterable[re.Match[str]]) -> str:
 
 
 def _is_void(note: re.Match[str], started: datetime, process: int, boot: str) -> bool:
-    if boot and note["boot"] == boot:
-        return False
+    if boot and note["boot"]:
+        return note["boot"] != boot
     if started >= _moment(note["since"]) - TOLERANCE:
         return True
     return note["what"] == "restart" and (not process or note["process"] != str(process))

@@ -76,11 +76,11 @@ def _read_winsock(host: Host) -> Plain:
 
 
 def _reset_winsock(host: Host) -> None:
-    """Reset the catalog and note when, so that no run does it again before the host has started.
+    """Reset the catalog and note the reboot that it waits for, so that no run does it again before.
 
     One command does both: a run that is cut off leaves neither or both, since the host goes on without it.
     """
-    note = f'reg add "{ROOT}" /v {WINSOCK_RESET} /t REG_SZ /d {host.now().isoformat()} /f'
+    note = f'reg add "{ROOT}" /v {WINSOCK_RESET} /t REG_SZ /d "{host.owes["reboot"]}" /f'
     left = "the catalog is as it was, or it was reset and that could not be noted, as where reg.exe is forbidden"
     _run(host, f"netsh winsock reset && {note}", left)
 

@@ -10,15 +10,14 @@ PRIVATE to the collection.
 from __future__ import annotations
 
 import socket
-from datetime import datetime, timezone
+from datetime import timezone
 
-from .._cim.host import boot_time
 from .._cim.network import cached_names, catalog_counters, layered_providers
-from .._cim.registry import RegistryValue
 from .._guard import ROOT
 from .._host import Host
 from .._journal import WINSOCK_RESET, flushed
 from .._model.observation import DnsState, ProviderState, WinsockState
+from .._owed import due_since
 from ._request import Request
 
 
@@ -47,6 +46,5 @@ def read_winsock(request: Request) -> WinsockState:
 
 def _reset_at(host: Host) -> str:
     """When the catalog was reset, if Windows has not started since; empty where it was not."""
-    noted = host.registry.read(ROOT, WINSOCK_RESET, "REG_SZ")
-    at = str(noted.data) if isinstance(noted, RegistryValue) else ""
-    return at if at and datetime.fromisoformat(at) >= boot_time(host.cim) else ""
+    at = due_since(host, host.registry.text(ROOT, WINSOCK_RESET))
+    return at.isoformat() if at else ""

@@ -89,6 +89,15 @@ def test_a_clock_that_is_set_makes_no_reboot_look_done_or_undone() -> None:
     assert due(connect(simulated)) == ()
 
 
+def test_a_clock_that_is_set_back_before_a_reboot_does_not_hide_it() -> None:
+    simulated = SimulatedHost.build("2022", breakages=[LATE])
+    module(simulated, "schannel", "run-1")
+    set_forward(simulated, days=-1)
+    assert due(connect(simulated)) == ("reboot",)
+    start_again(simulated)
+    assert due(connect(simulated)) == ()
+
+
 def test_without_a_process_to_tell_the_boot_by_a_reboot_is_told_by_the_clock_alone() -> None:
     simulated = SimulatedHost.build("2022")
     host = connect(simulated)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import typing as t
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import DNS_FLUSHED
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import DNS_FLUSHED, WINSOCK_RESET
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import DnsState, Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network, observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.network_stack import REMEDY
@@ -269,6 +270,24 @@ def layered() -> SimulatedHost:
 
 def reset_by(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
     fix(job(simulated, before=before), REMEDY, RESET)
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_clock_that_is_set_makes_no_host_look_started_since_the_reset(days: int) -> None:
+    simulated = layered()
+    fix(job(simulated), REMEDY, RESET)
+    fill_catalog(simulated.windows.registry, (*BASE, *LAYERED))
+    simulated.clock.set(simulated.clock.now() + timedelta(days=days))
+    assert [refusal.option for refusal in fix(job(simulated, "run-2"), REMEDY, RESET)[0].refused] == ["winsock"]
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
+    assert [change.kind for change in fix(job(simulated, "run-3"), REMEDY, RESET)[1].changes] == ["winsock"]
+
+
+def test_a_note_of_a_reset_that_is_none_of_ours_is_no_hindrance() -> None:
+    simulated = layered()
+    simulated.windows.registry.put(ROOT, WINSOCK_RESET, Type.SZ, "nothing of ours")
+    assert [change.kind for change in fix(job(simulated), REMEDY, RESET)[1].changes] == ["winsock"]
 
 
 @pytest.mark.parametrize("cut", [cut_before, cut_after])
