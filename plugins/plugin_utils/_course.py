@@ -89,6 +89,7 @@ class Proposal:
     def plan(self, observation: Observation, foreseen: bool = False) -> Plan:
         """What that would be on a host that was so observed, or is foreseen to be so, with the probe of before."""
         plan = _sparing(observation, REMEDIES[self.remedy].plan(observation, self.options))
+        plan = _of_its_own(observation, self.finding, plan)
         front = " and ".join(_in_front(observation, self.finding, plan.changes, foreseen))
         return _unproved(plan, front) if front else plan
 
@@ -142,6 +143,14 @@ def _sparing(observation: Observation, plan: Plan) -> Plan:
         return plan
     message = f"{ended[0].setting} is weakened on a lease until {ended[0].until}: left as it is until then"
     return replace(plan, changes=(), refused=(*plan.refused, Refusal(message)))
+
+
+def _of_its_own(observation: Observation, finding: Finding, plan: Plan) -> Plan:
+    """The plan, unless what would cure its cause is held or refused: what else it changes is for another's turn."""
+    if not plan.changes or not (plan.held or plan.refused):
+        return plan
+    after = direct(diagnose(project(observation, plan.changes)))
+    return replace(plan, changes=()) if finding.id in {found.id for found in after} else plan
 
 
 def _unproved(plan: Plan, front: str) -> Plan:

@@ -132,11 +132,15 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
 
 
 def _listening(host: Host, seen: Observation, changes: Sequence[Change]) -> Observation:
-    """With who listens now where the service was started: its old process would pass for another program's."""
+    """With who listens now where the service was started, and what it has complained of since.
+
+    Its old process would pass for another program's, and what that one said for the new one's words.
+    """
     started = any(change.kind in ("restart", "reboot", "service_state") for change in changes)
     facts = Facts(seen)
     stale = facts.foreign_listener or (facts.listening is False and facts.failed_stage == "tcp")
-    return observe(host, ("listener",), (), seen.probe, base=seen) if started and stale else seen
+    said = ("events",) if seen.events is not None else ()
+    return observe(host, ("listener", *said), (), seen.probe, RECENT_EVENTS, seen) if started and stale else seen
 
 
 def _taken_over(observation: Observation, changes: Sequence[Change], proved: Collection[str]) -> Observation:

@@ -48,9 +48,7 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
             course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
             plan = note(course, within(proposal.plan(course.after.observation), limits))
             turns.done(course, proposal, plan)
-            if plan.changes:
-                _take(job, run, course, proposal, plan.changes)
-            if course.waiting:
+            if plan.changes and _take(job, run, course, proposal, plan.changes):
                 turns.end(proposal.finding)
         _finish(job, run, course)
         _let_in_again(job, run, course)
@@ -80,14 +78,14 @@ def _made_up(job: Job, run: Run, course: Course, tried: set[str]) -> bool:
     return bool(done.changes)
 
 
-def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Sequence[Change]) -> None:
-    """One step: apply, look again, keep or take back."""
+def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Sequence[Change]) -> bool:
+    """One step: apply, look again, keep or take back; whether what comes of it would show only later."""
     cause, made = proposal.finding.id, len(job.made)
     try:
         done = carry_out(job, run, changes)
     except ApplyError as error:
         _give_up(job, course, proposal, Done(changes=job.made[made:]), str(error))
-        return
+        return False
     before, course.after = course.after, look_again(job, course.after, done)
     course.revealed.extend(_new(course))
     kept, reason = _keep(cause, before, course.after, done, job.host.vouched)
@@ -107,6 +105,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
     course.changes.extend(done.changes)
     course.waiting.update(done.waiting)
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
+    return bool(done.waiting)
 
 
 def _new(course: Course) -> list[Finding]:

@@ -45,7 +45,7 @@ PAIRS = {
 """What two breakages take together, which may only fall: of every step that is added, some ten operations."""
 
 BEYOND = {
-    "connection_flood": (67, 185554),
+    "connection_flood": (66, 183411),
 }
 """What is not within the budget yet, with its operations and bytes, which may only fall."""
 

@@ -49,7 +49,7 @@ class Remedy:
         climbs: the options with which the loop tries its methods one after the other, as its causes name them.
         needs: the areas that some options are about, where those differ; all of them otherwise.
         shows: further parts of the module's result, from what was observed before the changes.
-        spared: settings that are read only where an option, which it names, does not keep them.
+        spared: settings that are read only where an option, which it names, is given and does not keep them.
         undecided: what the plan turns out to hang on by what was observed, and mostly does not.
         beside: further areas that the module reads to name what stands in the way; the loop's findings name it.
     """
@@ -73,7 +73,8 @@ class Remedy:
 
     def settings_for(self, options: Options) -> tuple[str, ...]:
         """The settings that have to be read for these options: not what they keep."""
-        return tuple(name for name in self.settings if options.get(self.spared.get(name, "")) != "keep")
+        asked = {name: options[option] for name, option in self.spared.items()}
+        return tuple(name for name in self.settings if asked.get(name, True) not in ("keep", None))
 
     def areas_alone(self, options: Options) -> tuple[str, ...]:
         """What has to be observed where the remedy is all that a task does."""

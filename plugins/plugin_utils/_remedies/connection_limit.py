@@ -110,6 +110,7 @@ REMEDY = Remedy(
     name=NAME,
     areas=AREAS,
     settings=("pending_connections", "session_limit"),
+    spared={"pending_connections": "pending", "session_limit": "sessions"},
     options=OPTIONS,
     plan=plan,
     needs=needs,

@@ -23,6 +23,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 from tests.simulator.breakages import BREAKAGES, cause_of
 from tests.simulator.host import SimulatedHost
 from tests.simulator.traits import TRAITS
+from tests.simulator.windows.events import REMOTE_CONNECTION_MANAGER, WARNING
+from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.support.in_process import connect, job, prober, settings_state
 from tests.support.matrix import OTHER_WAYS
 
@@ -259,6 +261,36 @@ def test_a_flood_is_not_met_with_a_restart_where_the_listener_could_not_open_any
     assert "because of lan_adapter_missing" in course.refused[0].message
 
 
+@pytest.mark.parametrize("shut", ["foreign_protocol", "port_excluded", "service_dll_replaced"])
+def test_what_a_listener_complained_of_before_its_service_was_restarted_is_no_flood_of_now(shut: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood", shut])
+    simulated.clock.advance(60)
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [finding.id for finding in direct(course.before.findings)] == ["connection_flood"]
+    assert [finding.id for finding in direct(course.after.findings)] == [shut]
+    assert course.verdict == "unresolved"
+    assert [change.kind for change in doing.made] == ["registry", "restart"]
+    assert _second(simulated) == ("unresolved", [])
+
+
+@pytest.mark.parametrize("later", [0, 0.6, 60])
+def test_a_flood_that_goes_on_after_a_restart_is_one_still(later: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of an event may be told in whole seconds, when that of a process is not."""
+    simulated = SimulatedHost.build("2022", breakages=["connection_flood"])
+    simulated.windows.services.force_stopped("TermService")
+    simulated.clock.advance(60.3)
+    simulated.windows.services.force_running("TermService")
+    simulated.windows.listener.flooded = True
+    simulated.clock.advance(later)
+    told = simulated.clock.now().replace(microsecond=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(simulated.clock, "now", lambda: told)
+        simulated.windows.events.write(REMOTE_CONNECTION_MANAGER, 1006, WARNING)
+    standing = examine(connect(simulated), prober(simulated), 600)
+    assert [finding.id for finding in direct(standing.findings)] == ["connection_flood"]
+
+
 def test_a_firewall_in_front_is_opened_before_a_flood_is_met() -> None:
     simulated = SimulatedHost.build("2022", breakages=["connection_flood", "firewall_rule_disabled"])
     doing = job(simulated)
@@ -327,6 +359,45 @@ def test_policy_is_respected_and_named(breakage: str) -> None:
     assert settings_state(simulated) == before
 
 
+@pytest.mark.parametrize("off", ["listener_disabled", "sessions_disabled"])
+@pytest.mark.parametrize("held", ["rdp_denied_by_policy", "rdp_denied_by_orphan_policy"])
+def test_what_a_policy_holds_has_no_step_of_what_is_for_another_cause(held: str, off: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=[held, off])
+    foreseeing, doing = job(simulated, check=True), job(simulated)
+    foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert course.verdict == "policy_held"
+    assert [(step.cause, step.kept) for step in course.steps] == [(off, True)]
+    assert [change.kind for change in doing.made] == ["registry", "restart"]
+    assert [change.item for change in foreseen.changes] == [doing.made[0].item]
+    assert _second(simulated) == ("policy_held", [])
+
+
+@pytest.mark.parametrize("other", ["firewall_wrong_profile", "port_excluded"])
+def test_no_rule_is_opened_where_a_profile_stays_closed_to_all(other: str) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_shields_up", other])
+    foreseeing, doing = job(simulated, check=True), job(simulated)
+    foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    for told in (foreseen, course):
+        assert (told.verdict, told.changes, told.steps) == ("unresolved", [], [])
+        assert any("blocks all incoming connections" in refusal.message for refusal in told.refused)
+    assert simulated.counters.writes == 0
+
+
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_restart_that_one_cause_waits_for_ends_no_turn_of_another(version: str, moment: str) -> None:
+    planted = ["certificate_pinned_missing", "key_missing"]
+    simulated = SimulatedHost.build(version, breakages=planted, switches={"live_pin": moment})
+    doing = job(simulated, restart="never")
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [(step.cause, step.kept) for step in course.steps] == [(cause, True) for cause in planted]
+    again, state = job(simulated, "run-2", restart="never"), settings_state(simulated)
+    assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == course.verdict
+    assert (again.made, settings_state(simulated)) == ([], state)
+
+
 def test_a_profile_that_its_administrator_closed_stays_closed_and_is_named() -> None:
     simulated = SimulatedHost.build("2022", breakages=["firewall_shields_up"])
     doing = job(simulated)
@@ -374,15 +445,21 @@ def test_what_a_fix_notes_is_told_by_the_loop_too_foreseen_and_done() -> None:
 
 
 def test_a_step_that_helped_nothing_stays_where_taking_it_back_would_cut_users() -> None:
-    planted = ["rdp_denied_by_orphan_policy", "remote_logons_disabled", "termservice_stopped"]
-    simulated = SimulatedHost.build("2022", breakages=planted, traits=["many_sessions"])
-    doing = job(simulated)
+    """Somebody switches the sessions off again while the service starts, and the path is shut besides."""
+    planted = ["sessions_disabled", "termservice_stopped", "firewall_shields_up"]
+    switches = {"live_services": "never"}
+    simulated = SimulatedHost.build("2022", breakages=planted, traits=["many_sessions"], switches=switches)
+
+    def meddle(_number: int, body: bytes) -> None:
+        if b"StartService" in body:
+            simulated.windows.registry.put_dword(TERMINAL_SERVER, "TSEnabled", 0)
+
+    doing = job(simulated, before=meddle)
     course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
-    first, second = course.steps
-    assert (first.cause, first.kept) == ("rdp_denied_by_orphan_policy", True)
-    assert first.reason.startswith("kept, since stopping TermService would cut 0 connected and 12 disconnected")
-    assert first.reason.endswith("(it helped nothing)")
-    assert (second.cause, second.kept) == ("logons_disabled", True)
+    step = course.steps[0]
+    assert (step.cause, step.kept) == ("sessions_disabled", True)
+    assert step.reason.startswith("kept, since stopping TermService would cut 0 connected and 12 disconnected")
+    assert step.reason.endswith("(it helped nothing)")
     assert simulated.windows.services.running("TermService")
     assert course.changes == doing.made
 
