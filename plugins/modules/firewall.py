@@ -141,8 +141,8 @@ extends_documentation_fragment:
 notes:
   - Whether the administrative template C(Allow inbound Remote Desktop exceptions) blocks the port where it is set to
     Disabled is not known, so it does not count then, nor do its addresses.
-  - For which addresses a connection security rule is, is not looked at. Those of group policy and of the host itself
-    are read; the Firewall CSP of device management has none.
+  - A connection security rule is named with the addresses that it is between. Whether clients are among them is left to
+    you. Those of group policy and of the host itself are read; the Firewall CSP of device management has none.
 seealso:
   - module: winfleet.rdp.remote_desktop
   - module: winfleet.rdp.diagnosis_info

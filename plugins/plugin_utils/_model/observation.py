@@ -242,7 +242,8 @@ class ObstacleState:
         setup: the flags under C(SYSTEM\\Setup) that say that Windows is still being set up.
         port_proxies: what port proxies lead to, C(ADDRESS/PORT), by their names (see proxies.py).
         listeners: those beside RDP-Tcp.
-        ipsec: the active connection security rules that drop what IPsec does not protect.
+        ipsec: the active connection security rules that drop what IPsec does not protect, with whom they are between
+            where that is not everybody.
         program_data: the folder of all users' data, expanded; empty where it is not told.
         redirection: the address that a connection broker is told to send users to; empty where none is stored.
         addresses: the host's own; read only where there is such a one to compare them with.

@@ -100,7 +100,7 @@ def _requiring(request: Request, key: str) -> Iterator[str]:
     for name, reading in (request.host.registry.read_all(key) or {}).items():
         rule = ipsec.parse(str(reading.data)) if isinstance(reading, RegistryValue) else None
         if rule is not None and any(rule.meets(port) for port in ports) and _counts(rule, request):
-            yield name
+            yield f"{name}{rule.between}"
 
 
 def _counts(rule: ipsec.SecurityRule, request: Request) -> bool:

@@ -160,8 +160,8 @@ CAUSES = (
         _ipsec_rules,
         LISTENS,
         certain=False,
-        by_hand="See whether the rule that the evidence names is for the addresses of the clients, which is not looked "
-        "at here; exempt them from it, or protect them by IPsec too.",
+        by_hand="See whether the clients are among the addresses, if any, that the evidence has of the rule; exempt "
+        "them from it, or protect them by IPsec too.",
         sources=("https://github.com/Azure/repair-script-library",),
     ),
     Cause(

@@ -481,6 +481,23 @@ def test_a_rule_that_demands_ipsec_is_named(key: str) -> None:
     assert run(simulated, state="disabled")[0].notes == ()
 
 
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        (
+            "EP1_4=10.0.0.0/255.0.0.0|EP1_4=192.0.2.1-192.0.2.9|",
+            " between 10.0.0.0/255.0.0.0, 192.0.2.1-192.0.2.9 and Any",
+        ),
+        ("EP2_4=LocalSubnet|EP2_6=2001:db8::/32|", " between Any and LocalSubnet, 2001:db8::/32"),
+    ],
+)
+def test_whom_a_rule_that_demands_ipsec_is_between_is_told(about: str, told: str) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.create(LOCAL_RULES)
+    simulated.windows.registry.put(LOCAL_RULES, "{5EC}", Type.SZ, f"v2.31|Action=Secure|Active=TRUE|Dir=In|{about}")
+    assert f"connection security rule {{5EC}}{told} drops connections" in run(simulated)[0].notes[0]
+
+
 DROPS = [
     "Protocol=6|",
     "Protocol=256|",
