@@ -90,6 +90,8 @@ extends_documentation_fragment:
 notes:
   - Members of computer groups of Active Directory are not seen from the gateway, so a resource policy for such a group
     is not taken to let anybody through.
+  - Nor is seen who is in a user group. A policy for another group is not taken to let O(user_group) through, also where
+    that group holds the same users.
 seealso:
   - module: winfleet.rdp.diagnosis_info
   - module: winfleet.rdp.rollback

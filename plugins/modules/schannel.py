@@ -48,6 +48,8 @@ extends_documentation_fragment:
 notes:
   - The list of elliptic curves (policy C(ECC Curve Order), the value C(EccCurves) beside the cipher suites) is not
     judged. What Schannel makes of an empty one, or of names that it does not know, is documented nowhere.
+  - Algorithms that are switched off by C(Enabled=0) below C(SCHANNEL\Ciphers), C(SCHANNEL\Hashes) or
+    C(SCHANNEL\KeyExchangeAlgorithms) are not looked at either. Tools such as IIS Crypto write such values.
 seealso:
   - module: winfleet.rdp.diagnosis_info
   - module: winfleet.rdp.rollback

@@ -16,6 +16,10 @@ from ._base import REPAIR, Cause, Cure, Shown, of_settings, overridden
 PROTOCOLS = "https://learn.microsoft.com/windows/win32/secauthn/protocols-in-tls-ssl--schannel-ssp-"
 SUITES = "https://learn.microsoft.com/windows/win32/secauthn/cipher-suites-in-schannel"
 CURVES = "https://learn.microsoft.com/windows/win32/secauthn/tls-elliptic-curves-in-windows-10-1607-and-later"
+ALGORITHMS = (
+    "https://learn.microsoft.com/troubleshoot/windows-server/windows-security/"
+    "restrict-cryptographic-algorithms-protocols-schannel"
+)
 OUTDATED = "https://learn.microsoft.com/lifecycle/announcements/transport-layer-security-1x-disablement"
 RFC8996 = "https://www.rfc-editor.org/rfc/rfc8996"
 COMPLETES = "probe_info: the TLS stage completes"
@@ -142,10 +146,10 @@ CAUSES = (
         _tls_unserved,
         COMPLETES,
         certain=False,
-        by_hand="Look at the host's Schannel events, and at what else configures TLS there: above all at the policy "
-        "ECC Curve Order (EccCurves beside the list of cipher suites), which is not looked at. It has to name curves "
-        "as Schannel calls them, such as NistP256.",
-        sources=(REPAIR, CURVES),
+        by_hand="Look at the host's Schannel events, and at what else configures TLS there and is not looked at: "
+        "Enabled=0 below Ciphers, Hashes and KeyExchangeAlgorithms beside Protocols (IIS Crypto writes such), and the "
+        "policy ECC Curve Order (EccCurves), which has to name curves as Schannel calls them, such as NistP256.",
+        sources=(REPAIR, CURVES, ALGORITHMS),
     ),
     Cause(
         "tls12_disabled",
