@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ._cim import certificates
-from ._cim.certificates import StoredCertificate
+from ._cim.certificates import DamagedCertificate, StoredCertificate
 from ._cim.registry import RegistryValue
 from ._host import Host
 from ._model.keys import CONTAINER
@@ -21,12 +21,6 @@ from ._model.settings import TERMINAL_SERVER
 
 WINSTATIONS = rf"{TERMINAL_SERVER}\WinStations"
 REMOTE_DESKTOP = "Remote Desktop"
-
-
-def find(host: Host) -> StoredCertificate | None:
-    """The listener's own certificate; None while it has none."""
-    found = thumbprint(host)
-    return host.certificate(REMOTE_DESKTOP, found) if found else None
 
 
 def thumbprint(host: Host) -> str | None:
@@ -40,9 +34,17 @@ def thumbprint(host: Host) -> str | None:
 
 
 def _newest(host: Host, present: Iterable[str]) -> StoredCertificate | None:
-    found = (host.certificate(REMOTE_DESKTOP, thumbprint) for thumbprint in present)
+    found = (_whole(host, thumbprint) for thumbprint in present)
     ours = [item for item in found if item is not None and item.key is not None and item.key.container == CONTAINER]
     return max(ours, key=lambda item: item.not_before, default=None)
+
+
+def _whole(host: Host, thumbprint: str) -> StoredCertificate | None:
+    """A certificate of the store; one that is damaged is not the listener's, where Windows does not name it."""
+    try:
+        return host.certificate(REMOTE_DESKTOP, thumbprint)
+    except DamagedCertificate:
+        return None
 
 
 def hexadecimal(host: Host, key: str, name: str) -> str:

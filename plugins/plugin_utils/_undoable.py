@@ -40,6 +40,9 @@ COPY = re.compile(rf"(?P<parent>{CRYPTO}\\RSA)\\MachineKeys_old\d{{0,3}}", re.IG
 KEY_FILE = re.compile(rf"{CRYPTO}\\(?:RSA\\MachineKeys|Keys)\\[\w .{{}}-]{{1,200}}", re.IGNORECASE | re.ASCII)
 """These stand in command lines that SYSTEM runs: no character of theirs means anything to cmd.exe inside quotes."""
 
+DAMAGED = re.compile(rf"{re.escape(STORES)}\\{REMOTE_DESKTOP}\\Certificates\\[0-9A-F]{{40}}\\Blob")
+"""What was in the place of the listener's own certificate."""
+
 SID = re.compile(r"S-1-\d{1,15}(?:-\d{1,10}){1,15}", re.ASCII)
 PROXY_END = re.compile(r"(?:\*|[\w.:-]{1,253})/\d{1,5}", re.ASCII)
 """Where a port proxy listens, or leads to (netsh interface portproxy): a name or an address, and a port."""
@@ -90,9 +93,15 @@ _PATHS = _registry_paths()
 
 
 def _registry(change: Change) -> str:
+    if DAMAGED.fullmatch(change.item):
+        return _values(change, lambda value: value is None or _is_binary(value))
     if change.item.lower() not in _PATHS:
         return _place(change)
     return _values(change, lambda value: value is None or _is_registry_value(value))
+
+
+def _is_binary(value: Plain) -> bool:
+    return isinstance(value, dict) and value.get("type") == "REG_BINARY" and _is_registry_value(value)
 
 
 def _is_registry_value(value: Plain) -> bool:

@@ -34,6 +34,9 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "put_thumbprint_checked": Switch("Put of SSLCertificateSHA1Hash refuses an unusable thumbprint", YES_NO),
     "pinned_missing": Switch("a pinned certificate that is gone: no certificate, or the own one", ("none", "own")),
     "own_while_pinned": Switch("Windows makes its own certificate while the listener is tied to another", YES_NO),
+    "damaged_replaced": Switch(
+        "Windows makes its listener's certificate anew where the store has something else in its place", YES_NO
+    ),
     "new_key_on_renewal": Switch("a renewed listener certificate gets a new key in the same file", YES_NO),
     "key_descriptor_readable": Switch("administrators may read the key file's descriptor", (False, True)),
     "key_files_system": Switch("files of machine keys have the attribute System", (False, True)),

@@ -304,13 +304,14 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
     ),
     "certificate": (
         *_breakages("certificate_expired", "certificate_missing", "certificate_pinned_missing", "key_not_imported"),
+        *_breakages("certificate_damaged", "certificate_pinned_damaged"),
         *_breakages("certificate_wrong_usage", "certificate_weak", "certificate_pinned_expired"),
         Way({"state": "self_signed"}, traits=("pinned_certificate",)),
         *(Way({"state": "bound", "thumbprint": IN_STORE}, traits=(name,)) for name in ("iis_keys", "federation")),
     ),
     "machine_keys": (
         *_breakages("key_unreadable", "key_missing", "certificate_expired", "certificate_missing"),
-        *_breakages("store_acl", "folder_acl", "machine_guid_changed"),
+        *_breakages("store_acl", "folder_acl", "machine_guid_changed", "certificate_damaged"),
         *(Way({"method": rung, "accept_shared_keys": True}, ("key_unreadable",)) for rung in _RUNGS),
     ),
     "schannel": (

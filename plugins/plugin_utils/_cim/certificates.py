@@ -85,6 +85,18 @@ def read(registry: Registry, store: str, thumbprint: str) -> StoredCertificate |
     return parse(value.data)
 
 
+def damage(registry: Registry, store: str, thumbprint: str) -> bytes:
+    """Return what is in place of a certificate and is none; empty where it is whole, whether or not we can read it."""
+    value = registry.read(rf"{STORES}\{store}\Certificates\{thumbprint}", "Blob", "REG_BINARY")
+    blob = value.data if isinstance(value, RegistryValue) and isinstance(value.data, bytes) else b""
+    try:
+        der = _records(blob).get(CERTIFICATE, b"")
+    except DamagedCertificate:
+        return blob
+    whole = hashlib.sha1(der, usedforsecurity=False).hexdigest().upper() == thumbprint
+    return b"" if whole else blob
+
+
 def key_id(registry: Registry, store: str, thumbprint: str) -> str:
     """Return the SHA-1 of a certificate's public key (RFC 5280 4.2.1.2), empty where the certificate is not there.
 

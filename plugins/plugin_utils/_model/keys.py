@@ -100,6 +100,14 @@ class CertificateState:
 
 
 @dataclass(frozen=True)
+class Damaged:
+    """What is in place of the listener's own certificate: under which thumbprint, and the bytes in base64."""
+
+    thumbprint: str
+    blob: str
+
+
+@dataclass(frozen=True)
 class KeysState:
     """What the listener's TLS stands on.
 
@@ -117,6 +125,8 @@ class KeysState:
         free_bytes: on the system drive; None where it is not told.
         just_renewed: whether a run of ours had Windows make the certificate that is there within the last hour, which
             is then not repeated: by the journal and the controller's clock.
+        damaged: what is in place of its own certificate and is none; None where nothing is.
+        pinned_damaged: whether what is in place of the pinned one is none, which is then gone as well.
         under_way: whether the task of a run before copies or renames folders of keys, so that nothing there will stay.
     """
 
@@ -133,6 +143,8 @@ class KeysState:
     pending_reboot: bool
     free_bytes: int | None
     just_renewed: bool = False
+    damaged: Damaged | None = None
+    pinned_damaged: bool = False
     under_way: bool = False
 
     @property

@@ -46,7 +46,8 @@ def pinned(observation: Observation, change: Change) -> Observation:
     encoded = change.after["data"] if isinstance(change.after, dict) else ""
     thumbprint = base64.b64decode(str(encoded)).hex().upper()
     found = next((item for item in observation.certificates or () if item.thumbprint == thumbprint), None)
-    return replace(observation, keys=replace(observation.keys, pinned=thumbprint, pinned_certificate=found))
+    keys = replace(observation.keys, pinned=thumbprint, pinned_certificate=found, pinned_damaged=False)
+    return replace(observation, keys=keys)
 
 
 def _file_access(observation: Observation, change: Change) -> Observation:
@@ -124,7 +125,7 @@ def _renewed(observation: Observation, keys: KeysState, _change: Change) -> Keys
         key_file=KeyFile(CONTAINER, keys.own_key_file, False, value(KEY_FILE_DACL)),
     )
     files = (*(file for file in keys.files if file != name), name)
-    return replace(keys, own=certificate, files=files, just_renewed=True)
+    return replace(keys, own=certificate, damaged=None, files=files, just_renewed=True)
 
 
 def _copied(_observation: Observation, keys: KeysState, change: Change) -> KeysState:

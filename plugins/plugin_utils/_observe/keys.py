@@ -11,19 +11,20 @@ of the listener's own key file) is unreadable, which is no fault.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from .. import _hidden, _listener_certificate
 from .._cim import certificates
-from .._cim.certificates import CNG, KeyLink, StoredCertificate
+from .._cim.certificates import CNG, DamagedCertificate, KeyLink, StoredCertificate
 from .._cim.files import Hidden
 from .._cim.registry import RegistryError
 from .._host import Host
 from .._journal import RUNS, Journal
 from .._model import reading, sddl
-from .._model.keys import FOLDERS, READ_GRANT, CertificateState, KeyFile, KeysState
+from .._model.keys import FOLDERS, READ_GRANT, CertificateState, Damaged, KeyFile, KeysState
 from .._model.reading import Reading
 from .._model.settings import LISTENER, POLICY
 from .._wsman.errors import WsmanFault
@@ -125,10 +126,36 @@ def read(request: Request) -> KeysState:
     """All of it, or after a step only what Windows makes anew: its own certificate, and the files of keys."""
     folders = KeyFolders(request.host, lambda: request.kept_before)
     around = request.keys or _around(request, folders)
-    found = _served(request, around) or _listener_certificate.find(request.host)
+    found, damaged = _own_certificate(request, around)
     own = folders.state(found) if found else None
     renewed = own is not None and _just_renewed(request, own)
-    return replace(around, own=own, files=folders.names(folders.legacy), just_renewed=renewed)
+    files = folders.names(folders.legacy)
+    return replace(around, own=own, damaged=damaged, files=files, just_renewed=renewed)
+
+
+def _own_certificate(request: Request, around: KeysState) -> tuple[StoredCertificate | None, Damaged | None]:
+    """The one that Windows made for its listener, or what is in its place and is none."""
+    served = _served(request, around)
+    if served is not None:
+        return served, None
+    thumbprint = _listener_certificate.thumbprint(request.host) or ""
+    found, blob = _stored(request.host, _listener_certificate.REMOTE_DESKTOP, thumbprint)
+    return found, Damaged(thumbprint, base64.b64encode(blob).decode("ascii")) if blob else None
+
+
+def _stored(host: Host, store: str, thumbprint: str) -> tuple[StoredCertificate | None, bytes]:
+    """A certificate of a store of the machine, and what is in its place where that is none.
+
+    Raises:
+        DamagedCertificate: it is whole, and not to be read here.
+    """
+    try:
+        return (host.certificate(store, thumbprint) if thumbprint else None), b""
+    except DamagedCertificate:
+        blob = certificates.damage(host.registry, store, thumbprint)
+        if not blob:
+            raise
+        return None, blob
 
 
 def _just_renewed(request: Request, own: CertificateState) -> bool:
@@ -149,7 +176,7 @@ def _served(request: Request, around: KeysState) -> StoredCertificate | None:
     thumbprint = str(shown.get("sha1") or "").upper()
     if not thumbprint or around.pinned:
         return None
-    return request.host.certificate(_listener_certificate.REMOTE_DESKTOP, thumbprint)
+    return _stored(request.host, _listener_certificate.REMOTE_DESKTOP, thumbprint)[0]
 
 
 def _around(request: Request, folders: KeyFolders) -> KeysState:
@@ -160,11 +187,12 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
     host = request.host
     copies = _copies(host, folders)
     pinned = _listener_certificate.hexadecimal(host, LISTENER, "SSLCertificateSHA1Hash")
-    held = host.certificate(MY, pinned) if pinned else None
+    held, damaged = _stored(host, MY, pinned)
     return KeysState(
         own=None,
         pinned=pinned,
         pinned_certificate=folders.state(held) if held else None,
+        pinned_damaged=bool(damaged),
         template=host.registry.text(POLICY, TEMPLATE) if TEMPLATE.lower() in request.value_names(POLICY) else "",
         broker=BROKER in request.services,
         folder=folders.legacy,

@@ -20,6 +20,7 @@ from .._model import sddl
 from .._model.change import GENERATED, Change, Plan, Refusal
 from .._model.keys import GOES_ON, READ_GRANT, KeyFile, KeysState
 from .._model.observation import Observation
+from .._model.plain import Plain
 
 STORE = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates"
 PRESENT = "present"
@@ -45,14 +46,33 @@ def now(observation: Observation) -> datetime | None:
     return datetime.fromisoformat(observation.identity.local_time) if observation.identity else None
 
 
-def renewal(remedy: str, before: str | None, reason: str) -> Change:
-    """SessionEnv is restarted and makes a certificate; no session notices."""
+def made(remedy: str, keys: KeysState, reason: str) -> tuple[Change, ...]:
+    """Windows makes a certificate where there is none, it has expired or its key is gone.
+
+    UNSURE: whether it does where the store has something else in place of the one that is named; so that goes first.
+    """
+    before = keys.own.thumbprint if keys.own else None
+    return (*_cleared(remedy, keys), _renewal(remedy, keys, before, reason))
+
+
+def _cleared(remedy: str, keys: KeysState) -> tuple[Change, ...]:
+    """What is in place of the listener's own certificate is kept in the journal, and goes."""
+    if keys.damaged is None:
+        return ()
+    item = rf"{STORE}\{keys.damaged.thumbprint}\Blob"
+    before: Plain = {"type": "REG_BINARY", "data": keys.damaged.blob}
+    return (Change(remedy, "registry", item, before, None, "it is no certificate, and in the place of one"),)
+
+
+def _renewal(remedy: str, keys: KeysState, before: str | None, reason: str) -> Change:
+    """SessionEnv is restarted and makes a certificate, another than one of before; no session notices."""
+    before = keys.damaged.thumbprint if keys.damaged else before
     return Change(remedy, "renewal", "SessionEnv", before, GENERATED, reason, undo="none", restart=None)
 
 
 def renewed_whole(remedy: str, keys: KeysState, reason: str) -> tuple[Change, ...]:
     """The self-signed certificate is deleted and made anew; the key that Windows uses for it is its own choice."""
-    return (*_deletion(remedy, keys, reason), renewal(remedy, None, reason))
+    return (*_deletion(remedy, keys, reason), _renewal(remedy, keys, None, reason))
 
 
 def renewed_with_key(remedy: str, keys: KeysState, reason: str) -> tuple[Change, ...]:
@@ -60,12 +80,12 @@ def renewed_with_key(remedy: str, keys: KeysState, reason: str) -> tuple[Change,
     path = keys.own_key_file
     present = path.rpartition("\\")[2].lower() in keys.files
     aside = Change(remedy, "key_file", path, PRESENT, None, reason, undo="none", risk="medium")
-    return (*_deletion(remedy, keys, reason), *((aside,) if present else ()), renewal(remedy, None, reason))
+    return (*_deletion(remedy, keys, reason), *((aside,) if present else ()), _renewal(remedy, keys, None, reason))
 
 
 def _deletion(remedy: str, keys: KeysState, reason: str) -> tuple[Change, ...]:
     if keys.own is None:
-        return ()
+        return _cleared(remedy, keys)
     item = rf"{STORE}\{keys.own.thumbprint}"
     return (Change(remedy, "certificate", item, PRESENT, None, reason, undo="none"),)
 

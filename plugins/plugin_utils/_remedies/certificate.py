@@ -122,11 +122,11 @@ def _own_made_valid(keys: KeysState, options: Options, moment: datetime, shown: 
     """
     own = keys.own
     if own is None:
-        return Plan((steps.renewal(NAME, None, "the listener has no certificate of its own"),))
+        return Plan(steps.made(NAME, keys, "the listener has no certificate of its own"))
     faults = own.faults(moment, timedelta(days=options["renew_before"]))
     reason = f"the listener's certificate: {'; '.join(faults)}"
     if datetime.fromisoformat(own.not_after) <= moment:
-        return Plan((steps.renewal(NAME, own.thumbprint, reason),))
+        return Plan(steps.made(NAME, keys, reason))
     if faults and keys.just_renewed:
         return Plan(notes=(f"{reason}; Windows made it for a run within the last hour, so it is not renewed again",))
     return Plan(steps.renewed_whole(NAME, keys, reason)) if faults else Plan(notes=steps.key_notes(keys, shown))

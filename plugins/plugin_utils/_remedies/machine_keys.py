@@ -135,8 +135,7 @@ def _restart(observation: Observation, keys: KeysState, _options: Options) -> Pl
     if not keys.pinned and not _needs_making(observation, keys):
         return _refused("Windows makes a certificate only where there is none, it has expired or its key is gone")
     reason = "SessionEnv makes a certificate when it starts and there is none, it has expired or its key is gone"
-    before = keys.own.thumbprint if keys.own else None
-    return _guarded(observation, keys, (steps.renewal(NAME, before, reason),), done=keys.just_renewed)
+    return _guarded(observation, keys, steps.made(NAME, keys, reason), done=keys.just_renewed)
 
 
 def _certificate(observation: Observation, keys: KeysState, _options: Options) -> Plan:

@@ -16,6 +16,7 @@ from tests.simulator.windows.certificates import (
     CLIENT,
     LISTENER,
     MACHINE_GUID,
+    MY,
     REMOTE_DESKTOP,
     STORES,
     Request,
@@ -63,6 +64,24 @@ def _certificate_missing(windows: Windows) -> None:
         windows.registry.delete_tree(f"{STORES}\\{REMOTE_DESKTOP}\\Certificates\\{own.thumbprint}")
 
 
+DAMAGED = bytes(range(64))
+"""What is no certificate: the first of its records would be longer than all of it."""
+
+
+def _certificate_damaged(windows: Windows) -> None:
+    """The disk, or a tool that cleans registries, has left other bytes in the place of the listener's certificate."""
+    own = windows.certificates.own()
+    if own is not None:
+        key = f"{STORES}\\{REMOTE_DESKTOP}\\Certificates\\{own.thumbprint}"
+        windows.registry.put(key, "Blob", Type.BINARY, DAMAGED)
+
+
+def _pinned_damaged(windows: Windows) -> None:
+    added = windows.certificates.add("rdp.corp.example", Request(key=6))
+    windows.certificates.pin(added)
+    windows.registry.put(f"{STORES}\\{MY}\\Certificates\\{added.thumbprint}", "Blob", Type.BINARY, DAMAGED)
+
+
 def _machine_guid_changed(windows: Windows) -> None:
     """A cloning tool has given the machine a new MachineGuid; the key file still bears the old one."""
     guid = str(uuid.uuid5(uuid.UUID(windows.machine.guid), "cloned"))
@@ -104,6 +123,16 @@ CERTIFICATES: Mapping[str, Breakage] = {
         lambda w: w.registry.put(LISTENER, "SSLCertificateSHA1Hash", Type.BINARY, bytes(range(20))),
     ),
     "certificate_missing": Breakage("the listener's certificate has been deleted from its store", _certificate_missing),
+    "certificate_damaged": Breakage(
+        "the store has something in place of the listener's certificate that is none",
+        _certificate_damaged,
+        "certificate_missing",
+    ),
+    "certificate_pinned_damaged": Breakage(
+        "the machine's store has something in place of the certificate to which the listener is tied",
+        _pinned_damaged,
+        "certificate_pinned_missing",
+    ),
     "certificate_pinned_expired": Breakage(
         "the listener is tied to a certificate that has expired", _pinned_expired, "certificate_expired"
     ),

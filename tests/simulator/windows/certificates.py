@@ -101,7 +101,7 @@ class StoredCertificate:
     def from_blob(cls, blob: bytes) -> StoredCertificate | None:
         """What a Blob holds; None when there is no certificate in it."""
         records = _records(blob)
-        if PROP_CERTIFICATE not in records:
+        if not _is_certificate(records.get(PROP_CERTIFICATE, b"")):
             return None
         info = records.get(PROP_KEY_PROV_INFO)
         if info is None:
@@ -126,6 +126,14 @@ def _records(blob: bytes) -> dict[int, bytes]:
         found[number] = blob[position + 12 : position + 12 + length]
         position += 12 + length
     return found
+
+
+def _is_certificate(der: bytes) -> bool:
+    try:
+        x509.load_der_x509_certificate(der)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(data: bytes) -> str:
@@ -320,11 +328,19 @@ class ListenerCertificates:
         if self.pinned() and not self._switches["own_while_pinned"]:
             return
         own = self.own()
+        if own is None and self._damaged() and not self._switches["damaged_replaced"]:
+            return
         now = self._clock.now()
         expired = own is not None and own.certificate.not_valid_after_utc <= now
         key_gone = own is not None and self._files.find(self.file_of(own)) is None
         if own is None or expired or key_gone:
             self._create(replacing=own if expired else None)
+
+    def _damaged(self) -> bool:
+        """Whether something that is no certificate is in the place of the one that is named."""
+        value = self._registry.get(WINSTATIONS, "SelfSignedCertificate")
+        named = value.hex().upper() if isinstance(value, bytes) else ""
+        return self._registry.get(f"{STORES}\\{REMOTE_DESKTOP}\\Certificates\\{named}", "Blob") is not None
 
     def _create(self, replacing: StoredCertificate | None) -> None:
         if not self._may_create():

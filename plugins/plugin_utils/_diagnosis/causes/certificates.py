@@ -89,7 +89,8 @@ def _machine_guid_changed(_facts: Facts, keys: KeysState, _now: datetime) -> Sho
 def _certificate_missing(facts: Facts, keys: KeysState, _now: datetime) -> Shown:
     if keys.own or keys.pinned or denied(facts.observation.key_stores):
         return ()
-    return _about("self-signed certificate of the listener", "absent", "the certificate store Remote Desktop")
+    found = f"{keys.damaged.thumbprint}, whose bytes are no certificate" if keys.damaged else "absent"
+    return _about("self-signed certificate of the listener", found, "the certificate store Remote Desktop")
 
 
 def _store_acl(facts: Facts, keys: KeysState, now: datetime) -> Shown:
@@ -109,7 +110,8 @@ def _folder_acl(_facts: Facts, keys: KeysState, now: datetime) -> Shown:
 def _pinned_missing(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
     if not keys.pinned or keys.pinned_certificate:
         return ()
-    return _about("SSLCertificateSHA1Hash", keys.pinned, "not in the machine's personal store")
+    found = "no certificate, though named so," if keys.pinned_damaged else "not"
+    return _about("SSLCertificateSHA1Hash", keys.pinned, f"{found} in the machine's personal store")
 
 
 def _expired(facts: Facts) -> Shown:

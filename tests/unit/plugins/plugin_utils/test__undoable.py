@@ -40,12 +40,16 @@ def change(kind: Kind, item: str, before: Plain, after: Plain) -> Change:
     return Change("a_remedy", kind, item, before, after, "a test")
 
 
+CERTIFICATES = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates"
+DAMAGED = rf"{CERTIFICATES}\{'0A' * 20}\Blob"
+
 MADE = (
     change("registry", rf"{TERMINAL_SERVER}\fDenyTSConnections", dword(1), dword(0)),
     change("registry", rf"{LISTENER}\SSLCertificateSHA1Hash", {"type": "REG_BINARY", "data": "AQID"}, None),
     change("registry", r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\SecurityLayer", dword(0), None),
     change("registry", r"HKLM\SOFTWARE\winfleet.rdp\Leases\nla.ended", None, dword(1)),
     change("registry", rf"{LISTENER}\PortNumber", {"type": "REG_SZ", "data": "3389"}, dword(3389)),
+    change("registry", DAMAGED, {"type": "REG_BINARY", "data": "AQID"}, None),
     change("service_start_mode", "TermService", "Disabled", "Manual"),
     change("service_state", "TSGateway", "Stopped", "Running"),
     change("firewall_rule", "RemoteDesktop-UserMode-In-TCP", {"local_ports": ["3389"]}, {"local_ports": ["3390"]}),
@@ -82,6 +86,10 @@ FORGED = (
     change("service_state", "WinDefend", "Stopped", "Running"),
     change("service_state", "TermService", ["Stopped"], "Running"),
     change("service_state", "TermService & calc", "Running", "Stopped"),
+    change("registry", DAMAGED, {"type": "REG_SZ", "data": "x"}, None),
+    change("registry", DAMAGED, {"type": "REG_BINARY", "data": "no base64"}, None),
+    change("registry", rf"{CERTIFICATES}\{'0A' * 20}\Other", {"type": "REG_BINARY", "data": "AQID"}, None),
+    change("registry", DAMAGED.replace("Remote Desktop", "ROOT"), {"type": "REG_BINARY", "data": "AQID"}, None),
     change("firewall_rule", "Any rule", {"enabled": False}, {"enabled": True}),
     change("firewall_rule", "Any rule", {"remote_addresses": ["Any"]}, {"remote_addresses": ["10.0.0.1"]}),
     change("firewall_rule", "RemoteDesktop-UserMode-In-TCP", {"program": r"C:\a.exe"}, {"program": "Any"}),

@@ -19,6 +19,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _hidden, _resu
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import key_folders as of_keys
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import certificates as certificates_of
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.certificates import DamagedCertificate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.files import Files
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
@@ -73,6 +75,9 @@ SMALLEST = {
     "store_acl": ["key_dacl", "renewal"],
     "certificate_pinned_missing": ["registry"],
     "key_in_cng": ["file_access"],
+    "certificate_missing": ["renewal"],
+    "certificate_damaged": ["registry", "renewal"],
+    "certificate_pinned_damaged": ["registry"],
 }
 """The rung that cures each cause and touches least."""
 
@@ -82,6 +87,7 @@ SWITCHES: tuple[dict[str, object], ...] = (
     {"icacls_file_has_mark": False},
     {"pinned_missing": "own"},
     {"key_files_system": True},
+    {"damaged_replaced": False},
 )
 HOSTS = [
     *(pytest.param(version, {}, id=version) for version in VERSIONS),
@@ -127,11 +133,13 @@ def acts(changes: t.Iterable[Change]) -> list[Change]:
     return [change for change in changes if change.undo == "none"]
 
 
+GONE = ("certificate_pinned_missing", "certificate_pinned_damaged")
+
 CASES = [
     pytest.param(*host.values, breakage, id=f"{breakage}-{host.id}")
     for breakage in sorted(SMALLEST)
     for host in HOSTS
-    if (breakage, host.values[1]) != ("certificate_pinned_missing", {"pinned_missing": "own"})  # that breaks nothing
+    if not (breakage in GONE and host.values[1] == {"pinned_missing": "own"})  # that breaks nothing
 ]
 
 
@@ -1628,6 +1636,54 @@ def test_a_listener_that_is_tied_to_a_good_certificate_is_untied_only_on_request
     _plan, done = run(simulated, "certificate", state="self_signed")
     assert kinds(done.changes) == ["registry"]
     assert simulated.windows.certificates.pinned() == ""
+
+
+@pytest.mark.parametrize("trait", ["connection_broker", "certificate_template"])
+@pytest.mark.parametrize(("remedy", "given"), [("certificate", {}), ("machine_keys", {"method": "restart"})])
+def test_what_is_in_place_of_a_certificate_stays_where_others_manage_that(
+    remedy: str, given: dict[str, t.Any], trait: str
+) -> None:
+    simulated = built("2022", "certificate_damaged", {}, [trait])
+    simulated.windows.registry.discard(LISTENER, "SSLCertificateSHA1Hash")
+    before = settings_state(simulated)
+    plan, done = run(simulated, remedy, **given)
+    assert GUARDS[trait] in plan.refused[0].message
+    assert (done.changes, settings_state(simulated)) == ([], before)
+    assert cure(simulated).changes == []
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@pytest.mark.parametrize("method", ["restart", "certificate", "key"])
+def test_what_is_in_place_of_a_certificate_can_be_had_back(method: str, replaced: bool) -> None:
+    simulated = built("2022", "certificate_damaged", {"damaged_replaced": replaced})
+    before = settings_state(simulated)
+    _plan, done = run(simulated, "machine_keys", method=method)
+    assert kinds(done.changes)[0] == "registry"
+    assert simulated.probe_view()["tls"] == "ok"
+    assert run(simulated, "machine_keys", method=method)[1].changes == []
+    back = rollback(job(simulated, "back"), "all", force=False)
+    assert [target.entry.change.kind for target in back.undone] == ["registry"]
+    assert unexplained(before, simulated, acts(done.changes)) == []
+    assert simulated.probe_view()["tls"] == "ok"
+
+
+def test_a_certificate_that_is_whole_and_cannot_be_read_here_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of an algorithm that the controller's library does not know."""
+
+    def unknown(_blob: bytes) -> t.NoReturn:
+        raise DamagedCertificate("an algorithm that is not known")
+
+    simulated = built("2022", "key_unreadable", {})
+    monkeypatch.setattr(certificates_of, "parse", unknown)
+    plan, done = run(simulated, "machine_keys", method="restart")
+    assert "an algorithm that is not known" in plan.refused[0].message
+    assert done.changes == []
+
+
+def test_the_listener_is_told_to_be_tied_to_what_is_no_certificate() -> None:
+    simulated = built("2022", "certificate_pinned_damaged", {})
+    (finding,) = direct(examine(connect(simulated), prober(simulated), 600).findings)
+    assert "though named so" in str(finding.evidence)
 
 
 KEY_CAUSES = ("key_missing", "key_unreadable", "machine_guid_changed", "key_in_cng")
