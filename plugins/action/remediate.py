@@ -22,6 +22,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import logged_on, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._tried import Attempts
 
 
 class ActionModule(ChangingAction):
@@ -39,5 +40,7 @@ class ActionModule(ChangingAction):
     def rdp_change(self, job: Job, options: dict[str, t.Any]) -> dict[str, t.Any]:
         standing = examine(job.host, job.prober, seconds(options["since"]))
         limits = Limits(frozenset(options["remedies"]) - frozenset(options["exclude"]), options["max_risk"])
-        course = foresee(logged_on(job, standing), limits) if job.check else remediate(job, standing, limits)
-        return _result.remediated(course, job.run_id)
+        if job.check:
+            spared = Attempts(job, limits.told).spared
+            return _result.remediated(foresee(logged_on(job, standing), limits, spared), job.run_id)
+        return _result.remediated(remediate(job, standing, limits), job.run_id)

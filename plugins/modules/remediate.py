@@ -21,7 +21,10 @@ description:
     restart. Otherwise it is taken back if it carries risk.
   - Where negotiation was switched on, somebody got in before, and in the end nobody does since what shows only then
     cannot be cured, it is switched off again. So it is where it would be live only after a restart that may not be made
-    now, since no run would see what comes of it; the message says why. A later run tries again.
+    now, since no run would see what comes of it; the message says why.
+  - A run does not repeat a step that the run before it took back, and says so in RV(refused). It tries again with
+    other options, where other values are stored, once the host has started again, and after a week; where users had
+    sessions then, as soon as they have none. Module by module, each fix can be tried at any time.
   - A healthy host is only looked at. In check mode the plan is returned, and RV(changes) of a real run are a part of
     it in the same order, with what cures RV(revealed) besides.
   - Nothing is repaired by lowering security, and a value that policy sets is never written under. Where users have to

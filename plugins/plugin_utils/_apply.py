@@ -26,7 +26,8 @@ __all__ = ["ApplyError", "Moved", "NotKept", "Run", "seen"]
 class Run:
     """The writes of one task on one host, under one run id. Nothing is written before the first change.
 
-    Use as a context manager: leaving it gives the right to write back, also when the run fails.
+    Use as a context manager: leaving it gives the right to write back, also when the run fails. C(undone) counts the
+    items that it has put back.
     """
 
     def __init__(self, host: Host, run_id: str, applied: list[Change]) -> None:
@@ -35,6 +36,7 @@ class Run:
         self.run_id = run_id
         self.journal = Journal(host.registry, host.machine_id, host.now, host.clock_ahead)
         self.applied = applied
+        self.undone = 0
         self._entries: list[Recorded] = []
         self._stack = ExitStack()
         self._writer: Writer | None = None
@@ -122,6 +124,7 @@ class Run:
             self._owe(change)
             writer.unproven |= change.unsettled
             _make(applier, self.host, replace(change, after=found), change.before)
+            self.undone += 1
         if change in self.applied:
             self.applied.remove(change)
         self._mark(change)

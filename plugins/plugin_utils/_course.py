@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ._diagnosis.causes import CAUSES
@@ -17,6 +17,7 @@ from ._fix import Done
 from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation
+from ._model.plain import Plain
 from ._model.project import project
 from ._owed import REASONS
 from ._remedies import REMEDIES, Options, filled
@@ -35,6 +36,11 @@ class Limits:
 
     remedies: frozenset[str] = frozenset(REMEDIES)
     max_risk: Risk = "medium"
+
+    @property
+    def told(self) -> Plain:
+        """The limits in plain data, always in the same order."""
+        return [*sorted(self.remedies), self.max_risk]
 
     def allow(self, change: Change) -> bool:
         return RISKS.index(change.risk) <= RISKS.index(self.max_risk)
@@ -61,6 +67,7 @@ class Course:
         opened: by the number of their step, changes that were kept for what they bring to light and that shut everybody
             out where it is not cured.
         unfinished: by the number of their step, what was begun and wants a proof before it goes on.
+        planned: by the number of their step, the changes that it tried, as they were planned.
     """
 
     before: Standing
@@ -75,6 +82,7 @@ class Course:
     waiting: dict[str, str] = field(default_factory=dict)
     opened: dict[int, list[Change]] = field(default_factory=dict)
     unfinished: dict[int, Done] = field(default_factory=dict)
+    planned: dict[int, Sequence[Change]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -200,12 +208,23 @@ def begun(standing: Standing) -> Course:
     return course
 
 
-def foresee(standing: Standing, limits: Limits) -> Course:
-    """The whole course as it can be planned without touching the host."""
+def _any(_cause: str, plan: Plan) -> Plan:
+    return plan
+
+
+def foresee(standing: Standing, limits: Limits, spared: Callable[[str, Plan], Plan] = _any) -> Course:
+    """The whole course as it can be planned without touching the host.
+
+    Args:
+        standing: how the host stands.
+        limits: what the loop may do.
+        spared: leaves of the plan for a cause what is not to be tried, see _tried.py.
+    """
     course = begun(standing)
     turns, now = Turns(), standing
     while (proposal := turns.next(now, limits)) is not None:
-        plan = note(course, within(proposal.plan(now.observation, bool(course.changes)), limits))
+        plan = within(proposal.plan(now.observation, bool(course.changes)), limits)
+        plan = note(course, spared(proposal.finding.id, plan))
         turns.done(course, proposal, plan)
         course.changes.extend(plan.changes)
         observation = project(now.observation, plan.changes)

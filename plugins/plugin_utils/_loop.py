@@ -21,9 +21,11 @@ from ._examine import RECENT_EVENTS, decided, examine, look_again
 from ._fix import Done, Job, carry_out, leave_due, make_up, put_back
 from ._live import UNTOLD
 from ._model.change import Change, Refusal
+from ._model.settings import SETTINGS
 from ._owed import lay_to_rest
-from ._proof import lets_in
+from ._proof import Probe, lets_in
 from ._restart import SessionsInTheWay
+from ._tried import Attempts
 
 
 def logged_on(job: Job, standing: Standing) -> Standing:
@@ -35,7 +37,7 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     """Cure the direct findings one after the other, proving each step."""
     course = begun(standing)
     tried: set[str] = set()
-    turns = Turns()
+    turns, attempts = Turns(), Attempts(job, limits.told)
     with Run(job.host, job.run_id, job.made) as run:
         if "reboot" in job.host.owes:  # until then what is seen is not what is stored, so no evidence counts
             _made_up(job, run, course, tried)
@@ -46,12 +48,14 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
             if proposal is None:
                 continue
             course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
-            plan = note(course, within(proposal.plan(course.after.observation), limits))
+            plan = within(proposal.plan(course.after.observation), limits)
+            plan = note(course, attempts.spared(proposal.finding.id, plan))
             turns.done(course, proposal, plan)
             if plan.changes and _take(job, run, course, proposal, plan.changes):
                 turns.end(proposal.finding)
         _finish(job, run, course)
         _let_in_again(job, run, course)
+        _tell_next(run, course, attempts)
         lay_to_rest(job.host)
     if job.host.left_over and not course.waiting:
         course.notes.append(UNTOLD)
@@ -80,19 +84,23 @@ def _made_up(job: Job, run: Run, course: Course, tried: set[str]) -> bool:
 
 def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Sequence[Change]) -> bool:
     """One step: apply, look again, keep or take back; whether what comes of it would show only later."""
-    cause, made = proposal.finding.id, len(job.made)
+    cause, made, undone = proposal.finding.id, len(job.made), run.undone
     try:
         done = carry_out(job, run, changes)
     except ApplyError as error:
+        if run.undone > undone:
+            course.planned[len(course.steps)] = changes
+            _seen_back(job, run, changes, course.after.observation.probe)
         _give_up(job, course, proposal, Done(changes=job.made[made:]), str(error))
         return False
     before, course.after = course.after, look_again(job, course.after, done)
     course.revealed.extend(_new(course))
     kept, reason = _keep(cause, before, course.after, done, job.host.vouched)
+    course.planned[len(course.steps)] = changes
     if not kept:
         if done.waiting:
             course.refused.append(Refusal(reason))
-        done = _take_back(job, run, done)
+        done = _take_back(job, run, done, before.observation.probe)
         if done.notes:
             kept, reason = True, f"kept, since {done.notes[0]} ({reason.removeprefix('taken back: ')})"
         course.after = look_again(job, before, done)
@@ -160,7 +168,18 @@ def _withdraw(job: Job, run: Run, course: Course, steps: Mapping[int, Sequence[C
         course.steps[number] = replace(
             course.steps[number], kept=False, reason=f"taken back: {why}; {outcome or 'it is as it was'}"
         )
-    course.after = look_again(job, course.after, Done(taken, job.prober.look(job.host.listener_port)))
+    proof = _seen_back(job, run, taken, course.before.observation.probe)
+    course.after = look_again(job, course.after, Done(taken, proof))
+
+
+def _tell_next(run: Run, course: Course, attempts: Attempts) -> None:
+    """Leave word of the steps that were taken back in the end, with nothing changed since that may let them succeed."""
+    for number, step in reversed(list(enumerate(course.steps))):
+        if step.kept or course.waiting:
+            return
+        if number in course.planned:
+            run.writer()
+            attempts.note(step.cause, course.planned[number])
 
 
 def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: str) -> None:
@@ -196,7 +215,7 @@ def _keep_waiting(before: Standing, done: Done, vouched: Callable[[], bool]) -> 
     return True, "kept: it waits for a " + " and a ".join(done.waiting)
 
 
-def _take_back(job: Job, run: Run, done: Done) -> Done:
+def _take_back(job: Job, run: Run, done: Done, before: Probe | None) -> Done:
     """Undo a step; what is left of it are the changes that cannot be undone, or would cut users, and a new look."""
     left = Done(list(done.changes))
     try:
@@ -204,11 +223,25 @@ def _take_back(job: Job, run: Run, done: Done) -> Done:
     except SessionsInTheWay as error:
         left.notes.append(str(error))
     left.changes = [change for change in left.changes if change.undo == "none" or change in run.applied]
-    left.proof = job.prober.look(job.host.listener_port)
+    left.proof = _seen_back(job, run, done.changes, before)
     return left
+
+
+def _seen_back(job: Job, run: Run, changes: Sequence[Change], before: Probe | None) -> Probe | None:
+    """A look at what was put back, which leaves the next run nothing to look for where all answers are as before."""
+    proof = job.prober.look(job.host.listener_port)
+    told = all(change.item in _TOLD for change in changes if change.unsettled)
+    if told and proof and before and proof["x224"].get("asked") and proof["x224"] == before["x224"]:
+        run.proven()
+    return proof
+
+
+_TOLD = frozenset(SETTINGS[name].path for name in ("negotiation", "security_layer", "nla"))
+"""What decides how the listener answers connection requests, and thus shows in them."""
 
 
 def climb(job: Job, remedy: str) -> Course:
     """The loop with one remedy alone, whose causes name its methods from the smallest to the largest."""
     standing, limits = examine(job.host, job.prober, RECENT_EVENTS), Limits(frozenset({remedy}))
-    return foresee(standing, limits) if job.check else remediate(job, standing, limits)
+    spared = Attempts(job, limits.told).spared
+    return foresee(standing, limits, spared) if job.check else remediate(job, standing, limits)

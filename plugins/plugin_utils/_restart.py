@@ -143,6 +143,11 @@ def _in_the_way(host: Host, policy: Policy, service: Service) -> str:
     return "" if found.idle else f"a restart of TermService would cut {found}; set restart to always to accept that"
 
 
+def in_the_way(host: Host, policy: Policy) -> str:
+    """Whose sessions a restart of TermService would cut now that may not be; empty where there are none."""
+    return _in_the_way(host, policy, host.service(SERVICE))
+
+
 def restart(host: Host, record: Callable[[Change], None], reason: str, policy: Policy = "always") -> str:
     """Restart TermService and what depends on it where the policy lets it; returns why it did not happen, or empty.
 
