@@ -317,6 +317,26 @@ def test_tls_is_required_only_after_the_reboot_that_brings_it_back() -> None:
     assert simulated.windows.listener.stored().security_layer == 2
 
 
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+def test_who_got_in_before_does_while_the_cure_of_what_shows_then_waits_for_a_reboot(moment: str) -> None:
+    planted = ["negotiation_disabled", "tls_server_disabled"]
+    simulated = SimulatedHost.build("2022", breakages=planted, switches={"live_security": moment})
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, list(course.waiting)) == ("needs_reboot", ["reboot"])
+    assert [(step.cause, step.kept) for step in course.steps] == [(planted[0], False), (planted[1], True)]
+    assert simulated.windows.listener.stored().negotiation == 0
+    assert simulated.probe_view()["asked"]["0"] == ["selected", 0]
+    again = job(simulated, "run-2")
+    assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == "needs_reboot"
+    assert again.made == []
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
+    then = job(simulated, "run-3")
+    assert remediate(then, examine(then.host, then.prober, 600), Limits()).verdict == "repaired"
+    assert simulated.windows.listener.stored().negotiation == 1
+
+
 FRONT = ("firewall_rule_disabled", "listener_disabled", "rdp_denied", "termservice_disabled", "termservice_stopped")
 BEHIND = ("certificate_expired", "cipher_suites_empty", "key_missing", "key_unreadable", "security_layer_rdp")
 
