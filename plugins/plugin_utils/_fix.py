@@ -19,10 +19,22 @@ from ._logon import LogonCheck
 from ._model.change import Change, Plan
 from ._model.lease import RECORDS, LeaseState
 from ._model.observation import Observation
-from ._model.settings import SETTINGS
+from ._model.settings import PIN, SETTINGS
 from ._observe import observe
 from ._owed import REASONS, due, due_after_lease, owe_restart
-from ._proof import Probe, Prober, lacking, lets_in, refuses, serves, unproven
+from ._proof import (
+    ACTED,
+    Probe,
+    Prober,
+    lacking,
+    lets_in,
+    refuses,
+    replaces_unknown,
+    serves,
+    shown_by,
+    unproven,
+    way_back,
+)
 from ._reboot import objection, reboot
 from ._remedies import Remedy
 from ._remedies._base import Options
@@ -64,6 +76,8 @@ class Done:
         unreached: why what a method was named for is not reached, as the last handshake shows; or empty.
         rest: what was not done for want of a proof, though what comes before it was; the loop may cure what is lacking.
         lack: why there was no proof of it.
+        acted: the handshake before the first restart, which shows what the listener acted on; where that is not what
+            was stored, it is what a step back leads to.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -75,6 +89,7 @@ class Done:
     unreached: str = ""
     rest: tuple[Change, ...] = ()
     lack: str = ""
+    acted: Probe | None = None
 
 
 class LeaseLost(ApplyError):
@@ -222,7 +237,7 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], done: Done | None =
     for number, change in enumerate(changes):
         if change.proof and (lack := _prove(job, run, done, change, alone)):
             return replace(done, rest=tuple(changes[number:]), lack=lack)
-        guarded = alone and change.then == "answer" and _answers(job, change)
+        guarded = alone and _guarded(job, change)
         made = run.apply(change)
         if made is None:
             continue
@@ -236,6 +251,18 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], done: Done | None =
         _reached(job, run, done)
         _confirm(job, run, done, alone)
     return done
+
+
+def _guarded(job: Job, change: Change) -> bool:
+    """Whether somebody gets in now who could be shut out by a change of which nothing is proved before.
+
+    Raises:
+        ProofMissing: nothing tells, and would have to.
+    """
+    if change.then == "answer":
+        return _answers(job, change)
+    probe = job.prober.look(job.host.listener_port) if replaces_unknown(change) else None
+    return probe is not None and lets_in(probe, job.host.vouched)
 
 
 def _answers(job: Job, change: Change) -> bool:
@@ -317,14 +344,32 @@ def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
 
     Says how it went, since what a listener still serves is not what is stored where a second restart is hindered.
     """
-    undone = [change for change in reversed(changes) if not change.stands and run.undo(change)]
+    undone = [change for change in reversed(changes) if not change.stands and _goes_back(job, run, done, change)]
     if not undone:
         return "it has what it had before its lease, which is ended" if any(step.stands for step in changes) else ""
     restarted = any(change.kind == "restart" for change in done.changes)
     if restarted and any(change.kind == "registry" for change in undone):  # permissions are met anew each time
         _restart(job, run, done, "what was put back is live only after another restart")
     left = f", but the listener still has the new value: {done.waiting['restart']}" if done.waiting else ""
-    return f"it was put back as it was{left}"
+    led = any(change.reason == ACTED for change in done.changes)
+    return (f"it is {ACTED}" if led else "it was put back as it was") + left
+
+
+def _goes_back(job: Job, run: Run, done: Done, change: Change) -> bool:
+    """Undo a change, or where what was stored before let nobody in, go on to what the listener acted on then.
+
+    A restart would make that live which was stored and not live before, and shut out whoever got in without it.
+    Roll-back still leads to it.
+    """
+    if done.acted is None or not lets_in(done.acted, job.host.vouched):
+        return run.undo(change)
+    served = job.host.has_certificate(shown_by(done.acted)) if change.item == PIN else False
+    way = way_back(change, done.acted, served)
+    if way is None:
+        return run.undo(change)
+    made = run.apply(way)
+    done.changes.extend([made] if made else [])
+    return made is not None
 
 
 def _confirm(job: Job, run: Run, done: Done, alone: bool) -> None:
@@ -382,6 +427,7 @@ def settle(job: Job, run: Run, done: Done) -> None:
     done.proof = look(job.host, job.prober, done.changes)
     seen = is_live(job.host, done.changes, done.proof)
     if seen is False and not done.waiting:
+        done.acted = done.acted or done.proof
         _restart(job, run, done, "the live listener does not show the stored values")
         if not done.waiting:
             done.proof = look(job.host, job.prober, done.changes)

@@ -167,6 +167,10 @@ class Host:
             self._certificates[store, thumbprint] = found
         return found
 
+    def has_certificate(self, thumbprint: str) -> bool:
+        """Whether the machine's personal store has a certificate that can be read."""
+        return bool(thumbprint) and self.certificate("MY", thumbprint) is not None
+
     @cached_property
     def windows(self) -> str:
         r"""The folder of Windows, such as C:\Windows, which is also taken for what is no path: it goes to cmd.exe."""

@@ -162,9 +162,9 @@ def _finish(job: Job, run: Run, course: Course) -> None:
 def _withdraw(job: Job, run: Run, course: Course, steps: Mapping[int, Sequence[Change]], why: str) -> None:
     """Take back in the end what was kept for what it brings to light."""
     taken = [change for changes in steps.values() for change in changes if change.kind != "restart"]
-    done = Done(list(course.changes))
+    done = Done(list(course.changes), acted=course.before.observation.probe)
     outcome = put_back(job, run, done, taken)
-    course.changes[:] = [change for change in done.changes if change not in taken]
+    course.changes[:] = [change for change in done.changes if change not in taken or change in run.applied]
     course.waiting.update(done.waiting)
     for number in steps:
         course.opened.pop(number, None)
@@ -220,7 +220,7 @@ def _keep_waiting(before: Standing, done: Done, vouched: Callable[[], bool]) -> 
 
 def _take_back(job: Job, run: Run, done: Done, before: Probe | None) -> Done:
     """Undo a step; what is left of it are the changes that cannot be undone, or would cut users, and a new look."""
-    left = Done(list(done.changes))
+    left = Done(list(done.changes), acted=done.acted)
     try:
         put_back(job, run, left, [change for change in done.changes if change.undo == "exact"])
     except SessionsInTheWay as error:

@@ -242,6 +242,45 @@ def _contradicts(change: Change, probe: Probe) -> bool:
     return shown != _pinned(change.after) if change.after is not None else shown == _pinned(change.before)
 
 
+def shown_by(probe: Probe) -> str:
+    """The thumbprint of the certificate with which TLS was established; empty without TLS."""
+    shown = str((probe["tls"].get("certificate") or {}).get("sha1", "")).upper()
+    return shown if tls_works([probe]) else ""
+
+
+def way_back(change: Change, acted: Probe, held: bool) -> Change | None:
+    """The change from what was written to what the listener acted on, where that was not what was stored; else None.
+
+    Args:
+        change: what was written.
+        acted: the handshake before it was live, by which somebody got in.
+        held: whether the machine's personal store has the certificate that was shown.
+    """
+    number = live_number(next((s.id for s in SETTINGS.values() if s.path == change.item), ""), acted)
+    if change.item == PIN and held and shown_by(acted) != _pinned(change.before):
+        data = base64.b64encode(bytes.fromhex(shown_by(acted))).decode("ascii")
+        after: Plain = {"type": "REG_BINARY", "data": data}
+    elif number is not None and replaces_unknown(change):
+        after = {"type": "REG_DWORD", "data": number}
+    else:
+        return None
+    return replace(change, before=change.after, after=after, reason=ACTED, proof="", then="", compliance=())
+
+
+DROPPING = ("security_layer", "nla", "encryption")
+
+ACTED = "what the listener acted on before, since what was stored and not live is not known to let anybody in"
+
+
+def replaces_unknown(change: Change) -> bool:
+    """Whether what was stored is a number that Windows does not know, and drops each connection for once it is live.
+
+    Measured by Microsoft's Azure repair script win-fix-rdp-connectivity for these three.
+    """
+    setting = next((SETTINGS[name] for name in DROPPING if SETTINGS[name].path == change.item), None)
+    return setting is not None and isinstance(change.before, dict) and change.before["data"] not in setting.choices
+
+
 def _pinned(value: Plain) -> str:
     """The thumbprint in a value of SSLCertificateSHA1Hash, or nothing."""
     return base64.b64decode(str(value["data"])).hex().upper() if isinstance(value, dict) else ""

@@ -40,7 +40,10 @@ def plan(observation: Observation, options: Options) -> Plan:
 
 
 def _answers(observation: Observation) -> bool:
-    """Whether the value lets anybody in now; one that Windows does not know locks out all, with or without TLS."""
+    """Whether the value lets anybody in once it is live; one that Windows does not know locks out all, TLS or not.
+
+    While it is not live, somebody may get in all the same, who is not to be shut out by what follows.
+    """
     state = observation.settings.get("nla")
     return state is None or effective(SETTINGS["nla"], state)[0] in STATES.values()
 

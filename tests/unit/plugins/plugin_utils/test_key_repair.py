@@ -1301,6 +1301,32 @@ def test_with_the_certificate_that_is_unbound_again_goes_the_access_to_its_key(m
     assert simulated.probe_view()["tls"] == "ok"
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_with_a_certificate_that_serves_nobody_the_listener_goes_back_to_the_one_that_it_showed(kept: bool) -> None:
+    """Somebody has untied it since, or tied it to another one, and of that nobody could be served."""
+    simulated, thumbprint = bound_host({"live_pin": "after_restart"})
+    certificates, files = simulated.windows.certificates, simulated.windows.files
+    shown = certificates.add("shown.corp.example", Request(key=4))
+    certificates.pin(shown)
+    simulated.windows.reboot()
+    simulated.clock.advance(600)
+    simulated.windows.registry.discard(LISTENER, "SSLCertificateSHA1Hash")
+    spoil(simulated)
+    bound = certificates.in_store("MY", thumbprint)
+    assert bound is not None
+    path = certificates.file_of(bound)
+    files.add(path, files.existing(path).descriptor.to_sddl(), content="key of nobody", size=1)
+    if not kept:
+        simulated.windows.registry.delete_tree(f"{STORES}\\MY\\Certificates\\{shown.thumbprint}")
+    before = settings_state(simulated)
+    with pytest.raises(ProofMissing, match="what the listener acted on before" if kept else "put back as it was"):
+        run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert certificates.pinned() == (shown.thumbprint if kept else "")
+    assert (simulated.probe_view()["tls"] == "ok") is kept
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
 @pytest.mark.parametrize("thumbprint", [None, "", "12", "0" * 40])
 def test_what_is_no_certificate_of_the_store_is_not_bound(thumbprint: str | None) -> None:
     simulated, _thumbprint = bound_host()

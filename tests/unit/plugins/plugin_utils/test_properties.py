@@ -603,6 +603,58 @@ def test_an_orphaned_policy_comes_back_over_a_value_that_locks_out_where_tls_can
     assert serves(simulated)
 
 
+def stored_late(stored: Stored, *live: Stored, breakage: str = "key_unreadable") -> SimulatedHost:
+    """A host that somebody gets into without TLS, which nobody could use, and that has another value stored since."""
+    switches: dict[str, object] = {"live_security": "after_restart"}
+    simulated = SimulatedHost.build("2022", breakages=[breakage], switches=switches)
+    for value in live:
+        value.put(simulated)
+    make_live(simulated)
+    stored.put(simulated)
+    assert serves(simulated)
+    return simulated
+
+
+def local(name: str, number: int) -> Stored:
+    return Stored(SETTINGS[name], "local", number, number)
+
+
+LATE = [
+    ("security_layer", local("security_layer", 77), (local("security_layer", 0), local("nla", 0))),
+    ("security_layer", local("security_layer", 77), (local("security_layer", 1), local("nla", 0))),
+    ("nla", local("nla", 77), (local("security_layer", 1), local("nla", 0))),
+]
+"""The module that mends a value which Windows does not know; that value; and what the listener goes on to act on."""
+
+
+@pytest.mark.parametrize(("name", "stored", "live"), LATE)
+def test_what_lets_nobody_in_once_it_is_live_is_not_what_a_step_back_leads_to(
+    name: str, stored: Stored, live: tuple[Stored, ...]
+) -> None:
+    simulated = stored_late(stored, *live)
+    before = settings_state(simulated)
+    usual = {option: spec.get("default") for option, spec in REMEDIES[name].options.items()}
+    result = run(simulated, name, usual)
+    assert "no TLS handshake succeeds" in result.error
+    assert serves(simulated)
+    make_live(simulated)
+    assert serves(simulated)
+    rollback(job(simulated, "back"), "all", force=False)
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("live", [local("security_layer", 0), local("negotiation", 0)])
+def test_the_loop_leads_back_to_what_let_somebody_in_where_that_was_not_what_is_stored(live: Stored) -> None:
+    simulated = stored_late(local("security_layer", 77), live, local("nla", 0))
+    doing = job(simulated)
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits(frozenset({"security_layer"})))
+    assert [step.kept for step in course.steps] == [False]
+    assert course.changes == doing.made
+    assert serves(simulated)
+    make_live(simulated)
+    assert serves(simulated)
+
+
 HARDENED = {n: spec.get("default") for n, spec in REMEDIES["security_layer"].options.items()}
 
 
