@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import typing as t
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -16,8 +17,18 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import exami
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober, flaw, lacking, live, settled, tls_works
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import Plain
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import PIN, SETTINGS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import (
+    ACTED,
+    Prober,
+    flaw,
+    lacking,
+    live,
+    settled,
+    tls_works,
+    way_back,
+)
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 
 from tests.simulator.host import SimulatedHost
@@ -201,3 +212,23 @@ def test_what_is_no_probe_is_said(probe: object) -> None:
 
 def test_a_probe_is_one() -> None:
     assert flaw(seen()) == ""
+
+
+def pin(before: str, after: str) -> Change:
+    def value(thumbprint: str) -> Plain:
+        data = base64.b64encode(bytes.fromhex(thumbprint)).decode("ascii")
+        return {"type": "REG_BINARY", "data": data} if thumbprint else None
+
+    return Change("certificate", "registry", PIN, value(before), value(after), "a test", restart=None, then="tls")
+
+
+STORED, SHOWN, WANTED = "0A" * 20, "0B" * 20, "0C" * 20
+
+
+@pytest.mark.parametrize("before", ["", STORED])
+def test_a_way_back_leads_to_the_certificate_that_was_shown_where_the_host_has_it(before: str) -> None:
+    acted = {"tls": {"verdict": "ok", "certificate": {"sha1": SHOWN}}, "x224": {}}
+    way = way_back(pin(before, WANTED), acted, True)
+    assert way == replace(pin(WANTED, SHOWN), reason=ACTED, then="")
+    assert way_back(pin(before, WANTED), acted, False) is None, "of a program in between, or Windows' own"
+    assert way_back(pin(SHOWN, WANTED), acted, True) is None, "it is what was stored"
