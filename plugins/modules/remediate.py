@@ -24,7 +24,8 @@ description:
     now, since no run would see what comes of it; the message says why.
   - A run does not repeat a step that the run before it took back, and says so in RV(refused). It tries again with
     other options, where other values are stored, once the host has started again, and after a week; where users had
-    sessions then, as soon as they have none. Module by module, each fix can be tried at any time.
+    sessions then, as soon as they have none. The modules of the fixes try it at any time, M(winfleet.rdp.machine_keys)
+    with a method that is named.
   - A healthy host is only looked at. In check mode the plan is returned, and RV(changes) of a real run are a part of
     it in the same order, with what cures RV(revealed) besides.
   - Nothing is repaired by lowering security, and a value that policy sets is never written under. Where users have to

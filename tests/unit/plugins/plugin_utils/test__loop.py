@@ -337,6 +337,23 @@ def test_who_got_in_before_does_while_the_cure_of_what_shows_then_waits_for_a_re
     assert simulated.windows.listener.stored().negotiation == 1
 
 
+def test_what_waits_for_a_restart_is_left_to_show_after_it() -> None:
+    """Each run would switch negotiation on and off again; what lets users in is stored, and wants the restart alone."""
+    planted = ["negotiation_disabled", "certificate_pinned_missing"]
+    switches = {"live_security": "at_once", "live_pin": "after_restart"}
+    simulated = SimulatedHost.build("2022", breakages=planted, switches=switches)
+    doing = job(simulated, restart="never")
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, [step.kept for step in course.steps]) == ("needs_restart", [True, True])
+    again, writes = job(simulated, "run-2", restart="never"), simulated.counters.writes
+    assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == "needs_restart"
+    assert (again.made, simulated.counters.writes) == ([], writes)
+    then = job(simulated, "run-3")
+    assert remediate(then, examine(then.host, then.prober, 600), Limits()).after.healthy
+    assert [change.kind for change in then.made] == ["restart"]
+    assert simulated.windows.listener.stored().negotiation == 1
+
+
 FRONT = ("firewall_rule_disabled", "listener_disabled", "rdp_denied", "termservice_disabled", "termservice_stopped")
 BEHIND = ("certificate_expired", "cipher_suites_empty", "key_missing", "key_unreadable", "security_layer_rdp")
 

@@ -92,21 +92,23 @@ def _a_week_later(simulated: SimulatedHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happens", "limits", "cured"),
+    ("happens", "limits", "how", "cured"),
     [
-        (_other_options, Limits(), True),
-        (_other_options, Limits(WITHOUT_KEYS.remedies, "high"), False),
-        (_booted, WITHOUT_KEYS, False),
-        (_a_week_later, WITHOUT_KEYS, False),
+        (_other_options, Limits(), {}, True),
+        (_other_options, Limits(WITHOUT_KEYS.remedies, "high"), {}, False),
+        (_other_options, WITHOUT_KEYS, {"restart": "always"}, False),
+        (_other_options, WITHOUT_KEYS, {"allow_reboot": True}, False),
+        (_booted, WITHOUT_KEYS, {}, False),
+        (_a_week_later, WITHOUT_KEYS, {}, False),
     ],
 )
 def test_a_step_is_tried_again_once_something_may_have_changed(
-    happens: Callable[[SimulatedHost], None], limits: Limits, cured: bool
+    happens: Callable[[SimulatedHost], None], limits: Limits, how: dict[str, t.Any], cured: bool
 ) -> None:
     simulated = SimulatedHost.build("2022", breakages=["negotiation_disabled", "key_unreadable"])
     loop(simulated, "run-1")
     happens(simulated)
-    course = loop(simulated, "run-2", limits)
+    course = loop(simulated, "run-2", limits, **how)
     assert [step.kept for step in course.steps] == ([True, True] if cured else [False])
     assert not left(course)
 
@@ -149,3 +151,13 @@ def test_a_step_before_one_that_was_kept_is_tried_again() -> None:
     first = loop(simulated, "run-1")
     assert {step.cause: step.kept for step in first.steps} == {"negotiation_disabled": False, "drain_mode": True}
     assert notes(simulated) == []
+
+
+def test_a_step_beside_one_that_waits_for_a_restart_is_tried_after_it() -> None:
+    planted = ["listener_disabled", "security_layer_rdp"]
+    simulated = SimulatedHost.build("2022", breakages=planted)
+    first = loop(simulated, "run-1", Limits(), restart="never")
+    assert [(step.cause, step.kept) for step in first.steps] == [(planted[0], True), (planted[1], False)]
+    simulated.windows.services.force_stopped("TermService")
+    simulated.windows.services.force_running("TermService")
+    assert loop(simulated, "run-2", Limits(), restart="never").verdict == "repaired"
