@@ -154,7 +154,7 @@ verdict:
   type: str
   sample: repaired
 summary:
-  description: What was wrong, what was done and how it ended, in one line.
+  description: What was wrong, what was done and how it ended, in one line; where no probe was made, it says so.
   returned: success
   type: str
   sample: "repaired: rdp_denied, firewall_rule_disabled; 2 changes"

@@ -249,10 +249,11 @@ def remediated(course: Course, run_id: str) -> Result:
 
 
 def summary(course: Course) -> str:
-    """One line: what was wrong, what was done, how it ended."""
+    """One line: what was wrong, what was done, how it ended, and whether the host's own state alone says so."""
+    seen = "" if course.after.observation.probe else "; no probe, host evidence alone"
     wrong = ", ".join(finding.id for finding in (*direct(course.before.findings), *course.revealed))
     count = len(course.changes)
-    return f"{course.verdict}: {wrong or 'no fault found'}; {count} change{'' if count == 1 else 's'}"
+    return f"{course.verdict}: {wrong or 'no fault found'}; {count} change{'' if count == 1 else 's'}{seen}"
 
 
 def rolled_back(undoing: Undoing, check: bool, made: Sequence[Change]) -> Result:

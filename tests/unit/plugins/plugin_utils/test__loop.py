@@ -18,6 +18,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import exami
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS, Change, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._result import summary
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.breakages import BREAKAGES, cause_of
@@ -499,6 +500,17 @@ def test_a_step_that_helped_nothing_stays_where_taking_it_back_would_cut_users()
     assert step.reason.endswith("(it helped nothing)")
     assert simulated.windows.services.running("TermService")
     assert course.changes == doing.made
+
+
+@pytest.mark.parametrize("breakages", [[], ["rdp_denied"]])
+def test_a_verdict_without_a_probe_says_that_it_goes_by_the_host_alone(breakages: list[str]) -> None:
+    for probing in (True, False):
+        simulated = SimulatedHost.build("2022", breakages=breakages)
+        how = {} if probing else {"prober": Prober("127.0.0.1", enabled=False)}
+        doing = job(simulated, **how)
+        course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+        assert course.verdict == ("repaired" if breakages else "healthy")
+        assert summary(course).endswith("; no probe, host evidence alone") is not probing
 
 
 def test_excluded_remedies_are_not_used() -> None:
