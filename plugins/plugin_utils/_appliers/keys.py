@@ -209,7 +209,10 @@ def _read_certificate(host: Host, change: Change) -> Plain:
 
 
 def _delete_certificate(host: Host, change: Change, _value: Plain) -> None:
-    host.registry.delete_key(change.item)
+    try:
+        host.registry.delete_key(change.item)
+    except RegistryError as error:
+        raise _not_ours(error, "by the permissions of the key in regedit") from error
 
 
 def _names(host: Host, path: str) -> set[str]:

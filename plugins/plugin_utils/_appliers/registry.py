@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .._cim.registry import Absent, RegistryValue, Unreadable
+from .._cim.registry import Absent, RegistryError, RegistryValue, Unreadable
 from .._host import SET_BY_WMI, Host
 from .._model.change import Change
 from .._model.plain import Plain
@@ -45,9 +45,17 @@ def _write_directly(host: Host, change: Change, value: Plain) -> None:
     if isinstance(value, dict):
         host.registry.write(key, name, RegistryValue.from_plain(value))
     else:
-        host.registry.delete_value(key, name)
+        _delete(host, key, name)
     if change.item == SETTINGS["port"].path:
         host.forget_port()
+
+
+def _delete(host: Host, key: str, name: str) -> None:
+    """Delete a value. Raises ApplyError where this account may not, which is no reason to try nothing else."""
+    try:
+        host.registry.delete_value(key, name)
+    except RegistryError as error:
+        raise ApplyError(f"{error.message}. It was left as it is: look at who may write there, in regedit") from error
 
 
 def _by_wmi(change: Change, value: Plain) -> bool:

@@ -1693,6 +1693,18 @@ def test_what_is_in_place_of_a_certificate_can_be_had_back(method: str, replaced
     assert simulated.probe_view()["tls"] == "ok"
 
 
+@pytest.mark.parametrize("breakage", ["certificate_damaged", "key_unreadable"])
+def test_a_store_that_administrators_may_not_write_to_stops_no_run_before_its_end(breakage: str) -> None:
+    simulated = built("2022", breakage, {}, ["certificate_store_hidden"])
+    if breakage == "key_unreadable":
+        spoil(simulated)
+    before = settings_state(simulated)
+    course = cure(simulated)
+    assert course.verdict == "unresolved"
+    assert any("Cannot delete" in refusal.message for refusal in course.refused)
+    assert settings_state(simulated) == before
+
+
 def test_a_certificate_that_is_whole_and_cannot_be_read_here_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
     """As of an algorithm that the controller's library does not know."""
 
@@ -1814,7 +1826,9 @@ EXPIRY = 5400
 
 
 @pytest.mark.parametrize("cut", [cut_before, cut_after])
-@pytest.mark.parametrize("breakage", ["key_unreadable", "folder_acl", "store_acl", "certificate_pinned_missing"])
+@pytest.mark.parametrize(
+    "breakage", ["key_unreadable", "folder_acl", "store_acl", "certificate_pinned_missing", "certificate_damaged"]
+)
 def test_a_repair_that_is_cut_off_anywhere_goes_on_and_leaves_no_task_behind(
     breakage: str, cut: Callable[[int], Callable[[int, bytes], None]]
 ) -> None:
