@@ -29,6 +29,7 @@ from tests.simulator.breakages.gateway import TARGETS
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.editions import EDITIONS, FLEET_VERSIONS, LANGUAGES
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
+from tests.support.hosts import IN_STORE, named
 from tests.support.in_process import acts, job, settings_state
 from tests.support.states import differing, outside
 
@@ -61,21 +62,20 @@ class Task:
 
     def do(self, simulated: SimulatedHost, run_id: str, **how: t.Any) -> list[Change]:
         """Do it as the module does, and tell what was changed."""
-        return self._run(job(simulated, run_id, allow_reboot=self.allow_reboot, **how))
+        return self._run(simulated, job(simulated, run_id, allow_reboot=self.allow_reboot, **how))
 
-    def _run(self, doing: Job) -> list[Change]:
+    def _run(self, simulated: SimulatedHost, doing: Job) -> list[Change]:
         if self.module == "remediate":
             return remediate(doing, examine(doing.host, doing.prober, 600), Limits()).changes
         if self.module == "machine_keys" and not self.given:
             return climb(doing, "machine_keys").changes
-        options = {**defaults(REMEDIES[self.module].options), **self.given}
+        options = named(simulated, {**defaults(REMEDIES[self.module].options), **self.given})
         return fix(doing, REMEDIES[self.module], options)[1].changes
 
     @property
     def name(self) -> str:
         asked = ("reboot",) if self.allow_reboot else ()
-        return "-".join((self.module, *asked, *map(str, self.given.values() if self.module == "machine_keys" else ()),
-                         *self.breakages))  # fmt: skip
+        return "-".join((self.module, *asked, *map(str, self.given.values()), *self.breakages))
 
     @property
     def needs_server(self) -> bool:
@@ -85,6 +85,11 @@ class Task:
 TASKS = (
     Task("remote_desktop", {"port_proxy": "remove"}, ("rdp_denied", "port_proxy")),
     Task("remote_desktop", {"drain": "on", "logons": "refused"}, ("termservice_disabled",)),
+    Task("remote_desktop", {"port": 3389}, (), ("custom_port",)),
+    Task("remote_desktop", {"state": "disabled"}),
+    Task("remote_desktop", {"remove_orphaned_policy": True}, ("rdp_denied_by_orphan_policy",)),
+    Task("firewall", {"port": 33890, "transports": ["tcp"]}),
+    Task("firewall", {"state": "disabled"}),
     Task("firewall", {"block_rules": "disable", "transports": ["tcp"]}, ("firewall_blocked_by_rule",)),
     Task("firewall", {"profiles": ["public"], "remote_addresses": ["192.0.2.0/24"], "transports": ["tcp"]},
          ("firewall_port_mismatch", "firewall_public_network")),
@@ -93,7 +98,11 @@ TASKS = (
     Task("transport", {"mode": "tcp_only"}),
     Task("connection_limit", {"pending": 5000, "sessions": 25}),
     Task("certificate", {"state": "self_signed"}, ("certificate_pinned_missing",)),
+    Task("certificate", {}, ("certificate_expired",)),
+    Task("certificate", {}, ("certificate_pinned_expired",)),
+    Task("certificate", {"state": "bound", "thumbprint": IN_STORE}, (), ("federation",)),
     Task("machine_keys", {}, ("key_unreadable",), ("iis_keys",)),
+    *(Task("machine_keys", {"method": rung}, ("key_unreadable",)) for rung in ("ace", "certificate", "key")),
     Task("machine_keys", {"method": "folder_acl"}, ("folder_acl",)),
     Task("machine_keys", {"method": "store_acl"}, ("store_acl",), varies=("key_dacl",)),
     Task("machine_keys", {"method": "copy_aside"}, ("key_unreadable",), ("iis_keys",), ("key_copy",)),
@@ -103,6 +112,9 @@ TASKS = (
     Task("network_stack", {"dns": "flush", "winsock": "reset"}, ("winsock_layered",), ("dns_cache_stale",)),
     Task("client_settings", {"udp": "off", "tls": "usable"}, ("client_tls12_disabled",)),
     Task("client_settings", {"tls": "usable"}, ("client_tls12_disabled",), allow_reboot=True),
+    Task("schannel", {}, ("tls_server_disabled",), allow_reboot=True),
+    Task("network_stack", {"winsock": "reset"}, ("winsock_layered",), allow_reboot=True),
+    Task("remediate", {}, ("tls_server_disabled",), allow_reboot=True),
     Task("gateway", {"user_group": r"CORP\Others", "hosts": [*TARGETS], "udp": "off"}, ("gateway_service_disabled",),
          ("gateway_udp",)),
     Task("security_layer", {"encryption": "fips"}, ("security_layer_rdp",)),
