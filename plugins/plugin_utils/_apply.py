@@ -27,7 +27,8 @@ class Run:
     """The writes of one task on one host, under one run id. Nothing is written before the first change.
 
     Use as a context manager: leaving it gives the right to write back, also when the run fails. C(undone) counts the
-    items that it has put back.
+    items that it has put back, C(unseen) are the writes of which nothing has shown yet that they are live: while there
+    are any, the announcement stays.
     """
 
     def __init__(self, host: Host, run_id: str, applied: list[Change]) -> None:
@@ -37,6 +38,7 @@ class Run:
         self.journal = Journal(host.registry, host.machine_id, host.now, host.clock_ahead)
         self.applied = applied
         self.undone = 0
+        self.unseen: list[Change] = []
         self._entries: list[Recorded] = []
         self._stack = ExitStack()
         self._writer: Writer | None = None
@@ -47,6 +49,8 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._writer is not None:
+            self._writer.unproven = bool(self.unseen)
         self._stack.__exit__(kind, error, traceback)
 
     def writer(self) -> Writer:
@@ -69,9 +73,8 @@ class Run:
         lay_to_rest(self.host)
 
     def proven(self) -> None:
-        """What was written so far is live, or a note says what is due."""
-        if self._writer is not None:
-            self._writer.unproven = False
+        """What was written so far is live, since it was seen or is read anew, or a note says what is due."""
+        self.unseen.clear()
 
     def apply(self, change: Change) -> Change | None:
         """Make one change, and return it as it was made; None when the item has the value already.
@@ -81,7 +84,7 @@ class Run:
             NotKept: the item is not as wanted after the write.
         """
         applier = APPLIERS[change.kind]
-        writer = self.writer()
+        self.writer()
         found = applier.read(self.host, change)
         if _is_made(found, change.after, change.before):
             self._keep_hidden(applier, change)
@@ -92,7 +95,7 @@ class Run:
             self.host.shell.open()
         self._owe(change)
         self._entries.append(self.journal.record(self.run_id, change))
-        writer.unproven |= change.unsettled
+        self.unseen.extend([change] if change.unsettled else [])
         self._write(applier, change)
         self.applied.append(change)
         self._keep_hidden(applier, change)
@@ -116,13 +119,14 @@ class Run:
             NotKept: the item is not as before after the write.
         """
         applier = APPLIERS[change.kind]
-        writer = self.writer()
+        self.writer()
         self.forget(change)
         found = seen(self.host, change)
         moves = found != change.before
         if moves:
             self._owe(change)
-            writer.unproven |= change.unsettled
+            back = replace(change, before=found, after=change.before)
+            self.unseen.extend([back] if change.unsettled else [])
             _make(applier, self.host, replace(change, after=found), change.before)
             self.undone += 1
         if change in self.applied:

@@ -26,6 +26,7 @@ from ._proof import (
     ACTED,
     Probe,
     Prober,
+    connects,
     lacking,
     lets_in,
     refuses,
@@ -324,7 +325,7 @@ def _reached(job: Job, run: Run, done: Done) -> None:
 
 def _unserved(job: Job, proof: Probe | None) -> str:
     """Why the new port is of no use, and what to do; empty where it is served, as far as probe and host tell."""
-    shut = proof is not None and Facts(Observation("", probe=proof)).failed_stage == "tcp"
+    shut = proof is not None and not connects(proof)
     if (shut or proof is None) and not listens(job.host):
         return (
             "nothing listens on the new port although TermService was restarted. Windows or a product such as Hyper-V "
@@ -394,7 +395,14 @@ def _confirm(job: Job, run: Run, done: Done, alone: bool) -> None:
     outcome = put_back(job, run, done, back) or "it is as it was"
     if why:
         raise ProofMissing(f"whether the new value of {unserved[0].item} serves would show later: {outcome}. {why}")
-    raise ProofMissing(f"no TLS handshake succeeded with the new value of {unserved[0].item}: {outcome}")
+    raise ProofMissing(f"{_failure(proof)} with the new value of {unserved[0].item}: {outcome}")
+
+
+def _failure(proof: Probe | None) -> str:
+    """What was seen of TLS, where it did not succeed."""
+    if proof is None or connects(proof):
+        return "no TLS handshake succeeded"
+    return f"nothing connected (TCP {proof['tcp']['verdict']}), so no TLS handshake was seen"
 
 
 def _ends_lease(change: Change) -> bool:
@@ -425,7 +433,7 @@ def settle(job: Job, run: Run, done: Done) -> None:
     if _must_restart(done.changes) and not rebooted:
         _restart(job, run, done, "the listener reads these values only when it starts")
     done.proof = look(job.host, job.prober, done.changes)
-    seen = is_live(job.host, done.changes, done.proof)
+    seen = is_live(job.host, [*done.changes, *run.unseen], done.proof)
     if seen is False and not done.waiting:
         done.acted = done.acted or done.proof
         _restart(job, run, done, "the live listener does not show the stored values")
@@ -434,7 +442,7 @@ def settle(job: Job, run: Run, done: Done) -> None:
     if seen is None:
         done.notes.append("no handshake proves yet that the changes are live")
     done.notes.extend(unproven(done.changes, done.proof))
-    if "restart" not in done.waiting:
+    if seen:
         run.proven()
 
 
@@ -456,6 +464,8 @@ def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
         done.changes.extend(run.applied[before:])
     if why:
         done.waiting["reboot"] = why
+    else:
+        run.proven()
     return not why
 
 
@@ -465,6 +475,8 @@ def _restart(job: Job, run: Run, done: Done, reason: str) -> None:
     done.changes.extend(run.applied[before:])
     if why:
         done.waiting["restart"] = why
+    else:
+        run.proven()
 
 
 def _places(item: str) -> set[str]:

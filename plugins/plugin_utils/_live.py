@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ._cim.registry import RegistryValue
-from ._diagnosis.facts import Facts
 from ._host import Host
 from ._model.change import Change
 from ._model.lease import LeaseState
-from ._model.observation import Observation
 from ._model.settings import PIN, SETTINGS, number_of
 from ._observe import observe
-from ._owed import SERVICE, all_live, due_after_lease
-from ._proof import PATIENCE, Probe, Prober, live, settled, shows, shuts
+from ._owed import SERVICE, all_live, due_after_lease, started_since
+from ._proof import PATIENCE, Probe, Prober, latest, live, out_of_range, settled, shows, shuts
 
 SHOWN = ("deny_connections", "negotiation", "security_layer", "nla", "encryption", "transport")
 """Settings whose moment of effect is unsettled, and that a handshake shows, or that end it where they are wrong."""
@@ -42,10 +40,32 @@ def look(host: Host, prober: Prober, changes: Sequence[Change]) -> Probe | None:
 def is_live(host: Host, changes: Sequence[Change], proof: Probe | None) -> bool | None:
     """Whether the changes are live: by the probe, and where it tells nothing of the listener, by the host itself."""
     seen = live(changes, proof)
-    if seen is None and all(change.remedy == "remote_desktop" for change in changes):
-        opens = not any(map(shuts, changes))
-        return listens(host, opens) == opens
-    return seen
+    if seen is not None:
+        return seen
+    unsettled = latest(change for change in changes if change.restart is None)
+    if any(change.remedy != "remote_desktop" for change in unsettled):
+        return _by_host(host)
+    opens = not any(map(shuts, unsettled))
+    return listens(host, opens) == opens
+
+
+def _by_host(host: Host) -> bool | None:
+    """Whether what is stored is live, as far as the host tells; None where only a handshake would.
+
+    It listens as what is stored says, or does not. Where it is not to, nothing else shows that could be stale.
+    """
+    if not host.service(SERVICE).process_id:
+        return True  # read when it starts
+    denied = host.effective("deny_connections")
+    if denied == 1:
+        return not listens(host, False)
+    return None if denied or listens(host) or _shut_otherwise(host) else False
+
+
+def _shut_otherwise(host: Host) -> bool:
+    """Whether something else that is stored keeps the listener from opening, where a restart helps nothing."""
+    needed = ("listener_enabled", "sessions_enabled", "network_adapter")
+    return any(host.effective(name) != SETTINGS[name].default for name in needed)
 
 
 def listens(host: Host, wanted: bool = True) -> bool:
@@ -83,31 +103,17 @@ def due_after_cut(host: Host, prober: Prober) -> bool:
 
 def _stored_is_live(host: Host, prober: Prober) -> bool | None:
     """Whether what is stored is live; None where nothing tells."""
-    if not host.service(SERVICE).process_id:
-        return True  # read when it starts
+    if started_since(host):
+        return True
     seen = observe(host, ("settings",), SHOWN)
-    numbers = {name: number_of(seen, name) for name in SHOWN}
-    stored = [*_as_stored(numbers), *_pinned(host)]
-    opens = not any(map(shuts, stored))
-    shown = _drops if _out_of_range(numbers) and opens else _shows
-    proof = prober.watching(stored).look_until(lambda probe: shown(stored, probe) is not False, host.listener_port)
-    found = shown(stored, proof)
-    if found is not None:
-        return found
-    return (None if opens else True) if listens(host, opens) == opens else False
+    stored = [*_as_stored({name: number_of(seen, name) for name in SHOWN}), *_pinned(host)]
+    shut = any(map(shuts, stored))
+    proof = prober.watching(stored).look_until(lambda probe: shut or _shows(stored, probe), host.listener_port)
+    found = _shows(stored, proof)
+    return _by_host(host) if found is None else found
 
 
 Numbers = Mapping[str, int | None]
-
-
-def _out_of_range(numbers: Numbers) -> bool:
-    return any(number is not None and number not in SETTINGS[name].choices for name, number in numbers.items())
-
-
-def _drops(_stored: Sequence[Change], proof: Probe | None) -> bool | None:
-    """Whether each connection is dropped, as where a number is out of range."""
-    stage = Facts(Observation("", probe=proof)).failed_stage if proof else "tcp"
-    return None if stage == "tcp" else stage == "x224"
 
 
 def _shows(stored: Sequence[Change], proof: Probe | None) -> bool | None:
@@ -124,13 +130,17 @@ def _shows(stored: Sequence[Change], proof: Probe | None) -> bool | None:
 def _as_stored(numbers: Numbers) -> list[Change]:
     """What a handshake would show of the settings, if all of them were live.
 
-    Where connections are denied it shows nothing else, and with Standard RDP Security, negotiated or not, that alone.
+    Where connections are denied it shows nothing else, with a number out of range that alone, and so with Standard RDP
+    Security, negotiated or not.
     """
     if numbers["deny_connections"] == 1:
         return [_wanted("deny_connections", 1)]
+    wanted = [_wanted(name, number) for name, number in numbers.items() if number is not None]
+    if unknown := [change for change in wanted if out_of_range(change)]:
+        return unknown
     if 0 in (numbers["negotiation"], numbers["security_layer"]):
         return [_wanted("security_layer", 0)]
-    return [_wanted(name, number) for name, number in numbers.items() if number is not None]
+    return wanted
 
 
 def _wanted(name: str, number: int) -> Change:

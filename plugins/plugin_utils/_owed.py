@@ -34,7 +34,7 @@ from ._guard import ROOT
 from ._host import Host
 from ._model.lease import LeaseState
 from ._proof import Probe, lease_effective
-from ._writer import announcements, bury
+from ._writer import announced, announcements, bury
 
 SERVICE = "TermService"
 
@@ -141,6 +141,16 @@ def due_after_lease(host: Host, leases: Iterable[LeaseState], probe: Probe | Non
         return False
     host.owes.setdefault("restart", "")
     return True
+
+
+def started_since(host: Host) -> bool:
+    """Whether TermService reads anew what is stored since the runs ended that left something: it started, or will."""
+    process = host.service(SERVICE).process_id
+    ended = [found[0] for name in host.left_over if (found := announced(host.registry, name))]
+    if not process or not ended:
+        return True
+    started = process_start(host.cim, process)
+    return started is not None and started.timestamp() > max(ended)
 
 
 def tidy(host: Host) -> None:

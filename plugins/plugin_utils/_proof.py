@@ -10,7 +10,7 @@ import base64
 import time
 import typing as t
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions, probe
@@ -20,7 +20,7 @@ from ._model.change import Change, KeyKind
 from ._model.lease import LeaseState
 from ._model.observation import ANOTHER_NODE, CONTROLLER, Observation
 from ._model.plain import Plain
-from ._model.settings import PIN, SETTINGS
+from ._model.settings import PIN, SETTINGS, Setting
 
 Probe = Mapping[str, t.Any]
 
@@ -42,6 +42,7 @@ class Prober:
         port: the port to probe; None follows the listener.
         enabled: whether the controller may probe itself.
         given: results of probe_info on other nodes.
+        heard: the ports on which a probe of this task met the host, so that silence there is the path's or soon over.
     """
 
     address: str
@@ -51,6 +52,7 @@ class Prober:
     sleep: Callable[[float], None] = time.sleep
     handshake: Callable[[ProbeOptions], dict[str, t.Any]] = probe
     udp: bool = False
+    heard: set[int] = field(default_factory=set, compare=False)
 
     def watching(self, changes: Iterable[Change]) -> Prober:
         """The prober that sees what these changes are about: UDP only where they say whether it is served."""
@@ -61,7 +63,11 @@ class Prober:
         """One probe from the controller, now; None where the controller may not probe."""
         if not self.enabled:
             return None
-        return self.handshake(ProbeOptions(self.address, self.port or listener_port(), udp=self.udp))
+        port = self.port or listener_port()
+        result = self.handshake(ProbeOptions(self.address, port, udp=self.udp))
+        if meets(result):
+            self.heard.add(port)
+        return result
 
     def brought(self, listener_port: int) -> list[Probe]:
         """The results that may stand as proof: of this host and its port, and made just now."""
@@ -70,15 +76,30 @@ class Prober:
             probe for probe in self.given if (str(probe["host"]).lower(), probe["port"]) == wanted and _fresh(probe)
         ]
 
-    def look_until(self, good: Callable[[Probe], bool], listener_port: Callable[[], int]) -> Probe | None:
-        """Probe until the result is good or patience ends; results that were brought do not change by waiting."""
+    def look_until(self, good: Callable[[Probe], bool | None], listener_port: Callable[[], int]) -> Probe | None:
+        """Probe until the result is good or patience ends; results that were brought do not change by waiting.
+
+        One that shows nothing (None) ends it too where no probe of this task met the host: a packet may be lost and a
+        listener yet to open, but a path that is blocked stays so.
+        """
         result = self.look(listener_port)
         for pause in PATIENCE if self.enabled else ():
-            if result is None or good(result):
+            seen = True if result is None else good(result)
+            if seen or (seen is None and (self.port or listener_port()) not in self.heard):
                 break
             self.sleep(pause)
             result = self.look(listener_port)
         return result
+
+
+def connects(probe: Probe) -> bool:
+    """Whether a TCP connection came about, without which nothing is seen of the listener."""
+    return bool(probe["tcp"]["verdict"] == "open")
+
+
+def meets(probe: Probe) -> bool:
+    """Whether the host answered on that port, if only to refuse the connection."""
+    return connects(probe) or bool(probe["tcp"]["verdict"] == "refused")
 
 
 def flaw(probe: object) -> str:
@@ -189,28 +210,57 @@ def lets_in(probe: Probe, vouched: Callable[[], bool]) -> bool:
 
 def refuses(probe: Probe, vouched: Callable[[], bool]) -> bool:
     """Whether the host is seen to let nobody in, or no program listens there; silence shows neither."""
-    return not lets_in(probe, vouched) and probe["tcp"]["verdict"] in ("open", "refused")
+    return not lets_in(probe, vouched) and meets(probe)
 
 
 def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:
     """Whether the changes show in the live handshake; None where nothing tells.
 
-    Only settings whose moment of effect is unsettled are asked about. A TCP connection that times out tells nothing of
-    the listener: a firewall may drop it before.
+    Only what takes effect at a moment that is unsettled is asked about, of an item that was changed more than once the
+    last value. Without a TCP connection nothing is seen of the listener: a firewall may drop it, or refuse it.
     """
-    unsettled = [change for change in changes if change.unsettled]
-    about_tls = [change for change in changes if change.kind in KEY_KINDS or change.item == PIN]
-    if any(change.restart is None for change in about_tls):
-        return None if probe is None else serves(about_tls, probe)
-    if probe is None or not unsettled:
-        return None if unsettled else True
-    seen = shows(unsettled, probe)
-    if seen is not None or any(map(shuts, unsettled)):
+    last = latest(changes)
+    about_tls = [change for change in last if change.kind in KEY_KINDS or change.item == PIN]
+    seen = {
+        _tls_live(about_tls, probe),
+        _settings_live([change for change in last if change.unsettled and change.item != PIN], probe),
+    }
+    return False if False in seen else None if None in seen else True
+
+
+def latest(changes: Iterable[Change]) -> list[Change]:
+    """The last change of each item."""
+    return list({change.item: change for change in changes}.values())
+
+
+def _tls_live(about_tls: Sequence[Change], probe: Probe | None) -> bool | None:
+    if all(change.restart is not None for change in about_tls):
+        return True
+    return serves(about_tls, probe) if probe is not None and connects(probe) else None
+
+
+def _settings_live(settings: Sequence[Change], probe: Probe | None) -> bool | None:
+    if probe is None or not settings:
+        return None if settings else True
+    if any(map(out_of_range, settings)):
+        return _drops(probe) if connects(probe) else None
+    seen = shows(settings, probe)
+    if seen is not None or any(map(shuts, settings)):
         return seen
-    facts = Facts(Observation("", probe=probe))
-    if facts.failed_stage == "tcp":
-        return False if facts.probe_verdict("tcp") == "refused" else None
-    return facts.failed_stage != "x224" or _refused(unsettled, probe)
+    return (not _drops(probe) or _refused(settings, probe)) if connects(probe) else None
+
+
+def _drops(probe: Probe) -> bool:
+    """Whether each connection is dropped, as where a number is out of range."""
+    return Facts(Observation("", probe=probe)).failed_stage == "x224"
+
+
+def out_of_range(change: Change) -> bool:
+    """Whether a setting is given a number that Windows does not know."""
+    setting = _setting(change)
+    if setting is None or not setting.choices or not isinstance(change.after, dict):
+        return False
+    return setting.number(change.after["data"]) not in setting.choices
 
 
 def _refused(changes: Iterable[Change], probe: Probe) -> bool:
@@ -286,11 +336,15 @@ def _pinned(value: Plain) -> str:
     return base64.b64decode(str(value["data"])).hex().upper() if isinstance(value, dict) else ""
 
 
-def settled(changes: Sequence[Change], probe: Probe) -> bool:
-    """Whether waiting would show nothing new: the changes are live, and a listener that was started has opened."""
-    starts = any(change.kind in ("service_state", "restart") for change in changes)
-    opened = Facts(Observation("", probe=probe)).failed_stage != "tcp"
-    return live(changes, probe) is not False and (opened or not starts)
+def settled(changes: Sequence[Change], probe: Probe) -> bool | None:
+    """Whether waiting would show nothing new: the changes are live, and a listener that was started has opened.
+
+    None where the probe shows nothing of them. Where the port is to be closed, silence is as good as anything.
+    """
+    if not connects(probe) and any(change.kind in ("service_state", "restart") for change in changes):
+        return False
+    seen = live(changes, probe)
+    return True if seen is None and any(map(shuts, changes)) else seen
 
 
 def shows(changes: Iterable[Change], probe: Probe | None) -> bool | None:
@@ -298,8 +352,7 @@ def shows(changes: Iterable[Change], probe: Probe | None) -> bool | None:
 
     Of an item that was changed more than once, the last value counts.
     """
-    last = {change.item: change for change in changes}.values()
-    seen = [_deduced(change, probe) for change in last if probe]
+    seen = [_deduced(change, probe) for change in latest(changes) if probe]
     if False in seen:
         return False
     return True if True in seen else None
@@ -309,7 +362,7 @@ def _deduced(change: Change, probe: Probe) -> bool | None:
     """Whether negotiation, or the certificate shown, tells of the wanted value; None where neither decides."""
     if change.item == PIN:
         return not _contradicts(change, probe) if tls_works([probe]) else None
-    setting = next((setting for setting in SETTINGS.values() if setting.path == change.item), None)
+    setting = _setting(change)
     if setting and setting.id == "transport":
         return _udp_shows(change, probe)
     if shuts(change):
@@ -321,6 +374,10 @@ def _deduced(change: Change, probe: Probe) -> bool | None:
     if number is None:
         return False if setting.id == "security_layer" and wanted == 0 and _offers_tls(probe) else None
     return None if wanted is None else number == wanted
+
+
+def _setting(change: Change) -> Setting | None:
+    return next((setting for setting in SETTINGS.values() if setting.path == change.item), None)
 
 
 def shuts(change: Change) -> bool:

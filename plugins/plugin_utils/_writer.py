@@ -8,15 +8,17 @@ CreateKey answers success for a key that exists, so no lock can be built on it: 
 key under the journal's root, and proceed only when alone.
 
     writer <uuid>      REG_MULTI_SZ "writer"         until when it may write, seconds since 1970 by the host's clock;
-                                                    who it is
+                                                    who it is, or "over"
 
 A run takes its announcement away when it ends. One that stays tells of a run that was cut off, or that ended without
 having seen that what it wrote is live. The names under the root, which are read anyway, show it to the next run (see
-_live.py). So who finds that the time of another is past takes the right from it, and leaves its announcement.
+_live.py). So who finds that the time of another is past takes the right from it, and leaves its announcement, with the
+time after which it surely wrote nothing.
 """
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import time
@@ -37,8 +39,8 @@ TENURE = timedelta(minutes=10)
 NAME = re.compile(r"writer [\w-]{1,40}", re.ASCII)
 """Of an announcement."""
 
-OVER = 0
-"""Until when a writer may write from whom the right was taken, or who gave it back and left the announcement."""
+OVER = "over"
+"""Who a writer is from whom the right was taken, or who gave it back and left the announcement."""
 
 GONE = "this run's right to write on the host is gone; run again, it goes on where it stood"
 
@@ -109,7 +111,7 @@ class Writer:
         """Give the right back. When the run fails already, its error is the one to tell: the right expires."""
         try:
             if self.unproven:
-                self._say(self._key, OVER, self._by)
+                self._say(self._key, math.ceil(self._now().timestamp()), OVER)
             else:
                 self._withdraw()
         except WsmanError:
@@ -123,7 +125,7 @@ class Writer:
             HeldByAnother: it is not, since another run took us for dead.
         """
         found = announced(self._registry, self.name)
-        if found is None or found[0] == OVER:
+        if found is None or found[1] == OVER:
             raise HeldByAnother(GONE)
         if self._until is None or self._until - self._now() < TENURE / 2:
             self._renew()
@@ -172,10 +174,12 @@ class Writer:
                 yield from self._nameless(name)
                 continue
             until, by = found
+            if by == OVER:
+                continue
             if until >= self._now().timestamp():
                 yield f"{by}, until {datetime.fromtimestamp(until, timezone.utc):%H:%M:%S} UTC"
-            elif until != OVER:
-                self._say(rf"{ROOT}\{name}", OVER, by)
+            else:
+                self._say(rf"{ROOT}\{name}", until, OVER)
 
     def _nameless(self, name: str) -> Iterator[str]:
         """One that has not said who it is: at the third look it was cut off meanwhile, so it wrote nothing."""
@@ -187,7 +191,7 @@ class Writer:
 
 
 def bury(registry: Registry, now: datetime, name: str) -> None:
-    """Delete an announcement whose time is past, which that of a run that works now is not."""
+    """Delete an announcement that is over, or whose time is past, which that of a run that works now is not."""
     found = announced(registry, name)
-    if found is None or found[0] < now.timestamp():
+    if found is None or found[1] == OVER or found[0] < now.timestamp():
         registry.delete_key(rf"{ROOT}\{name}")

@@ -98,7 +98,7 @@ def test_a_writer_that_leaves_something_unproven_holds_nobody_up_and_is_seen() -
         pass
     assert clock.now() == before, "nobody was waited for"
     assert left(simulated) == [unproven.name]
-    assert announced(connect(simulated).registry, unproven.name) == (OVER, "unproven")
+    assert announced(connect(simulated).registry, unproven.name) == (int(clock.now().timestamp()), OVER)
 
 
 def test_none_but_what_is_over_is_buried() -> None:
