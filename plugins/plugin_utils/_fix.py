@@ -108,22 +108,24 @@ class ProofMissing(ApplyError):
 def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
     """Bring a host into the state that a module declares."""
     observation = _observed(job, remedy, options)
-    plan = remedy.plan(observation, options)
-    if job.check or not plan.changes:
-        done = Done(changes=list(plan.changes), leases=observation.leases)
-        if _read_at_start(remedy):
-            _catch_up(job, done)
+    plan, late = remedy.plan(observation, options), _read_at_start(remedy)
+    done = Done(leases=observation.leases)
+    if job.check:
+        done.changes.extend(plan.changes)
+        done.waiting.update({what: REASONS[what] for what in (_all_due(job, done) if late else ())})
     else:
-        done = Done()
         with Run(job.host, job.run_id, job.made) as run:
-            if _read_at_start(remedy):
-                _make_live(job, run, done)
-            carry_out(job, run, plan.changes, done, alone=True)
-            leave_due(job, run, done)
-            if _read_at_start(remedy) and not done.waiting and _due(job, observation, done.proof):
-                make_up(job, run, done)
+            if late and _caught_up(job, run, done, bool(plan.changes)):
+                observation = _observed(job, remedy, options)
+                plan, done.leases = remedy.plan(observation, options), observation.leases
+            if plan.changes:
+                carry_out(job, run, plan.changes, done, alone=True)
+                leave_due(job, run, done)
+                if late and not done.waiting and _due(job, observation, done.proof):
+                    make_up(job, run, done)
             run.tidy()
-        done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
+        if plan.changes:
+            done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
     if job.host.left_over and not done.waiting:
         done.notes.append(UNTOLD)
     if done.leases and done.proof is None:
@@ -175,27 +177,28 @@ def _read_at_start(remedy: Remedy) -> bool:
     return bool({"winsock", "keys"} & set(remedy.areas)) or any(late)
 
 
-def _catch_up(job: Job, done: Done) -> None:
-    """Restart for a run before this one, which was cut off or might not; check mode only says that it is due."""
+def _all_due(job: Job, done: Done) -> tuple[str, ...]:
+    """What is due since before this run, of which a note tells or what is seen."""
     if done.leases:
         done.proof = job.prober.look(job.host.listener_port)
     found = due(job.host, job.host.kept)
-    if "restart" not in found and due_unnoted(job.host, job.prober, done.leases or (), done.proof):
-        found += ("restart",)
-    if job.check:
-        done.waiting.update({what: REASONS[what] for what in found})
-        return
-    with Run(job.host, job.run_id, job.made) as run:
-        if found:
-            make_up(job, run, done)
-        run.tidy()
+    unnoted = "restart" not in found and due_unnoted(job.host, job.prober, done.leases or (), done.proof)
+    return (*found, "restart") if unnoted else found
 
 
-def _make_live(job: Job, run: Run, done: Done) -> None:
-    """See to what a run left that was cut off, before anything is proved by what the listener does."""
-    due(job.host, job.host.kept)
-    if due_after_cut(job.host, job.prober):
-        _restart(job, run, done, REASONS["restart"])
+def _caught_up(job: Job, run: Run, done: Done, more: bool) -> bool:
+    """Restart for a run before this one, which was cut off or might not; whether it was done, so the plan is of before.
+
+    Where this run has more to do, what is noted waits for that, and only that is seen to which was cut off: what the
+    listener does is to prove what comes.
+    """
+    if more:
+        due(job.host, job.host.kept)
+        if due_after_cut(job.host, job.prober):
+            _restart(job, run, done, REASONS["restart"])
+    elif _all_due(job, done):
+        make_up(job, run, done)
+    return bool(done.changes) and not done.waiting
 
 
 def _due(job: Job, observation: Observation, proof: Probe | None) -> bool:

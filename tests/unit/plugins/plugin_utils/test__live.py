@@ -30,6 +30,7 @@ from tests.support.in_process import connect, job, prober, settings_state
 BLIND = Prober("127.0.0.1", enabled=False)
 NLA_NUMBERS = tuple({"type": "REG_DWORD", "data": number} for number in (1, 0))
 CHANGE = Change("test", "registry", SETTINGS["nla"].path, *NLA_NUMBERS, "a test", restart=None)
+INVALID = {"type": "REG_DWORD", "data": 7}
 UNPROVED = "no handshake proves yet that the changes are live"
 
 
@@ -235,6 +236,24 @@ def test_a_certificate_that_nothing_connects_to_is_put_back_and_what_was_seen_is
     with pytest.raises(ProofMissing, match=r"nothing connected \(TCP timeout\), so no TLS handshake was seen with"):
         BOUND.run(simulated, "run-1", prober=losing(simulated, range(1, 100)))
     assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("hindered", [False, True], ids=["cut off", "hindered"])
+def test_what_a_restart_for_an_earlier_run_brings_to_light_is_planned_for(hindered: bool) -> None:
+    """A number out of range had dropped each connection before TLS was tried, so nothing was planned."""
+    simulated = SimulatedHost.build(
+        "2022", breakages=["nla_value_invalid", "key_unreadable"], switches={"live_security": AFTER_RESTART}
+    )
+    if hindered:
+        assert Task("nla").run(simulated, "run-1", restart="never").waiting
+    else:
+        doing = job(simulated)
+        Run(doing.host, "cut off", doing.made).apply(replace(CHANGE, before=INVALID, after=NLA_NUMBERS[0]))
+        simulated.clock.advance(TENURE.total_seconds() + 1)
+    keys = Task("machine_keys")
+    assert [change.kind for change in keys.run(simulated, "run-2").changes] == ["restart", "file_access"]
+    assert keys.run(simulated, "run-3").changes == []
+    assert simulated.probe_view()["tls"] == "ok"
 
 
 EVENTS = ("restart", "reboot")
