@@ -30,6 +30,7 @@ from tests.support.in_process import connect, job, prober, settings_state
 BLIND = Prober("127.0.0.1", enabled=False)
 NLA_NUMBERS = tuple({"type": "REG_DWORD", "data": number} for number in (1, 0))
 CHANGE = Change("test", "registry", SETTINGS["nla"].path, *NLA_NUMBERS, "a test", restart=None)
+DRAIN = Change("test", "registry", SETTINGS["drain_mode"].path, None, {"type": "REG_DWORD", "data": 2}, "a test")
 INVALID = {"type": "REG_DWORD", "data": 7}
 UNPROVED = "no handshake proves yet that the changes are live"
 
@@ -164,11 +165,10 @@ def test_a_later_step_of_a_run_does_not_prove_an_earlier_one() -> None:
     """As the loop goes on, step by step."""
     simulated = FIREWALL.host(NLA, AFTER_RESTART)
     doing = job(simulated)
-    drain = Change("test", "registry", SETTINGS["drain_mode"].path, None, {"type": "REG_DWORD", "data": 2}, "a test")
     with Run(doing.host, "run-1", doing.made) as run:
         made = run.apply(CHANGE)
         settle(doing, run, Done([made] if made else []))
-        settle(doing, run, Done([drain]))
+        settle(doing, run, Done([DRAIN]))
     assert announced(simulated)
 
 
@@ -312,6 +312,42 @@ def test_of_a_run_that_was_cut_off_it_is_told_until_termservice_starts_after_its
     assert UNTOLD in NLA.run(simulated, "run-2").notes
     happens(simulated, "restart")
     assert NLA.run(simulated, "run-3").notes == []
+    assert announced(simulated) == []
+
+
+def test_of_two_runs_that_left_something_the_later_one_counts() -> None:
+    simulated = unseen(AFTER_RESTART)
+    happens(simulated, "restart")
+    simulated.clock.advance(60)
+    with Run(connect(simulated), "run-2", []) as run:
+        run.apply(replace(CHANGE, item=SETTINGS["transport"].path, before={"type": "REG_DWORD", "data": 2}))
+    assert len(announced(simulated)) == 2
+    assert UNTOLD in NLA.run(simulated, "run-3").notes
+
+
+def test_a_run_that_was_cut_off_before_it_said_who_it_is_left_nothing() -> None:
+    simulated = SimulatedHost.build("2022")
+    connect(simulated).registry.create_key(rf"{ROOT}\writer half-announced")
+    assert Task("nla").run(simulated, "run-1", prober=BLIND).notes == []
+    assert announced(simulated) == []
+
+
+def test_what_is_put_back_is_to_be_looked_at_as_well() -> None:
+    simulated = FIREWALL.host(NLA, AFTER_RESTART)
+    doing = job(simulated)
+    with Run(doing.host, "run-1", doing.made) as run:
+        made = t.cast(Change, run.apply(CHANGE))
+        run.proven()
+        run.undo(made)
+    assert announced(simulated)
+
+
+def test_a_reboot_proves_all_that_was_written_before_it() -> None:
+    simulated = FIREWALL.host(NLA, AFTER_RESTART)
+    doing = job(simulated, allow_reboot=True)
+    with Run(doing.host, "run-1", doing.made) as run:
+        run.apply(CHANGE)
+        settle(doing, run, Done([replace(DRAIN, reboot=True)]))
     assert announced(simulated) == []
 
 
