@@ -130,11 +130,11 @@ def _reveals(change: Change) -> bool:
 def _let_in_again(job: Job, run: Run, course: Course) -> None:
     """Take back in the end what shuts everybody out, where what it brought to light could not be cured.
 
-    A cure that waits for a reboot lets nobody in before; what waits for a restart shows only after it.
+    A cure that waits for a reboot lets nobody in before; what waits for a restart alone shows only after it.
     """
     before, after = course.before.observation.probe, course.after.observation.probe
     opened = {number: changes for number, changes in course.opened.items() if changes}
-    if not opened or "restart" in course.waiting or not before or not after:
+    if not opened or set(course.waiting) == {"restart"} or not before or not after:
         return
     if lets_in(after, job.host.vouched) or not lets_in(before, job.host.vouched):
         return

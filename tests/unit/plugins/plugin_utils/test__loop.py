@@ -355,6 +355,17 @@ def test_what_waits_for_a_restart_is_left_to_show_after_it() -> None:
     assert simulated.windows.listener.stored().negotiation == 1
 
 
+def test_what_waits_for_a_reboot_and_a_restart_lets_in_again_who_got_in_before() -> None:
+    planted = ["negotiation_disabled", "certificate_wrong_usage", "tls_server_disabled"]
+    simulated = SimulatedHost.build("2022", breakages=planted)
+    doing = job(simulated, restart="never", allow_reboot=True)
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert set(course.waiting) == {"reboot", "restart"}
+    assert [step.kept for step in course.steps if step.cause == "negotiation_disabled"] == [False]
+    assert simulated.windows.listener.stored().negotiation == 0
+    assert simulated.probe_view()["asked"]["0"] == ["selected", 0]
+
+
 FRONT = ("firewall_rule_disabled", "listener_disabled", "rdp_denied", "termservice_disabled", "termservice_stopped")
 BEHIND = ("certificate_expired", "cipher_suites_empty", "key_missing", "key_unreadable", "security_layer_rdp")
 
