@@ -33,8 +33,8 @@ TAKES_LONG = {"stop_hangs", "schannel_noise"}
 """Traits that keep a restart waiting, or write events for ever: each of their runs costs seconds of our own time."""
 
 
-KEY_GONE = ("key_missing", "machine_guid_changed")
-"""Breakages after which the key has no file whose permissions could be broken as well: planted last."""
+GONE = ("key_missing", "machine_guid_changed", "firewall_rule_missing")
+"""Breakages after which there is no file of the key, or no rule, that could be broken as well: planted last."""
 
 OF_GATEWAYS = {name for name in TRAITS if name.startswith("gateway_")}
 """Traits that install the role, whose service and ports are more to restart and read."""
@@ -98,7 +98,7 @@ class HostPlan:
     stored: tuple[Stored, ...]
 
     def build(self) -> SimulatedHost:
-        planted = sorted(self.breakages, key=lambda name: name in KEY_GONE)
+        planted = sorted(self.breakages, key=lambda name: name in GONE)
         simulated = SimulatedHost.build(
             self.version, self.language, breakages=planted, traits=self.traits, switches=self.switches
         )
