@@ -36,6 +36,11 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
             "Such a folder would have to be made where the keys of others are. One that shows neither files nor "
             "permissions counts as not readable: no key is called missing there, and the folder is not renamed.",
         ),
+        "partial_put": Unseen(
+            "Does Put take some properties alone where it is not about the filters of a firewall rule?",
+            "The collection puts those filters alone, and firewall_partial_put asks about them. A check would have to "
+            "put an instance of another class, which is the host's own.",
+        ),
         "live_prompt": Unseen(
             "When is it live that the logon screen always asks for the password?",
             "It is asked in the pictures of a session, of a client that has sent a password. To see it a check had to "
@@ -51,4 +56,8 @@ UNSEEN: Mapping[str, Unseen] = MappingProxyType(
         ),
     }
 )
-"""By what it is about. The simulator shows no client what would be seen there, so it has no switch for these."""
+"""By what it is about.
+
+The simulator shows no client what would be seen there, so it has no switch for most of these. It always lists the files
+of a hidden folder, and what it takes of a partial Put is a switch that no check sees.
+"""
