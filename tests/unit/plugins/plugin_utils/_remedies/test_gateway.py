@@ -356,17 +356,21 @@ def test_central_policies_are_left_to_their_server() -> None:
 def test_of_certificates_that_end_together_the_newest_is_bound_in_whatever_order_they_are_read() -> None:
     simulated = host("gateway_certificate_expired")
     now = simulated.clock.now()
-    ages, until = (timedelta(days=9), timedelta(days=2), timedelta(days=2)), timedelta(days=90)
-    made = [
-        stored(simulated, NAME, start=now - a, validity=until + a, key=k) for k, a in zip((1, 2, 4), ages, strict=True)
-    ]
+    until = timedelta(days=90)
+    for key, age in {1: timedelta(days=9), 2: timedelta(days=2), 4: timedelta(days=2)}.items():
+        stored(simulated, NAME, start=now - age, validity=until + age, key=key)
     seen = observe(connect(simulated), {"identity", "gateway"})
     assert seen.gateway is not None
-    assert made[0] == max(made), "the oldest has the greatest thumbprint"
-    for order in permutations(seen.gateway.certificates):
+    last = max(item.not_after for item in seen.gateway.certificates)
+    oldest, *newer = sorted(
+        (item for item in seen.gateway.certificates if item.not_after == last), key=lambda item: item.not_before
+    )
+    assert len(newer) == 2
+    greatest = replace(oldest, thumbprint="F" * 40)  # thumbprints go by the moment of the test
+    for order in permutations((greatest, *newer)):
         ordered = replace(seen, gateway=replace(seen.gateway, certificates=order))
         (change,) = REMEDY.plan(ordered, options(name=NAME)).changes
-        assert change.after == max(made[1:])
+        assert change.after == max(item.thumbprint for item in newer)
 
 
 @pytest.mark.parametrize("breakage", ["gateway_certificate_expired", "gateway_certificate_name"])
