@@ -57,6 +57,8 @@ HOST_SWITCHES: Mapping[str, Switch] = {
     "task_trigger_order": Switch(
         "children of a task's trigger must stand in the schema's order, or may stand in any", ("sequence", "any")
     ),
+    "task_export_zone": Switch("the boundaries in an exported task keep the Z with which they were registered", YES_NO),
+    "task_export_disabled": Switch("the export of a task that was disabled says so", (False, True)),
     "start_when_available": Switch(
         "StartWhenAvailable makes up a missed start only with an end boundary or an endless repetition, or always",
         ("bounded", "always"),

@@ -662,6 +662,7 @@ PS_SCHEDULED_TASK = CimClass(
         "RegisterByXml": Method(params={**_TASK, **of(STRING, "Password User Xml"), "Force": BOOLEAN}, static=True),
         "StartByPath": Method(params=_TASK, static=True),
         "StopByPath": Method(params=_TASK, static=True),
+        "DisableByName": Method(params=_TASK, static=True),
         "ExportByName": Method(params=_TASK, out={"cmdletOutput": STRING}, static=True, read_only=True),
         "GetInfoByName": Method(
             params=_TASK, out={"cmdletOutput": instance("MSFT_TaskDynamicInfo")}, static=True, read_only=True

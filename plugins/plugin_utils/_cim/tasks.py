@@ -241,12 +241,19 @@ class Tasks:
         Whether the export of a task that somebody disabled says so is UNSURE, hence its state is read as well.
         """
         try:
-            outcome = self._call("ExportByName", name)
+            found = self.exported(name)
             state = self._client.get(MSFT_SCHEDULED_TASK, TaskName=name, TaskPath=FOLDER).number("State")
         except NotFound:
             return None
-        found = parse(str(outcome.get("cmdletOutput") or ""))
         return replace(found, enabled=found.enabled and state != DISABLED)
+
+    def exported(self, name: str) -> Registered:
+        """Return what the export of a task says. Raise NotFound when there is none."""
+        return parse(str(self._call("ExportByName", name).get("cmdletOutput") or ""))
+
+    def disable(self, name: str) -> None:
+        """Keep a task from starting."""
+        self._call("DisableByName", name)
 
     def start(self, name: str) -> None:
         """Start a task; it may still be waiting when this returns."""

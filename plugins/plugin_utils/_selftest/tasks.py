@@ -173,6 +173,13 @@ def _export(host: Host) -> str:
     return f"differs: {', '.join(other)}" if other else "as registered"
 
 
+def _disabled(host: Host) -> str:
+    with _trial(host) as trial:
+        host.tasks.disable(trial.task)
+        told = not host.tasks.exported(trial.task).enabled
+    return "told" if told else "not told"
+
+
 def _order(host: Host) -> str:
     """A definition whose trigger has its children the other way round; it is never due."""
     name = Scratch().name
@@ -257,6 +264,17 @@ CHECKS = (
             "differs: zone": "an export has no zone; the start is then not compared, as is done now",
         },
         _export,
+        writes=True,
+    ),
+    Check(
+        "task_disabled",
+        "Does the export of a task that somebody has disabled say so?",
+        "not told",
+        {
+            "not told": "its state is read as well, as is done now",
+            "told": "its state need not be read; it is read all the same",
+        },
+        _disabled,
         writes=True,
     ),
     Check(

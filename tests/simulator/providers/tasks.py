@@ -110,7 +110,7 @@ class TaskMethods(HostProvider):
             self.windows.tasks.set_enabled(task, method == "EnableByName")
             return self._output(task)
         if method == "ExportByName":
-            return {"cmdletOutput": task.xml, "ReturnValue": 0}
+            return {"cmdletOutput": self.windows.tasks.export(task), "ReturnValue": 0}
         if method == "GetInfoByName":
             return {"cmdletOutput": Embedded("MSFT_TaskDynamicInfo", self._info(task)), "ReturnValue": 0}
         if method == "StartByPath":

@@ -140,6 +140,13 @@ def canonical_xml(xml: str, uri: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-16"?>\r\n{text}'
 
 
+def exported(xml: str, *, zoned: bool, disabled: bool) -> str:
+    """A canonical definition as an export has it: its boundaries without their zone, and disabled, where that is so."""
+    if not zoned:
+        xml = re.sub(r"(<(Start|End)Boundary>[^<]*)Z</", r"\1</", xml)
+    return re.sub(r"(<Settings>.*?<Enabled>)true<", r"\1false<", xml, flags=re.DOTALL) if disabled else xml
+
+
 def _reorder(element: etree._Element, order: tuple[str, ...]) -> None:
     ranks = {name: rank for rank, name in enumerate(order)}
     element[:] = sorted(element, key=lambda child: ranks.get(_name(child), len(order)))

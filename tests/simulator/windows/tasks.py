@@ -17,7 +17,15 @@ from datetime import datetime, timedelta
 
 from tests.simulator.windows.clock import Clock, Timer
 from tests.simulator.windows.security import ADMINISTRATORS, SYSTEM, Token
-from tests.simulator.windows.task_xml import Definition, Exec, TaskXmlError, Trigger, canonical_xml, parse_task
+from tests.simulator.windows.task_xml import (
+    Definition,
+    Exec,
+    TaskXmlError,
+    Trigger,
+    canonical_xml,
+    exported,
+    parse_task,
+)
 
 NEVER_RUN, STILL_RUNNING, TERMINATED = 0x00041303, 0x00041301, 0x00041306
 ACCESS_DENIED, ALREADY_EXISTS, NOT_FOUND = 0x80070005, 0x800700B7, 0x80070002
@@ -147,6 +155,12 @@ class TaskScheduler:
             self._schedule(task, at_boot=True)
             if missed:
                 self._make_up(task)
+
+    def export(self, task: Task) -> str:
+        """The XML of a task as it is given back. UNSURE what of a moment's zone, and of what was set since, it has."""
+        switches = self._around.switches
+        disabled = switches["task_export_disabled"] and not task.enabled
+        return exported(task.xml, zoned=bool(switches["task_export_zone"]), disabled=bool(disabled))
 
     def to_state(self) -> dict[str, object]:
         return {task.uri: {"xml": task.xml, "enabled": task.enabled} for task in self.all()}

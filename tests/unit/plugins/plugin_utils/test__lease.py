@@ -681,6 +681,24 @@ def test_a_lost_task_is_armed_again_until_the_old_end_by_a_run_that_wants_the_we
     assert settings_state(simulated) == before
 
 
+def test_a_task_whose_export_leaves_the_zone_out_is_known_and_left_alone() -> None:
+    simulated = SimulatedHost.build("2022", switches={"task_export_zone": False})
+    do(simulated, "nla", **OFF)
+    before = settings_state(simulated)
+    plan, done = do(simulated, "nla", "run-2", **OFF)
+    assert (plan.changes, done.changes) == ((), [])
+    assert standing(simulated)[0][1] == "running"
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_task_that_somebody_has_disabled_is_lost_whether_or_not_its_export_says_so(told: bool) -> None:
+    simulated = SimulatedHost.build("2022", switches={"task_export_disabled": told})
+    do(simulated, "nla", **OFF)
+    disable_task(simulated)
+    assert standing(simulated)[0][1] == "lost"
+
+
 @pytest.mark.parametrize("wait", [600, HALF_AN_HOUR + 60])
 @pytest.mark.parametrize("given", [{"state": "keep"}, {"state": "required"}])
 def test_a_lost_task_is_noticed_and_the_value_put_back_by_a_run_that_does_not_want_it(

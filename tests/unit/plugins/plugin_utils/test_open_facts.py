@@ -196,6 +196,8 @@ MET_BY_NO_CASE = {
     # Accounts without rights, hosts with users or of Server Core, session hosts, hosts off across the end of a lease
     "access_denied", "remote_management_users", "reboot_blocked_by_users", "core_sessions", "licensing_numbers",
     "start_when_available",
+    # Tasks that somebody has disabled
+    "task_export_disabled",
     # Keys that belong to HTTP.sys, values and classes that no fix meets here, a listener whose limit nobody set
     "http_name_binding", "binary_by_get_binary", "expand_by_get_string", "missing_class", "outstanding_default",
     "own_while_pinned",

@@ -74,6 +74,8 @@ DEVIATES = {
     ("firewall_mdm_private", "PrivateProfile"): {"device_managed_private": "PrivateProfile"},
     ("firewall_active_store", False): {"firewall_active_store": "not shown"},
     ("task_trigger_order", "any"): {"task_order": "taken"},
+    ("task_export_zone", False): {"task_export": "differs: zone"},
+    ("task_export_disabled", True): {"task_disabled": "told"},
     ("task_run_seconds", 2): {"task_result": "its own, after a while"},
     ("edr_removes_tasks", True): {
         "lease_ends": "the task was removed before its time", "lease_fails": "not restored, task gone",
