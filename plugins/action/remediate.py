@@ -18,7 +18,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
 )
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import logged_on, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES

@@ -15,7 +15,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
     ChangingAction,
     Spec,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 

@@ -28,8 +28,9 @@ from . import _result
 from ._apply import ApplyError
 from ._course import Course
 from ._credssp import Account
-from ._fix import Job, fix
+from ._fix import fix
 from ._host import Host
+from ._job import Job
 from ._journal import JournalError, new_run_id
 from ._logon import LogonCheck, Turnstile
 from ._loop import climb

@@ -13,7 +13,7 @@ from ._diagnosis.causes import CAUSES
 from ._diagnosis.facts import STAGES
 from ._diagnosis.rank import Finding, diagnose, direct
 from ._diagnosis.verdict import Standing, Verdict, before_repair, under_lease
-from ._fix import Done
+from ._job import Done
 from ._model.change import RISKS, Change, Held, Plan, Refusal, Risk
 from ._model.lease import running
 from ._model.observation import Observation

@@ -19,8 +19,8 @@ from ._diagnosis.causes import CAUSES
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import diagnose, direct
 from ._diagnosis.verdict import Standing
-from ._fix import Done, Job
 from ._host import Host
+from ._job import Done, Job
 from ._live import due_unnoted
 from ._model.change import Change, GatewayKind
 from ._model.observation import Observation

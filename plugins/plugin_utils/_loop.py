@@ -14,17 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ._apply import ApplyError, Run
+from ._carry_out import carry_out
 from ._course import Course, Limits, Proposal, Step, Turns, begun, foresee, note, within
 from ._diagnosis.rank import Finding, direct
 from ._diagnosis.verdict import Standing, after_repair, under_lease
 from ._examine import RECENT_EVENTS, decided, examine, look_again
-from ._fix import Done, Job, carry_out, leave_due, make_up, put_back
+from ._job import Done, Job
 from ._live import UNTOLD
 from ._model.change import Change, Refusal
 from ._model.settings import SETTINGS
 from ._owed import lay_to_rest
 from ._proof import Probe, lets_in
 from ._restart import SessionsInTheWay
+from ._settle import leave_due, make_up, put_back
 from ._tried import Attempts
 
 

@@ -16,7 +16,8 @@ from ._course import Course, Limits, foresee
 from ._diagnosis.facts import Facts
 from ._diagnosis.rank import Finding, direct, open_questions
 from ._diagnosis.verdict import Standing
-from ._fix import Done, unproved
+from ._fix import unproved
+from ._job import Done
 from ._lease import task_name
 from ._model.change import Change, Plan, net_changes
 from ._model.lease import LeaseState

@@ -18,7 +18,7 @@ from ._appliers import APPLIERS
 from ._apply import ApplyError, Run, seen
 from ._cim.registry import RegistryError
 from ._cim.services import ServiceError
-from ._fix import Job
+from ._job import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._live import due_after_cut
 from ._model.change import Change

@@ -20,9 +20,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
-from ._fix import Job
 from ._guard import ROOT
 from ._host import Host
+from ._job import Job
 from ._model.change import Change, Plan, Refusal
 from ._model.plain import Plain, to_plain
 from ._owed import STAMP

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._credssp import Account
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Journal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._logon import LogonCheck, Turnstile
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change

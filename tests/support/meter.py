@@ -20,8 +20,8 @@ from types import MappingProxyType
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._host import Host
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 
 from tests.simulator.host import SimulatedHost

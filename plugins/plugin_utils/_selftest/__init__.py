@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .._fix import Job
 from .._host import Host
+from .._job import Job
 from . import files, firewall, gateway, registry, sessions, tasks, windows, wire
 from ._base import Check, Outcome, judge
 from .account import ACCOUNT_CHECKS, ACCOUNTS, ADMINISTRATOR, version

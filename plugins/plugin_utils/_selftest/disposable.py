@@ -20,8 +20,8 @@ from .._cim.registry import RegistryValue
 from .._cim.schema import PS_SCHEDULED_TASK, WIN32_PROCESS
 from .._cim.tasks import FOLDER, Definition, definition_xml
 from .._cim.values import Sendable
-from .._fix import Job
 from .._host import Host
+from .._job import Job
 from .._model.gateway import SERVICE
 from .._model.settings import SETTINGS
 from .._reboot import objection, reboot

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from .._apply import Run
 from .._cim import gateway
-from .._fix import Job
 from .._host import Host
+from .._job import Job
 from .._model.change import Change
 from .._model.gateway import SERVICE
 from .._observe import observe

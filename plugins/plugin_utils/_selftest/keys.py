@@ -12,8 +12,8 @@ from .. import _listener_certificate
 from .._appliers.key_folders import default_permissions
 from .._apply import ApplyError, Run
 from .._cim import certificates
-from .._fix import Job
 from .._host import Host
+from .._job import Job
 from .._model.change import Change, Plan
 from .._model.keys import CONTAINER_FILE
 from .._observe import observe

@@ -22,8 +22,9 @@ from .._apply import ApplyError, Run, seen
 from .._cim import terminal_services
 from .._cim.registry import RegistryValue
 from .._cim.schema import WIN32_TS_GENERAL_SETTING
-from .._fix import Done, Job, fix
+from .._fix import fix
 from .._host import Host
+from .._job import Done, Job
 from .._live import listens
 from .._model.change import Change, Plan
 from .._model.plain import Plain

@@ -11,8 +11,8 @@ from .._cim.host import CURRENT_VERSION
 from .._cim.registry import RegistryValue
 from .._cim.schema import WIN32_PROCESS
 from .._cim.users import NOBODY, PROGRAMS, SERVICES, signed_in
-from .._fix import Job
 from .._host import Host
+from .._job import Job
 from .._model.settings import SETTINGS
 from .._owed import SERVICE
 from .._restart import sessions

@@ -23,7 +23,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import VERDICTS, Standing
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import GatewayKind, HostKind, KeyKind, Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS

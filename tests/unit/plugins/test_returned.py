@@ -19,9 +19,10 @@ import yaml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guidance.guide import OPTIONS as GUIDANCE
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guidance.guide import guide
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import AREAS, observe

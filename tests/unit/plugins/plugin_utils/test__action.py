@@ -22,7 +22,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._action import (
     _check,
     seconds,
 )
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (

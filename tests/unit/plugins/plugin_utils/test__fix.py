@@ -10,7 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import ProofMissing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 

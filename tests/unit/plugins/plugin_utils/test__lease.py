@@ -14,12 +14,14 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _lease, _owed, _result
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import LeaseLost, ProofMissing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.registry import RegistryValue
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.tasks import definition_xml
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, LeaseLost, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import RECORDS, Lease

@@ -13,13 +13,16 @@ from dataclasses import dataclass, field, replace
 import pytest
 from ansible_collections.winfleet.rdp.plugins.module_utils._rdp_probe.probe import ProbeOptions
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, ProofMissing, fix, settle
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import ProofMissing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._live import UNTOLD
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._settle import settle
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._writer import TENURE, announcements
 
 from tests.simulator.host import SimulatedHost

@@ -14,8 +14,9 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _owed
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.host import boot_time
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._owed import REASONS, due, owe_reboot, owe_restart, tidy
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults

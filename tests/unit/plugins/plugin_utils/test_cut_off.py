@@ -16,9 +16,11 @@ from itertools import count, product
 from pathlib import Path
 
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import ProofMissing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import climb, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults

@@ -16,10 +16,12 @@ from dataclasses import asdict, dataclass, field, replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import ProofMissing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._live import UNTOLD
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change

@@ -19,6 +19,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils import _hidden, _resu
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import key_folders as of_keys
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import ProofMissing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim import certificates as certificates_of
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.certificates import DamagedCertificate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.files import Files
@@ -26,7 +27,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, Job, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done, Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._journal import Entry, Journal
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import climb, remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model import sddl

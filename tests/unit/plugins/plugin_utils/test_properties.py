@@ -20,10 +20,12 @@ from zlib import crc32
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._appliers import ApplyError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import ProofMissing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, ProofMissing, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import RISKS, Change, Plan, Risk
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.lease import LONGEST

@@ -14,7 +14,8 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.addresses import beyond, canonical
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, Risk

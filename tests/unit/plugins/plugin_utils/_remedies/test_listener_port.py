@@ -10,7 +10,9 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Done, OutOfReach, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import OutOfReach
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback

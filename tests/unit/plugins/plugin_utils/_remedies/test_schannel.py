@@ -12,7 +12,8 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import direct
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import Job, fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies.schannel import REMEDY
 
