@@ -118,7 +118,7 @@ def look_again(job: Job, standing: Standing, done: Done) -> Standing:
     """
     touched = {name for name, setting in SETTINGS.items() if any(setting.path == c.item for c in done.changes)}
     proved = PROVED_SETTINGS if done.proof is not None and done.proof["passed"] else frozenset()
-    areas = {_AREA_OF[change.kind] for change in done.changes if change.kind in _AREA_OF}
+    areas = {area for change in done.changes for area in _AREAS_OF.get(change.kind, ())}
     areas.update({"owed"} if standing.observation.owed else ())
     if any(state.lease.setting in touched for state in standing.observation.leases or ()):
         areas.add("leases")
@@ -167,16 +167,16 @@ def _hidden(observation: Observation, change: Change) -> bool:
 _READ_BACK = ("firewall_rule", "file_access", "folder_dacl", "key_dacl")
 
 
-_AREA_OF = {
-    "registry": "settings",
-    "service_start_mode": "services",
-    "service_state": "services",
-    "lease": "leases",
-    "restart": "services",
-    "reboot": "services",
-    "dns_cache": "dns",
-    "winsock": "winsock",
-    "port_proxy": "obstacles",
-    **dict.fromkeys(t.get_args(GatewayKind), "gateway"),
-    **dict.fromkeys(KEY_KINDS.difference(_READ_BACK), "keys"),
+_AREAS_OF: t.Mapping[str, tuple[str, ...]] = {
+    "registry": ("settings",),
+    "service_start_mode": ("services",),
+    "service_state": ("services",),
+    "lease": ("leases",),
+    "restart": ("services",),
+    "reboot": ("services", "identity"),
+    "dns_cache": ("dns",),
+    "winsock": ("winsock",),
+    "port_proxy": ("obstacles",),
+    **dict.fromkeys(t.get_args(GatewayKind), ("gateway",)),
+    **dict.fromkeys(KEY_KINDS.difference(_READ_BACK), ("keys",)),
 }

@@ -35,13 +35,14 @@ NO_SERVICE = 1060
 class Host:
     """The typed views of one host over one channel, and the few readings that more than one reader needs.
 
-    What cannot change while a task runs is read once: identity, clock offset and machine id. So is the listener's port,
-    which nobody but the task itself is taken to change while it runs. In check mode the host opens no shell. ``owes``
-    has the notes of what is due (see _owed.py), ``void_notes`` those that hold no longer. ``kept`` are the names of the
-    keys that the collection kept on the host when that was first looked at, None before. ``announced`` is under which
-    name this task writes, ``left_over`` has the names of runs that ended without a look at what they made live, and
-    ``looked_at`` those of them that were looked at since (see _live.py). ``discreet`` says that no message may tell of
-    the host's users who they are or where they sit, ``may_cut`` that they may be cut off by a service that is stopped.
+    What cannot change while a task runs is read once: identity, clock offset and machine id, the first two again after
+    a reboot. So is the listener's port, which nobody but the task itself is taken to change while it runs. In check
+    mode the host opens no shell. ``owes`` has the notes of what is due (see _owed.py), ``void_notes`` those that hold
+    no longer. ``kept`` are the names of the keys that the collection kept on the host when that was first looked at,
+    None before. ``announced`` is under which name this task writes, ``left_over`` has the names of runs that ended
+    without a look at what they made live, and ``looked_at`` those of them that were looked at since (see _live.py).
+    ``discreet`` says that no message may tell of the host's users who they are or where they sit, ``may_cut`` that they
+    may be cut off by a service that is stopped.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Host:
         return host_view.vouched(self.cim)
 
     def now(self) -> datetime:
-        """The host's clock, as far off ours as it was when the host was first asked."""
+        """The host's clock, as far off ours as it was when the host was first asked, also after a reboot."""
         return self._now() + self._clock_offset
 
     def clock_ahead(self) -> int:
@@ -192,8 +193,12 @@ class Host:
         return self.registry.read(port.key, port.name, port.type)
 
     def forget_start(self) -> None:
-        """Read when the host started again when it is next asked for: it was rebooted."""
+        """Read when the host started, and what its clock says, when that is next asked for: it was rebooted.
+
+        Windows takes its time from the machine's clock or the hypervisor when it starts, and sets it by the network.
+        """
         self.__dict__.pop("identity", None)
+        self.__dict__.pop("_clock_offset", None)
 
     def forget_port(self) -> None:
         """Read the listener's port again when it is next asked for: it was changed."""

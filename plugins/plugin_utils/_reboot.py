@@ -6,8 +6,8 @@
 
 A host that asks for a PIN, a key or a password before Windows starts, or whose WinRM has to be started by hand, would
 stay away: it is not rebooted. Win32_OperatingSystem.Reboot does not force; users' programs can hold it up although it
-answers success, so only a new boot time counts. Sources: Win32_OperatingSystem and Win32_EncryptableVolume
-(GetKeyProtectors, ProtectKeyWithExternalKey) in the Win32 reference.
+answers success, so only a new start counts, which boot_mark tells however the clock was set meanwhile. Sources:
+Win32_OperatingSystem and Win32_EncryptableVolume (GetKeyProtectors, ProtectKeyWithExternalKey) in the Win32 reference.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ._cim import wql
-from ._cim.host import boot_time
+from ._cim.host import boot_mark, boot_time
 from ._cim.schema import WIN32_ENCRYPTABLE_VOLUME, WIN32_OPERATING_SYSTEM
 from ._cim.services import ServiceError
 from ._cim.users import NOBODY
@@ -99,31 +99,37 @@ def _users(host: Host) -> str:
 def reboot(host: Host, record: Callable[[Change], None], reason: str) -> str:
     """Reboot and wait until the host is back; returns why that did not happen, or empty."""
     host.shell.close()
-    before, asked = boot_time(host.cim), host.now()
-    name = host.identity.name
+    mark, asked = boot_mark(host.cim), host.now()
+    name, before = host.identity.name, host.identity.boot_time
     record(Change("reboot", "reboot", name, before.isoformat(), "started again", reason, undo="none", risk="medium"))
     with contextlib.suppress(TransportFailed):
         outcome = host.cim.invoke(WIN32_OPERATING_SYSTEM, "Reboot", keys={})
         if not outcome.ok:
             return f"Windows refused to reboot (code {outcome.return_value}); reboot the host"
-    if not _came_back(host, asked - TOLERANCE):
+    if not _came_back(host, mark, asked - TOLERANCE):
         return (
-            f"the host was told to reboot and has no new boot time after {PATIENCE:g} s; look whether a program or a "
+            f"the host was told to reboot and has not started anew after {PATIENCE:g} s; look whether a program or a "
             "user holds the reboot up"
         )
     rebooted(host)
     return _serving(host)
 
 
-def _came_back(host: Host, earliest: datetime) -> bool:
-    """Poll until the host says that it started after a moment; an error meanwhile means that it is on its way."""
+def _came_back(host: Host, mark: str, earliest: datetime) -> bool:
+    """Poll until the host has started anew; an error meanwhile means that it is on its way."""
     end = host.monotonic() + PATIENCE
     while host.monotonic() < end:
         host.sleep(POLL)
         with contextlib.suppress(WsmanError):
-            if boot_time(host.cim) >= earliest:
+            if _started_anew(host, mark, earliest):
                 return True
     return False
+
+
+def _started_anew(host: Host, mark: str, earliest: datetime) -> bool:
+    """Whether the mark of the boot is another one; by the time of the boot where the host tells no mark."""
+    now = boot_mark(host.cim) if mark else ""
+    return now != mark if now else boot_time(host.cim) >= earliest
 
 
 def _serving(host: Host) -> str:

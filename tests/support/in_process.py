@@ -68,10 +68,18 @@ class Wire:
         """Nothing to close."""
 
 
+Behind = timedelta | Callable[[], timedelta]
+"""How far the clock of the controller is behind a host's; a callable where that changes on the way."""
+
+
+def _controllers(simulated: SimulatedHost, behind: Behind) -> datetime:
+    return simulated.clock.now() - (behind if isinstance(behind, timedelta) else behind())
+
+
 def connect(
     simulated: SimulatedHost,
     before: Callable[[int, bytes], None] | None = None,
-    behind: timedelta = timedelta(),
+    behind: Behind = timedelta(),
     check: bool = False,
     user: str = "Administrator",
     uri_style: str = "wmi",
@@ -85,17 +93,17 @@ def connect(
         uri_style,
         check=check,
         sleep=clock.advance,
-        now=lambda: clock.now() - behind,
-        monotonic=lambda: clock.now().timestamp(),
+        now=lambda: _controllers(simulated, behind),
+        monotonic=lambda: clock.now().timestamp() - clock.stepped.total_seconds(),
     )
 
 
-def prober(simulated: SimulatedHost, behind: timedelta = timedelta()) -> Prober:
+def prober(simulated: SimulatedHost, behind: Behind = timedelta()) -> Prober:
     """A prober that sees what a perfect probe from outside would see; its clock is that much behind the host's."""
 
     def handshake(options: ProbeOptions) -> dict[str, t.Any]:
         simulated.clock.run_due()
-        now = simulated.clock.now() - behind
+        now = _controllers(simulated, behind)
         result = probe_result(probe_view(simulated.windows, options.port), options.udp, now)
         return {**result, "taken_at": now.isoformat(timespec="seconds")}
 

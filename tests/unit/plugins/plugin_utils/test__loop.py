@@ -154,6 +154,28 @@ def test_with_leave_to_reboot_the_loop_goes_on_after_it_to_what_shows_then() -> 
     ]
 
 
+@pytest.mark.parametrize("wrong", [timedelta(minutes=-11), timedelta(minutes=11)], ids=["slow", "fast"])
+@pytest.mark.parametrize("version", ["2016", "2022"])
+def test_a_clock_that_is_put_right_at_the_start_of_windows_does_not_keep_the_loop_from_going_on(
+    version: str, wrong: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulated = SimulatedHost.build(version, breakages=["tls_server_disabled", "key_unreadable"])
+    clock, come_up = simulated.clock, simulated.windows._start_up
+    clock.set(clock.now() + wrong)
+
+    def come_up_with_the_right_time() -> None:
+        clock.set(clock.now() - clock.stepped)
+        come_up()
+
+    monkeypatch.setattr(simulated.windows, "_start_up", come_up_with_the_right_time)
+    ours = prober(simulated, behind=lambda: clock.stepped)
+    doing = job(simulated, allow_reboot=True, prober=ours)
+    doing = replace(doing, host=connect(simulated, behind=lambda: clock.stepped))
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert (course.verdict, list(course.waiting)) == ("repaired", [])
+    assert [change.kind for change in course.changes] == ["registry", "registry", "reboot", "file_access"]
+
+
 @pytest.mark.parametrize("probing", [True, False])
 @pytest.mark.parametrize("breakage", CURED)
 def test_an_edition_that_takes_no_connections_is_told_so_and_left_as_it_is(breakage: str, probing: bool) -> None:

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _reboot
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._reboot import ASKS_AT_START, PATIENCE, objection, reboot
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import Policy
@@ -122,11 +125,30 @@ def test_the_host_is_waited_for_until_it_has_started_again() -> None:
     assert [(change.kind, change.undo) for change in recorded] == [("reboot", "none")]
 
 
+def test_a_host_that_does_not_tell_the_mark_of_its_boot_is_waited_for_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_reboot, "boot_mark", lambda _client: "")
+    simulated = SimulatedHost.build("2022")
+    before = simulated.windows.booted
+    assert reboot(connect(simulated), [].append, "a test") == ""
+    assert simulated.windows.booted > before
+
+
+def test_a_clock_that_is_set_forward_is_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It moves the time of the last start forward as well."""
+    simulated = SimulatedHost.build("2022")
+
+    def set_forward() -> None:
+        simulated.clock.set(simulated.clock.now() + timedelta(days=30))
+
+    monkeypatch.setattr(simulated.windows, "reboot", set_forward)
+    assert "has not started anew" in reboot(connect(simulated), [].append, "a test")
+
+
 def test_a_reboot_that_a_user_holds_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     simulated = SimulatedHost.build("2022")
     monkeypatch.setattr(simulated.windows, "reboot", lambda: None)
     start = simulated.clock.now()
-    assert "no new boot time" in reboot(connect(simulated), [].append, "a test")
+    assert "has not started anew" in reboot(connect(simulated), [].append, "a test")
     assert (simulated.clock.now() - start).total_seconds() >= PATIENCE
 
 
