@@ -241,7 +241,10 @@ compliance:
       item: 18.10.57.3.9.3
       effect: restores
 needs:
-  description: What still has to happen before all changes are live.
+  description:
+    - What still has to happen before all changes are live.
+    - In check mode what the roll-back would have to start anew, and what was due before. Whether values that some hosts
+      act on at once and others after a restart need one shows only afterwards, so it is not foretold.
   returned: success
   type: dict
   contains:

@@ -23,13 +23,16 @@ from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._live import due_after_cut
 from ._model.change import Change
 from ._model.plain import Plain
-from ._owed import SERVICE, due, forgo_restart, owe_restart
+from ._owed import REASONS, SERVICE, due, forgo_restart, owe_restart
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
 from ._restart import SessionsInTheWay, restart
 
 IN_THE_WAY = (ApplyError, SessionsInTheWay, ServiceError, RegistryError)
 """What keeps one item from being put back and says nothing of the others."""
+
+AT_START, AT_BOOT = "values that are read at start", "values that are read when Windows starts"
+"""What only a restart of TermService, or a reboot, makes live."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Undoing:
         not_undoable: entries with C(undo: none), by item, and why nothing is to be done.
         foreign: runs that were made on another machine.
         left: items that were not put back for another reason, and why.
+        waiting: what still has to be started anew, and why.
     """
 
     runs: list[str] = field(default_factory=list)
@@ -99,6 +103,7 @@ def rollback(job: Job, which: str, force: bool) -> Undoing:
         movements = list(_decide(job, targets, force, result))
         if job.check:
             result.undone.extend(movements)
+            _foretell(job, result)
         else:
             _move(job, run, movements, result)
     return result
@@ -158,6 +163,25 @@ def _found(job: Job, change: Change) -> Plain:
     """What an item is; in check mode, which looks at nothing as SYSTEM, what only that sees is as the run left it."""
     unseen = APPLIERS[change.kind].unseen
     return change.after if job.check and unseen is not None and unseen(job.host, change) else seen(job.host, change)
+
+
+def _foretell(job: Job, result: Undoing) -> None:
+    """What the roll-back would have to restart for certain; where it hangs on the live state, only that tells."""
+    owed = _owed(job)
+    result.waiting.update({what: REASONS[what] for what in owed})
+    if _at_start(result.changes()):
+        result.waiting.setdefault("restart", f"{AT_START} would go back")
+    if any(change.reboot for change in result.changes()):
+        result.waiting.setdefault("reboot", f"{AT_BOOT} would go back")
+
+
+def _at_start(back: Sequence[Change]) -> bool:
+    """Whether TermService reads some of what goes back when it starts; one that is stopped by it reads it later."""
+    return not _stops(back) and any(change.restart for change in back)
+
+
+def _stops(back: Sequence[Change]) -> bool:
+    return any((change.kind, change.item, change.after) == ("service_state", SERVICE, "Stopped") for change in back)
 
 
 def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> None:
@@ -235,18 +259,16 @@ def _settle(job: Job, result: Undoing, owed: bool) -> None:
     result.proof = prober.look(job.host.listener_port)
     if "reboot" in job.host.owes:
         why = objection(job.host, job.allow_reboot, job.restart) or reboot(
-            job.host, job.made.append, "roll-back of values that are read when Windows starts"
+            job.host, job.made.append, f"roll-back of {AT_BOOT}"
         )
         if why:
             result.waiting["reboot"] = why
         else:
             result.proof = prober.look(job.host.listener_port)
             return
-    stopped = any((change.kind, change.item, change.after) == ("service_state", SERVICE, "Stopped") for change in back)
-    late = owed or any(change.restart for change in back)
-    if stopped or not (late or _stays(result, back)):
+    if _stops(back) or not (owed or _at_start(back) or _stays(result, back)):
         return
-    why = restart(job.host, job.made.append, "roll-back of values that are read at start", job.restart)
+    why = restart(job.host, job.made.append, f"roll-back of {AT_START}", job.restart)
     if why:
         result.waiting["restart"] = why
     else:

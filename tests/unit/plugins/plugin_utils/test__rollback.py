@@ -187,6 +187,76 @@ def test_a_command_that_never_ran_is_no_restart() -> None:
     assert live_port(simulated) == 3390
 
 
+# --- what check mode says of that
+
+
+def tls_switched_on() -> SimulatedHost:
+    simulated = SimulatedHost.build("2019", breakages=["tls_server_disabled"])
+    fix(job(simulated), REMEDIES["schannel"], defaults(REMEDIES["schannel"].options))
+    return simulated
+
+
+def without_nla() -> SimulatedHost:
+    simulated = SimulatedHost.build("2022")
+    options = {**defaults(REMEDIES["nla"].options), "state": "off", "accept_permanent_weakening": True}
+    fix(job(simulated), REMEDIES["nla"], options)
+    return simulated
+
+
+def serving() -> SimulatedHost:
+    """A roll-back stops the service that reads what goes back with it when it starts."""
+    simulated = SimulatedHost.build("2022", breakages=["termservice_disabled"])
+    fix(job(simulated), REMEDIES["firewall"], {**defaults(REMEDIES["firewall"].options), "port": 3390})
+    fix(job(simulated), REMEDIES["remote_desktop"], PORT)
+    return simulated
+
+
+def cut_off_while_late() -> SimulatedHost:
+    """A run was cut off, whose value is not live: nothing but the handshake tells."""
+    simulated = SimulatedHost.build("2022", switches={"live_security": "after_restart"})
+    with contextlib.suppress(Cut):
+        options = {**defaults(REMEDIES["nla"].options), "state": "off", "accept_permanent_weakening": True}
+        fix(job(simulated, before=cut_after_nla()), REMEDIES["nla"], options)
+    simulated.clock.advance(700)
+    return simulated
+
+
+def cut_after_nla() -> Callable[[int, bytes], None]:
+    written: list[int] = []
+
+    def before(number: int, body: bytes) -> None:
+        if written:
+            raise Cut
+        if b"SetUserAuthenticationRequired" in body:
+            written.append(number)
+
+    return before
+
+
+FORETOLD: list[tuple[Callable[[], SimulatedHost], set[str]]] = [
+    (moved, {"restart"}),
+    (lambda: moved(restart="never"), {"restart"}),
+    (tls_switched_on, {"reboot"}),
+    (without_nla, set()),
+    (serving, set()),
+    (cut_off_while_late, {"restart"}),
+]
+
+
+@pytest.mark.parametrize(("made", "due"), FORETOLD)
+def test_check_mode_says_what_a_run_that_may_restart_nothing_leaves(
+    made: Callable[[], SimulatedHost], due: set[str]
+) -> None:
+    simulated = made()
+    before = simulated.state()
+    foretold = _rollback.rollback(job(simulated, "back", check=True, restart="never"), "all", force=False)
+    assert simulated.state() == before
+    left = _rollback.rollback(job(simulated, "back", restart="never"), "all", force=False)
+    assert set(foretold.waiting) == set(left.waiting) == due
+    again = _rollback.rollback(job(simulated, "again", check=True), "all", force=False)
+    assert set(again.waiting) == due
+
+
 # --- services that users are on
 
 
