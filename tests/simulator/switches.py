@@ -17,6 +17,12 @@ YES_NO = (True, False)
 HOST_SWITCHES: Mapping[str, Switch] = {
     "live_deny": Switch("when a change of fDenyTSConnections takes effect", WHEN),
     "live_security": Switch("when SecurityLayer, UserAuthentication and the like take effect", WHEN),
+    "live_direct": Switch(
+        "when a setting that a provider can set is live where the registry alone is written: as by the provider, or "
+        "after a restart",
+        ("as_by_provider", AFTER_RESTART),
+    ),
+    "live_port": Switch("when a change of PortNumber takes effect", (AFTER_RESTART, AT_ONCE)),
     "live_transport": Switch("when SelectTransport takes effect", WHEN),
     "live_pin": Switch("when a change of SSLCertificateSHA1Hash takes effect", WHEN),
     "live_sessions": Switch("when MaxDisconnectionTime takes effect", WHEN),

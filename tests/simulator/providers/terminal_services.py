@@ -104,6 +104,7 @@ class TerminalServiceSetting(HostProvider):
         if self.windows.listener.policy_value("deny") is not None:
             raise CimError(INVALID_OPERATION, operation="ExecMethod", provider=PROVIDER)
         self.windows.registry.put_dword(TERMINAL_SERVER, "fDenyTSConnections", int(not allow))
+        self.windows.listener.told("deny")
         for rule in self.windows.firewall.rules() if firewall else ():
             if rule.group == RDP_GROUP:
                 self.windows.firewall.change(rule.id, enabled=allow)
@@ -169,6 +170,7 @@ class GeneralSetting(HostProvider):
         if args.get(parameter) is None or value not in allowed:
             raise CimError(INVALID_PARAMETER, operation="ExecMethod", parameter=method, provider=PROVIDER)
         self.windows.registry.put_dword(LISTENER, SOURCES[setting].value, value)
+        self.windows.listener.told(setting)
         return {"ReturnValue": 0}
 
     def _find(self, keys: Values, caller: Caller, options: Mapping[str, object]) -> Instance:

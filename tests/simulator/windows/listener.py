@@ -60,7 +60,7 @@ SOURCES: Mapping[str, Source] = {
     "enabled": Source(LISTENER, "fEnableWinStation", None, False, "listener"),
     "services_enabled": Source(TERMINAL_SERVER, "TSEnabled", 1, False, "services"),
     "lan_adapter": Source(LISTENER, "LanAdapter", 0, False, "listener"),
-    "port": Source(LISTENER, "PortNumber", 3389, False, "listener"),
+    "port": Source(LISTENER, "PortNumber", 3389, False, "port"),
     "security_layer": Source(LISTENER, "SecurityLayer", 2, True, "security"),
     "user_authentication": Source(LISTENER, "UserAuthentication", 1, True, "security"),
     "min_encryption": Source(LISTENER, "MinEncryptionLevel", 2, True, "security"),
@@ -71,6 +71,8 @@ SOURCES: Mapping[str, Source] = {
     "disconnect_limit": Source(LISTENER, "MaxDisconnectionTime", 0, True, "sessions"),
 }
 RESTART_ONLY = frozenset({"listener"})
+PROVIDED = frozenset({"deny", "security"})
+"""Families with settings that a provider sets (Win32_TerminalServiceSetting, Win32_TSGeneralSetting): live_direct."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,12 @@ class Listener:
             for item in fields(Settings)
         })  # fmt: skip
         return replace(live, min_encryption=FIPS_LEVEL) if self._schannel.fips else live
+
+    def told(self, name: str) -> None:
+        """A provider has set a value and tells TermService, which reads it anew unless it does so at a start alone."""
+        late = self.switches.get(f"live_{SOURCES[name].family}") == "after_restart"
+        if self._started_with is not None and not late:
+            self._started_with = replace(self._started_with, **{name: getattr(self.stored(), name)})
 
     def policy_value(self, name: str) -> int | None:
         """The policy's number for a setting, or None."""
@@ -256,6 +264,8 @@ class Listener:
         return self.is_listening() and self.live().transport != 1
 
     def _needs_restart(self, family: str) -> bool:
+        if family in PROVIDED and self.switches.get("live_direct") == "after_restart":
+            return True
         return family in RESTART_ONLY or self.switches.get(f"live_{family}") == "after_restart"
 
     def _read(self, source: Source) -> int | None:

@@ -408,6 +408,31 @@ def test_an_end_that_is_not_live_is_said_until_a_probe_proves_it() -> None:
     assert standing(simulated) == [("nla", "ended", True)]
 
 
+def test_an_end_by_the_host_may_wait_for_a_restart_where_the_providers_write_does_not() -> None:
+    """The task writes to the registry alone, and no provider that would tell the listener."""
+    simulated = SimulatedHost.build("2022", switches={"live_direct": "after_restart"})
+    _plan, done = do(simulated, "nla", **OFF)
+    assert [change.kind for change in done.changes] == ["lease", "registry"]
+    assert _result.leases(done.leases or (), done.proof)[0]["effective"] is True
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    assert standing(simulated) == [("nla", "lease_not_effective", False)]
+    _plan, done = do(simulated, "nla", "run-2", state="keep")
+    assert [change.kind for change in done.changes] == ["restart"]
+    assert standing(simulated) == [("nla", "ended", True)]
+
+
+@pytest.mark.parametrize("harm", [None, "lost"])
+def test_a_value_that_was_absent_is_live_again_though_no_provider_deletes_it(harm: str | None) -> None:
+    simulated = SimulatedHost.build("2022", switches={"live_direct": "after_restart"})
+    simulated.windows.registry.delete_value(LISTENER, NLA)
+    do(simulated, "nla", **OFF)
+    if harm:
+        delete_task(simulated)
+    _plan, done = do(simulated, "nla", "run-2", state="required")
+    assert "restart" in [change.kind for change in done.changes]
+    assert (stored(simulated), simulated.windows.listener.live().user_authentication) == (None, 1)
+
+
 def ended_but_live() -> SimulatedHost:
     """A host that has ended a lease, whose listener acts on the weaker value still."""
     simulated = SimulatedHost.build("2022", switches={"live_security": "after_restart"})

@@ -52,13 +52,19 @@ UNSETTLED: tuple[tuple[str, dict[str, t.Any], tuple[str, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize("live", ["at_once", "after_restart"])
+LIVE = {
+    "at once": {},
+    "after a restart": dict.fromkeys(("live_deny", "live_security", "live_transport"), "after_restart"),
+    "at once by a provider alone": {"live_direct": "after_restart"},
+}
+
+
+@pytest.mark.parametrize("live", LIVE)
 @pytest.mark.parametrize(("name", "given", "broken"), UNSETTLED)
 def test_what_the_listener_acts_on_comes_back_with_the_value(
     name: str, given: dict[str, t.Any], broken: tuple[str, ...], live: str
 ) -> None:
-    switches = dict.fromkeys(("live_deny", "live_security", "live_transport"), live)
-    simulated = SimulatedHost.build("2022", breakages=broken, switches=switches)
+    simulated = SimulatedHost.build("2022", breakages=broken, switches=LIVE[live])
     was = {part: simulated.probe_view()[part] for part in ("tcp", "asked", "udp")}
     fix(job(simulated), REMEDIES[name], {**defaults(REMEDIES[name].options), **given})
     assert {part: simulated.probe_view()[part] for part in was} != was
@@ -190,9 +196,9 @@ def test_a_command_that_never_ran_is_no_restart() -> None:
 # --- what check mode says of that
 
 
-def tls_switched_on() -> SimulatedHost:
+def tls_switched_on(allow_reboot: bool = False) -> SimulatedHost:
     simulated = SimulatedHost.build("2019", breakages=["tls_server_disabled"])
-    fix(job(simulated), REMEDIES["schannel"], defaults(REMEDIES["schannel"].options))
+    fix(job(simulated, allow_reboot=allow_reboot), REMEDIES["schannel"], defaults(REMEDIES["schannel"].options))
     return simulated
 
 
@@ -237,6 +243,7 @@ FORETOLD: list[tuple[Callable[[], SimulatedHost], set[str]]] = [
     (moved, {"restart"}),
     (lambda: moved(restart="never"), {"restart"}),
     (tls_switched_on, {"reboot"}),
+    (lambda: tls_switched_on(allow_reboot=True), {"reboot"}),
     (without_nla, set()),
     (serving, set()),
     (cut_off_while_late, {"restart"}),

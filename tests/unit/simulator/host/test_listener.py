@@ -68,7 +68,27 @@ def test_at_once_means_without_restart(host: SimulatedHost) -> None:
     assert host.windows.listener.live().security_layer == 0
 
 
-def test_the_port_always_needs_a_restart(host: SimulatedHost) -> None:
+def test_a_direct_write_can_wait_for_a_restart_while_the_provider_does_not() -> None:
+    host = SimulatedHost.build(switches={"live_direct": AFTER_RESTART})
+    host.windows.registry.put_dword(LISTENER, "SecurityLayer", 0)
+    assert host.windows.listener.live().security_layer == 2
+    host.windows.listener.told("security_layer")
+    assert host.windows.listener.live().security_layer == 0
+    host.set_switch("live_security", AFTER_RESTART)
+    host.windows.registry.put_dword(LISTENER, "SecurityLayer", 1)
+    host.windows.listener.told("security_layer")
+    assert host.windows.listener.live().security_layer == 0
+    host.run_command("net stop TermService /y & net start TermService", _administrator(host), b"")
+    assert host.windows.listener.live().security_layer == 1
+
+
+def test_the_port_can_move_at_once() -> None:
+    host = SimulatedHost.build(switches={"live_port": "at_once"})
+    host.windows.registry.put_dword(LISTENER, "PortNumber", 4000)
+    assert host.windows.listener.live().port == 4000
+
+
+def test_the_port_needs_a_restart(host: SimulatedHost) -> None:
     host.windows.registry.put_dword(LISTENER, "PortNumber", 4000)
     assert host.windows.listener.live().port == 3389
     host.run_command("net stop TermService /y & net start TermService", _administrator(host), b"")

@@ -111,6 +111,8 @@ DEVIATES = {
     ("identify_version", "shown"): {"identify_version": "told"},
     ("live_security", "after_restart"): {"live_nla": "after a restart"},
     ("live_deny", "after_restart"): {"live_deny": "after a restart"},
+    ("live_direct", "after_restart"): {"direct_nla": "after a restart", "direct_layer": "after a restart"},
+    ("live_port", "at_once"): {"live_port": "at once"},
     ("live_services", "at_once"): {"live_services": "at once"},
     ("live_services", "never"): {"live_services": "never"},
     ("logons_back_at_start", False): {"logons_back": "kept"},
