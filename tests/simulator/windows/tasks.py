@@ -159,7 +159,7 @@ class TaskScheduler:
     def export(self, task: Task) -> str:
         """The XML of a task as it is given back. UNSURE what of a moment's zone, and of what was set since, it has."""
         switches = self._around.switches
-        disabled = switches["task_export_disabled"] and not task.enabled
+        disabled = not task.enabled and switches["task_export_disabled"]
         return exported(task.xml, zoned=bool(switches["task_export_zone"]), disabled=bool(disabled))
 
     def to_state(self) -> dict[str, object]:
