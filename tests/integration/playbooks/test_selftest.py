@@ -60,6 +60,28 @@ def test_the_write_half_is_left_out_in_check_mode_and_taken_from_a_real_boolean_
     assert "true or false and nothing else" in refused.output
 
 
+TURNED = {
+    "key_descriptor_readable": ("true", "key_permissions", "shown"),
+    "task_trigger_order": ("any", "task_order", "taken"),
+    "enum_shape": ("first_item", "one_item", "2 messages"),
+    "empty_array": ("nil", "empty_array", "one nil element"),
+    "firewall_create_context": ("false", "firewall_context", "left out"),
+    "identify_version": ("shown", "identify_version", "told"),
+}
+"""Switches with a value other than what is expected, each with the check that names it and what that finds."""
+
+
+def test_a_host_that_is_otherwise_has_each_deviation_named(start_fleet, run, tmp_path):
+    turned = [f"--switch={name}={value}" for name, (value, _check, _found) in TURNED.items()]
+    fleet = start_fleet("--hosts", "1", "--version", "host001=2022", *turned)
+    halves = json.dumps({"rdp_write_half": True})
+    played = run("selftest", fleet.inventory, "-e", halves, "-e", f"rdp_selftest_dir={tmp_path}")
+    assert played.code == 0, played.output
+    checks = results(tmp_path)["host001"]["checks"]
+    deviating = {check["name"]: check["found"] for check in checks if check["verdict"] == "deviates"}
+    assert deviating == {check: found for _value, check, found in TURNED.values()}
+
+
 def test_the_lab_half_sees_a_listener_over_its_sockets(start_fleet, run, tmp_path):
     fleet = start_fleet("--hosts", "1", "--version", "host001=2022")
     halves = json.dumps({"rdp_lab_half": True, "rdp_disposable": True})
