@@ -188,7 +188,11 @@ def _rename(observation: Observation, keys: KeysState, options: Options) -> Plan
         return _refused(f"{channel[0]} is the key of WinRM's HTTPS listener, over which hosts are managed")
     if others and options["accept_shared_keys"] is not True:
         listed = "; ".join(f"{name}: {owner}" for name, owner in others.items())
-        return _refused(f"MachineKeys holds the keys of others, which a rename takes away for a moment ({listed})")
+        return _refused(
+            f"MachineKeys holds the keys of others, which a rename takes away for a moment ({listed}). Set "
+            "accept_shared_keys to true where their owners agree; copy_aside moves none of them",
+            "accept_shared_keys",
+        )
     reason = "MachineKeys is beyond repair: a new one takes its place, with every key but the listener's"
     renamed = Change(NAME, "key_folder", keys.folder, None, free_name(keys), reason, risk="high")
     changes = (renamed, *steps.renewed_whole(NAME, keys, "the listener's private key does not work"))
@@ -251,8 +255,8 @@ def _first(changes: tuple[Change, ...], then: Plan) -> Plan:
     return then if then.refused else Plan(changes=changes) + then
 
 
-def _refused(message: str) -> Plan:
-    return Plan(refused=(Refusal(f"nothing is done to the key: {message}", "method"),))
+def _refused(message: str, option: str = "method") -> Plan:
+    return Plan(refused=(Refusal(f"nothing is done to the key: {message}", option),))
 
 
 _RUNGS: Mapping[str, Rung] = MappingProxyType(
