@@ -212,7 +212,7 @@ def test_every_value_of_every_switch_builds_and_answers() -> None:
 def test_every_switch_of_the_host_is_read_somewhere() -> None:
     folder = Path(SCHEMAS).parent
     sources = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py") if path.name != "switches.py")
-    live = {f"live_{source}" for source in ("deny", "security", "services", "sessions", "transport")}
+    live = {f"live_{source}" for source in ("deny", "port", "security", "services", "sessions", "transport")}
     unread = {name for name in set(HOST_SWITCHES) - live if f'"{name}"' not in sources}
     assert not unread
     assert live <= set(HOST_SWITCHES)
