@@ -30,7 +30,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import roll
 from tests.simulator import host as of_host
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES, settle
-from tests.simulator.windows.editions import EDITIONS, FLEET_VERSIONS, LANGUAGES
+from tests.simulator.windows.editions import EDITIONS, FLEET_VERSIONS, LANGUAGES, Edition
 from tests.support.in_process import acts, connect, job, prober, settings_state
 from tests.support.states import differing, outside
 
@@ -186,8 +186,13 @@ def places() -> Iterator[tuple[Case, str, str]]:
     of_module = Counter(case.module for case in CASES)
     for case in CASES:
         for _time in range(1 if of_module[case.module] > 1 else 2):
-            edition, language = next(kind for kind in kinds if kind[0].server or case.module != "gateway")
+            edition, language = fitting(kinds, case)
             yield case, edition.key, language
+
+
+def fitting(kinds: Iterator[tuple[Edition, str]], case: Case) -> tuple[Edition, str]:
+    """The next kind of host that a case can be of: a gateway is a server."""
+    return next(kind for kind in kinds if kind[0].server or case.module != "gateway")
 
 
 PLACES = [pytest.param(*place, id=f"{place[0].name}-{place[1]}-{place[2]}") for place in places()]
