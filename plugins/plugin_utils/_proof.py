@@ -306,7 +306,8 @@ def way_back(change: Change, acted: Probe, held: bool) -> Change | None:
         acted: the handshake before it was live, by which somebody got in.
         held: whether the machine's personal store has the certificate that was shown.
     """
-    number = live_number(next((s.id for s in SETTINGS.values() if s.path == change.item), ""), acted)
+    setting = _setting(change)
+    number = live_number(setting.id, acted) if setting else None
     if change.item == PIN and held and shown_by(acted) != _pinned(change.before):
         data = base64.b64encode(bytes.fromhex(shown_by(acted))).decode("ascii")
         after: Plain = {"type": "REG_BINARY", "data": data}
@@ -327,8 +328,10 @@ def replaces_unknown(change: Change) -> bool:
 
     Measured by Microsoft's Azure repair script win-fix-rdp-connectivity for these three.
     """
-    setting = next((SETTINGS[name] for name in DROPPING if SETTINGS[name].path == change.item), None)
-    return setting is not None and isinstance(change.before, dict) and change.before["data"] not in setting.choices
+    setting = _setting(change)
+    if setting is None or setting.id not in DROPPING or not isinstance(change.before, dict):
+        return False
+    return change.before["data"] not in setting.choices
 
 
 def _pinned(value: Plain) -> str:
