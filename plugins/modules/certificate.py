@@ -32,12 +32,13 @@ description:
 options:
   state:
     description:
-      - V(valid) leaves the listener with a certificate that has not expired, is for server authentication, and has a
-        key and a signature that are strong enough (RSA of 2048 bits, no SHA-1). A certificate that the listener is tied
-        to stays while it is all that and its private key is on the host; otherwise the listener is untied and falls
-        back to its own, which is made first where that is due. Where a TLS handshake succeeded before and none does
-        then, it is tied again. Where the controller does not probe, the listener is untied only from a certificate that
-        is gone, or where the key of its own one is new or shown to be readable.
+      - V(valid) leaves the listener with a certificate that has not expired, is for server authentication or for Remote
+        Desktop Authentication (C(1.3.6.1.4.1.311.54.1.2)), and has a key and a signature that are strong enough (RSA of
+        2048 bits, no SHA-1). A certificate that the listener is tied to stays while it is all that and its private key
+        is on the host; otherwise the listener is untied and falls back to its own, which is made first where that is
+        due. Where a TLS handshake succeeded before and none does then, it is tied again. Where the controller does not
+        probe, the listener is untied only from a certificate that is gone, or where the key of its own one is new or
+        shown to be readable.
       - V(bound) ties the listener to the certificate O(thumbprint) (C(SSLCertificateSHA1Hash)), after its usage, its
         validity and its key were checked; C(NETWORK SERVICE) gets read access to its key file where it lacks that. When
         no TLS handshake shows it in the end, it is untied again, and the access taken back. C(TermService) is restarted

@@ -360,7 +360,9 @@ probe:
               description: Whether its validity has not begun by the same clock.
               type: bool
             key_usage_server_auth:
-              description: Whether its extended key usage allows server authentication; none when it has none.
+              description:
+                - Whether its extended key usage allows server authentication, or Remote Desktop Authentication, which is
+                  that for Remote Desktop alone; none when it has none.
               type: bool
             error:
               description: Why it could not be read.

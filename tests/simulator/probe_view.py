@@ -21,9 +21,8 @@ from __future__ import annotations
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.simulator.windows.certificates import StoredCertificate
+from tests.simulator.windows.certificates import SERVING, StoredCertificate
 from tests.simulator.windows.system import Windows
 
 ASKED = (0, 1, 3, 11)
@@ -92,7 +91,7 @@ def _serves(certificate: x509.Certificate) -> bool | None:
     """Whether the extended key usage allows server authentication; None without one."""
     for extension in certificate.extensions:
         if isinstance(extension.value, x509.ExtendedKeyUsage):
-            return ExtendedKeyUsageOID.SERVER_AUTH in extension.value
+            return any(serving in extension.value for serving in SERVING)
     return None
 
 

@@ -21,7 +21,15 @@ from tests.simulator.breakages.gateway import (
 )
 from tests.simulator.breakages.surroundings import elliptic_certificate
 from tests.simulator.windows import boot, events, tenants
-from tests.simulator.windows.certificates import LISTENER, POLICY, REMOTE_DESKTOP, STORES, WINSTATIONS, Request
+from tests.simulator.windows.certificates import (
+    LISTENER,
+    POLICY,
+    REMOTE_DESKTOP,
+    REMOTE_DESKTOP_ONLY,
+    STORES,
+    WINSTATIONS,
+    Request,
+)
 from tests.simulator.windows.defaults import CURRENT_VERSION
 from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import Rule
@@ -160,7 +168,8 @@ def _stop_hangs(windows: Windows) -> None:
 
 
 def _template(windows: Windows) -> None:
-    certificate = windows.certificates.add(windows.machine.dns_name, Request(key=6))
+    request = Request(key=6, usage=REMOTE_DESKTOP_ONLY)
+    certificate = windows.certificates.add(windows.machine.dns_name, request)
     windows.registry.put(WINSTATIONS, "TemplateCertificate", Type.BINARY, bytes.fromhex(certificate.thumbprint))
     value = PolicyValue(POLICY, "CertTemplateName", Type.SZ, "RemoteDesktopComputer")
     windows.policy.link(PolicyObject("{7E39B1A7-0000-4000-8000-000000000001}", "RDP certificates", (value,)))

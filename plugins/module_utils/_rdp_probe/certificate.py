@@ -41,7 +41,9 @@ _SIGNATURES: dict[str, str] = {
 }
 _KEYS: dict[str, str] = {"1.2.840.113549.1.1.1": "RSA", "1.2.840.10045.2.1": "EC"}
 _SUBJECT_ALT_NAME, _EXTENDED_KEY_USAGE = "2.5.29.17", "2.5.29.37"
-_SERVER_AUTH, _ANY_USAGE = "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"
+_SERVING = ("1.3.6.1.5.5.7.3.1", "1.3.6.1.4.1.311.54.1.2", "2.5.29.37.0")
+"""Usages with which a listener serves: server authentication, Remote Desktop Authentication, which is that for Remote
+Desktop alone (szOID_TS_KP_TS_SERVER_AUTH of the Windows SDK's credssp.h), and any."""
 _TEXT_ENCODINGS: dict[int, str] = {0x0C: "utf-8", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
 _DNS_NAME, _IP_ADDRESS = 0x82, 0x87
 _VERSION, _EXTENSIONS = 0xA0, 0xA3
@@ -63,7 +65,8 @@ class Certificate:
         key_bits: Length of an RSA key; None for others.
         self_signed: Subject and issuer are the same; the signature is not verified.
         expired: By this machine's clock; `not_yet_valid` alike.
-        key_usage_server_auth: Whether the extended key usage allows server authentication; None without that extension.
+        key_usage_server_auth: Whether the extended key usage allows server authentication, be it for Remote Desktop
+            alone; None without that extension.
         error: Why the rest could not be read; then only the hashes are known.
     """
 
@@ -262,4 +265,4 @@ def _allows_server_auth(value: bytes | None) -> bool | None:
     if value is None:
         return None
     usages = {der.object_identifier(usage) for usage in der.parse(value).expect(der.SEQUENCE).children()}
-    return not usages.isdisjoint((_SERVER_AUTH, _ANY_USAGE))
+    return not usages.isdisjoint(_SERVING)

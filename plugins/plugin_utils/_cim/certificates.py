@@ -25,6 +25,13 @@ STORES = r"HKLM\SOFTWARE\Microsoft\SystemCertificates"
 KEY_INFO, CERTIFICATE = 2, 32
 ALTERNATIVE, COMMON_NAME = "2.5.29.17", "2.5.4.3"
 SERVER_AUTH, ANY_USAGE = "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"
+REMOTE_DESKTOP_AUTH = "1.3.6.1.4.1.311.54.1.2"
+"""Remote Desktop Authentication (szOID_TS_KP_TS_SERVER_AUTH of the Windows SDK's credssp.h).
+
+The listener serves with it as with server authentication, and templates for it are advised to name it alone
+(gradenegger.eu, Configuring a Certificate Template for Remote Desktop Certificates; pkisolutions.com, Creating RDP
+Certificates).
+"""
 USAGE = "2.5.29.37"
 CNG = 0
 """dwProvType of a key of a CNG provider; others are of a legacy provider."""
@@ -51,6 +58,7 @@ class StoredCertificate:
 
     Attributes:
         server_auth: whether its extended key usage, if it has one, allows server authentication.
+        rdp_auth: whether it allows that of a Remote Desktop listener, and maybe no other.
         key_bits: of the public key; None where the algorithm has no such number.
         signature_hash: such as C(sha256); empty where the algorithm has none.
         key: None where the store knows of no private key.
@@ -62,6 +70,7 @@ class StoredCertificate:
     not_before: datetime
     not_after: datetime
     server_auth: bool
+    rdp_auth: bool
     key_algorithm: str
     key_bits: int | None
     signature_hash: str
@@ -163,7 +172,8 @@ def _facts(der: bytes, certificate: t.Any, key: KeyLink | None) -> StoredCertifi
         subject=certificate.subject.rfc4514_string(),
         not_before=_moment(certificate, "not_valid_before"),
         not_after=_moment(certificate, "not_valid_after"),
-        server_auth=_server_auth(certificate),
+        server_auth=_allows(certificate, SERVER_AUTH),
+        rdp_auth=_allows(certificate, SERVER_AUTH, REMOTE_DESKTOP_AUTH),
         key_algorithm=algorithm(public_key),
         key_bits=getattr(public_key, "key_size", None),
         signature_hash=getattr(certificate.signature_hash_algorithm, "name", ""),
@@ -193,10 +203,10 @@ def _moment(certificate: t.Any, name: str) -> datetime:
     return t.cast(datetime, aware or getattr(certificate, name).replace(tzinfo=timezone.utc))
 
 
-def _server_auth(certificate: t.Any) -> bool:
-    """Without an extended key usage a certificate is for everything (RFC 5280 4.2.1.12)."""
+def _allows(certificate: t.Any, *wanted: str) -> bool:
+    """Whether one of these usages is allowed; without an extended key usage all are (RFC 5280 4.2.1.12)."""
     usages = [extension.value for extension in certificate.extensions if extension.oid.dotted_string == USAGE]
-    return not usages or any(usage.dotted_string in (SERVER_AUTH, ANY_USAGE) for usage in usages[0])
+    return not usages or any(usage.dotted_string in (*wanted, ANY_USAGE) for usage in usages[0])
 
 
 def key_file_stem(container: str) -> str:

@@ -151,6 +151,11 @@ class Facts:
         return bool((self._tls.get("certificate") or {}).get("expired"))
 
     @property
+    def shown_thumbprint(self) -> str:
+        """The SHA-1 of the certificate that the handshake showed; empty where it showed none."""
+        return str((self._tls.get("certificate") or {}).get("sha1", ""))
+
+    @property
     def shown_certificate_faults(self) -> tuple[str, ...]:
         """What is weak about the certificate that the handshake showed, in the words of CertificateState.faults."""
         shown = self._tls.get("certificate") or {}

@@ -60,7 +60,8 @@ class KeyFile:
 class CertificateState:
     """A certificate in a store of the machine. Times are ISO 8601, UTC; key_file None: no private key belongs to it.
 
-    names are the DNS names that it is for.
+    server_auth is whether it may serve anything, rdp_auth whether it may serve the listener: some are made for that
+    alone. names are the DNS names that it is for.
     """
 
     thumbprint: str
@@ -68,6 +69,7 @@ class CertificateState:
     not_before: str
     not_after: str
     server_auth: bool
+    rdp_auth: bool
     key_algorithm: str
     key_bits: int | None
     signature_hash: str
@@ -82,7 +84,7 @@ class CertificateState:
             (ends <= now, f"it expired on {self.not_after}"),
             (now < ends <= now + ahead, f"it expires on {self.not_after}"),
             (begins > now, f"it is not valid before {self.not_before}"),
-            (not self.server_auth, "its usage does not include server authentication"),
+            (not self.rdp_auth, "its usage does not include server authentication"),
             (weak_key, f"its RSA key has {self.key_bits} bits"),
             (self.signature_hash in WEAK_HASHES, f"it is signed with {self.signature_hash.upper()}"),
             (self.key_file is None, "no private key belongs to it"),

@@ -119,6 +119,7 @@ def _renewed(observation: Observation, keys: KeysState, _change: Change) -> Keys
         not_before=moment.isoformat(),
         not_after=(moment + VALIDITY).isoformat(),
         server_auth=True,
+        rdp_auth=True,
         key_algorithm="RSA",
         key_bits=2048,
         signature_hash="sha256",

@@ -73,6 +73,7 @@ class KeyFolders:
             not_before=certificate.not_before.isoformat(),
             not_after=certificate.not_after.isoformat(),
             server_auth=certificate.server_auth,
+            rdp_auth=certificate.rdp_auth,
             key_algorithm=certificate.key_algorithm,
             key_bits=certificate.key_bits,
             signature_hash=certificate.signature_hash,

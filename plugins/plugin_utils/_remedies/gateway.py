@@ -185,7 +185,9 @@ def unfit(certificate: CertificateState, names: Iterable[str], moment: datetime)
     file = certificate.key_file
     gone = ("its key file does not exist",) if file and file.dacl.state == "absent" else ()
     missing = tuple(f"it is not for the name {name}" for name in names if not _bears(certificate, name))
-    return (*certificate.faults(moment), *gone, *missing)
+    narrow = certificate.rdp_auth and not certificate.server_auth
+    other = ("its usage is Remote Desktop Authentication alone, which is for the listener",) if narrow else ()
+    return (*certificate.faults(moment), *other, *gone, *missing)
 
 
 def _bears(certificate: CertificateState, name: str) -> bool:

@@ -49,6 +49,10 @@ KEY_FILE_2019 = (
 VALIDITY = timedelta(days=183)
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+REMOTE_DESKTOP_ONLY = x509.ObjectIdentifier("1.3.6.1.4.1.311.54.1.2")
+"""Remote Desktop Authentication, which templates for the listener name instead (gradenegger.eu)."""
+
+SERVING = (SERVER, REMOTE_DESKTOP_ONLY)
 CNG_PROVIDER = "Microsoft Software Key Storage Provider"
 MACHINE_GUID = r"HKLM\SOFTWARE\Microsoft\Cryptography"
 
@@ -299,7 +303,7 @@ class ListenerCertificates:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         if certificate.not_valid_after_utc <= self._clock.now():
             self._log.write(events.REMOTE_CONNECTION_MANAGER, 1053, events.WARNING)
-        if SERVER not in usage:
+        if not any(serving in usage for serving in SERVING):
             self._log.write(events.REMOTE_CONNECTION_MANAGER, 1054, events.ERROR)
 
     def add(self, name: str, request: Request) -> StoredCertificate:

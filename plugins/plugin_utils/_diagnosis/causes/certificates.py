@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from ..._model.keys import KeysState, denied
+from ..._model.keys import CertificateState, KeysState, denied
 from ..._model.plain import Plain
 from ..facts import Evidence, Facts
 from ._base import REPAIR, TERMSERV, Cause, Cure, Shown
@@ -114,12 +114,22 @@ def _pinned_missing(_facts: Facts, keys: KeysState, _now: datetime) -> Shown:
     return _about("SSLCertificateSHA1Hash", keys.pinned, f"{found} in the machine's personal store")
 
 
+def _in_use(facts: Facts) -> CertificateState | None:
+    """The certificate in use, where that is known.
+
+    Which one Windows has enrolled by a template that policy names, only the handshake shows.
+    """
+    keys = facts.observation.keys
+    if keys is None or keys.active is None:
+        return None
+    return keys.active if not keys.template or facts.shown_thumbprint == keys.active.thumbprint else None
+
+
 def _expired(facts: Facts) -> Shown:
     """By the handshake, or by the store where no probe was made."""
-    keys, identity = facts.observation.keys, facts.observation.identity
-    if facts.expired_certificate_shown and not (keys and keys.active):
+    active, identity = _in_use(facts), facts.observation.identity
+    if facts.expired_certificate_shown and not active:
         return (Evidence("certificate in the handshake", "expired", "probe"),)
-    active = keys.active if keys else None
     if active is None or identity is None:
         return ()
     over = datetime.fromisoformat(active.not_after) <= datetime.fromisoformat(identity.local_time)
@@ -128,8 +138,7 @@ def _expired(facts: Facts) -> Shown:
 
 def _weak(facts: Facts) -> Shown:
     """By the store, or by the handshake where the store was not read."""
-    keys = facts.observation.keys
-    if keys is not None and keys.active is not None:
+    if _in_use(facts) is not None:
         return _of_keys(_fault("signed with", "RSA key"))(facts)
     return tuple(Evidence("certificate in the handshake", fault, "probe") for fault in facts.shown_certificate_faults)
 
@@ -137,8 +146,9 @@ def _weak(facts: Facts) -> Shown:
 def _fault(*words: str) -> OfKeys:
     """Shown when the certificate in use has a fault that is told in one of these words."""
 
-    def shows(_facts: Facts, keys: KeysState, now: datetime) -> Shown:
-        faults = keys.active.faults(now) if keys.active else ()
+    def shows(facts: Facts, _keys: KeysState, now: datetime) -> Shown:
+        active = _in_use(facts)
+        faults = active.faults(now) if active else ()
         told = (fault for fault in faults if any(word in fault for word in words))
         return tuple(Evidence("certificate in use", fault, "its store") for fault in told)
 

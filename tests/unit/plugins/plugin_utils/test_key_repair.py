@@ -49,7 +49,9 @@ from tests.simulator.windows.certificates import (
     LISTENER,
     MACHINE_GUID,
     REMOTE_DESKTOP,
+    REMOTE_DESKTOP_ONLY,
     STORES,
+    WINSTATIONS,
     Request,
 )
 from tests.simulator.windows.clock import DEFAULT_START
@@ -1198,6 +1200,38 @@ def test_a_certificate_is_bound_once_its_key_can_be_read_and_unbound_by_rollback
     assert run(simulated, "certificate")[1].changes == [], "a pinned certificate that serves stays"
     rollback(job(simulated, "back"), "all", force=False)
     assert settings_state(simulated) == before
+
+
+def test_a_certificate_for_remote_desktop_alone_is_bound_and_found_to_be_in_order() -> None:
+    simulated, thumbprint = bound_host(usage=REMOTE_DESKTOP_ONLY)
+    _plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint)
+    assert done.proof is not None
+    assert done.proof["tls"]["certificate"]["sha1"] == thumbprint
+    doing = job(simulated, "looks")
+    assert direct(examine(doing.host, doing.prober, 600, full=True).findings) == ()
+    course = cure(simulated)
+    assert (course.verdict, course.changes) == ("healthy", [])
+    assert run(simulated, "certificate")[1].changes == []
+    assert simulated.windows.certificates.pinned() == thumbprint
+
+
+@pytest.mark.parametrize(
+    ("days", "enrolled", "shown"), [(200, True, []), (400, True, ["probe"]), (200, False, ["its store"])]
+)
+def test_under_a_template_the_handshake_alone_tells_of_the_certificate_in_use(
+    days: int, enrolled: bool, shown: list[str]
+) -> None:
+    """Windows' own is over in all cases: it lasts half a year, the enrolled one a year."""
+    simulated = built("2022", "", {}, ["certificate_template"])
+    if not enrolled:
+        simulated.windows.registry.discard(WINSTATIONS, "TemplateCertificate")
+    simulated.clock.advance(days * 86400)
+    doing = job(simulated)
+    for full in (False, True):
+        found = direct(examine(doing.host, doing.prober, 600, full).findings)
+        assert [finding.id for finding in found] == ["certificate_expired"] * len(shown)
+        assert [proof.source for finding in found for proof in finding.evidence] == shown
+    assert cure(simulated).changes == []
 
 
 def test_a_certificate_that_no_handshake_succeeds_with_is_unbound_again() -> None:

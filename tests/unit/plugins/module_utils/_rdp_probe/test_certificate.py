@@ -123,6 +123,7 @@ def test_issued_by_an_authority() -> None:
     ("usage", "allowed"),
     [
         (x509.OID_SERVER_AUTH, True),
+        (x509.ObjectIdentifier("1.3.6.1.4.1.311.54.1.2"), True),
         (x509.ObjectIdentifier("2.5.29.37.0"), True),
         (x509.OID_CLIENT_AUTH, False),
         (None, None),

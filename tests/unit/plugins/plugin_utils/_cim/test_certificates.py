@@ -92,12 +92,14 @@ def test_a_certificate_without_a_link_has_no_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("usage", "serves"),
-    [(None, True), (ExtendedKeyUsageOID.SERVER_AUTH, True), (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, True),
-     (ExtendedKeyUsageOID.CLIENT_AUTH, False)],
+    ("usage", "anything", "listener"),
+    [(None, True, True), (ExtendedKeyUsageOID.SERVER_AUTH, True, True),
+     (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE, True, True), (ExtendedKeyUsageOID.CLIENT_AUTH, False, False),
+     (x509.ObjectIdentifier("1.3.6.1.4.1.311.54.1.2"), False, True)],
 )  # fmt: skip
-def test_which_usages_serve_a_listener(usage: x509.ObjectIdentifier | None, serves: bool) -> None:
-    assert parse(record(32, made(usage))).server_auth is serves
+def test_which_usages_serve_a_listener(usage: x509.ObjectIdentifier | None, anything: bool, listener: bool) -> None:
+    found = parse(record(32, made(usage)))
+    assert (found.server_auth, found.rdp_auth) == (anything, listener)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_key_of_another_kind_is_held_against_no_suite(name: str, key: str) -> 
 
 
 def keys(algorithm: str = EC, template: str = "") -> KeysState:
-    own = CertificateState("AA", "CN=host", "", "", True, algorithm, 256, "sha256", None)
+    own = CertificateState("AA", "CN=host", "", "", True, True, algorithm, 256, "sha256", None)
     return KeysState(None, "AA", own, template, False, "MachineKeys", ABSENT, (), (), {}, "", False, None)
 
 

@@ -31,7 +31,7 @@ from tests.simulator.breakages.gateway import ADMINS, NAME, TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import SWITCHES
 from tests.simulator.traits import TRAITS
-from tests.simulator.windows.certificates import Request
+from tests.simulator.windows.certificates import REMOTE_DESKTOP_ONLY, Request
 from tests.simulator.windows.gateway import UDP, Gateway, connection_policy, resource_policy
 from tests.simulator.windows.tenants import NETWORK_SERVICE_KEY
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
@@ -234,6 +234,16 @@ def test_a_certificate_whose_key_file_is_gone_is_not_bound() -> None:
     plan, done = fix(job(simulated), REMEDY, options(name=NAME, thumbprint=thumbprint))
     assert "its key file does not exist" in plan.refused[0].message
     assert done.changes == []
+
+
+def test_a_certificate_for_the_listener_alone_is_not_bound_to_the_gateway() -> None:
+    simulated = host("gateway_certificate_unbound")
+    thumbprint = stored(simulated, NAME, usage=REMOTE_DESKTOP_ONLY, validity=timedelta(days=4000))
+    plan, done = fix(job(simulated), REMEDY, options(name=NAME, thumbprint=thumbprint))
+    assert "cannot serve the gateway: its usage is Remote Desktop Authentication alone" in plan.refused[0].message
+    assert done.changes == []
+    (bound,) = fix(job(simulated), REMEDY, options(name=NAME))[1].changes
+    assert bound.after != thumbprint
 
 
 def test_options_that_decide_nothing_are_said() -> None:
