@@ -361,8 +361,8 @@ probe:
               type: bool
             key_usage_server_auth:
               description:
-                - Whether its extended key usage allows server authentication, or Remote Desktop Authentication, which is
-                  that for Remote Desktop alone; none when it has none.
+                - Whether its extended key usage allows server authentication, or Remote Desktop Authentication, which
+                  is that for Remote Desktop alone; none when it has none.
               type: bool
             error:
               description: Why it could not be read.
