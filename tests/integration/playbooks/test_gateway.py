@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import ssl
 
 import pytest
@@ -16,78 +15,6 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from tests.simulator.breakages.gateway import OTHER_PORT
-from tests.support.states import without_journals
-
-FLEET = shlex.split("""
-    --hosts 4 --version host001=2019 --break host001=gateway_rap_resource
-    --version host002=2022 --language host002=de --break host002=gateway_service_disabled
-    --version host003=2016 --break host003=gateway_cap_disabled
-    --version host004=2025 --trait host004=gateway_role
-""")
-WANTED = {
-    "rdp_gateway_name": "gateway.corp.example",
-    "rdp_gateway_user_group": r"CORP\Remote Users",
-    "rdp_gateway_hosts": ["rdp01.corp.example", "rdp01", "10.20.0.31"],
-    "rdp_gateway_udp": "off",
-}
-CHANGED = {
-    "host001": ["gateway_resource_group", "gateway_resource_policy", "gateway_transport"],
-    "host002": ["service_start_mode", "service_state", "gateway_transport"],
-    "host003": ["gateway_connection_policy", "gateway_transport"],
-    "host004": ["gateway_transport"],
-}
-SITE = """
-- hosts: windows
-  gather_facts: false
-  roles:
-    - role: winfleet.rdp.rdp_gateway
-  post_tasks:
-    - ansible.builtin.copy:
-        content: "{{ rdp_gateway_result | to_json }}"
-        dest: "{{ out }}/{{ inventory_hostname }}.json"
-        mode: "0600"
-      delegate_to: localhost
-      check_mode: false
-      changed_when: false
-      vars:
-        ansible_connection: local
-"""
-
-
-def test_the_whole_way(start_fleet, run, tmp_path):
-    """Dry run, apply, apply again, roll back: what users of the gateway meet is put right, and nothing else."""
-    fleet = start_fleet(*FLEET)
-    found = without_journals(fleet.states())
-    site = tmp_path / "site.yml"
-    site.write_text(SITE, encoding="utf-8")
-    run_id = {"rdp_gateway_run_id": "gateways-1"}
-
-    def play(*options, **variables):
-        given = json.dumps({**WANTED, **run_id, "out": str(tmp_path), **variables})
-        played = run(site, fleet.inventory, "-e", given, *options)
-        assert played.code == 0, played.output
-        results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("host*.json")}
-        return played.output, {
-            name: [(c["kind"], c["after"]) for c in host["changes"]] for name, host in results.items()
-        }
-
-    said, planned = play("--check", "--diff")
-    assert "10.20.0.31" in said
-    assert without_journals(fleet.states()) == found
-    assert fleet.count("writes") == 0
-
-    _said, made = play()
-    assert {name: [kind for kind, _after in changes] for name, changes in made.items()} == CHANGED
-    assert made == planned
-
-    writes = fleet.count("writes")
-    _said, again = play()
-    assert set(map(len, again.values())) == {0}
-    assert fleet.count("writes") == writes
-
-    back = run("rollback", fleet.inventory, "-e", "rdp_rollback_run=gateways-1")
-    assert back.code == 0, back.output
-    assert without_journals(fleet.states()) == found
 
 
 def test_the_playbook_fails_hosts_without_the_role_and_says_what_a_certificate_lacks(start_fleet, run):
