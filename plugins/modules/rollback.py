@@ -20,6 +20,9 @@ description:
   - A service that a run has started is stopped again only while nobody has a session, and that of an RD Gateway while
     nobody is connected by way of it. Otherwise RV(left) says who would be cut off, and O(restart=always) accepts that.
   - An item that somebody has changed since is left as it is and listed in RV(drifted), unless O(force) is set.
+  - What the host refuses to put back, or what is no longer there, as a firewall rule that was deleted since, is left
+    with the reason in RV(left), and so is what was done to the same item before. All else goes back. A lease stays
+    while the value that it weakened is left.
   - What has no undo is listed in RV(not_undoable). M(winfleet.rdp.network_stack) says how a person puts Winsock
     providers back from what was saved of them.
   - A journal that came with a cloned disk image is never used; its runs are listed in RV(foreign).

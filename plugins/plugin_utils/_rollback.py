@@ -16,10 +16,15 @@ from dataclasses import dataclass, field, replace
 
 from ._appliers import APPLIERS
 from ._apply import ApplyError, Run, seen
+from ._cim.certificates import DamagedCertificate
+from ._cim.files import FileError, Hidden
+from ._cim.firewall import FirewallError
 from ._cim.registry import RegistryError
 from ._cim.services import ServiceError
+from ._cim.tasks import TaskError
 from ._job import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
+from ._lease import LeaseError
 from ._live import due_after_cut
 from ._model.change import Change
 from ._model.plain import Plain
@@ -27,9 +32,28 @@ from ._owed import REASONS, SERVICE, due, forgo_restart, owe_restart
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
 from ._restart import SessionsInTheWay, restart
+from ._wsman.errors import ShellRefused, Timeout, WsmanFault
+from ._wsman.shell import CommandTimedOut
 
-IN_THE_WAY = (ApplyError, SessionsInTheWay, ServiceError, RegistryError)
-"""What keeps one item from being put back and says nothing of the others."""
+IN_THE_WAY = (
+    ApplyError,
+    SessionsInTheWay,
+    WsmanFault,
+    RegistryError,
+    ServiceError,
+    FirewallError,
+    FileError,
+    Hidden,
+    TaskError,
+    LeaseError,
+    DamagedCertificate,
+    ShellRefused,
+    CommandTimedOut,
+)
+"""What keeps one item from being read or put back and says nothing of the others: all but the loss of the channel."""
+
+LEASED = "it ends what it has weakened, which is not put back, so it stays"
+"""Why a lease is left; without it the weakening would be for ever."""
 
 AT_START, AT_BOOT = "values that are read at start", "values that are read when Windows starts"
 """What only a restart of TermService, or a reboot, makes live."""
@@ -69,6 +93,8 @@ class Undoing:
         foreign: runs that were made on another machine.
         left: items that were not put back for another reason, and why.
         waiting: what still has to be started anew, and why.
+        stuck: the targets of changes that are left, so that what was done to them before is left as well.
+        unsure: whether an item was left that may go back later, since the host has not answered in time.
     """
 
     runs: list[str] = field(default_factory=list)
@@ -80,6 +106,19 @@ class Undoing:
     left: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
     proof: Probe | None = None
+    stuck: set[str] = field(default_factory=set)
+    unsure: bool = False
+
+    def leave(self, change: Change, why: str) -> None:
+        """Leave an item as it is, and the lease that ends what the change has weakened."""
+        self.left[change.item] = why
+        self.stuck.update({change.target, f"lease:{change.leased}"})
+
+    def stays(self, change: Change) -> bool:
+        """Whether something that was done later is left, so that this is too."""
+        if change.target in self.stuck:
+            self.left.setdefault(change.item, LEASED)
+        return change.target in self.stuck
 
     def changes(self) -> list[Change]:
         """The movements back, as changes."""
@@ -145,10 +184,12 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
         if change.undo == "none":
             result.not_undoable.append(target)
             continue
+        if result.stays(change):
+            continue
         try:
             found = now[change.target] if change.target in now else _found(job, change)
-        except ApplyError as error:
-            result.left[change.item] = str(error)
+        except IN_THE_WAY as error:
+            result.leave(change, str(error))
             continue
         if found == change.before:
             result.settled.append(target)
@@ -190,20 +231,10 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
     if _untold(result, [target.entry.change for target in movements]) and not job.host.owes.get("restart"):
         run.writer()
         owe_restart(job.host)
-    stuck: set[str] = set()
     for target in movements:
-        change = target.entry.change
-        if change.target in stuck:
-            continue
-        try:
-            run.undo(change)
-        except IN_THE_WAY as error:
-            way = "; set restart to always to accept that" if isinstance(error, SessionsInTheWay) else ""
-            result.left[change.item] = f"{error}{way}"
-            stuck.add(change.target)
-            continue
-        result.undone.append(target)
-        _close(run, target)
+        if not result.stays(target.entry.change) and _goes_back(run, target.entry.change, result):
+            result.undone.append(target)
+            _close(run, target)
     rest = [*result.settled, *result.not_undoable]
     if rest:
         run.writer()
@@ -217,6 +248,28 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
     run.tidy()
 
 
+def _goes_back(run: Run, change: Change, result: Undoing) -> bool:
+    """Put one item back; whether it is, also where the host did so and answered that it did not."""
+    try:
+        run.undo(change)
+    except IN_THE_WAY as error:
+        if isinstance(error, WsmanFault) and _is_back(run, change):
+            return True
+        way = "; set restart to always to accept that" if isinstance(error, SessionsInTheWay) else ""
+        result.leave(change, f"{error}{way}")
+        result.unsure = result.unsure or isinstance(error, Timeout)
+        return False
+    return True
+
+
+def _is_back(run: Run, change: Change) -> bool:
+    """Whether an item is as before; where it cannot be read it counts as left."""
+    try:
+        return seen(run.host, change) == change.before
+    except IN_THE_WAY:
+        return False
+
+
 def _owed(job: Job) -> tuple[str, ...]:
     """What is due since before this run."""
     owed = due(job.host)
@@ -225,7 +278,9 @@ def _owed(job: Job) -> tuple[str, ...]:
 
 
 def _leave_due(job: Job, run: Run, result: Undoing) -> None:
-    """Let the note of a restart stand where it was hindered, for the next run to know of."""
+    """Let the note of a restart stand where it was hindered, for the next run to know of, or may be needed yet."""
+    if result.unsure:
+        return
     if "restart" not in result.waiting:
         forgo_restart(job.host)
     elif not job.host.owes.get("restart"):

@@ -12,11 +12,21 @@ from collections.abc import Callable
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _rollback
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import Run
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import ApplyError, Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.rules import RULES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    ProviderFailed,
+    Timeout,
+    TransportFailed,
+    WsmanError,
+)
 
 from tests.simulator.breakages.gateway import TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
@@ -103,6 +113,107 @@ def test_an_earlier_change_of_what_cannot_be_put_back_is_left_as_well(monkeypatc
     undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
     assert len(undoing.left) == 1
     assert asked == [{"type": "REG_DWORD", "data": 30}]
+
+
+# --- what the host refuses
+
+
+SETTER = {"class": "Win32_TSGeneralSetting", "method": "SetUserAuthenticationRequired"}
+
+
+def without_nla_and_udp(**given: t.Any) -> tuple[SimulatedHost, object]:
+    """A host on which UDP was switched off and then NLA, and what it was before."""
+    simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
+    given = given or {"accept_permanent_weakening": True}
+    for name, options in (("transport", {"mode": "tcp_only"}), ("nla", {"state": "off", **given})):
+        fix(job(simulated, name), REMEDIES[name], {**defaults(REMEDIES[name].options), **options})
+    return simulated, before
+
+
+@pytest.mark.parametrize("fault", ["wmi_80041016", "wmi_80041001", "wmi_80041003", "quota_operations", "timeout"])
+def test_what_the_host_refuses_to_put_back_keeps_nothing_older_from_it(fault: str) -> None:
+    simulated, before = without_nla_and_udp()
+    simulated.injector.add(fault, at=SETTER, count=9)
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert [target.entry.run for target in undoing.undone] == ["transport"]
+    assert "SetUserAuthenticationRequired" in undoing.left[SETTINGS["nla"].path]
+    simulated.injector.clear()
+    assert _rollback.rollback(job(simulated, "back-2"), "all", force=False).left == {}
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_is_gone_from_the_host_keeps_nothing_older_from_going_back(check: bool) -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_disabled"])
+    for name, options in (("transport", {"mode": "tcp_only"}), ("firewall", {"transports": ["tcp"]})):
+        fix(job(simulated, name), REMEDIES[name], {**defaults(REMEDIES[name].options), **options})
+    simulated.windows.firewall.remove(RULES["tcp"])
+    undoing = _rollback.rollback(job(simulated, "back", check=check), "all", force=False)
+    assert [target.entry.run for target in undoing.undone] == ["transport"]
+    assert "does not exist" in undoing.left[RULES["tcp"]]
+
+
+@pytest.mark.parametrize("error", [TransportFailed, AuthenticationFailed, BadAnswer])
+@pytest.mark.parametrize("word", [b"<m:sValueName>UserAuthentication<", b"SetUserAuthenticationRequired"])
+def test_the_loss_of_the_channel_ends_a_roll_back(word: bytes, error: type[WsmanError]) -> None:
+    """While it looks, and while it writes."""
+    simulated, _before = without_nla_and_udp()
+
+    def before(_number: int, body: bytes) -> None:
+        if word in body:
+            raise error("gone")
+
+    with pytest.raises(error):
+        _rollback.rollback(job(simulated, "back", before=before), "all", force=False)
+
+
+def test_what_the_host_did_and_answered_that_it_did_not_is_back() -> None:
+    simulated, before = without_nla_and_udp()
+
+    def acting(_number: int, body: bytes) -> None:
+        if b"SetUserAuthenticationRequired" in body:
+            simulated.handle(body, "Administrator")
+            raise ProviderFailed("it did not")
+
+    undoing = _rollback.rollback(job(simulated, "back", before=acting), "all", force=False)
+    assert undoing.left == {}
+    assert settings_state(simulated) == before
+
+
+def test_what_may_go_back_yet_is_looked_at_by_the_next_run() -> None:
+    """The host was too slow to answer, and its listener acts on the value when it starts again."""
+    simulated, _before = without_nla_and_udp()
+    simulated.set_switch("live_security", "after_restart")
+    late: list[bytes] = []
+
+    def slow(_number: int, body: bytes) -> None:
+        if b"SetUserAuthenticationRequired" in body:
+            late.append(body)
+            raise Timeout("not yet")
+
+    assert _rollback.rollback(job(simulated, "back", before=slow), "all", force=False).left
+    simulated.handle(late[0], "Administrator")
+    assert simulated.windows.listener.live() != simulated.windows.listener.stored()
+    _rollback.rollback(job(simulated, "back-2"), "all", force=False)
+    assert simulated.windows.listener.live() == simulated.windows.listener.stored()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_lease_stays_while_what_it_has_weakened_is_not_put_back(check: bool) -> None:
+    simulated, before = without_nla_and_udp(lease="30m")
+
+    def unreadable(_number: int, body: bytes) -> None:
+        if b"<m:sValueName>UserAuthentication<" in body:
+            raise ApplyError("denied")
+
+    undoing = _rollback.rollback(job(simulated, "back", check=check, before=unreadable), "all", force=False)
+    assert [target.entry.run for target in undoing.undone] == ["transport"]
+    assert list(undoing.left) == [SETTINGS["nla"].path, "nla"]
+    assert (undoing.left[SETTINGS["nla"].path], undoing.left["nla"]) == ("denied", _rollback.LEASED)
+    assert list(simulated.state()["tasks"]) == [r"\winfleet.rdp-lease-nla"]
+    _rollback.rollback(job(simulated, "back-2"), "all", force=False)
+    assert settings_state(simulated) == before
 
 
 # --- a restart that a run before has left to be done
