@@ -62,7 +62,9 @@ options:
       - Where the permissions of the folder, or of the certificate's store, keep Windows from making a certificate, the
         methods that have one made put them right first, as V(folder_acl) and V(store_acl) do. Where they are not shown,
         a certificate that may serve is not given up; the refusal names the path.
-      - V(folder_acl) puts the default permissions of the folder itself back, not of what lies in it.
+      - V(folder_acl) puts the default permissions of the folder itself back, not of what lies in it. The check
+        C(folder_reach) of M(winfleet.rdp.selftest) tells whether a host keeps to that; where it finds that all which a
+        folder contains is changed as well, use neither this module nor M(winfleet.rdp.certificate) there.
       - V(copy_aside) copies the whole folder to C(MachineKeys_old), or the first of C(MachineKeys_old2) and so on that
         is free, compares the copy with the folder, and then does as V(key). Nobody else's key moves.
       - Keys are compared by their sizes and times and by their permissions, as C(icacls) shows these. It shows no

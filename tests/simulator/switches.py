@@ -91,6 +91,10 @@ HOST_SWITCHES: Mapping[str, Switch] = {
         "robocopy /COPY:S gives the target folder the source's permissions: always, when it makes it, or never",
         ("always", "when_made", "never"),
     ),
+    "folder_descriptor": Switch(
+        "SetSecurityDescriptor of a folder is about that alone, or what lies there inherits from it anew",
+        ("alone", "handed_on"),
+    ),
     "icacls_file_has_mark": Switch("the file that icacls /save writes begins with a byte order mark", YES_NO),
 }
 SWITCHES: Mapping[str, Switch] = {**HOST_SWITCHES, **WIRE_SWITCHES}

@@ -31,9 +31,6 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
     WsmanError,
 )
 
-DACL = 4
-"""Bit of ChangeSecurityPermissions' Option: only the DACL is set, owner and group stay."""
-
 DENIED, PRIVILEGE_MISSING = 2, 9
 MEANINGS: Mapping[int, str] = {
     DENIED: "access is denied",
@@ -130,14 +127,22 @@ class Files:
         return self._sddl(outcome.out.get("Descriptor"), path)
 
     def set_folder_dacl(self, path: str, dacl: str) -> None:
-        """Set a folder's own DACL from SDDL, nothing below it."""
+        """Set a folder's own DACL from SDDL; its owner and group stay, and so does what lies in it.
+
+        SetSecurityDescriptor sets of one object what it is given: Microsoft's XCACLS.VBS gives it the DACL alone, and
+        goes through files and subfolders itself. Win32_Directory's ChangeSecurityPermissions changes all that the
+        folder contains; of that with Ex, Microsoft's page says so too, and that Recursive decides it. UNSURE: whether
+        entries that are to be inherited reach at once what inherits there; MachineKeys' default ones are no such.
+        """
         helped = descriptors.as_object(self._client, dacl)
         _require(helped, "understand the SDDL for", path)
         descriptor = helped.out.get("Descriptor")
         if not isinstance(descriptor, Instance):
             raise BadAnswer(f"The host makes no security descriptor of the SDDL for {path}")
-        arguments: dict[str, Sendable] = {"SecurityDescriptor": descriptor, "Option": DACL}
-        outcome = self._client.invoke(WIN32_DIRECTORY, "ChangeSecurityPermissions", arguments, {"Name": path})
+        arguments: dict[str, Sendable] = {"Descriptor": descriptor}
+        outcome = self._client.invoke(
+            WIN32_LOGICAL_FILE_SECURITY_SETTING, "SetSecurityDescriptor", arguments, {"Path": path}
+        )
         _require(outcome, "set the permissions of", path)
 
     def free_bytes(self, drive: str) -> int | None:

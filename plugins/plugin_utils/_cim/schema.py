@@ -280,11 +280,6 @@ WIN32_DIRECTORY = CimClass(
     source="recorded class definition of Win32_Directory",
     keys=("Name",),
     properties=of(STRING, "Drive FileName Name Path"),
-    methods={
-        "ChangeSecurityPermissions": Method(
-            params={"SecurityDescriptor": instance("Win32_SecurityDescriptor"), "Option": UINT32}
-        )
-    },
 )
 WIN32_LOGICAL_FILE_SECURITY_SETTING = CimClass(
     name="Win32_LogicalFileSecuritySetting",
@@ -292,7 +287,10 @@ WIN32_LOGICAL_FILE_SECURITY_SETTING = CimClass(
     source="recorded class definition of Win32_LogicalFileSecuritySetting",
     keys=("Path",),
     properties={"Path": STRING, "ControlFlags": UINT32, "OwnerPermissions": BOOLEAN},
-    methods={"GetSecurityDescriptor": Method(out=_DESCRIPTOR, read_only=True)},
+    methods={
+        "GetSecurityDescriptor": Method(out=_DESCRIPTOR, read_only=True),
+        "SetSecurityDescriptor": Method(params=_DESCRIPTOR),
+    },
 )
 WIN32_LOGICAL_DISK = CimClass(
     name="Win32_LogicalDisk",

@@ -17,6 +17,9 @@ from ._base import Check, Scratch, Untold
 DACL = "D:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 """Full control for SYSTEM and administrators, nothing inherited from above."""
 
+HANDED_ON = f"{DACL}(A;OICI;FR;;;NS)"
+"""With an entry that nothing below the folder of temporary files has."""
+
 COPYING = "/B /COPY:DATSO /E /R:0 /W:0 /NP"
 
 
@@ -36,6 +39,19 @@ def _permissions(host: Host) -> str:
         host.files.set_folder_dacl(path, DACL)
         found = sddl.dacl_of(host.files.security(path) or "")
     return "as set" if sddl.parse(found).aces == sddl.parse(DACL).aces else found
+
+
+def _reach(host: Host) -> str:
+    """A file with permissions of its own, as keys have them, and one that inherits lie in the folder."""
+    with _folder(host) as path:
+        own, heir = rf"{path}\own", rf"{path}\heir"
+        made = f'echo winfleet> "{own}" & echo winfleet> "{heir}"'
+        if host.shell.run(f'{made} & icacls "{own}" /inheritance:d').exit_code:
+            raise Untold("no file with permissions of its own could be made")
+        before = [_aces(host, file) for file in (own, heir)]
+        host.files.set_folder_dacl(path, HANDED_ON)
+        kept = [_aces(host, file) == aces for file, aces in zip((own, heir), before, strict=True)]
+    return "all that it contains" if not kept[0] else "that alone" if kept[1] else "what inherits from it as well"
 
 
 def _mark(host: Host) -> str:
@@ -78,7 +94,11 @@ def _taken(host: Host) -> str:
 
 
 def _has(host: Host, path: str, dacl: str) -> bool:
-    return sddl.parse(host.files.security(path) or "").aces == sddl.parse(dacl).aces
+    return _aces(host, path) == sddl.parse(dacl).aces
+
+
+def _aces(host: Host, path: str) -> tuple[sddl.Ace, ...] | None:
+    return sddl.parse(host.files.security(path) or "").aces
 
 
 def _kept(host: Host) -> str:
@@ -98,6 +118,20 @@ CHECKS = (
         "as set",
         {"as set": "the permissions of the key folder can be put right"},
         _permissions,
+        writes=True,
+    ),
+    Check(
+        "folder_reach",
+        "Whose permissions change with those of a folder?",
+        "that alone",
+        {
+            "that alone": "machine_keys mends the key folder, and each key in it keeps its permissions",
+            "what inherits from it as well": "keys have permissions of their own, which stay; only those that inherit "
+            "from the folder follow it, as with icacls, and again when the change is rolled back",
+            "all that it contains": "leave out machine_keys and certificate here while the key folder denies SYSTEM "
+            "something: every key would get the permissions of the folder. Tell the maintainers",
+        },
+        _reach,
         writes=True,
     ),
     Check(

@@ -5,7 +5,9 @@
 """Files and folders: CIM_DataFile, Win32_Directory and their methods, Win32_LogicalFileSecuritySetting.
 
 Return codes (Microsoft Learn, CIM_LogicalFile methods): 2 access denied, 8 unspecified, 9 invalid object, 10 exists,
-13 another drive, 14 folder not empty, 15 sharing violation, 21 invalid parameter.
+13 another drive, 14 folder not empty, 15 sharing violation, 21 invalid parameter. Of a folder, TakeOwnerShip and
+ChangeSecurityPermissions take all that it contains (Microsoft Learn, the same methods of Win32_Directory); those with
+Ex do so where Recursive is true.
 """
 
 from __future__ import annotations
@@ -70,7 +72,8 @@ class Files(HostProvider):
         if method == "GetEffectivePermission":
             return {"ReturnValue": entry.descriptor.allows(caller, number(args.get("Permissions")))}
         plain = method.removesuffix("Ex")
-        code, stopped = self._attempt(plain, entry, args, caller)
+        whole = {**args, "Recursive": True} if plain == method else args
+        code, stopped = self._attempt(plain, entry, whole, caller)
         return {"ReturnValue": code} | ({"StopFileName": stopped or None} if plain != method else {})
 
     def _attempt(self, method: str, entry: Entry, args: Values, caller: Caller) -> tuple[int, str]:
@@ -181,4 +184,6 @@ class FileSecurity(HostProvider):
         if not entry.descriptor.allows(caller, wanted):
             return ACCESS_DENIED
         self.windows.files.set_descriptor(entry.path, new)
+        if self.windows.switches["folder_descriptor"] == "handed_on":
+            self.windows.files.hand_on(entry.path)
         return OK

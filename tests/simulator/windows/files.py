@@ -14,7 +14,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tests.simulator.windows.security import (
+    ACE_FLAGS,
     ADMINISTRATORS,
+    DACL_AUTO_INHERITED,
+    DACL_PROTECTED,
     DELETE,
     SYSTEM,
     SYSTEM_TOKEN,
@@ -123,6 +126,18 @@ class FileSystem:
     def set_descriptor(self, path: str, descriptor: SecurityDescriptor) -> None:
         entry = self._entries[path.lower()]
         self._entries[path.lower()] = replace(entry, descriptor=descriptor)
+
+    def hand_on(self, folder: str) -> None:
+        """Give what lies in ``folder``, and is not protected, what it is to inherit from there in place of before."""
+        above = self.existing(folder).descriptor
+        for item in self.below(folder):
+            old = item.descriptor
+            if old.dacl is not None and not old.control & DACL_PROTECTED:
+                own = tuple(ace for ace in old.dacl if not ace.flags & ACE_FLAGS["ID"])
+                handed = above.inherited(container=item.folder).dacl or ()
+                control = old.control | DACL_AUTO_INHERITED
+                self.set_descriptor(item.path, replace(old, dacl=own + handed, control=control))
+                self.hand_on(item.path)
 
     def below(self, folder: str) -> list[Entry]:
         """What lies directly in ``folder``, by name, as NTFS lists it."""

@@ -401,6 +401,18 @@ def test_a_folder_that_even_system_may_not_look_into_is_left_and_how_to_own_it_i
     assert settings_state(simulated) == before
 
 
+@pytest.mark.parametrize("reach", SWITCHES_OF["folder_descriptor"].choices)
+@pytest.mark.parametrize("method", ["folder_acl", "key"])
+def test_a_folder_is_mended_and_given_its_own_back_and_no_key_of_others_is(method: str, reach: str) -> None:
+    simulated = built("2016", "folder_acl", {"folder_descriptor": reach}, (*TENANTS, "winrm_https"))
+    others, found = key_files(simulated), folder_of(simulated)
+    _plan, done = run(simulated, "machine_keys", method=method)
+    assert "folder_dacl" in kinds(done.changes)
+    assert (key_files(simulated), folder_of(simulated)) == (others, MACHINE_KEYS_SDDL)
+    assert not rollback(job(simulated, "back"), "all", force=False).left
+    assert (key_files(simulated), folder_of(simulated)) == (others, found)
+
+
 SECURED = {"key_folder_hardened": "folder_dacl", "certificate_store_hardened": "key_dacl"}
 UNSEEN = {"key_folder_hidden": MACHINE_KEYS, "certificate_store_hidden": REMOTE_DESKTOP}
 """Permissions that keep Windows from making a certificate: what is put right first, and where they are not shown."""

@@ -9,15 +9,20 @@ from __future__ import annotations
 import pytest
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.providers.descriptors import to_embedded
+from tests.simulator.providers.files import Files, FileSecurity
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows.cmd import CommandShell, Output
 from tests.simulator.windows.editions import FLEET_VERSIONS, LANGUAGES
 from tests.simulator.windows.files import CNG_KEYS, MACHINE_KEYS, MACHINE_KEYS_SDDL
+from tests.simulator.windows.security import SecurityDescriptor
 from tests.simulator.windows.system import TASK_TOKEN
-from tests.unit.simulator.host.wmi import Wmi
+from tests.unit.simulator.host.wmi import Fault, Wmi
 
 OLD = MACHINE_KEYS + "_old"
 TEMP = r"C:\Windows\Temp"
+INHERITABLE = to_embedded(SecurityDescriptor.from_sddl("D:PAI(A;OICI;FA;;;BA)"))
+"""A descriptor on the wire, whose entry files and folders below inherit."""
 
 
 def run(host: SimulatedHost, line: str, user: str = "Administrator") -> Output:
@@ -247,6 +252,55 @@ def test_methods_of_files(host: SimulatedHost) -> None:
     assert wmi.invoke("CIM_DataFile", "TakeOwnerShip", keys=keys)["ReturnValue"] == "0"
     assert sddl(host, str(keys["Name"])).startswith("O:BA")
     assert wmi.invoke("CIM_DataFile", "GetEffectivePermission", keys=keys, Permissions=1)["ReturnValue"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "reached"),
+    [
+        ("ChangeSecurityPermissions", {}, True),
+        ("ChangeSecurityPermissionsEx", {"Recursive": True}, True),
+        ("ChangeSecurityPermissionsEx", {"Recursive": False}, False),
+        ("ChangeSecurityPermissionsEx", {}, False),
+        ("TakeOwnerShip", {}, True),
+        ("TakeOwnerShipEx", {"Recursive": True}, True),
+        ("TakeOwnerShipEx", {}, False),
+    ],
+)
+def test_methods_of_folders_reach_what_they_contain_as_documented(
+    host: SimulatedHost, method: str, given: dict[str, object], reached: bool
+) -> None:
+    folder, file = rf"{TEMP}\scratch", rf"{TEMP}\scratch\below\file"
+    run(host, rf'mkdir "{folder}\below" & echo x> "{file}"')
+    before = [sddl(host, path) for path in (folder, file)]
+    wanted = {"SecurityDescriptor": INHERITABLE, "Option": 4} if method.startswith("Change") else {}
+    provider = Files(host.windows, folders=True)
+    assert provider.invoke(method, {"Name": folder}, {**wanted, **given}, TASK_TOKEN, {})["ReturnValue"] == 0
+    after = [sddl(host, path) for path in (folder, file)]
+    assert [old != new for old, new in zip(before, after, strict=True)] == [True, reached]
+
+
+@pytest.mark.parametrize("reach", SWITCHES["folder_descriptor"].choices)
+def test_a_descriptor_of_a_folder_is_handed_on_to_what_inherits_alone_if_at_all(reach: str) -> None:
+    host = SimulatedHost.build(switches={"folder_descriptor": reach})
+    folder = rf"{TEMP}\scratch"
+    run(host, rf'mkdir "{folder}\below" & echo x> "{folder}\below\heir" & echo x> "{folder}\own"')
+    run(host, rf'icacls "{folder}\own" /inheritance:d & icacls "{folder}\below\heir" /grant *S-1-5-20:R')
+    own, heir = sddl(host, rf"{folder}\own"), sddl(host, rf"{folder}\below\heir")
+    given = {"Descriptor": INHERITABLE}
+    provider = FileSecurity(host.windows)
+    assert provider.invoke("SetSecurityDescriptor", {"Path": folder}, given, TASK_TOKEN, {})["ReturnValue"] == 0
+    assert sddl(host, rf"{folder}\own") == own
+    handed = "O:BAG:SYD:AI(A;;FR;;;NS)(A;ID;FA;;;BA)"
+    assert sddl(host, rf"{folder}\below\heir") == (handed if reach == "handed_on" else heir)
+
+
+@pytest.mark.parametrize("given", [{"Option": 4, "Recursive": False}, {"Recursive": "perhaps"}])
+def test_parameters_of_folders_methods_are_checked_against_their_class(
+    host: SimulatedHost, given: dict[str, object]
+) -> None:
+    method = "ChangeSecurityPermissionsEx" if "Option" in given else "TakeOwnerShipEx"
+    with pytest.raises(Fault):
+        Wmi(host).invoke("Win32_Directory", method, keys={"Name": TEMP}, **given)
 
 
 def test_a_new_file_inherits_and_its_writer_owns_it(host: SimulatedHost) -> None:

@@ -41,6 +41,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 )
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.providers.descriptors import from_embedded
+from tests.simulator.providers.files import FileSecurity
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
 from tests.simulator.windows.certificates import Request
@@ -82,6 +84,7 @@ DEVIATES = {
     },
     ("licensing_numbers", "change_mode"): {"licensing_numbers": "method"},
     ("icacls_file_has_mark", False): {"icacls_mark": "without"},
+    ("folder_descriptor", "handed_on"): {"folder_reach": "what inherits from it as well"},
     ("rename_while_open", "renamed"): {"rename_held": "renamed"},
     ("robocopy_folder", "when_made"): {"robocopy_folder": "when it makes the folder"},
     ("robocopy_folder", "never"): {"robocopy_folder": "never"},
@@ -143,7 +146,7 @@ MEANS = {
 
 NEED_A_SHELL = {
     "registry_untyped", "folder_permissions", "icacls_mark", "rename_held", "robocopy", "robocopy_folder",
-    "folder_kept", "privileges", "shell_program",
+    "folder_kept", "folder_reach", "privileges", "shell_program",
 }  # fmt: skip
 
 
@@ -319,6 +322,17 @@ def test_changed_permissions_and_missing_privileges_are_named(monkeypatch):
 def test_a_folder_that_would_not_get_its_permissions_back_is_named(monkeypatch):
     monkeypatch.setattr(of_files, "keeping", lambda _folder, copying: copying)
     assert deviating(outcomes(simulated())) == {"folder_kept": "lost"}
+
+
+def test_a_change_of_a_folder_that_reaches_all_in_it_is_named(monkeypatch):
+    def recursive(provider, entry, args, _caller):
+        for item in provider.windows.files.tree(entry.path):
+            provider.windows.files.set_descriptor(item.path, from_embedded(args["Descriptor"]))
+        return 0
+
+    monkeypatch.setattr(FileSecurity, "_set", recursive)
+    assert deviating(outcomes(simulated())) == {"folder_reach": "all that it contains"}
+    assert "machine_keys" in MEANS["folder_reach"]["all that it contains"]
 
 
 def test_a_gateway_that_does_not_tell_the_protocols_name_settles_nothing():
