@@ -36,11 +36,11 @@ PAIRS = {
     ("rdp_denied", "drain_mode"): (53, 134907),
     ("rdp_denied", "firewall_rule_disabled"): (62, 169185),
     ("rdp_denied", "firewall_wrong_profile"): (58, 155379),
-    ("rdp_denied", "key_unreadable"): (88, 253619),
+    ("rdp_denied", "key_unreadable"): (86, 251645),
     ("rdp_denied", "security_layer_rdp"): (62, 157435),
     ("rdp_denied", "termservice_disabled"): (62, 166800),
     ("rdp_denied", "termservice_stopped"): (57, 152353),
-    ("nla_value_invalid", "certificate_expired"): (62, 204326),
+    ("nla_value_invalid", "certificate_expired"): (61, 202512),
 }
 """What two breakages take together, which may only fall: of every step that is added, some ten operations."""
 

@@ -83,6 +83,7 @@ class CmdShell:
         self._clock = clock
         self.forbidden = forbidden
         self._shell_id = ""
+        self._over = ""
 
     def __enter__(self) -> CmdShell:
         return self
@@ -104,6 +105,7 @@ class CmdShell:
         """
         words = [quote(argument) for argument in arguments]
         shell_id = self._open()
+        self._release(shell_id)
         request = envelope.build_shell_command(shell_id, command, words, timeout=self._channel.timeout)
         reply = self._exchange(request)
         command_id = text(child(reply.body, "CommandResponse", "CommandId"))
@@ -112,7 +114,8 @@ class CmdShell:
         try:
             return self._collect(shell_id, command_id, self._clock() + timeout)
         finally:
-            self._end(shell_id, command_id)
+            if self._over != command_id:
+                self._end(shell_id, command_id)
 
     @during(STEP)
     def open(self) -> None:
@@ -123,7 +126,7 @@ class CmdShell:
         """Close the shell if one is open. That this fails spoils nothing that was done: the host ends it when idle."""
         if not self._shell_id:
             return
-        shell_id, self._shell_id = self._shell_id, ""
+        shell_id, self._shell_id, self._over = self._shell_id, "", ""
         with contextlib.suppress(WsmanError):
             self._exchange(envelope.build_shell_delete(shell_id, timeout=self._channel.timeout))
 
@@ -161,11 +164,18 @@ class CmdShell:
                 _append(response, streams)
                 state = child(response, "CommandState")
                 if state is not None and state.get("State", "").endswith(DONE):
+                    self._over = command_id
                     return CommandOutput(bytes(streams["stdout"]), bytes(streams["stderr"]), _exit_code(state))
         raise CommandTimedOut("A command did not end in time and was terminated")
 
+    def _release(self, shell_id: str) -> None:
+        """Release the slot of the command before this one; of the last one, closing the shell does that as well."""
+        command_id, self._over = self._over, ""
+        if command_id:
+            self._end(shell_id, command_id)
+
     def _end(self, shell_id: str, command_id: str) -> None:
-        """Release the command's slot, which closing the shell would do as well: the command has done its work."""
+        """End a command, and release its slot; that this fails spoils nothing."""
         with contextlib.suppress(WsmanError):
             request = envelope.build_shell_signal(shell_id, command_id, timeout=self._channel.timeout)
             self._exchange(request)

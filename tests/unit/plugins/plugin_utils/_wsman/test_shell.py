@@ -67,7 +67,6 @@ def test_a_command_from_opening_to_closing() -> None:
     )
     wire.on("Receive", received(output("stdout", "für".encode()), output("stderr", b"e")))
     wire.on("Receive", received(output("stdout", b"!"), exit_code="0"))
-    wire.on("Signal", "<rsp:SignalResponse/>")
     wire.on("Delete", "").expect(selectors={"ShellId": "S1"})
     with CmdShell(wire) as shell:
         result = shell.run("net stop TermService /y & net start TermService")
@@ -80,14 +79,27 @@ def test_the_shell_is_opened_once_and_only_when_needed() -> None:
     with CmdShell(wire):
         pass
     wire.on("Create", CREATED)
-    for _command in range(2):
-        wire.on("Command", STARTED)
-        wire.on("Receive", received(exit_code="0"))
-        wire.on("Signal", "")
+    wire.on("Command", STARTED)
+    wire.on("Receive", received(exit_code="0"))
+    wire.on("Signal", "").expect(selectors={"ShellId": "S1"})
+    wire.on("Command", STARTED)
+    wire.on("Receive", received(exit_code="0"))
     wire.on("Delete", "")
     with CmdShell(wire) as shell:
         shell.run("ver")
         shell.run("hostname")
+    wire.done()
+
+
+def test_a_shell_that_is_opened_anew_has_nothing_to_release() -> None:
+    wire = Wire()
+    shell = CmdShell(wire)
+    for _shell in range(2):
+        started(wire)
+        wire.on("Receive", received(exit_code="0"))
+        wire.on("Delete", "")
+        shell.run("ver")
+        shell.close()
     wire.done()
 
 
@@ -106,7 +118,6 @@ def test_the_shell_can_be_opened_before_it_is_needed() -> None:
     wire.done()
     wire.on("Command", STARTED)
     wire.on("Receive", received(exit_code="0"))
-    wire.on("Signal", "")
     shell.run("ver")
     wire.done()
     wire.on("Create", wmi_fault(5, "w:AccessDenied"))
@@ -119,7 +130,6 @@ def test_arguments_are_quoted_and_the_command_is_not() -> None:
     started(wire)
     wire.script[-1].check(_quoted)
     wire.on("Receive", received(exit_code="0"))
-    wire.on("Signal", "")
     CmdShell(wire).run("reg query", "HKLM\\SOFTWARE\\A B&C", "/v", "x")
 
 
@@ -137,7 +147,6 @@ def test_exit_codes(written: str, code: int) -> None:
     wire = Wire()
     started(wire)
     wire.on("Receive", received(exit_code=written))
-    wire.on("Signal", "")
     assert CmdShell(wire).run("x").exit_code == code
 
 
@@ -146,7 +155,6 @@ def test_a_time_out_of_receive_is_no_end() -> None:
     started(wire)
     wire.on("Receive", TIMED_OUT)
     wire.on("Receive", received(output("stdout", b"late"), exit_code="0"))
-    wire.on("Signal", "")
     assert CmdShell(wire).run("slow").stdout == b"late"
 
 
@@ -184,7 +192,6 @@ def test_a_shell_that_the_host_has_forgotten_closes_quietly() -> None:
         wire = Wire()
         started(wire)
         wire.on("Receive", received(exit_code="0"))
-        wire.on("Signal", wmi_fault(0x8033805B, "w:InvalidSelectors"))
         wire.on("Delete", gone)
         shell = CmdShell(wire)
         shell.run("ver")
@@ -199,9 +206,12 @@ def test_tidying_up_that_fails_spoils_nothing_that_was_done(spoilt: WsmanError) 
     started(wire)
     wire.on("Receive", received(output("stdout", b"done"), exit_code="0"))
     wire.on("Signal", spoilt)
+    wire.on("Command", STARTED)
+    wire.on("Receive", received(exit_code="0"))
     wire.on("Delete", spoilt)
     with CmdShell(wire) as shell:
         assert shell.run("ver").stdout == b"done"
+        shell.run("ver")
     wire.done()
 
 
