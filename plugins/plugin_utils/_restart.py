@@ -149,7 +149,7 @@ def in_the_way(host: Host, policy: Policy) -> str:
 
 
 def restart(host: Host, record: Callable[[Change], None], reason: str, policy: Policy = "always") -> str:
-    """Restart TermService and what depends on it where the policy lets it; returns why it did not happen, or empty.
+    """Restart TermService and what stops along where the policy lets it; returns why it did not happen, or empty.
 
     Dependents that did not run are not started. SessionEnv is started first, since it makes the listener's certificate.
     """
@@ -160,9 +160,8 @@ def restart(host: Host, record: Callable[[Change], None], reason: str, policy: P
 
 
 def _restart(host: Host, record: Callable[[Change], None], reason: str, before: Service) -> str:
-    dependents = [service.name for service in host.services.dependents(SERVICE) if service.running]
     try:
-        command = _command(dependents)
+        command = cycle(SERVICE, host.services.running_dependents(SERVICE), before=("SessionEnv",))
     except ValueError as error:
         return f"{SERVICE} was not restarted, since what depends on it could not be started again ({error})"
     try:
@@ -173,14 +172,16 @@ def _restart(host: Host, record: Callable[[Change], None], reason: str, before: 
     return _run(host, command, before.process_id)
 
 
-def _command(dependents: Iterable[str]) -> str:
-    """The command line of a restart. Names of services are data: a vendor's may hold spaces and ampersands.
+def cycle(service: str, dependents: Iterable[str], before: Iterable[str] = ()) -> str:
+    """The command line of a restart with what stops along, in the order of starting; what is to run C(before) as well.
+
+    Names of services are data: a vendor's may hold spaces and ampersands.
 
     Raises:
         ValueError: a name cannot be quoted.
     """
-    starts = " & ".join(f"net start {quote(name)}" for name in ("SessionEnv", SERVICE, *dependents))
-    return f"net stop {SERVICE} /y & {starts}"
+    starts = " & ".join(f"net start {quote(name)}" for name in (*before, service, *dependents))
+    return f"net stop {service} /y & {starts}"
 
 
 def _run(host: Host, command: str, process: int) -> str:

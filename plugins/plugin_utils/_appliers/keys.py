@@ -26,6 +26,7 @@ from .._host import Host
 from .._model import sddl
 from .._model.change import Change
 from .._model.plain import Plain
+from .._restart import cycle
 from .._wsman.errors import ShellRefused, WsmanError
 from ._base import Applier, ApplyError
 from ._system import as_system, must, quoted, require
@@ -243,15 +244,8 @@ def _read_made(host: Host, _change: Change) -> Plain:
 
 
 def _renew(host: Host, change: Change, _value: Plain) -> None:
-    """Restart SessionEnv by one command, since it would stay stopped if the controller were gone in between.
-
-    Then wait for the certificate, which comes after the service runs.
-    """
-    line = "net stop SessionEnv /y & net start SessionEnv"
-    try:
-        host.shell.run(line)
-    except ShellRefused:
-        as_system(host, line, "restart SessionEnv")
+    """Restart SessionEnv, then wait for the certificate, which comes after the service runs."""
+    _restart_session_env(host)
     for _look in range(int(PATIENCE / POLL)):
         host.sleep(POLL)
         if _read_made(host, change) not in (None, change.before):
@@ -262,6 +256,35 @@ def _renew(host: Host, change: Change, _value: Plain) -> None:
         "store. Where the listener is tied to another certificate, Windows may make none: bind a new one, or "
         "untie it by hand"
     )
+
+
+def _restart_session_env(host: Host) -> None:
+    """By one command, since it would stay stopped if the controller were gone in between.
+
+    Windows comes with nothing that depends on it, so who does is asked only where net, which is told not to stop them
+    too (/n: net.hlp, SYNTAX), leaves it running and ends with an error.
+    """
+    if not _run_either_way(host, "net stop SessionEnv /n & net start SessionEnv"):
+        return
+    dependents = host.services.running_dependents("SessionEnv")
+    if not dependents:
+        return
+    try:
+        line = cycle("SessionEnv", dependents)
+    except ValueError as error:
+        raise ApplyError(
+            f"SessionEnv was not restarted, since what depends on it could not be started again ({error}); restart it "
+            "by hand"
+        ) from error
+    _run_either_way(host, line)
+
+
+def _run_either_way(host: Host, line: str) -> int:
+    """The exit code of a line about SessionEnv, run as SYSTEM where the host refuses a shell."""
+    try:
+        return host.shell.run(line).exit_code
+    except ShellRefused:
+        return as_system(host, line, "restart SessionEnv")
 
 
 FILE_ACCESS = Applier(_read_access, _write_access, unseen=_is_hidden, at_rest=folders_at_rest)

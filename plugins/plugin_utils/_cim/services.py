@@ -132,6 +132,24 @@ class Services:
         )
         return tuple(_service(instance) for instance in found)
 
+    def running_dependents(self, name: str) -> tuple[str, ...]:
+        """Return the running services that stop along with one, directly or by way of another.
+
+        Each comes after what it depends on. One query, and one for each of them.
+        """
+        order: list[str] = []
+        met: set[str] = set()
+
+        def visit(antecedent: str) -> None:
+            for dependent in self.dependents(antecedent):
+                if dependent.running and dependent.name.casefold() not in met:
+                    met.add(dependent.name.casefold())
+                    visit(dependent.name)
+                    order.append(dependent.name)
+
+        visit(name)
+        return tuple(reversed(order))
+
     def start(self, name: str, timeout: float = 60.0, poll: float = 1.0) -> Service:
         """Start a service and wait until it runs; one that runs is no error. Raise ServiceError."""
         self._control(name, "start", "StartService", accepted=(ALREADY_RUNNING,))

@@ -21,7 +21,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.breakages.gateway import USERS
 from tests.simulator.host import SimulatedHost
-from tests.simulator.windows.services import RUNNING, Service
+from tests.simulator.windows.services import RUNNING, STOPPED, Service
 from tests.support.in_process import connect
 
 
@@ -201,6 +201,29 @@ def test_a_dependents_name_is_data_and_runs_again(name: str) -> None:
     assert restart(connect(simulated), [].append, "a test") == ""
     services = simulated.windows.services
     assert (services[name].state, services["WinRM"].state, services["TermService"].state) == (RUNNING,) * 3
+
+
+DEPENDENTS = {
+    "Vendor Core": ("TermService", "UmRdpService"),
+    "Vendor Agent": ("Vendor Core", "UmRdpService"),
+    "Vendor Helper": ("Vendor Agent",),
+    "Vendor Idle": ("UmRdpService",),
+}
+"""Other vendors' services with what they depend on; one does not run."""
+
+
+def test_what_stops_by_way_of_another_service_runs_again_and_each_starts_after_what_it_needs() -> None:
+    simulated = SimulatedHost.build("2022")
+    services = simulated.windows.services
+    services.force_running("UmRdpService")
+    for name, needed in DEPENDENTS.items():
+        services.add(Service(name, name, 3, "LocalSystem", "C:\\agent.exe", depends_on=needed))
+        services[name].state = STOPPED if name == "Vendor Idle" else RUNNING
+    host = connect(simulated)
+    running = ("UmRdpService", "Vendor Core", "Vendor Agent", "Vendor Helper")
+    assert host.services.running_dependents("TermService") == running
+    assert restart(host, [].append, "a test") == ""
+    assert [services[name].state for name in (*running, "Vendor Idle")] == [RUNNING] * 4 + [STOPPED]
 
 
 def test_a_name_that_no_command_line_carries_keeps_the_restart_from_happening() -> None:

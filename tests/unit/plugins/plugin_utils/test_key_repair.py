@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import re
 import typing as t
 from collections.abc import Callable
@@ -61,6 +62,7 @@ from tests.simulator.windows.files import Entry as Stored
 from tests.simulator.windows.keys import WEAK_KEY
 from tests.simulator.windows.registry import Type
 from tests.simulator.windows.security import Ace, SecurityDescriptor
+from tests.simulator.windows.services import RUNNING, Service
 from tests.simulator.windows.tasks import TERMINATED
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
@@ -1212,6 +1214,35 @@ def test_a_certificate_is_bound_once_its_key_can_be_read_and_unbound_by_rollback
     assert run(simulated, "certificate")[1].changes == [], "a pinned certificate that serves stays"
     rollback(job(simulated, "back"), "all", force=False)
     assert settings_state(simulated) == before
+
+
+def needing_session_env(*names: str, traits: t.Sequence[str] = ()) -> SimulatedHost:
+    """A host whose certificate is over, where other vendors' services run, each of which depends on the one before."""
+    simulated = built("2022", "certificate_expired", {}, traits)
+    services = simulated.windows.services
+    for needed, name in itertools.pairwise(("SessionEnv", *names)):
+        services.add(Service(name, name, 3, "LocalSystem", "C:\\agent.exe", depends_on=(needed,)))
+        services[name].state = RUNNING
+    return simulated
+
+
+@pytest.mark.parametrize("trait", ["", "no_shell"])
+def test_what_stops_along_with_sessionenv_runs_again(trait: str) -> None:
+    names = ("Vendor & Core", "Vendor Agent")
+    simulated = needing_session_env(*names, traits=[trait] if trait else [])
+    _plan, done = run(simulated, "certificate")
+    assert kinds(done.changes) == ["renewal"]
+    services = simulated.windows.services
+    assert [services[name].state for name in ("SessionEnv", *names)] == [RUNNING] * 3
+    assert {services[name].process_id for name in names}.isdisjoint({0}), "they were started again"
+
+
+def test_a_service_that_could_not_be_started_again_keeps_sessionenv_from_being_restarted() -> None:
+    simulated = needing_session_env("A\nB")
+    process = simulated.windows.services["SessionEnv"].process_id
+    with pytest.raises(ApplyError, match="could not be started again"):
+        run(simulated, "certificate")
+    assert simulated.windows.services["SessionEnv"].process_id == process
 
 
 def test_a_certificate_for_remote_desktop_alone_is_bound_and_found_to_be_in_order() -> None:
