@@ -96,7 +96,8 @@ options:
         restart would cut, from which addresses users are connected, and whether they would be logged off. It names up
         to five users who are signed in, as far as the host tells, also one at its console. So user names are in
         results and reports. Who sits at the console hinders a reboot alone, which would log them off.
-      - V(always) restarts also while users are connected.
+      - V(always) restarts also while users are connected. The reason of the restart, which is journaled as one of the
+        changes, then says the same of the sessions that it cut.
     type: str
     choices:
       - never

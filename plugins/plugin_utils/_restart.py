@@ -156,7 +156,21 @@ def restart(host: Host, record: Callable[[Change], None], reason: str, policy: P
     if policy == "never":
         return NEVER
     service = host.service(SERVICE)
+    if policy == "always":
+        return _restart(host, record, reason + _cut(host, service), service)
     return _in_the_way(host, policy, service) or _restart(host, record, reason, service)
+
+
+def _cut(host: Host, service: Service) -> str:
+    """Whom a restart cuts, in words that end its reason; empty where it cuts nobody.
+
+    Whoever accepts that has it restarted also where the host does not tell.
+    """
+    try:
+        found = _sessions(host, service)
+    except WsmanError as error:
+        return f"; whose sessions it cuts is not known ({error.message})"
+    return "" if found.idle else f"; it cuts {found}"
 
 
 def _restart(host: Host, record: Callable[[Change], None], reason: str, before: Service) -> str:

@@ -11,6 +11,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.client import Ci
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.users import SignedIn
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import (
+    Policy,
     Sessions,
     SessionsInTheWay,
     ensure_idle,
@@ -46,6 +47,41 @@ def test_users_are_counted_and_hinder() -> None:
     with pytest.raises(SessionsInTheWay, match=r"8 connected .*; signed in: HOST001\\user00, "):
         ensure_idle(host, "TermService")
     assert restart(host, lambda _change: None, "a test", "always") == ""
+
+
+MAX_DISCONNECTION_TIME = (
+    r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp",
+    "MaxDisconnectionTime",
+)
+
+
+def reason_of_a_restart(simulated: SimulatedHost, policy: Policy = "always") -> str:
+    recorded: list[Change] = []
+    assert restart(connect(simulated), recorded.append, "a test", policy) == ""
+    return recorded[0].reason
+
+
+def test_who_is_cut_off_where_that_was_accepted_is_told_and_when_they_are_logged_off() -> None:
+    simulated = SimulatedHost.build("2022", traits=["many_sessions"])
+    simulated.windows.registry.put_dword(*MAX_DISCONNECTION_TIME, 60000)
+    assert reason_of_a_restart(simulated) == (
+        "a test; it cuts 8 connected and 4 disconnected session(s), connected from 192.0.2.10; the connected ones "
+        r"would be logged off 60 s after the disconnect; signed in: HOST001\user00, HOST001\user01, HOST001\user02, "
+        r"HOST001\user03, HOST001\user04 and 7 more"
+    )
+
+
+@pytest.mark.parametrize("policy", ["always", "when_idle"])
+def test_a_restart_that_cuts_nobody_says_so_of_nobody(policy: Policy) -> None:
+    assert reason_of_a_restart(SimulatedHost.build("2022"), policy) == "a test"
+
+
+def test_a_host_that_does_not_tell_its_connections_is_restarted_where_that_is_accepted() -> None:
+    simulated = SimulatedHost.build("2022", traits=["many_sessions"])
+    simulated.injector.add("access_denied", {"class": "MSFT_NetTCPConnection"}, 1)
+    reason = reason_of_a_restart(simulated)
+    assert reason.startswith("a test; whose sessions it cuts is not known (")
+    assert simulated.windows.services.running("TermService")
 
 
 def refused(change: Change) -> None:
