@@ -126,7 +126,9 @@ class Undoing:
 
 
 def reversal(change: Change) -> Change:
-    return replace(change, before=change.after, after=change.before, reason=f"roll-back: {change.reason}")
+    items = tuple(item.taken_back for item in change.compliance)
+    reason = f"roll-back: {change.reason}"
+    return replace(change, before=change.after, after=change.before, reason=reason, compliance=items)
 
 
 def rollback(job: Job, which: str, force: bool) -> Undoing:

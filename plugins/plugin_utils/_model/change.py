@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .plain import Plain
 
@@ -60,6 +60,11 @@ class Compliance:
     benchmark: str
     item: str
     effect: t.Literal["breaks", "restores", "meets", "touches"]
+
+    @property
+    def taken_back(self) -> Compliance:
+        """What undoing the change does to it."""
+        return replace(self, effect="breaks" if self.effect == "restores" else "restores")
 
 
 @dataclass(frozen=True)

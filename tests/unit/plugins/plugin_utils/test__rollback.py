@@ -11,7 +11,7 @@ import typing as t
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils import _rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result, _rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import ApplyError, Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
@@ -52,6 +52,16 @@ def test_a_service_is_stopped_with_what_depends_on_it_after_a_reboot_has_started
     assert undoing.left == {}
     assert settings_state(simulated) == before
     assert not simulated.windows.services.running("TermService")
+
+
+def test_what_a_change_restored_of_a_benchmark_its_roll_back_breaks() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["nla_value_invalid"])
+    done = fix(job(simulated), REMEDIES["nla"], defaults(REMEDIES["nla"].options))[1]
+    (restored,) = _result.compliance(done.changes)
+    back = job(simulated, "back")
+    undoing = _rollback.rollback(back, "all", force=False)
+    assert _result.rolled_back(undoing, False, back.made)["compliance"] == [{**restored, "effect": "breaks"}]
+    assert restored["effect"] == "restores"
 
 
 UNSETTLED: tuple[tuple[str, dict[str, t.Any], tuple[str, ...]], ...] = (
