@@ -23,6 +23,9 @@ description:
   - What the host refuses to put back, or what is no longer there, as a firewall rule that was deleted since, is left
     with the reason in RV(left), and so is what was done to the same item before. All else goes back. A lease stays
     while the value that it weakened is left.
+  - Where the listener goes back to another port, the firewall keeps the port on which it is open until C(TermService)
+    has started again. Where that may not be done now, those changes of the firewall are in RV(left); a later roll-back
+    puts them back.
   - What has no undo is listed in RV(not_undoable). M(winfleet.rdp.network_stack) says how a person puts Winsock
     providers back from what was saved of them.
   - A journal that came with a cloned disk image is never used; its runs are listed in RV(foreign).

@@ -11,7 +11,7 @@ never used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ._appliers import APPLIERS
@@ -22,16 +22,18 @@ from ._cim.firewall import FirewallError
 from ._cim.registry import RegistryError
 from ._cim.services import ServiceError
 from ._cim.tasks import TaskError
+from ._closing import closes, may_close
 from ._job import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._lease import LeaseError
 from ._live import due_after_cut
 from ._model.change import Change
 from ._model.plain import Plain
+from ._model.settings import SETTINGS
 from ._owed import REASONS, SERVICE, due, forgo_restart, owe_restart
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
-from ._restart import SessionsInTheWay, restart
+from ._restart import SessionsInTheWay, in_the_way, restart
 from ._wsman.errors import ShellRefused, Timeout, WsmanFault
 from ._wsman.shell import CommandTimedOut
 
@@ -51,6 +53,8 @@ IN_THE_WAY = (
     CommandTimedOut,
 )
 """What keeps one item from being read or put back and says nothing of the others: all but the loss of the channel."""
+
+PORT = SETTINGS["port"].path
 
 LEASED = "it ends what it has weakened, which is not put back, so it stays"
 """Why a lease is left; without it the weakening would be for ever."""
@@ -143,8 +147,7 @@ def rollback(job: Job, which: str, force: bool) -> Undoing:
         targets = list(_select(run.journal, which, result))
         movements = list(_decide(job, targets, force, result))
         if job.check:
-            result.undone.extend(movements)
-            _foretell(job, result)
+            _foretell(job, movements, result)
         else:
             _move(job, run, movements, result)
     return result
@@ -208,14 +211,34 @@ def _found(job: Job, change: Change) -> Plain:
     return change.after if job.check and unseen is not None and unseen(job.host, change) else seen(job.host, change)
 
 
-def _foretell(job: Job, result: Undoing) -> None:
-    """What the roll-back would have to restart for certain; where it hangs on the live state, only that tells."""
+def _foretell(job: Job, movements: Sequence[Target], result: Undoing) -> None:
+    """What would go back, and be restarted for it for certain; where it hangs on the live state, only that tells."""
     owed = _owed(job)
+    first, last = _parted(movements, result, "restart" in owed)
+    result.undone.extend(first)
     result.waiting.update({what: REASONS[what] for what in owed})
     if _at_start(result.changes()):
         result.waiting.setdefault("restart", f"{AT_START} would go back")
     if any(change.reboot for change in result.changes()):
         result.waiting.setdefault("reboot", f"{AT_BOOT} would go back")
+    if last and (_stops(result.changes()) or ("restart" in result.waiting and _may_restart(job))):
+        result.undone.extend(last)
+    else:
+        result.undone.extend(_harmless(job, last, result))
+
+
+def _may_restart(job: Job) -> bool:
+    return job.restart != "never" and not in_the_way(job.host, job.restart)
+
+
+def _wanted_port(job: Job, result: Undoing) -> int | None:
+    """The port that the listener is set to when all has gone back; None where that is hindered."""
+    back = [change.after for change in result.changes() if change.item == PORT]
+    if PORT in result.left:
+        return None
+    if not back:
+        return job.host.listener_port()
+    return SETTINGS["port"].number(back[-1]["data"] if isinstance(back[-1], dict) else SETTINGS["port"].default)
 
 
 def _at_start(back: Sequence[Change]) -> bool:
@@ -228,15 +251,16 @@ def _stops(back: Sequence[Change]) -> bool:
 
 
 def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> None:
-    """Undo one after the other. An item that cannot be put back is left, and what was done to it before as well."""
+    """Undo one after the other. An item that cannot be put back is left, and what was done to it before as well.
+
+    What of the firewall could lock everybody out goes back last, when the listener has left the port.
+    """
     owed = _owed(job)
     if _untold(result, [target.entry.change for target in movements]) and not job.host.owes.get("restart"):
         run.writer()
         owe_restart(job.host)
-    for target in movements:
-        if not result.stays(target.entry.change) and _goes_back(run, target.entry.change, result):
-            result.undone.append(target)
-            _close(run, target)
+    first, last = _parted(movements, result, "restart" in owed)
+    _put_back(run, first, result)
     rest = [*result.settled, *result.not_undoable]
     if rest:
         run.writer()
@@ -246,8 +270,60 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
         _close(run, target)
     if owed or result.undone:
         _settle(job, result, "restart" in owed)
+    if last and _put_back(run, _harmless(job, last, result), result):
+        result.proof = job.prober.look(job.host.listener_port)
     _leave_due(job, run, result)
     run.tidy()
+
+
+def _put_back(run: Run, targets: Iterable[Target], result: Undoing) -> bool:
+    """Undo one after the other; whether any was."""
+    before = len(result.undone)
+    for target in targets:
+        if not result.stays(target.entry.change) and _goes_back(run, target.entry.change, result):
+            result.undone.append(target)
+            _close(run, target)
+    return len(result.undone) > before
+
+
+def _parted(movements: Sequence[Target], result: Undoing, owed: bool) -> tuple[list[Target], list[Target]]:
+    """What goes back first, and what of the firewall waits until the listener has left its port, where it may have to.
+
+    Of one field of a rule nothing older goes before what waits.
+    """
+    looked_at = {target.entry.change.item for target in (*movements, *result.settled)}
+    looked_at.update(result.left, (drift.item for drift in result.drifted))
+    first: list[Target] = []
+    last: list[Target] = []
+    for target in movements:
+        change = target.entry.change
+        waits = may_close(change) or any(change.target == other.entry.change.target for other in last)
+        (last if waits and (owed or PORT in looked_at) else first).append(target)
+    return first, last
+
+
+def _harmless(job: Job, targets: Sequence[Target], result: Undoing) -> Iterator[Target]:
+    """Those that close no port on which the listener still is, each as it is when those before have gone back."""
+    wanted = _wanted_port(job, result)
+    for target in targets:
+        change = target.entry.change
+        if result.stays(change):
+            continue
+        try:
+            shut = closes(job.host, change, wanted)
+        except IN_THE_WAY as error:
+            result.leave(change, str(error))
+            continue
+        if shut:
+            result.leave(change, _would_close(shut, wanted))
+        else:
+            yield target
+
+
+def _would_close(ports: Sequence[int], wanted: int | None) -> str:
+    listed = " and ".join(map(str, ports))
+    why = f"until TermService starts again and takes port {wanted}: restart it" if wanted else "and stays: see to that"
+    return f"this would close port {listed}, on which the listener is {why}, and roll back again"
 
 
 def _goes_back(run: Run, change: Change, result: Undoing) -> bool:

@@ -71,6 +71,13 @@ def peers_of(client: CimClient, port: int, process_id: int) -> Mapping[str, int]
     return Counter(item.text("RemoteAddress") for item in connected)
 
 
+def listened(client: CimClient, process_id: int) -> frozenset[int]:
+    """Return the TCP ports on which a process listens (one query)."""
+    wanted = wql.all_of(wql.compare("OwningProcess", process_id), wql.compare("State", LISTEN))
+    found = client.query(MSFT_NET_TCP_CONNECTION, wanted, _TCP)
+    return frozenset(item.number("LocalPort") or 0 for item in found)
+
+
 def listeners(client: CimClient, port: int) -> tuple[Socket, ...]:
     """Return the TCP sockets that listen on a port."""
     wanted = wql.all_of(wql.compare("LocalPort", port), wql.compare("State", LISTEN))

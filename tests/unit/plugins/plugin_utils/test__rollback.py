@@ -14,9 +14,10 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result, _rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import ApplyError, Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._closing import may_close
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.rules import RULES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.rules import MADE, RULES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
@@ -30,6 +31,8 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 
 from tests.simulator.breakages.gateway import TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
+from tests.simulator.probe_view import probe_view
+from tests.simulator.windows.firewall import BLOCK, Rule
 from tests.simulator.windows.gateway import Gateway
 from tests.support.cutting import Cut
 from tests.support.in_process import connect, job, settings_state
@@ -229,6 +232,7 @@ def test_a_lease_stays_while_what_it_has_weakened_is_not_put_back(check: bool) -
 # --- a restart that a run before has left to be done
 
 
+PORT_PATH = SETTINGS["port"].path
 PORT = {**defaults(REMEDIES["remote_desktop"].options), "port": 3390}
 
 
@@ -312,6 +316,118 @@ def test_a_command_that_never_ran_is_no_restart() -> None:
     _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], PORT)
     assert done.waiting == {}
     assert live_port(simulated) == 3390
+
+
+# --- a port on which the listener still is
+
+
+def on_another_port(*breakages: str, **given: t.Any) -> tuple[SimulatedHost, object]:
+    """A host whose listener was moved to port 3390 while the firewall let in to both, and then to that one alone."""
+    simulated = SimulatedHost.build("2022", breakages=breakages)
+    if "block_rules" in given:
+        simulated.windows.firewall.put(
+            Rule("BLOCK", "B", action=BLOCK, enabled=True, protocol="TCP", local_ports=("3390",))
+        )
+    before = settings_state(simulated)
+    firewall = {**defaults(REMEDIES["firewall"].options), **given}
+    fix(job(simulated, "opened"), REMEDIES["firewall"], {**firewall, "port": 3390})
+    fix(job(simulated, "moved"), REMEDIES["remote_desktop"], PORT)
+    fix(job(simulated, "closed"), REMEDIES["firewall"], firewall)
+    assert (live_port(simulated), reached(simulated)) == (3390, {3390})
+    return simulated, before
+
+
+def reached(simulated: SimulatedHost) -> set[int]:
+    return {port for port in (3389, 3390) if probe_view(simulated.windows, port)["tcp"] == "open"}
+
+
+MOVES: dict[str, tuple[tuple[str, ...], dict[str, t.Any]]] = {
+    "ports": ((), {}),
+    "a rule that was disabled": (("firewall_rule_disabled",), {}),
+    "a rule that was missing": (("firewall_rule_missing",), {"built_in_rules": "restore"}),
+    "a rule that blocked what it is for": (("firewall_rule_turned",), {"built_in_rules": "restore"}),
+    "a rule for another profile": (("firewall_wrong_profile",), {}),
+    "somebody's rule that blocked": ((), {"block_rules": "disable"}),
+}
+
+
+@pytest.mark.parametrize("policy", ["when_idle", "never"])
+@pytest.mark.parametrize("move", MOVES)
+def test_no_port_is_closed_while_the_listener_waits_there_for_its_restart(move: str, policy: str) -> None:
+    breakages, given = MOVES[move]
+    item = "BLOCK" if "block_rules" in given else RULES["tcp"]
+    simulated, before = on_another_port(*breakages, **given)
+    if policy == "when_idle":
+        simulated.windows.sessions.add("anna")
+    foretold = _rollback.rollback(job(simulated, "back", check=True, restart=policy), "all", force=False)
+    for run_id in ("back", "back-2"):
+        undoing = _rollback.rollback(job(simulated, run_id, restart=policy), "all", force=False)
+        assert undoing.left == foretold.left
+        assert "close port 3390, on which the listener is until TermService" in undoing.left[item]
+        assert reached(simulated) == {3390}
+        assert set(undoing.waiting) == {"restart"}
+    simulated.windows.sessions.log_off_all()
+    assert _rollback.rollback(job(simulated, "back-3"), "all", force=False).left == {}
+    assert live_port(simulated) == 3389
+    assert settings_state(simulated) == before
+
+
+def test_after_a_reboot_users_get_in_on_the_port_that_went_back() -> None:
+    simulated, before = on_another_port()
+    fix(job(simulated, "both"), REMEDIES["firewall"], {**defaults(REMEDIES["firewall"].options), "port": 3389})
+    undoing = _rollback.rollback(job(simulated, "back", restart="never"), "all", force=False)
+    assert {target.entry.run for target in undoing.undone} == {"both", "closed", "moved"}
+    simulated.windows.reboot()
+    simulated.clock.advance(300)
+    assert reached(simulated) == {3389}
+    assert _rollback.rollback(job(simulated, "back-2", restart="never"), "all", force=False).left == {}
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("policy", ["when_idle", "always"])
+def test_a_port_is_closed_once_the_listener_has_left_it(policy: str) -> None:
+    """One restart does for all, and nobody has to roll back twice."""
+    simulated, before = on_another_port()
+    foretold = _rollback.rollback(job(simulated, "back", check=True, restart=policy), "all", force=False)
+    working = job(simulated, "back", restart=policy)
+    undoing = _rollback.rollback(working, "all", force=False)
+    assert [change.kind for change in working.made] == ["restart"]
+    assert foretold.left == undoing.left == {}
+    assert foretold.undone == undoing.undone
+    assert reached(simulated) == {3389}
+    assert settings_state(simulated) == before
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_no_port_is_closed_that_the_listener_is_not_to_leave(check: bool) -> None:
+    """Its own way back is hindered."""
+    simulated, _before = on_another_port()
+
+    def before(_number: int, body: bytes) -> None:
+        if b"<m:sValueName>PortNumber<" in body and (check or b"SetDWORDValue" in body):
+            raise ApplyError("denied")
+
+    undoing = _rollback.rollback(job(simulated, "back", check=check, before=before), "all", force=False)
+    assert undoing.left.keys() == {PORT_PATH, *RULES.values()}
+    assert "close port 3390, on which the listener is and stays" in undoing.left[RULES["tcp"]]
+    assert reached(simulated) == {3390}
+
+
+CLOSING: list[tuple[str, object, object, bool]] = [
+    (RULES["tcp"], {"local_ports": ["3389"]}, {"local_ports": ["3389", "3390"]}, True),
+    (RULES["tcp"], {"local_ports": ["3389", "3390"]}, {"local_ports": ["3390"]}, False),
+    (RULES["tcp"], {"enabled": False}, {"enabled": True}, True),
+    (RULES["tcp"], {"enabled": True}, {"enabled": False}, False),
+    (RULES["tcp"], {"action": 4}, {"action": 2}, True),
+    (RULES["tcp"], None, dict(MADE), True),
+    ("somebody's rule that blocks", {"enabled": True}, {"enabled": False}, True),
+]
+
+
+@pytest.mark.parametrize(("item", "before", "after", "closing"), CLOSING)
+def test_what_going_back_may_close(item: str, before: t.Any, after: t.Any, closing: bool) -> None:
+    assert may_close(Change("firewall", "firewall_rule", item, before, after, "")) is closing
+    assert not may_close(Change("firewall", "registry", item, before, after, ""))
 
 
 # --- what check mode says of that
