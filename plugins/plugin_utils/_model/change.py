@@ -48,6 +48,9 @@ Risk = t.Literal["none", "low", "medium", "high"]
 RISKS: tuple[Risk, ...] = t.get_args(Risk)
 
 
+Effect = t.Literal["breaks", "restores", "meets", "touches"]
+
+
 @dataclass(frozen=True)
 class Compliance:
     """An item of a benchmark.
@@ -59,7 +62,7 @@ class Compliance:
 
     benchmark: str
     item: str
-    effect: t.Literal["breaks", "restores", "meets", "touches"]
+    effect: Effect
 
     @property
     def taken_back(self) -> Compliance:

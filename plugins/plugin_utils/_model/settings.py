@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from .change import Compliance
+from .change import Compliance, Effect
 from .observation import Observation, SettingState
 from .plain import Plain
 from .reading import Reading
@@ -562,6 +562,21 @@ def number_of(observation: Observation, setting: str) -> int | None:
     if state is None or (state.local.state == "unreadable" and not state.policy.is_value):
         return None
     return effective(SETTINGS[setting], state)[0]
+
+
+SERVICES_OFF: Mapping[str, str] = MappingProxyType(
+    {
+        "TermService": "5.21, in older ones 5.22 (TermService disabled)",
+        "SessionEnv": "5.20, in older ones 5.21 (SessionEnv disabled)",
+        "UmRdpService": "5.22, in older ones 5.23 (UmRdpService disabled)",
+    }
+)
+"""Items of the CIS L2 benchmarks for clients that want a service disabled, by its name."""
+
+
+def service_off(name: str, effect: Effect) -> Compliance:
+    """What is or becomes of the item that wants a service disabled."""
+    return Compliance(CIS_L2, SERVICES_OFF[name], effect)
 
 
 def compliance(setting: Setting, before: int | None, after: int | None, client: bool) -> tuple[Compliance, ...]:

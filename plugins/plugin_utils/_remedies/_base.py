@@ -126,7 +126,7 @@ def plan_setting(observation: Observation, wish: Wish, options: Options) -> Plan
     if state.policy.data == wish.number:
         return Plan()
     if state.policy_owner == "" and options.get("remove_orphaned_policy"):
-        return remove_policy(setting, state, wish) + _plan_local(observation, setting, state, wish)
+        return remove_policy(observation, wish) + _plan_local(observation, setting, state, wish)
     return Plan(held=(held(setting, state, wish),))
 
 
@@ -158,8 +158,9 @@ def _plan_local(observation: Observation, setting: Setting, state: SettingState,
     return Plan(changes=(change,))
 
 
-def remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
+def remove_policy(observation: Observation, wish: Wish) -> Plan:
     """Take away the policy value that nobody owns; what then counts may be the wish, which wants its proof."""
+    setting, state = SETTINGS[wish.setting], observation.settings[wish.setting]
     policy = setting.policy
     if policy is None:
         return Plan()
@@ -176,6 +177,7 @@ def remove_policy(setting: Setting, state: SettingState, wish: Wish) -> Plan:
         reboot=setting.effect == "reboot",
         proof=wish.proof if beneath == wish.number else "",
         then=wish.then,
+        compliance=compliance(setting, setting.number(state.policy.data), beneath, is_client(observation)),
     )
     return Plan(changes=(change,))
 

@@ -137,7 +137,7 @@ def _exceeded(case: _Case) -> Plan:
 
 def _beneath(case: _Case, steps: Callable[[Observation], Plan] | None) -> Plan:
     """An orphaned policy taken away; what stands beneath it may be stronger than the wish, and is guarded as well."""
-    removal = remove_policy(case.setting, case.stored, case.wish)
+    removal = remove_policy(case.observation, case.wish)
     rest = plan_guarded(project(case.observation, removal.changes), case.wish, case.options, steps)
     return rest if rest.refused else removal + rest
 

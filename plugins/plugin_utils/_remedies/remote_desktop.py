@@ -17,9 +17,9 @@ from dataclasses import replace
 from .._model.change import Change, Plan, Refusal
 from .._model.observation import Observation, ServiceState
 from .._model.proxies import address_of, everywhere, on_port, taking
-from .._model.settings import SETTINGS, effective
+from .._model.settings import SETTINGS, effective, service_off
 from . import _obstacles
-from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, hosting, missing_area, plan_setting
+from ._base import CHANNEL_PORT, POLICY_OPTION, Options, Remedy, Wish, hosting, is_client, missing_area, plan_setting
 
 NAME = "remote_desktop"
 
@@ -201,12 +201,26 @@ def _port_of(observation: Observation, options: Options) -> int:
 
 
 def _start_modes(observation: Observation, options: Options) -> Plan:
+    client = is_client(observation)
     changes = tuple(
-        Change(NAME, "service_start_mode", service.name, service.start_mode, wanted, _start_reason(service, wanted))
+        _start_mode(service, wanted, client)
         for service, wanted in _wanted_start_modes(observation, options)
         if service.start_mode != wanted
     )
     return Plan(changes=changes)
+
+
+def _start_mode(service: ServiceState, wanted: str, client: bool) -> Change:
+    broken = client and service.start_mode == "Disabled"
+    return Change(
+        remedy=NAME,
+        kind="service_start_mode",
+        item=service.name,
+        before=service.start_mode,
+        after=wanted,
+        reason=_start_reason(service, wanted),
+        compliance=(service_off(service.name, "breaks"),) if broken else (),
+    )
 
 
 def _wanted_start_modes(observation: Observation, options: Options) -> Iterator[tuple[ServiceState, str]]:

@@ -52,7 +52,7 @@ def _cipher_suites(observation: Observation, options: Options) -> Plan:
     if served is not None:
         return served
     if state.policy_owner == "" and options["remove_orphaned_policy"]:
-        return remove_policy(SETTINGS["cipher_suites"], state, wish) + _local_list(observation, state, options)
+        return remove_policy(observation, wish) + _local_list(observation, state, options)
     return Plan(held=(_held(state, wish),))
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._model.change import Compliance
-from ..._model.settings import AT_LEAST, CIS_L2
+from ..._model.settings import AT_LEAST, service_off
 from ..facts import Evidence, Facts
 from ._base import (
     ENABLE,
@@ -26,8 +25,6 @@ from ._base import (
     of_settings,
     on_clients,
 )
-
-TERMSERVICE_OFF = Compliance(CIS_L2, "5.21, in older ones 5.22 (TermService disabled)", "meets")
 
 
 def _deny_missing(facts: Facts) -> Shown:
@@ -150,7 +147,7 @@ CAUSES = (
         LISTENS,
         (ENABLE,),
         "medium",
-        touches=on_clients(TERMSERVICE_OFF),
+        touches=on_clients(service_off("TermService", "meets")),
         sources=(SUPPORT,),
     ),
     Cause(

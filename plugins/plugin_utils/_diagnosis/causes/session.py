@@ -6,16 +6,11 @@
 
 from __future__ import annotations
 
-from ..._model.change import Compliance
-from ..._model.settings import CIS_L2
+from ..._model.settings import service_off
 from ..facts import Evidence, Facts
 from ._base import ENABLE, SUPPORT, TWO_WAYS, Cause, Cure, Shown, disabled_service, either, local, on_clients
 
 TRANSPORT = "https://learn.microsoft.com/windows/client-management/mdm/policy-csp-admx-terminalserver"
-
-
-SESSIONENV_OFF = Compliance(CIS_L2, "5.20, in older ones 5.21 (SessionEnv disabled)", "meets")
-UMRDPSERVICE_OFF = Compliance(CIS_L2, "5.22, in older ones 5.23 (UmRdpService disabled)", "meets")
 
 
 def _session_limit(facts: Facts) -> Shown:
@@ -41,7 +36,7 @@ CAUSES = (
         disabled_service("SessionEnv"),
         "host_info: the start mode is not Disabled",
         (ENABLE,),
-        touches=on_clients(SESSIONENV_OFF),
+        touches=on_clients(service_off("SessionEnv", "meets")),
         sources=(SUPPORT,),
     ),
     Cause(
@@ -52,7 +47,7 @@ CAUSES = (
         disabled_service("UmRdpService"),
         "host_info: the start mode is not Disabled",
         (ENABLE,),
-        touches=on_clients(UMRDPSERVICE_OFF),
+        touches=on_clients(service_off("UmRdpService", "meets")),
         sources=(SUPPORT,),
     ),
     Cause(

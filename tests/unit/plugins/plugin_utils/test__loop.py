@@ -105,6 +105,16 @@ def test_a_benchmark_item_that_a_cure_touches_is_told_with_the_finding(breakage:
         assert told[item.benchmark, item.item] == {"restores": "breaks", "breaks": "meets"}[item.effect]
 
 
+OFF = "5.21, in older ones 5.22 (TermService disabled)"
+
+
+@pytest.mark.parametrize(("version", "broken"), [("11", [OFF]), ("2022", [])])
+def test_the_start_of_a_service_breaks_what_benchmarks_of_clients_want(version: str, broken: list[str]) -> None:
+    simulated = SimulatedHost.build(version, breakages=["termservice_disabled"])
+    course = foresee(examine(connect(simulated), prober(simulated), 600), Limits())
+    assert [item.item for change in course.changes for item in change.compliance if item.effect == "breaks"] == broken
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("breakage", CURED)
 def test_the_loop_cures_as_foreseen_and_can_be_undone(breakage: str, version: str) -> None:

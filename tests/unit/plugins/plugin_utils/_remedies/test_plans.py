@@ -16,8 +16,9 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import unreadable
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, compliance, effective
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._base import is_client
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,6 +96,20 @@ def test_what_policy_decides_is_never_written_under(case: Case) -> None:
             continue
         (state,) = (observation.settings[name] for name, entry in SETTINGS.items() if entry.path == change.item)
         assert not state.policy.is_value or (state.policy_owner == "" and options["remove_orphaned_policy"])
+
+
+@given(cases)
+def test_each_change_tells_what_it_does_to_a_benchmark_by_what_counts_before_and_after_it(case: Case) -> None:
+    _name, observation, _options = case
+    changes = planned(case).changes
+    paths = {path: entry for entry in SETTINGS.values() for path in (entry.path, entry.policy and entry.policy.path)}
+    for position, change in enumerate(changes):
+        setting = paths.get(change.item)
+        if setting is None or setting.by_policy_alone:
+            continue
+        found = [project(observation, changes[:number]).settings[setting.id] for number in (position, position + 1)]
+        before, after = (effective(setting, state)[0] for state in found)
+        assert change.compliance == compliance(setting, before, after, is_client(observation))
 
 
 @given(cases)
