@@ -28,17 +28,22 @@ class Run:
 
     Use as a context manager: leaving it gives the right to write back, also when the run fails. C(undone) counts the
     items that it has put back, C(unseen) are the writes of which nothing has shown yet that they are live: while there
-    are any, the announcement stays.
+    are any, the announcement stays. So it does where a write in steps was begun and not ended.
     """
 
-    def __init__(self, host: Host, run_id: str, applied: list[Change]) -> None:
-        """Changes that stand are kept in C(applied), which outlives the run when it is cut off."""
+    def __init__(self, host: Host, run_id: str, applied: list[Change], about: str = "") -> None:
+        """Changes that stand are kept in C(applied), which outlives the run when it is cut off.
+
+        C(about) names what alone the run is about, in its announcement.
+        """
         self.host = host
         self.run_id = run_id
         self.journal = Journal(host.registry, host.machine_id, host.now, host.clock_ahead)
         self.applied = applied
         self.undone = 0
         self.unseen: list[Change] = []
+        self._about = about
+        self._half_way = False
         self._entries: list[Recorded] = []
         self._stack = ExitStack()
         self._writer: Writer | None = None
@@ -50,7 +55,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._writer is not None:
-            self._writer.unproven = bool(self.unseen)
+            self._writer.unproven = bool(self.unseen) or self._half_way
         self._stack.__exit__(kind, error, traceback)
 
     def writer(self) -> Writer:
@@ -58,7 +63,7 @@ class Run:
         if self._writer is None:
             self.host.ensure_private()
             self._writer = self._stack.enter_context(
-                Writer(self.host.registry, self.host.now, f"run {self.run_id}", self.host.sleep)
+                Writer(self.host.registry, self.host.now, f"run {self.run_id}", self.host.sleep, about=self._about)
             )
             self.host.announced = self._writer.name
             self.host.tasks.while_waiting = self._writer.check
@@ -127,7 +132,7 @@ class Run:
             self._owe(change)
             back = replace(change, before=found, after=change.before)
             self.unseen.extend([back] if change.unsettled else [])
-            _make(applier, self.host, replace(change, after=found), change.before)
+            self._make(applier, replace(change, after=found), change.before)
             self.undone += 1
         if change in self.applied:
             self.applied.remove(change)
@@ -148,13 +153,19 @@ class Run:
     def _write(self, applier: Applier, change: Change) -> None:
         """Write, and say what was being written when the host's answer is lost."""
         try:
-            _make(applier, self.host, change, change.after)
+            self._make(applier, change, change.after)
         except (TransportFailed, BadAnswer, Timeout) as error:
             error.message = (
                 f"{error.message.rstrip('. ')}. {change.item} was being changed: it is as before or as wanted, and the "
                 f"journal on the host has it under run {self.run_id}"
             )
             raise
+
+    def _make(self, applier: Applier, change: Change, wanted: Plain) -> None:
+        """Write an item, and know that it was begun where it takes steps of which the last is not seen to be made."""
+        self._half_way |= applier.in_steps
+        _make(applier, self.host, change, wanted)
+        self._half_way &= not applier.in_steps
 
     def _mark(self, change: Change) -> None:
         """So that a roll-back later does not take what others set since for what this run left."""

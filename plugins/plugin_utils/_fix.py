@@ -22,6 +22,7 @@ from ._proof import Probe
 from ._remedies import Remedy
 from ._remedies._base import Options
 from ._settle import all_due, caught_up, is_due, leave_due, make_up
+from ._taken_up import ABOUT, finish
 
 
 def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
@@ -33,7 +34,7 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
         done.changes.extend(plan.changes)
         done.waiting.update({what: REASONS[what] for what in (all_due(job, done) if late else ())})
     else:
-        with Run(job.host, job.run_id, job.made) as run:
+        with Run(job.host, job.run_id, job.made, ABOUT if remedy.name == ABOUT else "") as run:
             if late and caught_up(job, run, done, bool(plan.changes)):
                 observation = _observed(job, remedy, options)
                 plan, done.leases = remedy.plan(observation, options), observation.leases
@@ -45,6 +46,9 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
             run.tidy()
         if plan.changes:
             done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
+    if observation.gateway and observation.gateway.present and options["state"] == "serving":
+        bound = any(change.kind == "gateway_certificate" for change in done.changes)
+        done.notes.extend(filter(None, [finish(job.host, bound, job.check)]))
     if job.host.left_over and not done.waiting:
         done.notes.append(UNTOLD)
     if done.leases and done.proof is None:

@@ -34,6 +34,7 @@ from ._guard import ROOT
 from ._host import Host
 from ._model.lease import LeaseState
 from ._proof import Probe, lease_effective
+from ._taken_up import untold
 from ._writer import announced, announcements, bury
 
 SERVICE = "TermService"
@@ -160,7 +161,13 @@ def tidy(host: Host) -> None:
 
 
 def lay_to_rest(host: Host) -> None:
-    """Delete the announcements of runs that ended, once what they wrote is known to be live; that takes no right."""
+    """Delete the announcements of runs that ended, once what they wrote is known to be live; that takes no right.
+
+    What they have begun on an RD Gateway is ended before, for which the listener need not be seen.
+    """
+    left = (*host.left_over, *host.looked_at)
+    if left and untold(host, left):
+        return
     while host.looked_at:
         bury(host.registry, host.now(), host.looked_at.pop())
 

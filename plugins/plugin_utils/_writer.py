@@ -9,6 +9,7 @@ key under the journal's root, and proceed only when alone.
 
     writer <uuid>      REG_MULTI_SZ "writer"         until when it may write, seconds since 1970 by the host's clock;
                                                     who it is, or "over"
+    writer gateway-<digits of a uuid>               the same, of a run that is about the RD Gateway alone
 
 A run takes its announcement away when it ends. One that stays tells of a run that was cut off, or that ended without
 having seen that what it wrote is live. The names under the root, which are read anyway, show it to the next run (see
@@ -54,6 +55,11 @@ def announcements(names: Iterable[str]) -> list[str]:
     return [name for name in names if NAME.fullmatch(name)]
 
 
+def is_about(name: str, what: str) -> bool:
+    """Whether an announcement is that of a run which is about one thing alone."""
+    return name.lower().startswith(f"writer {what}-")
+
+
 def announced(registry: Registry, name: str) -> tuple[int, str] | None:
     """Until when a writer may write, and who it is; None where it has not said so."""
     reading = registry.read(rf"{ROOT}\{name}", "writer", "REG_MULTI_SZ")
@@ -81,8 +87,9 @@ class Writer:
         by: str,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = lambda: 0.5 + secrets.randbelow(500) / 1000,
+        about: str = "",
     ) -> None:
-        self.name = f"writer {uuid.uuid4()}"
+        self.name = f"writer {about}-{uuid.uuid4().hex}" if about else f"writer {uuid.uuid4()}"
         self.unproven = False
         self._registry = registry
         self._now = now
@@ -190,8 +197,13 @@ class Writer:
             self._registry.delete_key(rf"{ROOT}\{name}")
 
 
-def bury(registry: Registry, now: datetime, name: str) -> None:
-    """Delete an announcement that is over, or whose time is past, which that of a run that works now is not."""
+def is_over(registry: Registry, now: datetime, name: str) -> bool:
+    """Whether an announcement is over, or its time is past, which that of a run that works now is not."""
     found = announced(registry, name)
-    if found is None or found[1] == OVER or found[0] < now.timestamp():
+    return found is None or found[1] == OVER or found[0] < now.timestamp()
+
+
+def bury(registry: Registry, now: datetime, name: str) -> None:
+    """Delete an announcement that is over."""
+    if is_over(registry, now, name):
         registry.delete_key(rf"{ROOT}\{name}")

@@ -14,12 +14,15 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.host import SimulatedHost
 from tests.support.in_process import job
 
+Before = Callable[[int, bytes], None]
+"""Called with the number of each message, from 1, and its body before it is sent."""
+
 
 class Cut(Exception):
     """The controller is gone."""
 
 
-def cut_before(last: int) -> Callable[[int, bytes], None]:
+def cut_before(last: int) -> Before:
     """The controller is gone before it sends message number last."""
 
     def before(number: int, body: bytes) -> None:
@@ -29,7 +32,7 @@ def cut_before(last: int) -> Callable[[int, bytes], None]:
     return before
 
 
-def cut_after(last: int) -> Callable[[int, bytes], None]:
+def cut_after(last: int) -> Before:
     """The host acts on message number last, and its answer never arrives; nothing can be sent from then on."""
 
     def before(number: int, body: bytes) -> None:
@@ -39,9 +42,17 @@ def cut_after(last: int) -> Callable[[int, bytes], None]:
     return before
 
 
-def writes_of(
-    run: Callable[[SimulatedHost, Callable[[int, bytes], None]], object], simulated: SimulatedHost
-) -> list[int]:
+def lost(last: int) -> Before:
+    """The connection is lost once, after the host has acted on message number last: the run fails, and still ends."""
+
+    def before(number: int, body: bytes) -> None:
+        if number == last + 1:
+            raise TransportFailed("connection lost", sent=True)
+
+    return before
+
+
+def writes_of(run: Callable[[SimulatedHost, Before], object], simulated: SimulatedHost) -> list[int]:
     """The numbers of the messages that write, when a run is not cut off."""
     before: list[int] = []
 

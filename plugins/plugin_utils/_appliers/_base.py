@@ -44,6 +44,8 @@ class Applier:
             asked before it is put back, since a plan to change it has looked.
         cut_short: whether a write that was cut off has left something on the host although the item is as before; it
             goes when the item is put back.
+        in_steps: whether the write takes steps of which the item shows the first alone, so that a run which did not see
+            the last of them leaves its announcement (see _taken_up.py).
     """
 
     read: Callable[[Host, Change], Plain]
@@ -54,3 +56,4 @@ class Applier:
     unseen: Callable[[Host, Change], bool] | None = None
     at_rest: Callable[[Host], None] | None = None
     cut_short: Callable[[Host, Change], bool] | None = None
+    in_steps: bool = False

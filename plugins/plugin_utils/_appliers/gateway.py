@@ -62,5 +62,5 @@ def _done(outcome: Outcome, change: Change) -> None:
 CONNECTION_POLICY = _listed(gateway.CONNECTION_POLICY)
 RESOURCE_POLICY = _listed(gateway.RESOURCE_POLICY)
 RESOURCE_GROUP = _listed(gateway.RESOURCE_GROUP)
-CERTIFICATE = Applier(lambda host, _bound: _read_certificate(host), _bind)
+CERTIFICATE = Applier(lambda host, _bound: _read_certificate(host), _bind, in_steps=True)
 TRANSPORT = Applier(lambda host, _offered: _read_transport(host), _enable)

@@ -115,16 +115,22 @@ def enable_transport(client: CimClient, transport: int, enable: bool) -> Outcome
 
 
 def bind_certificate(client: CimClient, thumbprint: str) -> Outcome:
-    """Bind a certificate of the machine's personal store, and let the service take it up.
+    """Bind a certificate of the machine's personal store, and let the service take it up."""
+    outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "SetCertificate", {"CertHash": bytes.fromhex(thumbprint)})
+    return take_up(client, settings(client)) if outcome.ok else outcome
+
+
+def take_up(client: CimClient, found: ServerSettings) -> Outcome:
+    """Let the service take up the certificate that is bound by these settings; again where it has, to no effect.
 
     Microsoft Learn, SetCertificate: Configure has to follow, which sets up IIS and RPC for the role. Where that has
     been done it is not done again, since nobody would bring back what administrators have changed there.
     """
-    arguments = {"CertHash": bytes.fromhex(thumbprint)}
-    outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "SetCertificate", arguments)
-    if outcome.ok and not settings(client).configured:
-        outcome = client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "Configure")
-    return client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "RefreshCertContext", arguments) if outcome.ok else outcome
+    outcome = None if found.configured else client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "Configure")
+    if outcome is not None and not outcome.ok:
+        return outcome
+    arguments = {"CertHash": bytes.fromhex(found.thumbprint)}
+    return client.invoke(WIN32_TS_GATEWAY_SERVER_SETTINGS, "RefreshCertContext", arguments)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ does not, the service alone is told, and the rest after it was started.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from .._cim import channels, gateway
@@ -55,19 +56,26 @@ def read(request: Request) -> GatewayState:
 
 
 def _configured(host: Host, found: GatewayState) -> GatewayState:
-    settings = gateway.settings(host.cim)
+    settings, resources = gateway.settings(host.cim), _items(host, gateway.RESOURCE_POLICY)
     return replace(
         found,
         thumbprint=settings.thumbprint,
         certificates=personal(host, KeyFolders(host)),
         connections=_items(host, gateway.CONNECTION_POLICY),
-        resources=_items(host, gateway.RESOURCE_POLICY),
+        resources=resources,
         groups=_items(host, gateway.RESOURCE_GROUP),
         central=settings.central,
         udp=gateway.transport_enabled(host.cim, gateway.UDP),
         limit=settings.limit,
-        protocol=gateway.protocol(host.cim),
+        protocol=_protocol(host, resources),
     )
+
+
+def _protocol(host: Host, resources: Iterable[GatewayItem]) -> str:
+    """What policies call the protocol of Remote Desktop: as those do that it has, since all have to; else it says."""
+    named = {str(policy.fields["ProtocolNames"]) for policy in resources}
+    name = named.pop() if len(named) == 1 else ""
+    return name if name.isalnum() else gateway.protocol(host.cim)
 
 
 def _items(host: Host, cls: CimClass) -> tuple[GatewayItem, ...]:

@@ -36,13 +36,11 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.switches import AFTER_RESTART, WHEN
 from tests.simulator.windows.certificates import LISTENER, Request
-from tests.support.cutting import Cut, cut_after, cut_before, writes_of
+from tests.support.cutting import Before, Cut, cut_after, cut_before, lost, writes_of
 from tests.support.in_process import connect, job, prober
 
 LATER = 3600
 """Seconds after which the right to write of a run that was cut off has expired."""
-
-Before = Callable[[int, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -153,16 +151,6 @@ def cut_off(task: Task, live: str, cut: Callable[[int], Before]) -> t.Iterator[t
             once(simulated, cut(number))
         except (Cut, TransportFailed, ProofMissing):
             yield number, simulated
-
-
-def lost(last: int) -> Before:
-    """The connection is lost once, after the host has acted on message number last: the run fails, and still ends."""
-
-    def before(number: int, body: bytes) -> None:
-        if number == last + 1:
-            raise TransportFailed("connection lost", sent=True)
-
-    return before
 
 
 def again(simulated: SimulatedHost, run: Callable[[Job], object], cut: Callable[[int], Before]) -> None:
