@@ -96,6 +96,17 @@ class CertificateState:
         """Whether its private key is on the host, as far as that is seen."""
         return self.key_file is not None and self.key_file.dacl.state != "absent"
 
+    @property
+    def readable(self) -> bool | None:
+        """Whether NETWORK SERVICE, as which TermService and TSGateway run, may read its key.
+
+        None where only SYSTEM may tell.
+        """
+        file = self.key_file
+        if file is None or file.dacl.state == "absent":
+            return False
+        return _allows(file.dacl, sddl.AS_NETWORK_SERVICE, sddl.FILE_READ)
+
     def lacks(self, now: datetime) -> bool:
         """Whether its key is gone or it has expired, so that Windows would replace its own."""
         return not self.has_key or datetime.fromisoformat(self.not_after) <= now
@@ -175,14 +186,8 @@ class KeysState:
 
     @property
     def readable(self) -> bool | None:
-        """Whether NETWORK SERVICE, as which TermService runs, may read the key of the certificate in use.
-
-        None where only SYSTEM may tell.
-        """
-        file = self.active.key_file if self.active else None
-        if file is None or file.dacl.state == "absent":
-            return False
-        return _allows(file.dacl, sddl.AS_NETWORK_SERVICE, sddl.FILE_READ)
+        """Whether TermService may read the key of the certificate in use; None where only SYSTEM may tell."""
+        return self.active.readable if self.active else False
 
     @property
     def folder_denied(self) -> bool:

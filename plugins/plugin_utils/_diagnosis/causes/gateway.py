@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from ..._model.gateway import SERVICE, GatewayEvent, GatewayState, still_refused
+from ..._model.keys import CertificateState
 from ..facts import Evidence, Facts
 from ._base import Cause, Cure, Severity, Shown
 
@@ -52,11 +53,24 @@ def _stopped(gateway: GatewayState) -> Shown:
 
 
 def _unbound(facts: Facts) -> Shown:
+    """None that could serve: the store does not have it, or the service cannot use its key."""
     gateway = _known(facts)
-    if gateway is None or gateway.bound:
+    if gateway is None:
         return ()
-    bound = Evidence("bound certificate", gateway.thumbprint or "none", "Win32_TSGatewayServerSettings")
-    return (bound, *_told(facts, 102, "no valid certificate"))
+    none = Evidence("bound certificate", gateway.thumbprint or "none", "Win32_TSGatewayServerSettings")
+    lack = _useless(gateway.bound) if gateway.bound else (none,)
+    return (*lack, *_told(facts, 102, "no valid certificate")) if lack else ()
+
+
+def _useless(bound: CertificateState) -> Shown:
+    """Why the service cannot use a certificate's key; nothing where only SYSTEM may tell."""
+    file = bound.key_file
+    if file is None or not bound.has_key:
+        path = file.path if file else "the store's link to a key"
+        return (Evidence(f"private key of the certificate {bound.thumbprint}", "absent", path),)
+    if bound.readable is not False:
+        return ()
+    return (Evidence(f"permissions of {file.path}", file.dacl.data, "Win32_LogicalFileSecuritySetting"),)
 
 
 def _expired(facts: Facts) -> Shown:
@@ -214,10 +228,10 @@ CAUSES = (
     ),
     _cause(
         "gateway_certificate_unbound",
-        "no certificate is bound to the RD Gateway that the machine's store has",
+        "no certificate is bound to the RD Gateway that the machine's store has with a key that its service can use",
         "critical",
         _unbound,
-        "host_info: the bound certificate is one of the store",
+        "host_info: the bound certificate is one of the store, and NETWORK SERVICE may read its key",
     ),
     _cause(
         "gateway_certificate_expired",

@@ -12,13 +12,16 @@ import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.rank import Finding, diagnose
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.verdict import Standing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.gateway import GatewayEvent, GatewayState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 
 from tests.simulator.breakages import BREAKAGES, cause_of
-from tests.simulator.breakages.gateway import TARGETS, USER, USERS
+from tests.simulator.breakages.gateway import NAME, TARGETS, USER, USERS
 from tests.simulator.host import SimulatedHost
-from tests.support.in_process import connect, prober
+from tests.simulator.windows.certificates import Request
+from tests.support.in_process import connect, job, prober
 
 PLANTED = sorted(name for name in BREAKAGES if name.startswith("gateway_"))
 
@@ -60,6 +63,44 @@ def test_a_gateway_in_order_and_a_host_without_the_role_show_nothing() -> None:
     assert shown(simulated) == {}
     seen = standing(SimulatedHost.build("2022")).observation
     assert (seen.gateway_events, "gateway_events" in seen.unread) == ((), False)
+
+
+def binds(simulated: SimulatedHost, request: Request) -> str:
+    """Bind a certificate with this key; the path of its file."""
+    found = simulated.windows.certificates
+    thumbprint = found.add(NAME, request).thumbprint
+    role(simulated).certificate = bytes.fromhex(thumbprint)
+    stored = found.in_store("MY", thumbprint)
+    return found.path_of(stored.container) if stored and stored.container else ""
+
+
+CLOSED, HIDDEN = "O:SYG:SYD:PAI(A;;FA;;;SY)(A;;FA;;;BA)", "O:SYG:SYD:PAI(A;;FA;;;SY)"
+
+
+def test_a_certificate_whose_key_the_service_may_not_read_is_no_use_until_the_module_lets_it() -> None:
+    simulated = SimulatedHost.build("2022", traits=["gateway_role"])
+    path = binds(simulated, Request(key=9, sddl=CLOSED))
+    (evidence,) = shown(simulated)["gateway_certificate_unbound"].evidence
+    assert evidence.what == f"permissions of {path}"
+    assert "S-1-5-32-544" in str(evidence.value)
+    fix(job(simulated), REMEDIES["gateway"], defaults(REMEDIES["gateway"].options))
+    assert shown(simulated) == {}
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_certificate_without_a_key_is_no_use(linked: bool) -> None:
+    simulated = SimulatedHost.build("2022", traits=["gateway_role"])
+    path = binds(simulated, Request(key=9, sddl=CLOSED, linked=linked))
+    if linked:
+        simulated.windows.files.remove(path)
+    (evidence,) = shown(simulated)["gateway_certificate_unbound"].evidence
+    assert (evidence.value, evidence.source) == ("absent", path or "the store's link to a key")
+
+
+def test_a_key_whose_permissions_only_system_sees_tells_nothing() -> None:
+    simulated = SimulatedHost.build("2022", traits=["gateway_role"])
+    binds(simulated, Request(key=9, sddl=HIDDEN))
+    assert shown(simulated) == {}
 
 
 @pytest.mark.parametrize(
