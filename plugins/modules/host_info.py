@@ -38,6 +38,7 @@ options:
         V(keys) are the listener's certificate and its key; V(certificates) are those of the machine's personal store;
         V(key_owners) are the owners of the other keys in the folder; V(key_copies) are the copies of it that
         M(winfleet.rdp.machine_keys) put aside; V(key_stores) are the permissions of the certificate's store;
+        V(channel_key) tells whether WinRM's HTTPS listener shares the listener's key;
         V(gateway) is the RD Gateway role, where the host has it; V(gateway_events) is whom it let through or refused in
         the time of O(since), and why it did not serve.
       - V(owed) are a restart of C(TermService) and a reboot that an earlier run of this collection left to be done, and
@@ -73,6 +74,7 @@ options:
       - key_owners
       - key_copies
       - key_stores
+      - channel_key
       - gateway
       - gateway_events
     default:
@@ -102,6 +104,7 @@ options:
       - key_owners
       - key_copies
       - key_stores
+      - channel_key
       - gateway
       - gateway_events
 extends_documentation_fragment:
@@ -188,6 +191,10 @@ observation:
     key_stores:
       description: Who may write to the registry keys in which the listener's certificate is kept, as SDDL by key.
       type: dict
+    channel_key:
+      description: Names of WinRM's HTTPS listeners whose certificate has the key of the listener's own one.
+      type: list
+      elements: str
     services:
       description: State, start mode, process and account of each service; sessions for C(TermService).
       type: dict

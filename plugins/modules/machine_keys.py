@@ -26,7 +26,8 @@ description:
   - A folder of very many keys takes long to copy. Such a step is waited for as long as the host lets a task run, which
     is an hour. Where the controller loses the host meanwhile, the step goes on there; until it has ended, the module
     and M(winfleet.rdp.rollback) say so, begin no other one, and leave its entry in the journal.
-  - The key of WinRM's own HTTPS listener is never touched.
+  - The key of WinRM's own HTTPS listener is never touched. Where its certificate has the very key of the listener of
+    Remote Desktop, what replaces that key is refused. Give WinRM a certificate with a key of its own there.
   - A Home edition of Windows takes no connections, and is refused.
 options:
   state:

@@ -47,7 +47,8 @@ PROVED_SETTINGS = frozenset(_SEEN_SETTINGS).difference(UNSEEN_SETTINGS)
 
 _ONLY_IN_FULL = (
     "obstacles", "attempts", "client", "client_connections", "dns", "winsock", "machine", "updates", "revision",
-    "certificates", "key_owners", "key_copies", "key_stores", "gateway", "gateway_events", "membership",
+    "certificates", "key_owners", "key_copies", "key_stores", "channel_key", "gateway", "gateway_events",
+    "membership",
 )  # fmt: skip
 """What explains no stage of the handshake."""
 

@@ -36,7 +36,7 @@ PAIRS = {
     ("rdp_denied", "drain_mode"): (53, 134907),
     ("rdp_denied", "firewall_rule_disabled"): (62, 169185),
     ("rdp_denied", "firewall_wrong_profile"): (58, 155379),
-    ("rdp_denied", "key_unreadable"): (86, 251645),
+    ("rdp_denied", "key_unreadable"): (85, 249677),
     ("rdp_denied", "security_layer_rdp"): (62, 157435),
     ("rdp_denied", "termservice_disabled"): (62, 166800),
     ("rdp_denied", "termservice_stopped"): (57, 152353),

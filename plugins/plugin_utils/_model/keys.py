@@ -207,6 +207,11 @@ class KeysState:
         return rf"{self.folder}\{CONTAINER_FILE}_{self.machine_guid}"
 
     @property
+    def own_key_there(self) -> bool:
+        """Whether that file is there, as far as the folder tells."""
+        return self.unlisted or self.own_key_file.rpartition("\\")[2].lower() in self.files
+
+    @property
     def stranded(self) -> tuple[str, ...]:
         """Key files of the listener that another MachineGuid left behind: clone tools change it."""
         mine = f"{CONTAINER_FILE}_{self.machine_guid}".lower()

@@ -309,7 +309,8 @@ class Observation:
         settings: readings by setting id (see settings.py).
         keys: what the listener's TLS stands on; key_owners: who else keeps keys on the host; key_copies: the folders
             beside that of the keys which an earlier run of ours put there; key_stores: DACLs of the registry keys in
-            which the listener's certificate is kept, by path, those that exist.
+            which the listener's certificate is kept, by path, those that exist; channel_key: names of WinRM's HTTPS
+            listeners that share the key of the listener's own certificate.
         certificates: those of the machine's personal store.
         leases: those that the host has a record of, also when they have ended.
         owed: C(restart) and C(reboot) that are due since an earlier run.
@@ -337,6 +338,7 @@ class Observation:
     key_owners: KeyOwners | None = None
     key_copies: tuple[str, ...] | None = None
     key_stores: Mapping[str, Reading] | None = None
+    channel_key: tuple[str, ...] | None = None
     services: Mapping[str, ServiceState] | None = None
     firewall: FirewallState | None = None
     listener: ListenerState | None = None

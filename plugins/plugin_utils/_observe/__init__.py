@@ -78,6 +78,7 @@ _READERS: Mapping[str, Reader] = MappingProxyType(
         "key_owners": key_owners.read,
         "key_copies": keys.read_copies,
         "key_stores": keys.read_stores,
+        "channel_key": key_owners.read_channel,
         "gateway": gateway.read,
         "gateway_events": gateway.read_events,
     }
@@ -90,7 +91,7 @@ _WATCHED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "services": services.SERVICES,
         "firewall": firewall.SERVICES,
         "products": neighbours.SERVICES,
-        "keys": (keys.BROKER,),
+        "keys": (services.BROKER,),
         "key_owners": (GATEWAY,),
         "gateway": (GATEWAY,),
         "gateway_events": (GATEWAY,),

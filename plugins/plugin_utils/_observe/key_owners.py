@@ -27,11 +27,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from .._cim import certificates, gateway
-from .._cim.certificates import DamagedCertificate, StoredCertificate
+from .._cim.certificates import CNG, DamagedCertificate, StoredCertificate
 from .._cim.registry import RegistryValue
 from .._host import Host
 from .._model.gateway import SERVICE as GATEWAY
-from .._model.keys import CertificateState, KeyOwners
+from .._model.keys import CONTAINER_FILE, CertificateState, KeyOwners
 from .._wsman.errors import WsmanFault
 from ._request import Request
 from .keys import MY, KeyFolders
@@ -82,6 +82,23 @@ def read(request: Request) -> KeyOwners:
     return KeyOwners({**_known(folders), **owners}, channel)
 
 
+def read_channel(request: Request) -> tuple[str, ...]:
+    """Names of WinRM's HTTPS listeners that share the key of the listener's own certificate.
+
+    An operation where WinRM has none of HTTPS, and two more for each that it has.
+    """
+    host = request.host
+    secure = (name for name in host.registry.keys(WSMAN_LISTENERS) or [] if name.upper().endswith("+HTTPS"))
+    return tuple(name for name in secure if _shares_key(host, _winrms(host, name)))
+
+
+def _shares_key(host: Host, thumbprint: str) -> bool:
+    held = _readable(host, thumbprint) if thumbprint else None
+    if held is None or held.key is None or held.key.provider_type == CNG:
+        return False
+    return certificates.key_file_stem(held.key.container) == CONTAINER_FILE
+
+
 def personal(host: Host, folders: KeyFolders) -> tuple[CertificateState, ...]:
     """The certificates of the machine's personal store, without damaged ones."""
     return tuple(folders.state(certificate) for certificate in _store(host))
@@ -120,8 +137,13 @@ def _owner(certificate: StoredCertificate, users: str) -> str:
 
 def _winrm(host: Host) -> Iterator[Use]:
     for name in host.registry.keys(WSMAN_LISTENERS) or []:
-        if thumbprint := _digits(host, rf"{WSMAN_LISTENERS}\{name}", "certThumbprint"):
+        if thumbprint := _winrms(host, name):
             yield thumbprint, f"WinRM ({name})"
+
+
+def _winrms(host: Host, name: str) -> str:
+    """The certificate of one of WinRM's listeners, which is in the machine's personal store; or empty."""
+    return _digits(host, rf"{WSMAN_LISTENERS}\{name}", "certThumbprint")
 
 
 def _http(host: Host) -> Iterator[Use]:

@@ -29,15 +29,13 @@ from .._model.reading import Reading
 from .._model.settings import LISTENER, POLICY
 from .._wsman.errors import WsmanFault
 from ._request import Request
+from .services import BROKER
 
 REBOOT_PENDING = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
 MY = "MY"
 STORE = rf"{certificates.STORES}\{_listener_certificate.REMOTE_DESKTOP}"
 STORE_KEYS = (STORE, rf"{STORE}\Certificates")
 TEMPLATE = "CertTemplateName"
-BROKER = "Tssdis"
-"""The service of a Remote Desktop connection broker."""
-
 JOURNAL = RUNS.rpartition("\\")[2].lower()
 RECENT = timedelta(hours=1)
 """A renewal younger than this belongs to the repair that is under way."""
@@ -195,7 +193,7 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
         pinned_certificate=folders.state(held) if held else None,
         pinned_damaged=bool(damaged),
         template=host.registry.text(POLICY, TEMPLATE) if TEMPLATE.lower() in request.value_names(POLICY) else "",
-        broker=BROKER in request.services,
+        broker=BROKER in _services(request),
         folder=folders.legacy,
         folder_dacl=folders.dacl(folders.legacy),
         files=(),
@@ -205,6 +203,12 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
         free_bytes=host.files.free_bytes(folders.drive),
         under_way=bool(copies) and host.tasks.is_under_way(FOLDERS),
     )
+
+
+def _services(request: Request) -> Iterable[str]:
+    """The names of services that exist; no roles come while a host is looked at, so they are asked for once."""
+    known = request.base.services if request.base else None
+    return request.services if known is None else known
 
 
 def _is_copy(path: str, folder: str) -> bool:

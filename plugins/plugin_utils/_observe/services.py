@@ -10,7 +10,10 @@ from .._cim.services import Service
 from .._model.observation import ServiceState
 from ._request import Request
 
-SERVICES = ("TermService", "SessionEnv", "UmRdpService")
+BROKER = "Tssdis"
+"""The service of a Remote Desktop connection broker."""
+
+SERVICES = ("TermService", "SessionEnv", "UmRdpService", BROKER)
 
 
 def read(request: Request) -> dict[str, ServiceState]:

@@ -139,7 +139,9 @@ def hindrances(observation: Observation, keys: KeysState, changes: Iterable[Chan
     kinds = {change.kind for change in changes}
     if not kinds:
         return Plan()
+    shared = _shared(observation, keys) if "renewal" in kinds else ""
     shown = (
+        (bool(shared), shared),
         (keys.under_way, GOES_ON),
         (keys.broker, "this host is a connection broker, whose deployment manages the listener's certificate"),
         (
@@ -157,6 +159,23 @@ def hindrances(observation: Observation, keys: KeysState, changes: Iterable[Chan
         ),
     )
     return Plan(refused=tuple(Refusal(f"nothing is done to the certificate: {text}") for true, text in shown if true))
+
+
+def _shared(observation: Observation, keys: KeysState) -> str:
+    """Why the key that a renewal replaces has to stay, since the channel may use it; or empty.
+
+    WinRM's certificate may be a copy of the listener's own, or one that was issued for that key.
+    """
+    if not keys.own_key_there:
+        return ""
+    if reason := observation.unread.get("channel_key"):
+        return f"whether WinRM's HTTPS listener shares its key is not known ({reason})"
+    if not observation.channel_key:
+        return ""
+    return (
+        f"WinRM's HTTPS listener ({', '.join(observation.channel_key)}), over which hosts are managed, has a "
+        f"certificate with the same key, {keys.own_key_file}; give WinRM one with a key of its own first"
+    )
 
 
 def _disabled(observation: Observation) -> bool:

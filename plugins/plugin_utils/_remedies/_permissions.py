@@ -31,9 +31,12 @@ STORE_GRANT_FLAGS = 0x2
 """CI: subkeys inherit the entry (MS-DTYP 2.4.4.1)."""
 
 
-def hinging(wanted: Plan) -> Scope:
-    """What decides besides whether a plan succeeds: who may write to its store, where Windows makes a certificate."""
-    return Scope(("key_stores",)) if _makes(wanted) else Scope()
+def hinging(observation: Observation, wanted: Plan) -> Scope:
+    """What decides besides, where Windows makes a certificate: who may write to its store, and who shares its key."""
+    if not _makes(wanted):
+        return Scope()
+    shared = observation.keys is not None and observation.keys.own_key_there
+    return Scope(("key_stores", *(("channel_key",) if shared else ())))
 
 
 def _makes(wanted: Plan) -> bool:

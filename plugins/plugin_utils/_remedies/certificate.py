@@ -46,7 +46,7 @@ def plan(observation: Observation, options: Options) -> Plan:
 
 def undecided(observation: Observation, options: Options) -> Scope:
     """What the plan turns out to hang on besides."""
-    return _permissions.hinging(_wanted(observation, options))
+    return _permissions.hinging(observation, _wanted(observation, options))
 
 
 def _wanted(observation: Observation, options: Options) -> Plan:

@@ -74,7 +74,7 @@ def _key(host: Host) -> tuple[str, frozenset[str]]:
 
 
 def _renewal(host: Host) -> Sequence[Change]:
-    seen = observe(host, {"identity", "services", "keys", "key_stores"})
+    seen = observe(host, {"identity", "services", "keys", "key_stores", "channel_key"})
     if seen.keys is None or seen.keys.pinned:
         raise Untold("the listener does not serve a certificate of its own")
     wanted = Plan(renewed_whole("selftest", seen.keys, REASON))
@@ -114,7 +114,7 @@ def _need_others(host: Host) -> None:
         raise Untold("who keeps keys there could not be read")
     if not foreign(seen.keys):
         raise Untold("no service but Remote Desktop keeps a key there")
-    if any(name in seen.key_owners.channel for name in foreign(seen.keys)):
+    if any(name in seen.key_owners.channel for name in seen.keys.files):
         raise Untold("WinRM's HTTPS listener, over which this host is managed, has its key there")
 
 

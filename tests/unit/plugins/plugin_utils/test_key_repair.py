@@ -64,6 +64,7 @@ from tests.simulator.windows.registry import Type
 from tests.simulator.windows.security import Ace, SecurityDescriptor
 from tests.simulator.windows.services import RUNNING, Service
 from tests.simulator.windows.tasks import TERMINATED
+from tests.simulator.windows.tenants import WSMAN
 from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
 from tests.support.states import State, differing, outside
@@ -1001,6 +1002,85 @@ def test_a_rename_never_takes_winrms_own_key_away() -> None:
     plan, done = run(simulated, "machine_keys", method="rename", accept_shared_keys=True)
     assert done.changes == []
     assert "WinRM's HTTPS listener" in plan.refused[0].message
+
+
+def share_key(simulated: SimulatedHost) -> str:
+    """WinRM's HTTPS listener serves a copy of the certificate of Remote Desktop's; the content of their key's file."""
+    certificates, registry = simulated.windows.certificates, simulated.windows.registry
+    own = certificates.own()
+    blob = registry.get(rf"{STORES}\Remote Desktop\Certificates\{own.thumbprint}", "Blob")
+    assert isinstance(blob, bytes)
+    registry.put(rf"{STORES}\MY\Certificates\{own.thumbprint}", "Blob", Type.BINARY, blob)
+    registry.put(rf"{WSMAN}\*+HTTPS", "certThumbprint", Type.SZ, own.thumbprint.lower())
+    return key_content(simulated)
+
+
+def key_content(simulated: SimulatedHost) -> str:
+    found = simulated.windows.files.find(simulated.windows.certificates.key_file)
+    return found.content if found else ""
+
+
+REPLACING: list[tuple[str, str, dict[str, t.Any]]] = [
+    *(("key_unreadable", "machine_keys", {"method": name}) for name in ("certificate", "key", "copy_aside")),
+    ("key_unreadable", "machine_keys", {"method": "rename", "accept_shared_keys": True}),
+    ("certificate_expired", "machine_keys", {"method": "restart"}),
+    ("certificate_expired", "certificate", {}),
+    ("", "certificate", {"renew_before": 180}),
+]
+"""What replaces the listener's key: the breakage, the module and what it is asked for."""
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(("breakage", "remedy", "given"), REPLACING)
+def test_a_key_that_winrm_serves_with_as_well_is_not_replaced(
+    breakage: str, remedy: str, given: dict[str, t.Any], check: bool
+) -> None:
+    simulated = built("2022", breakage, {}, ["winrm_https"])
+    content, before = share_key(simulated), settings_state(simulated)
+    options = {**defaults(REMEDIES[remedy].options), **given}
+    plan, done = fix(job(simulated, check=check), REMEDIES[remedy], options)
+    assert "WinRM's HTTPS listener (*+HTTPS)" in plan.refused[0].message
+    assert "key of its own" in plan.refused[0].message
+    assert (done.changes, key_content(simulated), settings_state(simulated)) == ([], content, before)
+
+
+@pytest.mark.parametrize(
+    ("breakage", "made"), [("certificate_expired", []), ("key_unreadable", ["file_access"]), ("folder_acl", [])]
+)
+def test_the_loop_leaves_a_key_that_winrm_serves_with_as_well(breakage: str, made: list[str]) -> None:
+    simulated = built("2022", breakage, {}, ["winrm_https"])
+    content = share_key(simulated)
+    foreseeing = job(simulated, check=True)
+    foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    course = cure(simulated)
+    assert kinds(course.changes) == kinds(foreseen.changes) == made
+    assert [("WinRM's HTTPS listener" in refusal.message) for refusal in course.refused] == [True] * (not made)
+    assert key_content(simulated) == content
+
+
+def test_a_key_that_is_gone_is_made_anew_whoever_shared_it() -> None:
+    simulated = built("2022", "key_unreadable", {}, ["winrm_https"])
+    share_key(simulated)
+    simulated.windows.files.remove(simulated.windows.certificates.key_file)
+    assert cure(simulated).verdict == "repaired"
+
+
+def test_a_key_is_replaced_only_where_it_is_known_that_the_channel_has_another() -> None:
+    seen = observe(connect(built("2022", "key_unreadable", {})), ("identity", "services", "keys"))
+    options = {**defaults(REMEDIES["machine_keys"].options), "method": "key"}
+    plans = REMEDIES["machine_keys"].plan
+    assert plans(replace(seen, channel_key=(), key_stores={}), options).changes
+    unread = replace(seen, key_stores={}, unread={"channel_key": "Access is denied"})
+    assert "(Access is denied)" in plans(unread, options).refused[0].message
+
+
+def test_who_serves_with_the_key_is_asked_only_where_it_is_to_be_replaced() -> None:
+    simulated = built("2022", "key_unreadable", {}, ["winrm_https"])
+    sent: list[bytes] = []
+    doing = job(simulated, before=lambda _number, body: sent.append(body))
+    done = fix(doing, REMEDIES["machine_keys"], defaults(REMEDIES["machine_keys"].options))[1]
+    assert kinds(done.changes) == ["file_access"]
+    assert not any(b"WSMAN\\Listener" in body for body in sent)
 
 
 def test_a_rename_of_a_folder_in_use_leaves_everything_as_it_is() -> None:
