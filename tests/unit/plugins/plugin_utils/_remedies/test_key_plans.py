@@ -75,6 +75,7 @@ def _certificates(name: str, container: str, file: str) -> st.SearchStrategy[Cer
         st.sampled_from([NOW - timedelta(days=300), NOW - timedelta(minutes=5)]).map(datetime.isoformat),
         moments.map(datetime.isoformat),
         st.booleans(),
+        st.booleans(),
         st.sampled_from(["RSA", "EllipticCurve"]),
         st.sampled_from([1024, 2048]),
         st.sampled_from(["sha1", "sha256"]),
