@@ -23,6 +23,8 @@ description:
   - What the host refuses to put back, or what is no longer there, as a firewall rule that was deleted since, is left
     with the reason in RV(left), and so is what was done to the same item before. All else goes back. A lease stays
     while the value that it weakened is left.
+  - What a policy decides that came since is left too, also where O(force) is set, since nothing is written under a
+    policy. A later roll-back puts it back once the policy is gone.
   - Where the listener goes back to another port, the firewall keeps the port on which it is open until C(TermService)
     has started again. Where that may not be done now, those changes of the firewall are in RV(left); a later roll-back
     puts them back.

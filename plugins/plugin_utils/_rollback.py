@@ -27,10 +27,11 @@ from ._job import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._lease import LeaseError
 from ._live import due_after_cut
-from ._model.change import Change
+from ._model.change import Change, Held
 from ._model.plain import Plain
 from ._model.settings import SETTINGS
 from ._owed import REASONS, SERVICE, due, forgo_restart, owe_restart
+from ._policies import Policies, is_policy, told
 from ._proof import Probe, shows
 from ._reboot import objection, reboot
 from ._restart import SessionsInTheWay, in_the_way, restart
@@ -96,6 +97,7 @@ class Undoing:
         not_undoable: entries with C(undo: none), by item, and why nothing is to be done.
         foreign: runs that were made on another machine.
         left: items that were not put back for another reason, and why.
+        held: what of that policy decides since.
         waiting: what still has to be started anew, and why.
         stuck: the targets of changes that are left, so that what was done to them before is left as well.
         unsure: whether an item was left that may go back later, since the host has not answered in time.
@@ -108,6 +110,7 @@ class Undoing:
     not_undoable: list[Target] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
+    held: list[Held] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     proof: Probe | None = None
     stuck: set[str] = field(default_factory=set)
@@ -138,6 +141,8 @@ def reversal(change: Change) -> Change:
 def rollback(job: Job, which: str, force: bool) -> Undoing:
     """Undo the last run, all runs or the one with this id.
 
+    A policy value that a run has taken away comes back last: what stood beneath it is put back before.
+
     Raises:
         JournalError: there is no such run, or an entry of it was altered.
     """
@@ -145,7 +150,7 @@ def rollback(job: Job, which: str, force: bool) -> Undoing:
     job.host.may_cut = job.restart == "always"
     with Run(job.host, job.run_id, job.made) as run:
         targets = list(_select(run.journal, which, result))
-        movements = list(_decide(job, targets, force, result))
+        movements = sorted(_decide(job, targets, force, result), key=lambda target: is_policy(target.entry.change))
         if job.check:
             _foretell(job, movements, result)
         else:
@@ -182,8 +187,12 @@ def _stretches(journal: Journal, which: str) -> list[Stretch]:
 
 
 def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -> Iterator[Target]:
-    """Sort entries by what is to be done, as if each movement were made before the next entry is looked at."""
+    """Sort entries by what is to be done, as if each movement were made before the next entry is looked at.
+
+    What policy decides is left, also where somebody has changed it since and that is to be put back all the same.
+    """
     now: dict[str, Plain] = {}
+    policies = Policies(job.host)
     for target in targets:
         change = target.entry.change
         if change.undo == "none":
@@ -193,14 +202,19 @@ def _decide(job: Job, targets: Sequence[Target], force: bool, result: Undoing) -
             continue
         try:
             found = now[change.target] if change.target in now else _found(job, change)
+            moves = found != change.before and (found == change.after or force)
+            held = policies.over(change) if moves else None
         except IN_THE_WAY as error:
             result.leave(change, str(error))
             continue
-        if found == change.before:
-            result.settled.append(target)
-        elif found == change.after or force:
+        if held is not None:
+            result.held.append(held)
+            result.leave(change, told(held))
+        elif moves:
             now[change.target] = change.before
             yield target
+        elif found == change.before:
+            result.settled.append(target)
         else:
             result.drifted.append(Drift(target.entry.run, change.item, change.after, found))
 

@@ -21,6 +21,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.rules import M
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import (
+    AccessRefused,
     AuthenticationFailed,
     BadAnswer,
     ProviderFailed,
@@ -34,8 +35,11 @@ from tests.simulator.host import SimulatedHost
 from tests.simulator.probe_view import probe_view
 from tests.simulator.windows.firewall import BLOCK, Rule
 from tests.simulator.windows.gateway import Gateway
+from tests.simulator.windows.policy import PolicyObject, PolicyValue
+from tests.simulator.windows.registry import Type
 from tests.support.cutting import Cut
 from tests.support.in_process import connect, job, settings_state
+from tests.support.states import differing
 
 
 def enabled() -> tuple[SimulatedHost, object]:
@@ -227,6 +231,105 @@ def test_a_lease_stays_while_what_it_has_weakened_is_not_put_back(check: bool) -
     assert list(simulated.state()["tasks"]) == [r"\winfleet.rdp-lease-nla"]
     _rollback.rollback(job(simulated, "back-2"), "all", force=False)
     assert settings_state(simulated) == before
+
+
+# --- a policy that came since
+
+
+SINCE: list[tuple[str, dict[str, t.Any], str, int]] = [
+    ("transport", {"mode": "tcp_only"}, "transport", 0),
+    ("nla", {"state": "off", "accept_permanent_weakening": True}, "nla", 0),
+    ("security_layer", {"logon_prompt": "always"}, "logon_prompt", 1),
+    ("remote_desktop", {"state": "disabled"}, "deny_connections", 0),
+]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(("name", "given", "setting", "number"), SINCE)
+def test_nothing_goes_back_under_a_policy_that_came_since(
+    name: str, given: dict[str, t.Any], setting: str, number: int, force: bool
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    policy = SETTINGS[setting].policy
+    assert policy is not None
+    before = settings_state(simulated)
+    fix(job(simulated), REMEDIES[name], {**defaults(REMEDIES[name].options), **given})
+    value = PolicyValue(policy.key, policy.name, Type.DWORD, number)
+    simulated.windows.policy.link(PolicyObject("{0B1EC700-0000-4000-8000-000000000001}", "New", (value,)))
+    held = settings_state(simulated)
+    for check in (True, False):
+        undoing = _rollback.rollback(job(simulated, "back", check=check), "all", force=force)
+        assert "group policy 'New' decides it now" in undoing.left[SETTINGS[setting].path]
+        assert [(found.state, found.setting, found.value) for found in undoing.held] == [
+            ("policy_held", setting, number)
+        ]
+        assert settings_state(simulated)["registry"] == held["registry"]
+    simulated.windows.policy.unlink("New")
+    assert _rollback.rollback(job(simulated, "back-2"), "all", force=False).left == {}
+    assert all("policies" in path[1] for path in differing(before, settings_state(simulated)))
+
+
+def orphaned(simulated: SimulatedHost, number: int) -> None:
+    """Somebody writes where policies are kept, and no policy does."""
+    policy = SETTINGS["nla"].policy
+    assert policy is not None
+    simulated.windows.registry.put_dword(policy.key, policy.name, number)
+
+
+def test_nothing_goes_back_under_a_policy_that_nobody_owns() -> None:
+    simulated, _before = without_nla_and_udp()
+    orphaned(simulated, 0)
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert [target.entry.run for target in undoing.undone] == ["transport"]
+    assert [(found.state, found.owner, found.wanted) for found in undoing.held] == [("policy_orphaned", "", 1)]
+    assert "take the value away, as remove_orphaned_policy does" in undoing.left[SETTINGS["nla"].path]
+
+
+def test_a_policy_that_a_run_has_taken_away_comes_back_over_what_an_earlier_run_changed() -> None:
+    simulated, before = without_nla_and_udp()
+    orphaned(simulated, 0)
+    options = {"remove_orphaned_policy": True}
+    fix(job(simulated, "freed"), REMEDIES["nla"], {**defaults(REMEDIES["nla"].options), **options})
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert (undoing.left, undoing.held) == ({}, [])
+    orphaned(original := SimulatedHost.build("2022"), 0)
+    assert differing(before, settings_state(simulated)) == differing(before, settings_state(original))
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_a_policy_that_sets_again_what_a_run_has_taken_away_is_not_overruled(owned: bool) -> None:
+    """Not even where what was changed since is to be put back; a value that no policy owns is."""
+    simulated = SimulatedHost.build("2022")
+    orphaned(simulated, 0)
+    fix(job(simulated), REMEDIES["nla"], {**defaults(REMEDIES["nla"].options), "remove_orphaned_policy": True})
+    orphaned(simulated, 1)
+    policy = SETTINGS["nla"].policy
+    assert policy is not None
+    if owned:
+        value = PolicyValue(policy.key, policy.name, Type.DWORD, 1)
+        simulated.windows.policy.link(PolicyObject("{0B1EC700-0000-4000-8000-000000000001}", "New", (value,)))
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=True)
+    assert list(undoing.left) == ([policy.path] if owned else [])
+    assert simulated.windows.registry.get(policy.key, policy.name) == int(owned)
+
+
+def test_nothing_goes_back_under_a_policy_that_cannot_be_read() -> None:
+    """The host refuses to read it, or it has a type that no policy has."""
+    simulated, _before = without_nla_and_udp()
+    path = SETTINGS["nla"].path
+
+    def before(_number: int, body: bytes) -> None:
+        if b"Policies" in body and b"GetDWORDValue" in body:
+            raise AccessRefused("not for you")
+
+    orphaned(simulated, 1)
+    undoing = _rollback.rollback(job(simulated, "back", check=True, before=before), "all", force=False)
+    assert "not for you" in undoing.left[path]
+    policy = SETTINGS["nla"].policy
+    assert policy is not None
+    simulated.windows.registry.put(policy.key, policy.name, Type.NONE, b"1")
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert "cannot be read (type REG_" in undoing.left[path]
 
 
 # --- a restart that a run before has left to be done
