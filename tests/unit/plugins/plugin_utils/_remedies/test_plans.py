@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan, net_changes
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Identity, Observation, SettingState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.plain import from_plain, to_plain
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.project import project
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import unreadable
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, unreadable, value
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, compliance, effective
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._base import is_client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +110,18 @@ def test_each_change_tells_what_it_does_to_a_benchmark_by_what_counts_before_and
         found = [project(observation, changes[:number]).settings[setting.id] for number in (position, position + 1)]
         before, after = (effective(setting, state)[0] for state in found)
         assert change.compliance == compliance(setting, before, after, is_client(observation))
+
+
+@pytest.mark.parametrize(("local", "told"), [(1, [["restores"]]), (0, [[], ["restores"]]), (None, [["restores"]])])
+def test_an_orphan_of_policy_that_is_removed_tells_what_counts_then(local: int | None, told: list[list[str]]) -> None:
+    stored = ABSENT if local is None else value(local, "REG_DWORD")
+    orphaned = {"nla": SettingState(stored, value(0, "REG_DWORD"), "")}
+    now = "2026-06-01T08:00:00+00:00"
+    identity = Identity("HOST", "Windows", "10.0.20348", 20348, 3, 1033, now, now, 0.0)
+    observation = Observation("host", identity=identity, settings=orphaned, leases=())
+    options = {**defaults(REMEDIES["nla"].options), "remove_orphaned_policy": True}
+    changes = REMEDIES["nla"].plan(observation, options).changes
+    assert [[item.effect for item in change.compliance] for change in changes] == told
 
 
 @given(cases)
