@@ -149,8 +149,8 @@ findings:
       type: bool
     compliance:
       description:
-        - The items of the CIS benchmarks and DISA STIGs that what was found is about, so that a cure is weighed before
-          it is made.
+        - The items of the CIS benchmarks, DISA STIGs and Microsoft's security baselines that what was found is about,
+          so that a cure is weighed before it is made.
       type: list
       elements: dict
       contains:
@@ -321,8 +321,8 @@ plan:
   elements: dict
 compliance:
   description:
-    - The items of the CIS benchmarks and DISA STIGs that the changes of RV(plan) would touch, each once. The number
-      of a CIS item moves between versions of a benchmark; its last parts stay.
+    - The items of the CIS benchmarks, DISA STIGs and Microsoft's security baselines that the changes of RV(plan) would
+      touch, each once. The number of a CIS item moves between versions of a benchmark; its last parts stay.
   returned: success
   type: list
   elements: dict

@@ -258,8 +258,8 @@ notes:
   elements: str
 compliance:
   description:
-    - The items of the CIS benchmarks and DISA STIGs that the changes touch, each once. The number of a CIS item
-      moves between versions of a benchmark; its last parts stay.
+    - The items of the CIS benchmarks, DISA STIGs and Microsoft's security baselines that the changes touch, each once.
+      The number of a CIS item moves between versions of a benchmark; its last parts stay.
   returned: success
   type: list
   elements: dict

@@ -6,8 +6,9 @@
 
 Sources: the administrative templates TerminalServer.admx and CipherSuiteOrder.admx (policy names and values), the Win32
 TermServ reference (Win32_TSGeneralSetting, Win32_TerminalServiceSetting), Azure support scripts (defaults of the
-listener key), CIS benchmarks for Windows (item suffixes, which stay while their prefix moves between versions) and the
-DISA STIGs. A policy value wins over the local one; a local write under policy succeeds and is without effect.
+listener key), CIS benchmarks for Windows (item suffixes, which stay while their prefix moves between versions), the
+DISA STIGs, and Microsoft's security baselines, by HardeningKitty's lists of them. A policy value wins over the local
+one; a local write under policy succeeds and is without effect.
 """
 
 from __future__ import annotations
@@ -146,6 +147,7 @@ class Setting:
 
 CIS_L1 = "CIS Microsoft Windows Benchmarks, L1"
 CIS_L2 = "CIS Microsoft Windows Benchmarks, L2"
+BASELINE = "Microsoft security baselines (Windows 11 21H2 to 24H2, Windows Server 2022)"
 _STIG = "DISA STIG (Windows Server 2022: V-254369; 2025: V-278116; 2019: V-205637; 11: V-253406; 10: V-220852)"
 
 _STIG_PROMPT = "DISA STIG (Windows Server 2022: V-254367; 2025: V-278114; 2019: V-205809; 11: V-253404; 10: V-220850)"
@@ -317,7 +319,11 @@ _CATALOGUE = (
         "unsettled",
         {1: "low", 2: "client_compatible", 3: "high", 4: "fips"},
         Policy("MinEncryptionLevel", "Set client connection encryption level", "Security"),
-        rules=(Rule(CIS_L1, "18.10.57.3.9.5", least=3), Rule(_STIG, "MinEncryptionLevel", least=3)),
+        rules=(
+            Rule(CIS_L1, "18.10.57.3.9.5", least=3),
+            Rule(_STIG, "MinEncryptionLevel", least=3),
+            Rule(BASELINE, "MinEncryptionLevel", least=3),
+        ),
     ),
     # Value, policy and default: Policy CSP, RemoteDesktopServices/PromptForPasswordUponConnection. As the idle times a
     # value of the configuration that each session gets (USERCONFIG, MS-TSTS 2.2.2.18); UNSURE: whether one that begins
@@ -333,7 +339,11 @@ _CATALOGUE = (
         "at_once",
         {0: "where_none_was_sent", 1: "always"},
         Policy("fPromptForPassword", "Always prompt for password upon connection", "Security"),
-        rules=(Rule(CIS_L1, "18.10.57.3.9.1", exactly=1), Rule(_STIG_PROMPT, "fPromptForPassword", exactly=1)),
+        rules=(
+            Rule(CIS_L1, "18.10.57.3.9.1", exactly=1),
+            Rule(_STIG_PROMPT, "fPromptForPassword", exactly=1),
+            Rule(BASELINE, "fPromptForPassword", exactly=1),
+        ),
     ),
     # Value and policy: Policy CSP, RemoteDesktopServices/RequireSecureRPCCommunication, by which unsecured calls are
     # allowed without a policy. The termsrv.dll of two builds that were looked into requires it then, and where the
@@ -349,7 +359,11 @@ _CATALOGUE = (
         "at_once",
         {0: "not_required", 1: "required"},
         Policy("fEncryptRPCTraffic", "Require secure RPC communication", "Security"),
-        rules=(Rule(CIS_L1, "18.10.57.3.9.2", exactly=1), Rule(_STIG_RPC, "fEncryptRPCTraffic", exactly=1)),
+        rules=(
+            Rule(CIS_L1, "18.10.57.3.9.2", exactly=1),
+            Rule(_STIG_RPC, "fEncryptRPCTraffic", exactly=1),
+            Rule(BASELINE, "fEncryptRPCTraffic", exactly=1),
+        ),
     ),
     Setting(
         "transport",
@@ -476,7 +490,11 @@ _CATALOGUE = (
             4: "NTLMv2, LM refused",
             5: "NTLMv2, LM and NTLM refused",
         },
-        rules=(Rule(CIS_L1, "2.3.11.7", exactly=5), Rule(_STIG_NTLM, "LmCompatibilityLevel", exactly=5)),
+        rules=(
+            Rule(CIS_L1, "2.3.11.7", exactly=5),
+            Rule(_STIG_NTLM, "LmCompatibilityLevel", exactly=5),
+            Rule(BASELINE, "LmCompatibilityLevel", exactly=5),
+        ),
     ),
     Setting(
         "client_udp_off",

@@ -16,7 +16,7 @@ from ..._model.access import DEFAULT_GROUPS, EVERYBODY, LOGON, left_out, may_log
 from ..._model.change import Compliance
 from ..._model.logon import LogonVerdict
 from ..._model.observation import AccountState, LicensingState
-from ..._model.settings import CIS_L1
+from ..._model.settings import BASELINE, CIS_L1
 from ..codes import look_up
 from ..facts import Evidence, Facts
 from ._base import BCGR, Cause, Shown
@@ -44,8 +44,9 @@ DENIED_LOGON = (
         "SeDenyRemoteInteractiveLogonRight",
         "touches",
     ),
+    Compliance(BASELINE, "SeDenyRemoteInteractiveLogonRight", "touches"),
 )
-"""Both want that right denied to guests, and to local accounts on members of a domain."""
+"""All want that right denied to local accounts on members of a domain, the first two to guests as well."""
 
 
 def _told(account: AccountState, what: str) -> Evidence:

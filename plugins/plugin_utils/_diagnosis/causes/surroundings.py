@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..._model.change import Compliance
 from ..._model.neighbours import BAD_UPDATES, PRODUCTS, harmed_by
-from ..._model.settings import CIS_L1
+from ..._model.settings import BASELINE, CIS_L1
 from ..facts import Evidence, Facts
 from ._base import MSRD, Cause, Shown
 
@@ -39,7 +39,10 @@ MOVED = (
 RELEASES = "https://learn.microsoft.com/windows/release-health/"
 
 
-ORACLE = Compliance(CIS_L1, "18.9.4.1, in older ones 18.8.4.1 (AllowEncryptionOracle 0)", "touches")
+ORACLE = (
+    Compliance(CIS_L1, "18.9.4.1, in older ones 18.8.4.1 (AllowEncryptionOracle 0)", "touches"),
+    Compliance(BASELINE, "AllowEncryptionOracle", "touches"),
+)
 """Met by clients that refuse such a host; what they would have to weaken to connect to it."""
 
 
@@ -142,7 +145,7 @@ CAUSES = (
         _unpatched,
         "probe_info: ntlm.credssp_version is 5 or more",
         by_hand="Install the host's updates; do not set AllowEncryptionOracle to 2 on the clients.",
-        touches=lambda _facts: (ORACLE,),
+        touches=lambda _facts: ORACLE,
         sources=(CREDSSP,),
     ),
     Cause(

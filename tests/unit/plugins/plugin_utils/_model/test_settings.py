@@ -9,7 +9,12 @@ from __future__ import annotations
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import SettingState
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import ABSENT, unreadable, value
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS, compliance, effective
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import (
+    BASELINE,
+    SETTINGS,
+    compliance,
+    effective,
+)
 
 LAYER = SETTINGS["security_layer"]
 
@@ -34,6 +39,16 @@ def test_a_weaker_layer_breaks_the_benchmark_and_a_stronger_one_restores_it() ->
     (restored,) = compliance(LAYER, 0, 2, client=False)
     assert restored.effect == "restores"
     assert compliance(LAYER, 0, 1, client=False) == ()
+
+
+def test_what_microsofts_baselines_want_is_what_the_published_lists_have() -> None:
+    rules = [(name, rule) for name, setting in SETTINGS.items() for rule in setting.rules if rule.benchmark == BASELINE]
+    assert {name: (rule.item, rule.least or rule.exactly) for name, rule in rules} == {
+        "encryption": ("MinEncryptionLevel", 3),
+        "logon_prompt": ("fPromptForPassword", 1),
+        "secure_rpc": ("fEncryptRPCTraffic", 1),
+        "client_ntlm_level": ("LmCompatibilityLevel", 5),
+    }
 
 
 def test_the_benchmark_that_wants_rdp_off_is_for_clients_alone() -> None:

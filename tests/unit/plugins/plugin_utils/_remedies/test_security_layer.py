@@ -38,7 +38,7 @@ def test_the_prompt_is_a_local_value_and_restores_the_benchmarks(local: Reading)
     assert change.item.endswith(r"\RDP-Tcp\fPromptForPassword")
     assert change.after == {"type": "REG_DWORD", "data": 1}
     assert [(item.item, item.effect) for item in change.compliance] == [
-        ("18.10.57.3.9.1", "restores"), ("fPromptForPassword", "restores"),
+        ("18.10.57.3.9.1", "restores"), ("fPromptForPassword", "restores"), ("fPromptForPassword", "restores"),
     ]  # fmt: skip
 
 
