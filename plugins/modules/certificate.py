@@ -21,8 +21,9 @@ description:
     notices. Windows replaces the private key on the way, so a renewal cannot be undone, and is listed by
     M(winfleet.rdp.rollback) as such.
   - Nothing is done on a connection broker or under a policy for certificate templates, since those manage the
-    certificate themselves, nor while Windows servicing waits for a restart or the system drive is full, nor where the
-    certificate of WinRM's HTTPS listener has the key that would be replaced.
+    certificate themselves, nor while Windows servicing waits for a restart, the system drive is full or programs can
+    commit less than 64 MiB of memory, nor where the certificate of WinRM's HTTPS listener has the key that would be
+    replaced.
   - A certificate that is in order can have a private key that is gone (C(key_missing)), that the listener may not read
     (C(key_unreadable), C(key_in_cng)), or that a cloning tool left with another machine's name
     (C(machine_guid_changed)). RV(notes) then tells which of these is seen; M(winfleet.rdp.machine_keys) mends it.

@@ -58,6 +58,7 @@ class Identity:
     local_time: datetime
     clock_offset: timedelta
     sku: int = 0
+    free_memory: int | None = None
     windows: str = ""
 
 
@@ -66,7 +67,7 @@ def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identi
     before = now()
     system = client.get(WIN32_OPERATING_SYSTEM)
     middle = before + (now() - before) / 2
-    local_time = _time(system, "LocalDateTime")
+    local_time, free = _time(system, "LocalDateTime"), system.number("FreeVirtualMemory")
     return Identity(
         name=system.text("CSName"),
         caption=system.text("Caption").strip(),
@@ -78,6 +79,7 @@ def identity(client: CimClient, now: Callable[[], datetime] = utc_now) -> Identi
         local_time=local_time,
         clock_offset=local_time - middle,
         sku=system.number("OperatingSystemSKU") or 0,
+        free_memory=None if free is None else free * 1024,
         windows=system.text("WindowsDirectory"),
     )
 

@@ -136,6 +136,7 @@ class KeysState:
         machine_guid: the second half of the names of legacy key files.
         pending_reboot: whether servicing waits for a restart of the host.
         free_bytes: on the system drive; None where it is not told.
+        free_memory: bytes that programs can still commit, on paging files too; None where it is not told.
         just_renewed: whether a run of ours had Windows make the certificate that is there within the last hour, which
             is then not repeated: by the journal and the controller's clock.
         damaged: what is in place of its own certificate and is none; None where nothing is.
@@ -159,6 +160,7 @@ class KeysState:
     damaged: Damaged | None = None
     pinned_damaged: bool = False
     under_way: bool = False
+    free_memory: int | None = None
 
     @property
     def unlisted(self) -> bool:

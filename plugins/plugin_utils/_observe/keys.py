@@ -201,6 +201,7 @@ def _around(request: Request, folders: KeyFolders) -> KeysState:
         machine_guid=folders.machine_guid,
         pending_reboot=host.registry.values(REBOOT_PENDING) is not None,
         free_bytes=host.files.free_bytes(folders.drive),
+        free_memory=host.identity.free_memory,
         under_way=bool(copies) and host.tasks.is_under_way(FOLDERS),
     )
 

@@ -27,6 +27,13 @@ PRESENT = "present"
 LEAST_FREE = 64 * 2**20
 """Bytes that the system drive must have free before anything that makes keys."""
 
+LEAST_MEMORY = 64 * 2**20
+"""Bytes that programs must still be able to commit, or Windows may make no key and services fail at their start.
+
+Where Windows told by event 2004 of Microsoft-Windows-Resource-Exhaustion-Detector that this is exhausted, 89 to 269 MB
+were left (SystemCommitLimit less SystemCommitCharge of public reports); at which value it does is not published.
+"""
+
 THUMBPRINT = re.compile(r"[0-9A-F]{40}")
 _BETWEEN = re.compile(r"[\s:\u200e]")
 
@@ -152,6 +159,10 @@ def hindrances(observation: Observation, keys: KeysState, changes: Iterable[Chan
         (
             keys.free_bytes is not None and keys.free_bytes < LEAST_FREE,
             f"the system drive has {keys.free_bytes} bytes free, and a key that cannot be written is lost: make room",
+        ),
+        (
+            keys.free_memory is not None and keys.free_memory < LEAST_MEMORY,
+            f"programs can commit {keys.free_memory} bytes of memory more, too few to make keys with: end what takes it",
         ),
         (
             "renewal" in kinds and _disabled(observation),

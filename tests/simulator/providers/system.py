@@ -37,6 +37,7 @@ class OperatingSystem(HostProvider):
             "LocalDateTime": windows.clock.now().astimezone(timezone(windows.zone)),
             "InstallDate": datetime(2025, 3, 4, 10, 0, tzinfo=windows.clock.now().tzinfo), "SystemDrive": "C:",
             "SystemDirectory": SYSTEM_32, "WindowsDirectory": r"C:\Windows",
+            "FreeVirtualMemory": windows.machine.free_memory,
         })  # fmt: skip
 
     def invoke(

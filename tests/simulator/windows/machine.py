@@ -28,7 +28,8 @@ class Machine:
     """Identity of one host. ``address`` is where it is reached, ``own_address`` what its network adapter says.
 
     ``local_accounts_denied`` is the user right SeDenyRemoteInteractiveLogonRight given to local accounts (S-1-5-113),
-    ``ntlm_restricted`` that accounts may not log on by NTLM, as members of Protected Users.
+    ``ntlm_restricted`` that accounts may not log on by NTLM, as members of Protected Users. ``free_memory`` is what
+    programs can still commit, in kilobytes.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Machine:
     certificates: dict[bytes, str] = field(default_factory=dict)
     local_accounts_denied: bool = False
     ntlm_restricted: bool = False
+    free_memory: int = 6_000_000
 
     @property
     def dns_name(self) -> str:

@@ -1114,6 +1114,17 @@ def test_where_others_manage_the_certificate_nothing_is_done_to_it(
         assert GUARDS[trait] in plan.refused[0].message
 
 
+@pytest.mark.parametrize(("kilobytes", "made"), [(0, []), (65535, []), (65536, ["renewal"])])
+def test_no_key_is_made_while_programs_can_commit_no_more_memory(kilobytes: int, made: list[str]) -> None:
+    simulated = built("2022", "certificate_expired", {})
+    simulated.windows.machine.free_memory = kilobytes
+    course = cure(simulated)
+    assert kinds(course.changes) == made
+    assert [f"can commit {kilobytes * 1024} bytes" in refusal.message for refusal in course.refused] == [True] * (
+        not made
+    )
+
+
 @pytest.mark.parametrize("shown", [False, True])
 @pytest.mark.parametrize("version", ["2016", "2022"])
 @pytest.mark.parametrize(

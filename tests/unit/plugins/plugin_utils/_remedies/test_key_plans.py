@@ -99,6 +99,7 @@ keys_states = st.builds(
     machine_guid=st.just(GUID),
     pending_reboot=_mostly(False, True),
     free_bytes=_mostly(None, 1000, 10**10),
+    free_memory=_mostly(None, 1000, 10**10),
     just_renewed=st.booleans(),
 )
 identity = Identity("HOST", "Windows", "10.0", 20348, 3, 1033, NOW.isoformat(), NOW.isoformat(), 0.0)
@@ -213,6 +214,7 @@ GUARDS: tuple[dict[str, t.Any], ...] = (
     {"template": "RDPAuth"},
     {"pending_reboot": True},
     {"free_bytes": 1000},
+    {"free_memory": 1000},
     {"files": (OWN_FILE.lower(),)},
 )
 """The last: the listener's key is there, and WinRM's HTTPS listener shares it."""
