@@ -162,7 +162,7 @@ def hindrances(observation: Observation, keys: KeysState, changes: Iterable[Chan
         ),
         (
             keys.free_memory is not None and keys.free_memory < LEAST_MEMORY,
-            f"programs can commit {keys.free_memory} bytes of memory more, too few to make keys with: end what takes it",
+            f"programs can commit {keys.free_memory} bytes of memory more, too few to make keys: end what takes it",
         ),
         (
             "renewal" in kinds and _disabled(observation),
