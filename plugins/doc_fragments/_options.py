@@ -109,7 +109,7 @@ options:
       - Whether the host may be rebooted where a change is not live without; the task then waits until it is back and
         goes on. O(restart) holds for a reboot as well.
       - O(restart=when_idle) reboots only while nobody is signed in, at the host's console neither. Otherwise
-        RV(ignore:needs) names whom a reboot would log off.
+        RV(ignore:needs) names whom a reboot would log off. With O(restart=always) the reason of the reboot does.
       - A host that would not come back by itself is never rebooted. That is one whose WinRM has to be started by
         hand, or whose BitLocker asks for a PIN, a key or a password.
       - Where it is not set, RV(ignore:needs) says that a reboot is due.

@@ -86,14 +86,34 @@ def _has(host: Host, device: str, kind: int) -> bool:
 
 def _users(host: Host) -> str:
     """Whom a reboot would log off; also who sits at the console, whom neither connections nor counters show."""
+    told = _logged_off(host)
+    return f"a reboot would {told}; {ACCEPT}" if told else ""
+
+
+def _logged_off(host: Host) -> str:
+    """What a reboot does to users, in words; empty where nobody is there."""
     found = sessions(host, named=True)
     if not found.idle:
-        return f"a reboot would end {found}; {ACCEPT}"
+        return f"end {found}"
     if not found.users.told:
-        return f"the host does not show who is signed in and would be logged off by a reboot; {ACCEPT}"
+        return "log off whoever is signed in, which the host does not show"
     if found.users == NOBODY:
         return ""
-    return f"a reboot would log off {str(found.users) or f'{found.users.more} user(s) who are signed in'}; {ACCEPT}"
+    return f"log off {str(found.users) or f'{found.users.more} user(s) who are signed in'}"
+
+
+def accepted(host: Host, policy: Policy) -> str:
+    """Whom a reboot logs off where that was accepted, in words that end its reason; empty where it is nobody.
+
+    Whoever accepts that has the host rebooted also where it does not tell.
+    """
+    if policy != "always":
+        return ""
+    try:
+        told = _logged_off(host)
+    except WsmanError as error:
+        return f"; whom it logs off is not known ({error.message})"
+    return f"; it was accepted to {told}" if told else ""
 
 
 def reboot(host: Host, record: Callable[[Change], None], reason: str) -> str:

@@ -33,7 +33,7 @@ from ._model.settings import SETTINGS
 from ._owed import REASONS, SERVICE, due, forgo_restart, owe_restart
 from ._policies import Policies, is_policy, told
 from ._proof import Probe, shows
-from ._reboot import objection, reboot
+from ._reboot import accepted, objection, reboot
 from ._restart import SessionsInTheWay, in_the_way, restart
 from ._wsman.errors import ShellRefused, Timeout, WsmanFault
 from ._wsman.shell import CommandTimedOut
@@ -406,7 +406,7 @@ def _settle(job: Job, result: Undoing, owed: bool) -> None:
     result.proof = prober.look(job.host.listener_port)
     if "reboot" in job.host.owes:
         why = objection(job.host, job.allow_reboot, job.restart) or reboot(
-            job.host, job.made.append, f"roll-back of {AT_BOOT}"
+            job.host, job.made.append, f"roll-back of {AT_BOOT}{accepted(job.host, job.restart)}"
         )
         if why:
             result.waiting["reboot"] = why

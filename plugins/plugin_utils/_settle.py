@@ -16,7 +16,7 @@ from ._model.observation import Observation
 from ._model.settings import PIN
 from ._owed import REASONS, due, due_after_lease, owe_restart
 from ._proof import ACTED, Probe, lets_in, shown_by, unproven, way_back
-from ._reboot import objection, reboot
+from ._reboot import accepted, objection, reboot
 from ._restart import restart
 
 
@@ -99,7 +99,7 @@ def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
     why = objection(job.host, job.allow_reboot, job.restart)
     if not why:
         before = len(run.applied)
-        why = reboot(job.host, run.record, reason)
+        why = reboot(job.host, run.record, reason + accepted(job.host, job.restart))
         done.changes.extend(run.applied[before:])
     if why:
         done.waiting["reboot"] = why

@@ -10,13 +10,22 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _reboot
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._reboot import ASKS_AT_START, PATIENCE, objection, reboot
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._reboot import (
+    ASKS_AT_START,
+    PATIENCE,
+    accepted,
+    objection,
+    reboot,
+)
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import Policy
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.boot import Volume
-from tests.support.in_process import connect
+from tests.support.in_process import connect, job
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,32 @@ def test_a_host_that_does_not_show_who_is_signed_in_is_not_rebooted() -> None:
         if b"from Win32_Process" in body:
             simulated.injector.add("access_denied")
 
-    assert "does not show who is signed in" in objection(connect(simulated, refuse), True, "when_idle")
+    host = connect(simulated, refuse)
+    assert "log off whoever is signed in, which the host does not show" in objection(host, True, "when_idle")
+    assert accepted(host, "always") == "; it was accepted to log off whoever is signed in, which the host does not show"
+
+
+def test_who_is_logged_off_where_that_was_accepted_is_told() -> None:
+    at_console = connect(SimulatedHost.build("11", traits=["console_user"]))
+    assert accepted(at_console, "always") == r"; it was accepted to log off HOST001\anna"
+    assert accepted(connect(SimulatedHost.build("2022")), "always") == ""
+    used = SimulatedHost.build("2022", traits=["many_sessions"])
+    assert accepted(connect(used), "always").startswith("; it was accepted to end 8 connected and 4 disconnected")
+    assert accepted(connect(used), "when_idle") == ""
+    used.injector.add("access_denied", {"class": "MSFT_NetTCPConnection"}, 1)
+    assert accepted(connect(used), "always").startswith("; whom it logs off is not known (")
+
+
+def test_a_reboot_that_a_fix_makes_tells_who_was_logged_off_and_so_does_its_roll_back() -> None:
+    simulated = SimulatedHost.build("11", breakages=["tls_server_disabled"], traits=["console_user"])
+    given = defaults(REMEDIES["schannel"].options)
+    done = fix(job(simulated, allow_reboot=True, restart="always"), REMEDIES["schannel"], given)[1]
+    assert done.changes[-1].reason.endswith(r"; it was accepted to log off HOST001\anna")
+    simulated.windows.sessions.add("bert")
+    back = job(simulated, "back", allow_reboot=True, restart="always")
+    rollback(back, "all", force=False)
+    (made,) = (change for change in back.made if change.kind == "reboot")
+    assert r"HOST001\bert" in made.reason
 
 
 def test_a_host_on_which_nothing_but_services_runs_is_rebooted() -> None:
