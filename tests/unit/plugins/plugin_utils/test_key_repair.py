@@ -1058,11 +1058,36 @@ def test_the_loop_leaves_a_key_that_winrm_serves_with_as_well(breakage: str, mad
     assert key_content(simulated) == content
 
 
-def test_a_key_that_is_gone_is_made_anew_whoever_shared_it() -> None:
+def test_a_key_is_replaced_where_winrm_serves_with_another() -> None:
+    simulated = built("2022", "certificate_expired", {}, ["winrm_https"])
+    content = key_content(simulated)
+    assert cure(simulated).verdict == "repaired"
+    assert key_content(simulated) != content
+
+
+def test_a_key_that_is_gone_is_made_anew_and_nobody_asked_who_shared_it() -> None:
     simulated = built("2022", "key_unreadable", {}, ["winrm_https"])
     share_key(simulated)
     simulated.windows.files.remove(simulated.windows.certificates.key_file)
-    assert cure(simulated).verdict == "repaired"
+    sent: list[bytes] = []
+    doing = job(simulated, before=lambda _number, body: sent.append(body))
+    assert remediate(doing, examine(doing.host, doing.prober, 600), Limits()).verdict == "repaired"
+    assert not any(b"WSMAN\\Listener" in body for body in sent)
+
+
+@pytest.mark.parametrize(
+    ("request_", "shared"),
+    [
+        (Request(key=3, container="TSSecKeySet1"), ("*+HTTPS",)),
+        (Request(key=3, container="TSSecKeySet1", cng=True), ()),
+        (Request(key=3), ()),
+    ],
+)
+def test_winrm_shares_a_key_by_its_name_and_provider(request_: Request, shared: tuple[str, ...]) -> None:
+    simulated = built("2022", "", {}, ["winrm_https"])
+    added = simulated.windows.certificates.add("winrm.corp.example", request_)
+    simulated.windows.registry.put(rf"{WSMAN}\*+HTTPS", "certThumbprint", Type.SZ, added.thumbprint)
+    assert observe(connect(simulated), ("channel_key",)).channel_key == shared
 
 
 def test_a_key_is_replaced_only_where_it_is_known_that_the_channel_has_another() -> None:
