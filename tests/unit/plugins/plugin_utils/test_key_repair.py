@@ -35,6 +35,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import climb, r
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model import sddl
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import GENERATED, Change, Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation import Observation
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.reading import unreadable
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -1097,6 +1098,10 @@ def test_a_key_is_replaced_only_where_it_is_known_that_the_channel_has_another()
     assert plans(replace(seen, channel_key=(), key_stores={}), options).changes
     unread = replace(seen, key_stores={}, unread={"channel_key": "Access is denied"})
     assert "(Access is denied)" in plans(unread, options).refused[0].message
+    assert seen.keys is not None
+    unlisted = replace(seen.keys, own=None, files=(), folder_dacl=unreadable("denied"))
+    shared = replace(seen, keys=unlisted, channel_key=("*+HTTPS",), key_stores={})
+    assert "key of its own" in plans(shared, {**options, "method": "restart"}).refused[0].message
 
 
 def test_who_serves_with_the_key_is_asked_only_where_it_is_to_be_replaced() -> None:
