@@ -50,7 +50,7 @@ from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import POLICY, Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
 from tests.simulator.windows.registry import Type
-from tests.simulator.windows.tenants import HTTP, NETWORK_SERVICE_KEY
+from tests.simulator.windows.tenants import HTTP, NETWORK_SERVICE_KEY, WSMAN
 from tests.simulator.wsman.engine import REMOTE_MANAGEMENT_USERS
 from tests.support.cutting import cut_after, roll_back_all, writes_of
 from tests.support.in_process import connect, job, prober, settings_state
@@ -333,6 +333,17 @@ def test_a_change_of_a_folder_that_reaches_all_in_it_is_named(monkeypatch):
     monkeypatch.setattr(FileSecurity, "_set", recursive)
     assert deviating(outcomes(simulated())) == {"folder_reach": "all that it contains"}
     assert "machine_keys" in MEANS["folder_reach"]["all that it contains"]
+
+
+def test_the_key_that_winrm_serves_with_is_not_renewed_to_see_what_comes_of_it():
+    host = simulated("2022", ("winrm_https",))
+    shared = host.windows.certificates.add("winrm.corp.example", Request(key=3, container="TSSecKeySet1"))
+    host.windows.registry.put(rf"{WSMAN}\\*+HTTPS", "certThumbprint", Type.SZ, shared.thumbprint)
+    before = settings_state(host)
+    found = disposed(host, "renewed_key")
+    assert found.verdict == "could_not_tell"
+    assert "key of its own" in found.means
+    assert settings_state(host) == before
 
 
 def test_a_gateway_that_does_not_tell_the_protocols_name_settles_nothing():
