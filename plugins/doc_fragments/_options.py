@@ -43,7 +43,9 @@ options:
       - Where the Remote Desktop handshake is tried from.
       - V(controller) tries it from the controller.
       - V(none) tries none, for a controller that has no way to the host's Remote Desktop port. The proof then is
-        what the host says of itself, or what probes on other nodes say, and nothing is called blocked.
+        what the host says of itself, or what probes on other nodes say, and nothing is called blocked. What decides
+        how clients connect is left as it is then, since nothing would show whether they still do; but where O(probes)
+        that were just made show that TLS works, or that nobody gets in anyway.
     type: str
     choices:
       - controller

@@ -86,12 +86,15 @@ def _answers(job: Job, change: Change) -> bool:
         ProofMissing: nothing tells, or would tell afterwards.
     """
     probe = job.prober.look(job.host.listener_port)
-    if probe is not None and (lets_in(probe, job.host.vouched) or refuses(probe, job.host.vouched)):
-        return lets_in(probe, job.host.vouched)
+    if probe is not None and lets_in(probe, job.host.vouched):
+        return True
+    probes = [probe] if probe is not None else job.prober.brought(job.host.listener_port())
+    if probes and all(refuses(found, job.host.vouched) for found in probes):
+        return False
     seen = "it may not probe" if probe is None else f"it sees nothing of the listener (TCP {probe['tcp']['verdict']})"
     raise ProofMissing(
         f"{change.item} decides how clients connect, and the controller cannot see whether they still do afterwards: "
-        f"{seen}. It was left as it is. Let the controller probe, or run remediate, which is proved by the host's state"
+        f"{seen}. It was left as it is. Let the controller probe"
     )
 
 

@@ -20,6 +20,7 @@ from ._model.observation import Observation
 from ._model.plain import Plain
 from ._model.project import project
 from ._owed import REASONS
+from ._proof import brought_proves
 from ._remedies import REMEDIES, Options, filled
 from ._remedies._base import useless
 from ._scope import NOTHING_FOUND
@@ -94,11 +95,17 @@ class Proposal:
     remedy: str
     options: Options
 
-    def plan(self, observation: Observation, foreseen: bool = False) -> Plan:
-        """What that would be on a host that was so observed, or is foreseen to be so, with the probe of before."""
+    def plan(self, observation: Observation, before: Observation, foreseen: bool = False) -> Plan:
+        """What that would be on a host that was so observed, or is foreseen to be so, with the probe of before.
+
+        Args:
+            observation: of the host now.
+            before: of the host as it was found, with all that other nodes have brought.
+            foreseen: whether nothing was looked at since the first step of the plan.
+        """
         plan = _sparing(observation, REMEDIES[self.remedy].plan(observation, self.options))
         plan = _of_its_own(observation, self.finding, plan)
-        front = " and ".join(_in_front(observation, self.finding, plan.changes, foreseen))
+        front = " and ".join(_in_front(observation, before, self.finding, plan.changes, foreseen))
         return _unproved(plan, front) if front else plan
 
 
@@ -167,7 +174,9 @@ def _unproved(plan: Plan, front: str) -> Plan:
     return replace(plan, changes=(), refused=(*plan.refused, Refusal(message)))
 
 
-def _in_front(observation: Observation, finding: Finding, changes: Sequence[Change], foreseen: bool) -> Iterator[str]:
+def _in_front(
+    observation: Observation, before: Observation, finding: Finding, changes: Sequence[Change], foreseen: bool
+) -> Iterator[str]:
     """What ends each handshake before it shows whether a step helps, where nothing else would show that."""
     wants_tls = any(change.proof or change.then == "answer" for change in changes)
     if not wants_tls and not any(change.restart for change in changes):
@@ -175,12 +184,19 @@ def _in_front(observation: Observation, finding: Finding, changes: Sequence[Chan
     after = direct(diagnose(project(observation, changes)))
     if not wants_tls and finding.id not in {found.id for found in after}:
         return
+    if wants_tls and not observation.watched:
+        now = observation.probe is not None and not foreseen  # else something was changed since
+        yield from () if all(brought_proves(change, before, now) for change in changes) else (_BLIND,)
+        return
     for found in after:
         concluded = foreseen and found.id == NOTHING_FOUND  # from a probe that came before the cures
         if (wants_tls or found.id != finding.id) and not concluded and _hinders(found, finding, wants_tls):
             yield found.id
     if "reboot" in (observation.owed or ()):
         yield "a reboot that is due"
+
+
+_BLIND = "probe_from, by which the controller does not probe, and no fresh probes that show as much"
 
 
 def _hinders(found: Finding, finding: Finding, wants_tls: bool) -> bool:
@@ -223,7 +239,7 @@ def foresee(standing: Standing, limits: Limits, spared: Callable[[str, Plan], Pl
     course = begun(standing)
     turns, now = Turns(), standing
     while (proposal := turns.next(now, limits)) is not None:
-        plan = within(proposal.plan(now.observation, bool(course.changes)), limits)
+        plan = within(proposal.plan(now.observation, standing.observation, bool(course.changes)), limits)
         plan = note(course, spared(proposal.finding.id, plan))
         turns.done(course, proposal, plan)
         course.changes.extend(plan.changes)

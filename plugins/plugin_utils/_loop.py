@@ -50,7 +50,7 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
             if proposal is None:
                 continue
             course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
-            plan = within(proposal.plan(course.after.observation), limits)
+            plan = within(proposal.plan(course.after.observation, course.before.observation), limits)
             plan = note(course, attempts.spared(proposal.finding.id, plan))
             turns.done(course, proposal, plan)
             if plan.changes and _take(job, run, course, proposal, plan.changes):

@@ -72,9 +72,8 @@ class Prober:
     def brought(self, listener_port: int) -> list[Probe]:
         """The results that may stand as proof: of this host and its port, and made just now."""
         wanted = (self.address.lower(), self.port or listener_port)
-        return [
-            probe for probe in self.given if (str(probe["host"]).lower(), probe["port"]) == wanted and _fresh(probe)
-        ]
+        here = (probe for probe in self.given if (str(probe["host"]).lower(), probe["port"]) == wanted)
+        return [probe for probe in here if _fresh(probe, datetime.now(timezone.utc).isoformat())]
 
     def look_until(self, good: Callable[[Probe], bool | None], listener_port: Callable[[], int]) -> Probe | None:
         """Probe until the result is good or patience ends; results that were brought do not change by waiting.
@@ -109,16 +108,23 @@ def flaw(probe: object) -> str:
     kinds = {"host": str, "port": int, "passed": bool, "stage": str, "tcp": Mapping, "x224": Mapping, "tls": Mapping}
     wrong = [name for name, kind in kinds.items() if not isinstance(probe.get(name), kind)]
     wrong += [name for name in ("tcp", "x224", "tls") if name not in wrong and "verdict" not in probe[name]]
+    wrong += ["taken_at"] if "taken_at" in probe and _moment(str(probe["taken_at"])) is None else []
     return f"it lacks {', '.join(wrong)}, or has something else there" if wrong else ""
 
 
-def _fresh(probe: Probe) -> bool:
+def _fresh(probe: Probe, now: str) -> bool:
     """Whether a probe was made in the last quarter of an hour, by the controller's clock."""
+    made, seen = _moment(str(probe.get("taken_at"))), _moment(now)
+    return made is not None and seen is not None and abs(seen - made) < FRESH
+
+
+def _moment(stamp: str) -> datetime | None:
+    """A moment in ISO 8601; None where it is none, or names no zone."""
     try:
-        made = datetime.fromisoformat(str(probe.get("taken_at")).replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(stamp.replace("Z", "+00:00"))
     except ValueError:
-        return False
-    return made.tzinfo is not None and abs(datetime.now(timezone.utc) - made) < FRESH
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def telling(prober: Prober, own: Probe | None) -> tuple[Probe | None, tuple[Probe, ...]]:
@@ -211,6 +217,19 @@ def lets_in(probe: Probe, vouched: Callable[[], bool]) -> bool:
 def refuses(probe: Probe, vouched: Callable[[], bool]) -> bool:
     """Whether the host is seen to let nobody in, or no program listens there; silence shows neither."""
     return not lets_in(probe, vouched) and meets(probe)
+
+
+def brought_proves(change: Change, observation: Observation, now: bool) -> bool:
+    """Whether what other nodes have just brought shows beforehand that a change shuts nobody out.
+
+    That TLS works, for one that wants that proved; and for one of which only a look afterwards would tell, that the
+    host lets nobody in, whoever could have Kerberos being taken to have it: which is over once anything was changed.
+    """
+    brought = (probe for probe in (observation.probe, *observation.other_probes) if probe is not None)
+    probes = [probe for probe in brought if _fresh(probe, observation.taken_at)]
+    if change.proof:
+        return tls_works(probes)
+    return change.then != "answer" or (now and {refuses(probe, lambda: True) for probe in probes} == {True})
 
 
 def live(changes: Sequence[Change], probe: Probe | None) -> bool | None:

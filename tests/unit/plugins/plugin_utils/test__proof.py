@@ -301,7 +301,19 @@ def test_a_fresh_probe_of_this_host_from_elsewhere_is_proof() -> None:
     assert simulated.windows.listener.stored().security_layer == 2
 
 
-@pytest.mark.parametrize("probe", [None, "x", {}, {"a": "b"}, {**seen(), "tls": 3}, {**seen(), "passed": "yes"}])
+@pytest.mark.parametrize(
+    "probe",
+    [
+        None,
+        "x",
+        {},
+        {"a": "b"},
+        {**seen(), "tls": 3},
+        {**seen(), "passed": "yes"},
+        {**seen(), "taken_at": "yesterday"},
+        {**seen(), "taken_at": "2026-01-01T00:00:00"},
+    ],
+)
 def test_what_is_no_probe_is_said(probe: object) -> None:
     assert flaw(probe)
 

@@ -15,6 +15,7 @@ import typing as t
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from zlib import crc32
 
 import pytest
@@ -559,15 +560,11 @@ def make_live(simulated: SimulatedHost) -> None:
 
 
 def strengthened(name: str) -> Cases:
-    """Weak hosts, and what a module is asked for there that makes them safer.
-
-    The loop is asked as well, with a probe, since without one it goes by the host's state.
-    """
+    """Weak hosts, and what a module, or the loop, is asked for there that makes them safer."""
     asked = STRENGTHENING.get(name) or ({"limits": Limits()}, {"limits": Limits(max_risk="high")})
-    manners = MANNERS.map(lambda manner: {**manner, "probe_from": "controller"}) if name == "remediate" else MANNERS
     planned = troubled() if name == "remediate" else st.one_of([hosts(name, way) for way in starts(name)])
     return [
-        st.builds(Case, answering(planned, weak), st.sampled_from(asked), manners)
+        st.builds(Case, answering(planned, weak), st.sampled_from(asked), MANNERS)
         for weak in WEAK.get(name, EVERY_WEAKNESS)
     ]
 
@@ -818,12 +815,51 @@ def test_the_loop_switches_negotiation_on_beside_sessions_where_that_is_live_at_
     assert ("negotiation_disabled", True) in [(step.cause, step.kept) for step in course.steps]
 
 
-def test_without_a_probe_of_its_own_the_loop_goes_by_the_hosts_state() -> None:
-    """What another node has seen before tells nothing of afterwards."""
-    simulated = SimulatedHost.build("2022", breakages=["negotiation_disabled"])
+def blinded(simulated: SimulatedHost, taken_at: str = "") -> Prober:
+    """A prober that may not probe, with what another node has seen, just now unless another time is given."""
     seen = prober(simulated).look(lambda: 3389)
-    assert seen is not None
-    doing = job(simulated, prober=Prober("127.0.0.1", enabled=False, given=(seen,)))
-    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    now = datetime.now(timezone.utc).isoformat()
+    return Prober("127.0.0.1", enabled=False, given=({**(seen or {}), "taken_at": taken_at or now},))
+
+
+def _loops(simulated: SimulatedHost, **how: t.Any) -> Iterator[Course]:
+    """The loop in check mode and after it, which is to do what that foretold."""
+    for check in (True, False):
+        doing = job(simulated, check=check, **how)
+        standing = examine(doing.host, doing.prober, 600.0)
+        yield foresee(standing, Limits()) if check else remediate(doing, standing, Limits())
+
+
+@pytest.mark.parametrize("brought", [True, False])
+@pytest.mark.parametrize("front", ["negotiation_disabled", "security_layer_rdp"])
+def test_without_a_probe_of_its_own_the_loop_leaves_what_could_shut_everybody_out(front: str, brought: bool) -> None:
+    """What another node has seen before tells nothing of afterwards, but that somebody gets in."""
+    simulated = SimulatedHost.build("2022", breakages=[front])
+    eyes = blinded(simulated) if brought else Prober("127.0.0.1", enabled=False)
+    for course in _loops(simulated, prober=eyes):
+        assert (course.changes, course.verdict) == ([], "unresolved")
+        assert any("the controller does not probe" in refusal.message for refusal in course.refused)
+    assert simulated.counters.writes == 0
+
+
+def test_nobody_is_shut_out_where_nobody_gets_in_as_another_node_has_just_seen() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["security_layer_invalid"])
+    eyes = blinded(simulated)
+    foreseen, course = _loops(simulated, prober=eyes)
+    assert [change.item for change in foreseen.changes] == [SETTINGS["security_layer"].path]
     assert [step.kept for step in course.steps] == [True]
-    assert simulated.windows.listener.stored().negotiation == 1
+    assert serves(simulated)
+
+
+def test_nor_by_the_module_alone() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["security_layer_invalid"])
+    assert run(simulated, "security_layer", HARDENED, prober=blinded(simulated)).error == ""
+    assert serves(simulated)
+
+
+def test_what_another_node_saw_long_ago_shows_nothing_of_now() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["security_layer_invalid"])
+    eyes = blinded(simulated, "2026-01-01T00:00:00Z")
+    assert [course.changes for course in _loops(simulated, prober=eyes)] == [[], []]
+    assert "cannot see" in run(simulated, "security_layer", HARDENED, prober=eyes).error
+    assert simulated.counters.writes == 0
