@@ -69,6 +69,7 @@ class Course:
             out where it is not cured.
         unfinished: by the number of their step, what was begun and wants a proof before it goes on.
         planned: by the number of their step, the changes that it tried, as they were planned.
+        withdrawn: the numbers of the steps that were taken back when all others were done.
     """
 
     before: Standing
@@ -84,6 +85,7 @@ class Course:
     opened: dict[int, list[Change]] = field(default_factory=dict)
     unfinished: dict[int, Done] = field(default_factory=dict)
     planned: dict[int, Sequence[Change]] = field(default_factory=dict)
+    withdrawn: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

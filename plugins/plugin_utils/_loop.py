@@ -132,11 +132,11 @@ def _reveals(change: Change) -> bool:
 def _let_in_again(job: Job, run: Run, course: Course) -> None:
     """Take back in the end what shuts everybody out, where what it brought to light could not be cured.
 
-    A cure that waits for a reboot lets nobody in before; what waits for a restart alone shows only after it.
+    A cure that waits for a restart or a reboot lets nobody in before.
     """
     before, after = course.before.observation.probe, course.after.observation.probe
     opened = {number: changes for number, changes in course.opened.items() if changes}
-    if not opened or set(course.waiting) == {"restart"} or not before or not after:
+    if not opened or not before or not after:
         return
     if lets_in(after, job.host.vouched) or not lets_in(before, job.host.vouched):
         return
@@ -168,6 +168,7 @@ def _withdraw(job: Job, run: Run, course: Course, steps: Mapping[int, Sequence[C
     outcome = put_back(job, run, done, taken)
     course.changes[:] = [change for change in done.changes if change not in taken or change in run.applied]
     course.waiting.update(done.waiting)
+    course.withdrawn |= set(steps)
     for number in steps:
         course.opened.pop(number, None)
         course.steps[number] = replace(
@@ -178,13 +179,12 @@ def _withdraw(job: Job, run: Run, course: Course, steps: Mapping[int, Sequence[C
 
 
 def _tell_next(run: Run, course: Course, attempts: Attempts) -> None:
-    """Leave word of the steps that were taken back in the end, with nothing changed since that may let them succeed."""
-    for number, step in reversed(list(enumerate(course.steps))):
-        if step.kept or course.waiting:
-            return
-        if number in course.planned:
+    """Leave word of the steps that were taken back, with nothing changed since that may let them succeed."""
+    last = max((number for number, step in enumerate(course.steps) if step.kept), default=-1)
+    for number, changes in course.planned.items():
+        if not course.steps[number].kept and (number > last or number in course.withdrawn):
             run.writer()
-            attempts.note(step.cause, course.planned[number])
+            attempts.note(course.steps[number].cause, changes)
 
 
 def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: str) -> None:

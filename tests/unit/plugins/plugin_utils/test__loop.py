@@ -370,20 +370,21 @@ def test_who_got_in_before_does_while_the_cure_of_what_shows_then_waits_for_a_re
     assert simulated.windows.listener.stored().negotiation == 1
 
 
-def test_what_waits_for_a_restart_is_left_to_show_after_it() -> None:
-    """Each run would switch negotiation on and off again; what lets users in is stored, and wants the restart alone."""
+def test_what_waits_for_a_restart_lets_in_again_who_got_in_before() -> None:
+    """What lets users in is stored and wants the restart alone, which the next run may make."""
     planted = ["negotiation_disabled", "certificate_pinned_missing"]
     switches = {"live_security": "at_once", "live_pin": "after_restart"}
     simulated = SimulatedHost.build("2022", breakages=planted, switches=switches)
     doing = job(simulated, restart="never")
     course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
-    assert (course.verdict, [step.kept for step in course.steps]) == ("needs_restart", [True, True])
+    assert (course.verdict, [step.kept for step in course.steps]) == ("needs_restart", [False, True])
+    assert simulated.probe_view()["asked"]["0"] == ["selected", 0]
     again, writes = job(simulated, "run-2", restart="never"), simulated.counters.writes
     assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == "needs_restart"
     assert (again.made, simulated.counters.writes) == ([], writes)
     then = job(simulated, "run-3")
     assert remediate(then, examine(then.host, then.prober, 600), Limits()).after.healthy
-    assert [change.kind for change in then.made] == ["restart"]
+    assert sorted(change.kind for change in then.made) == ["registry", "restart"]
     assert simulated.windows.listener.stored().negotiation == 1
 
 
