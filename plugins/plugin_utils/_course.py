@@ -43,6 +43,11 @@ class Limits:
         """The limits in plain data, always in the same order."""
         return [*sorted(self.remedies), self.max_risk]
 
+    @property
+    def mend(self) -> bool:
+        """Whether a number that Windows does not know, which a restart makes live, would be set right."""
+        return {"nla", "security_layer"} <= self.remedies and self.max_risk in ("medium", "high")
+
     def allow(self, change: Change) -> bool:
         return RISKS.index(change.risk) <= RISKS.index(self.max_risk)
 

@@ -27,6 +27,7 @@ class Job:
         restart: when TermService may be restarted.
         allow_reboot: whether the host may be rebooted where a change needs that.
         made: the changes that stand, also when the task fails half-way.
+        mends: whether it goes on to cure what a restart brings to light, so that nothing has to be looked at before.
         logon: tries once, in the end, whether the account could log on; only where that was asked for.
     """
 
@@ -38,6 +39,7 @@ class Job:
     made: list[Change] = field(default_factory=list)
     allow_reboot: bool = False
     logon: LogonCheck | None = None
+    mends: bool = False
 
 
 @dataclass

@@ -37,6 +37,7 @@ def logged_on(job: Job, standing: Standing) -> Standing:
 
 def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     """Cure the direct findings one after the other, proving each step."""
+    job = replace(job, mends=limits.mend)
     course = begun(standing)
     tried: set[str] = set()
     turns, attempts = Turns(), Attempts(job, limits.told)

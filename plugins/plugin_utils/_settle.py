@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ._apply import Run
+from ._cim.registry import RegistryValue
+from ._host import Host
 from ._job import Done, Job
 from ._live import due_after_cut, due_unnoted, is_live, look
 from ._model.change import Change
 from ._model.observation import Observation
-from ._model.settings import PIN
+from ._model.settings import PIN, SETTINGS, Setting
 from ._owed import REASONS, due, due_after_lease, owe_restart
-from ._proof import ACTED, Probe, lets_in, shown_by, unproven, way_back
+from ._proof import ACTED, DROPPING, Probe, lets_in, refuses, shown_by, unproven, way_back
 from ._reboot import accepted, objection, reboot
 from ._restart import restart
 
@@ -109,13 +111,39 @@ def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
 
 
 def restart_for(job: Job, run: Run, done: Done, reason: str) -> None:
+    """Restart TermService where it may be, or note why not."""
     before = len(run.applied)
-    why = restart(job.host, run.record, reason, job.restart)
+    hindered = "" if job.mends or job.restart == "never" else _would_drop(job)
+    why = hindered or restart(job.host, run.record, reason, job.restart)
     done.changes.extend(run.applied[before:])
     if why:
         done.waiting["restart"] = why
     else:
         run.proven()
+
+
+def _would_drop(job: Job) -> str:
+    """Why nobody would get in any more after a restart, as somebody may now; empty where nothing says so.
+
+    A number that somebody else has stored, which Windows does not know, drops each connection once it is live.
+    """
+    unknown = next((setting for setting in map(SETTINGS.__getitem__, DROPPING) if _is_unknown(job.host, setting)), None)
+    if unknown is None:
+        return ""
+    probe = job.prober.look(job.host.listener_port)
+    if probe is not None and refuses(probe, job.host.vouched):
+        return ""
+    return (
+        f"TermService was not restarted: {unknown.path} has a number that Windows does not know, and drops every "
+        f"connection once it is live. Run the module {'nla' if unknown.id == 'nla' else 'security_layer'} first"
+    )
+
+
+def _is_unknown(host: Host, setting: Setting) -> bool:
+    """Whether what counts of a setting is a number that Windows does not know; policy is asked only where it may be."""
+    stored = host.stored(setting)
+    number = setting.number(stored.data) if isinstance(stored, RegistryValue) else None
+    return number is not None and number not in setting.choices and host.effective(setting.id) not in setting.choices
 
 
 def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:

@@ -36,6 +36,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import network
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._proof import Prober
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._base import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import SessionsInTheWay
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError
@@ -644,7 +645,7 @@ def test_an_orphaned_policy_comes_back_over_a_value_that_locks_out_where_tls_can
 def stored_late(stored: Stored, *live: Stored, breakage: str = "key_unreadable") -> SimulatedHost:
     """A host that somebody gets into without TLS, which nobody could use, and that has another value stored since."""
     switches: dict[str, object] = {"live_security": "after_restart"}
-    simulated = SimulatedHost.build("2022", breakages=[breakage], switches=switches)
+    simulated = SimulatedHost.build("2022", breakages=[breakage] if breakage else [], switches=switches)
     for value in live:
         value.put(simulated)
     make_live(simulated)
@@ -694,6 +695,30 @@ def test_the_loop_leads_back_to_what_let_somebody_in_where_that_was_not_what_is_
 
 
 HARDENED = {n: spec.get("default") for n, spec in REMEDIES["security_layer"].options.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "blind"), [("connection_limit", False), ("connection_limit", True), ("security_layer", False)]
+)
+def test_a_restart_makes_nothing_live_that_somebody_stored_and_that_drops_each_connection(
+    name: str, blind: bool
+) -> None:
+    simulated = stored_late(local("nla", 77), local("security_layer", 0), local("nla", 0))
+    ran, how = process(simulated), {"prober": Prober("127.0.0.1", enabled=False)} if blind else {}
+    given = HARDENED if name == "security_layer" else {**defaults(REMEDIES[name].options), "pending": 4000}
+    result = run(simulated, name, given, **how)
+    told = result.error or " ".join(result.done.waiting.values() if result.done else ())
+    assert "UserAuthentication has a number that Windows does not know" in told
+    assert process(simulated) == ran
+    assert serves(simulated)
+
+
+def test_a_restart_is_not_hindered_by_what_drops_each_connection_already() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["nla_value_invalid"])
+    ran = process(simulated)
+    given = {**defaults(REMEDIES["connection_limit"].options), "pending": 4000}
+    assert run(simulated, "connection_limit", given).error == ""
+    assert process(simulated) != ran
 
 
 def silent_tls(hidden: str = "cipher_suites_empty", **how: t.Any) -> SimulatedHost:
