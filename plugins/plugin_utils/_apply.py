@@ -28,7 +28,8 @@ class Run:
 
     Use as a context manager: leaving it gives the right to write back, also when the run fails. C(undone) counts the
     items that it has put back, C(unseen) are the writes of which nothing has shown yet that they are live: while there
-    are any, the announcement stays. So it does where a write in steps was begun and not ended.
+    are any, the announcement stays. So it does where a write in steps was begun and not ended. C(doubtful) are writes
+    that ended in an error, so that they may be made or not.
     """
 
     def __init__(self, host: Host, run_id: str, applied: list[Change], about: str = "") -> None:
@@ -42,6 +43,7 @@ class Run:
         self.applied = applied
         self.undone = 0
         self.unseen: list[Change] = []
+        self.doubtful: list[Change] = []
         self._about = about
         self._half_way = False
         self._entries: list[Recorded] = []
@@ -101,7 +103,9 @@ class Run:
         self._owe(change)
         self._entries.append(self.journal.record(self.run_id, change))
         self.unseen.extend([change] if change.unsettled else [])
+        self.doubtful.append(change)
         self._write(applier, change)
+        self.doubtful.remove(change)
         self.applied.append(change)
         self._keep_hidden(applier, change)
         return change

@@ -18,7 +18,8 @@ from ._model.change import Change
 from ._model.lease import RECORDS
 from ._model.settings import SETTINGS
 from ._proof import Probe, connects, lacking, lets_in, refuses, replaces_unknown, serves
-from ._settle import put_back, restart_for, settle
+from ._settle import let_in_after, put_back, restart_for, settle
+from ._wsman.errors import WsmanError
 
 
 class LeaseLost(ApplyError):
@@ -51,20 +52,28 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], done: Done | None =
     for number, change in enumerate(changes):
         if change.proof and (lack := _prove(job, run, done, change, alone)):
             return replace(done, rest=tuple(changes[number:]), lack=lack)
-        guarded = alone and _guarded(job, change)
-        made = run.apply(change)
-        if made is None:
-            continue
-        done.changes.append(made)
-        if made.leased:
-            _ends(job.host, run, made)
-        if guarded:
-            _answers_still(job, run, done, made)
+        _step(job, run, done, change, guarded=alone and _guarded(job, change))
     if done.changes:
         settle(job, run, done)
         _reached(job, run, done)
         _confirm(job, run, done, alone)
     return done
+
+
+def _step(job: Job, run: Run, done: Done, change: Change, guarded: bool) -> None:
+    """One change, with a look at what comes of it where somebody could be shut out, which no error ends before."""
+    try:
+        made = run.apply(change)
+        if made is None:
+            return
+        done.changes.append(made)
+        if made.leased:
+            _ends(job.host, run, made)
+        if guarded:
+            _answers_still(job, run, done, made)
+    except WsmanError as error:
+        let_in_after(job, run, done, [change] if guarded else [], error)
+        raise
 
 
 def _guarded(job: Job, change: Change) -> bool:

@@ -26,8 +26,9 @@ from ._model.settings import SETTINGS
 from ._owed import lay_to_rest
 from ._proof import Probe, lets_in
 from ._restart import SessionsInTheWay
-from ._settle import leave_due, make_up, put_back
+from ._settle import leave_due, let_in_after, make_up, put_back
 from ._tried import Attempts
+from ._wsman.errors import WsmanError
 
 
 def logged_on(job: Job, standing: Standing) -> Standing:
@@ -39,26 +40,12 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     """Cure the direct findings one after the other, proving each step."""
     job = replace(job, mends=limits.mend)
     course = begun(standing)
-    tried: set[str] = set()
-    turns, attempts = Turns(), Attempts(job, limits.told)
     with Run(job.host, job.run_id, job.made) as run:
-        if "reboot" in job.host.owes:  # until then what is seen is not what is stored, so no evidence counts
-            _made_up(job, run, course, tried)
-        while True:
-            proposal = None if course.after.healthy else turns.next(course.after, limits)
-            if proposal is None and not _made_up(job, run, course, tried):
-                break
-            if proposal is None:
-                continue
-            course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
-            plan = within(proposal.plan(course.after.observation, course.before.observation), limits)
-            plan = note(course, attempts.spared(proposal.finding.id, plan))
-            turns.done(course, proposal, plan)
-            if plan.changes and _take(job, run, course, proposal, plan.changes):
-                turns.end(proposal.finding)
-        _finish(job, run, course)
-        _let_in_again(job, run, course)
-        _tell_next(run, course, attempts)
+        try:
+            _cure(job, run, course, limits)
+        except WsmanError as error:
+            _not_left_shut(job, run, course, error)
+            raise
         lay_to_rest(job.host)
     if job.host.left_over and not course.waiting:
         course.notes.append(UNTOLD)
@@ -67,6 +54,37 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     verdict = after_repair(course.before, course.after, kept, bool(course.held), tuple(course.waiting))
     course.verdict = under_lease(verdict, course.after)
     return course
+
+
+def _cure(job: Job, run: Run, course: Course, limits: Limits) -> None:
+    """Each cure in its turn, and in the end what wants a look at all of them."""
+    tried: set[str] = set()
+    turns, attempts = Turns(), Attempts(job, limits.told)
+    if "reboot" in job.host.owes:  # until then what is seen is not what is stored, so no evidence counts
+        _made_up(job, run, course, tried)
+    while True:
+        proposal = None if course.after.healthy else turns.next(course.after, limits)
+        if proposal is None and not _made_up(job, run, course, tried):
+            break
+        if proposal is None:
+            continue
+        course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
+        plan = within(proposal.plan(course.after.observation, course.before.observation), limits)
+        plan = note(course, attempts.spared(proposal.finding.id, plan))
+        turns.done(course, proposal, plan)
+        if plan.changes and _take(job, run, course, proposal, plan.changes):
+            turns.end(proposal.finding)
+    _finish(job, run, course)
+    _let_in_again(job, run, course)
+    _tell_next(run, course, attempts)
+
+
+def _not_left_shut(job: Job, run: Run, course: Course, error: WsmanError) -> None:
+    """Where an error ends the loop, nobody who got in before stays shut out by what it has opened and cures no more."""
+    before = course.before.observation.probe
+    if before and lets_in(before, job.host.vouched):
+        done = Done(list(run.applied), acted=before)
+        let_in_after(job, run, done, list(filter(_reveals, [*run.applied, *run.doubtful])), error)
 
 
 def _made_up(job: Job, run: Run, course: Course, tried: set[str]) -> bool:
@@ -90,7 +108,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
     cause, made, undone = proposal.finding.id, len(job.made), run.undone
     try:
         done = carry_out(job, run, changes)
-    except ApplyError as error:
+    except (ApplyError, SessionsInTheWay) as error:
         if run.undone > undone:
             course.planned[len(course.steps)] = changes
             _seen_back(job, run, changes, course.after.observation.probe)
@@ -192,6 +210,7 @@ def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: 
     """A step that was refused on the way; what it changed until then stands, and is told."""
     course.changes.extend(done.changes)
     course.refused.append(Refusal(message))
+    course.opened[len(course.steps)] = list(filter(_reveals, done.changes))
     course.steps.append(Step(proposal.finding.id, proposal.remedy, bool(done.changes), message))
     if done.changes:
         done.proof = job.prober.look(job.host.listener_port)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._apply import Run
+from ._apply import ApplyError, Run
 from ._cim.registry import RegistryValue
 from ._host import Host
 from ._job import Done, Job
@@ -17,9 +17,10 @@ from ._model.change import Change
 from ._model.observation import Observation
 from ._model.settings import PIN, SETTINGS, Setting
 from ._owed import REASONS, due, due_after_lease, owe_restart
-from ._proof import ACTED, DROPPING, Probe, lets_in, refuses, shown_by, unproven, way_back
+from ._proof import ACTED, DROPPING, Probe, lets_in, live, refuses, shown_by, tls_works, unproven, way_back
 from ._reboot import accepted, objection, reboot
-from ._restart import restart
+from ._restart import SessionsInTheWay, restart
+from ._wsman.errors import AccessDenied, AuthenticationFailed, ChannelUnavailable, TransportFailed, WsmanError
 
 
 def all_due(job: Job, done: Done) -> tuple[str, ...]:
@@ -154,12 +155,47 @@ def put_back(job: Job, run: Run, done: Done, changes: Sequence[Change]) -> str:
     undone = [change for change in reversed(changes) if not change.stands and _goes_back(job, run, done, change)]
     if not undone:
         return "it has what it had before its lease, which is ended" if any(step.stands for step in changes) else ""
-    restarted = any(change.kind == "restart" for change in done.changes)
-    if restarted and any(change.kind == "registry" for change in undone):  # permissions are met anew each time
-        restart_for(job, run, done, "what was put back is live only after another restart")
+    if _restarted(done) and any(change.kind == "registry" for change in undone):  # permissions are met anew each time
+        restart_for(job, run, done, PUT_BACK)
     left = f", but the listener still has the new value: {done.waiting['restart']}" if done.waiting else ""
     led = any(change.reason == ACTED for change in done.changes)
     return (f"it is {ACTED}" if led else "it was put back as it was") + left
+
+
+PUT_BACK = "what was put back is live only after another restart"
+
+
+def _restarted(done: Done) -> bool:
+    return any(change.kind == "restart" for change in done.changes)
+
+
+LOST = (ChannelUnavailable, TransportFailed, AuthenticationFailed, AccessDenied)
+"""What ends a run with nothing more to be done on the host."""
+
+
+def let_in_after(job: Job, run: Run, done: Done, changes: Sequence[Change], error: WsmanError) -> None:
+    """Take changes back that may shut everybody out, where an error ends the run before TLS is seen to work with them.
+
+    The error says what became of them; another one on the way is told in it too.
+    """
+    probe = None if isinstance(error, LOST) or not changes else job.prober.look(job.host.listener_port)
+    if probe is None or (tls_works([probe]) and live(changes, probe)):
+        return
+    try:
+        outcome = put_back(job, run, done, changes) or "it is as it was"
+        if _restarted(done) and not _lets_in_now(job):  # it went back before the error, and is not live
+            restart_for(job, run, done, PUT_BACK)
+    except (WsmanError, ApplyError, SessionsInTheWay) as another:
+        outcome = f"it could not be put back ({another}); roll back this run"
+    error.message = (
+        f"{error.message.rstrip('. ')}. Whether anybody gets in with the new value of {changes[0].item} was not seen: "
+        f"{outcome}"
+    )
+
+
+def _lets_in_now(job: Job) -> bool:
+    probe = job.prober.look(job.host.listener_port)
+    return probe is not None and lets_in(probe, job.host.vouched)
 
 
 def _goes_back(job: Job, run: Run, done: Done, change: Change) -> bool:

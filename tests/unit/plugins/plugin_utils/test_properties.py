@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import typing as t
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -764,6 +765,30 @@ def test_the_loop_switches_negotiation_on_and_cures_what_shows_then() -> None:
     assert [step.cause for step in course.steps if step.kept] == ["negotiation_disabled", "key_unreadable"]
     assert course.verdict == "repaired"
     assert simulated.probe_view()["tls"] == "ok"
+
+
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+@pytest.mark.parametrize("ends", ["loop", "module"])
+def test_an_error_that_ends_a_run_leaves_nobody_shut_out(ends: str, moment: str) -> None:
+    """Whichever operation the host refuses, from the first write on, each third tried; what is lost is not answered."""
+
+    def tried(refused: int | None) -> SimulatedHost:
+        simulated = silent_tls("key_unreadable", switches={"live_security": moment})
+        if refused is not None:
+            simulated.injector.add("wmi_80041003", at=refused)
+        if ends == "module":
+            run(simulated, "security_layer", HARDENED)
+            return simulated
+        with suppress(WsmanError):
+            _loop(simulated, Limits(), "run-1", {})
+        return simulated
+
+    whole = tried(None).counters.total
+    for number in range(30, whole, 3):
+        simulated = tried(number)
+        assert serves(simulated), number
+        make_live(simulated)
+        assert serves(simulated), number
 
 
 @pytest.mark.parametrize("moment", ["at_once", "after_restart"])
