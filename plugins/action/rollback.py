@@ -32,4 +32,4 @@ class ActionModule(ChangingAction):
 
     def rdp_change(self, job: Job, options: dict[str, t.Any]) -> dict[str, t.Any]:
         undoing = rollback(job, options["run"], options["force"])
-        return _result.rolled_back(undoing, job.check, job.made)
+        return _result.rolled_back(undoing, job.check, job.made, job.run_id)

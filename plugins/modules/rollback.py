@@ -145,6 +145,44 @@ left:
   description: Items that were not put back for another reason, each with the reason.
   returned: success
   type: dict
+policy_held:
+  description:
+    - Values that were not put back, since a policy decides them that came since. They are in RV(left) too.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    state:
+      description: V(policy_held), or V(policy_orphaned) where nobody was found who owns the policy value.
+      type: str
+    setting:
+      description: The setting.
+      type: str
+    value:
+      description: What policy sets it to.
+      type: raw
+    wanted:
+      description: What was there before; none where it was absent.
+      type: raw
+    path:
+      description: The registry value of the policy.
+      type: str
+    policy:
+      description: Where an administrator finds the policy.
+      type: str
+    owner:
+      description: The group policy object, or what else wrote the value.
+      type: str
+  sample:
+    - state: policy_held
+      setting: security_layer
+      value: 0
+      wanted: 2
+      path: HKLM\SOFTWARE\Policies\Microsoft\Windows NT\Terminal Services\SecurityLayer
+      policy: >-
+        Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services\Remote Desktop
+        Session Host\Security\Require use of specific security layer for remote (RDP) connections
+      owner: Legacy clients
 runs:
   description: The runs that were looked at.
   returned: success
@@ -273,6 +311,12 @@ needs:
       - >-
         a restart of TermService would cut 2 connected and 0 disconnected session(s), connected from 192.0.2.10,
         192.0.2.11; signed in: EXAMPLE\anna, EXAMPLE\bert; set restart to always to accept that
+run_id:
+  description:
+    - The run as which the roll-back worked on the host. Nothing is journaled under it, so it cannot be undone itself.
+  returned: success
+  type: str
+  sample: 20260601T130000Z-a41b77d0
 proof:
   description: The handshake after the last change, as RV(winfleet.rdp.probe_info#module:probe); none where nothing
     was changed or probed.

@@ -257,7 +257,7 @@ def summary(course: Course) -> str:
     return f"{course.verdict}: {wrong or 'no fault found'}; {count} change{'' if count == 1 else 's'}{seen}"
 
 
-def rolled_back(undoing: Undoing, check: bool, made: Sequence[Change]) -> Result:
+def rolled_back(undoing: Undoing, check: bool, made: Sequence[Change], run_id: str) -> Result:
     """The result of a roll-back. Closing entries that were put back by somebody else already is no change."""
     back = undoing.changes()
     return {
@@ -271,8 +271,10 @@ def rolled_back(undoing: Undoing, check: bool, made: Sequence[Change]) -> Result
         ],
         "foreign": undoing.foreign,
         "left": undoing.left,
+        "policy_held": to_plain(undoing.held),
         "needs": needs(undoing.waiting),
         "runs": undoing.runs,
+        "run_id": run_id,
         "proof": undoing.proof,
     }
 

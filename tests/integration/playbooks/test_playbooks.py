@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 import pytest
@@ -98,17 +99,27 @@ def test_the_whole_way(start_fleet, run, tmp_path):
     assert without_journals(fleet.states()) == without_journals(found)
 
 
-def test_a_roll_back_says_what_has_no_undo(start_fleet, run):
-    fleet = start_fleet("--hosts", "1", "--break", "host001=certificate_expired")
+def test_a_roll_back_says_what_has_no_undo_and_ends_with_2_where_something_is_left(start_fleet, run):
+    """A host is accepted with what is left, where that is said."""
+    broken = ("host001=certificate_expired", "host002=security_layer_rdp", "host003=security_layer_rdp")
+    fleet = start_fleet("--hosts", "3", *(word for planted in broken for word in ("--break", planted)))
     repair = run("remediate", fleet.inventory)
     assert repair.code == 0, repair.output
     assert "certificate renewed" in repair.output
+    fleet.tell("/hosts/host002/break", breakages=["security_layer_invalid"])
+    fleet.tell("/hosts/host003/break", breakages=["security_layer_rdp_by_policy"])
     undone = run("rollback", fleet.inventory)
-    assert undone.code == 0, undone.output
+    assert undone.code == 2, undone.output
     assert "done without an undo" in undone.output
     assert "SessionEnv" in undone.output
     assert "made on another machine" not in undone.output
-    again = run("rollback", fleet.inventory)
+    assert re.search(r"host001 .*failed=0", undone.output)
+    for host, why in (("host002", r"changed by somebody since: HKLM.*SecurityLayer"), ("host003", "decides it now by")):
+        assert re.search(rf"{host}.*not all is undone: .*{why}", undone.output), undone.output
+        assert re.search(rf"{host} .*failed=1", undone.output)
+    accepted = json.dumps({"rdp_rollback_accept": ["left", "drifted"]})
+    again = run("rollback", fleet.inventory, "-e", accepted)
+    assert again.code == 0, again.output
     assert "done without an undo" not in again.output
 
 

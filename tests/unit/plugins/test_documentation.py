@@ -58,7 +58,7 @@ RESULTS = {
     "host_info": _result.observed(STANDING.observation),
     "diagnosis_info": _result.diagnosed(STANDING),
     "remediate": _result.remediated(Course(STANDING, STANDING), "run"),
-    "rollback": _result.rolled_back(Undoing(), False, []),
+    "rollback": _result.rolled_back(Undoing(), False, [], "run"),
     "selftest": _result.tested(_result.windows(Mock(), 1), []),
     **{
         name: _result.fixed(
@@ -292,7 +292,7 @@ NAMED_OTHERWISE = {
 DECIDED_BY_THE_ROLE = {("rdp_client", "probe_from"): "none", ("rdp_gateway", "probe_from"): "none"}
 """Options that no variable of the role decides."""
 
-ASKED_BY_THE_ROLE = {"rdp_diagnose_fail_on_findings", "rdp_remediate_accept_verdicts"}
+ASKED_BY_THE_ROLE = {"rdp_diagnose_fail_on_findings", "rdp_remediate_accept_verdicts", "rdp_rollback_accept"}
 """Variables that no module is given."""
 
 

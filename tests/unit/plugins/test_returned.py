@@ -24,7 +24,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._guidance.guide impor
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guidance.guide import guide
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import POLICY, SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._observe import AREAS, observe
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -116,15 +116,20 @@ def remediated() -> Iterator[Result]:
 
 
 def rolled_back() -> Iterator[Result]:
-    """Of a renewed certificate, which has no undo, of a benchmark's item, of a value that was changed since."""
-    for breakage, drift in (("certificate_expired", None), ("security_layer_rdp", None), ("security_layer_rdp", 3)):
+    """Of a renewed certificate, which has no undo, of a benchmark's item, and of one that is changed or held since."""
+    for breakage, key, since in (
+        ("certificate_expired", LISTENER, None),
+        ("security_layer_rdp", LISTENER, None),
+        ("security_layer_rdp", LISTENER, 3),
+        ("security_layer_rdp", POLICY, 2),
+    ):
         simulated = SimulatedHost.build("2022", breakages=[breakage])
         at_work = job(simulated)
         remediate(at_work, examine(at_work.host, at_work.prober, DAY), Limits())
-        if drift is not None:
-            simulated.windows.registry.put_dword(LISTENER, "SecurityLayer", drift)
+        if since is not None:
+            simulated.windows.registry.put_dword(key, "SecurityLayer", since)
         back = job(simulated, "back")
-        yield acted(_result.rolled_back(rollback(back, "all", force=False), False, back.made))
+        yield acted(_result.rolled_back(rollback(back, "all", force=False), False, back.made, "back"))
 
 
 def self_tested() -> Iterator[Result]:

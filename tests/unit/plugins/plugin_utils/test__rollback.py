@@ -67,7 +67,7 @@ def test_what_a_change_restored_of_a_benchmark_its_roll_back_breaks() -> None:
     (restored,) = _result.compliance(done.changes)
     back = job(simulated, "back")
     undoing = _rollback.rollback(back, "all", force=False)
-    assert _result.rolled_back(undoing, False, back.made)["compliance"] == [{**restored, "effect": "breaks"}]
+    assert _result.rolled_back(undoing, False, back.made, "back")["compliance"] == [{**restored, "effect": "breaks"}]
     assert restored["effect"] == "restores"
 
 
