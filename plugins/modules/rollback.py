@@ -183,6 +183,11 @@ policy_held:
         Computer Configuration\Administrative Templates\Windows Components\Remote Desktop Services\Remote Desktop
         Session Host\Security\Require use of specific security layer for remote (RDP) connections
       owner: Legacy clients
+notes:
+  description: What nothing has shown, as that what went back is live where the controller may not probe.
+  returned: success
+  type: list
+  elements: str
 runs:
   description: The runs that were looked at.
   returned: success

@@ -272,6 +272,7 @@ def rolled_back(undoing: Undoing, check: bool, made: Sequence[Change], run_id: s
         "foreign": undoing.foreign,
         "left": undoing.left,
         "policy_held": to_plain(undoing.held),
+        "notes": undoing.notes,
         "needs": needs(undoing.waiting),
         "runs": undoing.runs,
         "run_id": run_id,

@@ -26,7 +26,7 @@ from ._closing import closes, may_close
 from ._job import Job
 from ._journal import Entry, Journal, JournalError, Recorded, Stretch
 from ._lease import LeaseError
-from ._live import due_after_cut
+from ._live import due_after_cut, is_live
 from ._model.change import Change, Held
 from ._model.plain import Plain
 from ._model.settings import SETTINGS
@@ -99,6 +99,7 @@ class Undoing:
         left: items that were not put back for another reason, and why.
         held: what of that policy decides since.
         waiting: what still has to be started anew, and why.
+        notes: what nothing has shown.
         stuck: the targets of changes that are left, so that what was done to them before is left as well.
         unsure: whether an item was left that may go back later, since the host has not answered in time.
     """
@@ -112,6 +113,7 @@ class Undoing:
     left: dict[str, str] = field(default_factory=dict)
     held: list[Held] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     proof: Probe | None = None
     stuck: set[str] = field(default_factory=set)
     unsure: bool = False
@@ -227,9 +229,11 @@ def _found(job: Job, change: Change) -> Plain:
 
 def _foretell(job: Job, movements: Sequence[Target], result: Undoing) -> None:
     """What would go back, and be restarted for it for certain; where it hangs on the live state, only that tells."""
-    owed = _owed(job)
+    owed = due(job.host)
     first, last = _parted(movements, result, "restart" in owed)
     result.undone.extend(first)
+    if not any(change.unsettled for change in result.changes()):
+        owed += _cut_off(job, owed)
     result.waiting.update({what: REASONS[what] for what in owed})
     if _at_start(result.changes()):
         result.waiting.setdefault("restart", f"{AT_START} would go back")
@@ -269,7 +273,7 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
 
     What of the firewall could lock everybody out goes back last, when the listener has left the port.
     """
-    owed = _owed(job)
+    owed = due(job.host)
     if _untold(result, [target.entry.change for target in movements]) and not job.host.owes.get("restart"):
         run.writer()
         owe_restart(job.host)
@@ -282,8 +286,9 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
         run.forget(target.entry.change)
     for target in rest:
         _close(run, target)
+    owed += _cut_off(job, owed)
     if owed or result.undone:
-        _settle(job, result, "restart" in owed)
+        _settle(job, run, result, "restart" in owed)
     if last and _put_back(run, _harmless(job, last, result), result):
         result.proof = job.prober.look(job.host.listener_port)
     _leave_due(job, run, result)
@@ -362,22 +367,34 @@ def _is_back(run: Run, change: Change) -> bool:
         return False
 
 
-def _owed(job: Job) -> tuple[str, ...]:
-    """What is due since before this run."""
-    owed = due(job.host)
-    cut = "restart" not in owed and due_after_cut(job.host, job.prober)
-    return (*owed, "restart") if cut else owed
+def _cut_off(job: Job, owed: tuple[str, ...]) -> tuple[str, ...]:
+    """What is due since a run that was cut off; asked when all is back, since that may be what the listener acts on."""
+    return ("restart",) if "restart" not in owed and due_after_cut(job.host, job.prober) else ()
 
 
 def _leave_due(job: Job, run: Run, result: Undoing) -> None:
-    """Let the note of a restart stand where it was hindered, for the next run to know of, or may be needed yet."""
+    """Leave the next run to know of a restart that was hindered, and of what was not seen to be live.
+
+    That an item may go back yet, since the host has not answered in time, leaves it both as well.
+    """
     if result.unsure:
         return
     if "restart" not in result.waiting:
         forgo_restart(job.host)
     elif not job.host.owes.get("restart"):
         owe_restart(job.host)
-    run.proven()
+    seen = "restart" in result.waiting or not run.unseen or is_live(job.host, _unsettled(result), result.proof)
+    if seen:
+        run.proven()
+    elif seen is None:
+        result.notes.append(UNSEEN)
+
+
+UNSEEN = "no handshake proves yet that what went back is live"
+
+
+def _unsettled(result: Undoing) -> list[Change]:
+    return [change for change in result.changes() if change.unsettled]
 
 
 def _close(run: Run, target: Target) -> None:
@@ -399,7 +416,7 @@ def _untold(result: Undoing, back: Sequence[Change]) -> bool:
     return restarted and any(change.unsettled for change in back)
 
 
-def _settle(job: Job, result: Undoing, owed: bool) -> None:
+def _settle(job: Job, run: Run, result: Undoing, owed: bool) -> None:
     """Restart where the listener would go on as before. A host that is unreachable again is as it was: no reason."""
     back = result.changes()
     prober = job.prober.watching(back)
@@ -411,6 +428,7 @@ def _settle(job: Job, result: Undoing, owed: bool) -> None:
         if why:
             result.waiting["reboot"] = why
         else:
+            run.proven()
             result.proof = prober.look(job.host.listener_port)
             return
     if _stops(back) or not (owed or _at_start(back) or _stays(result, back)):
@@ -419,4 +437,5 @@ def _settle(job: Job, result: Undoing, owed: bool) -> None:
     if why:
         result.waiting["restart"] = why
     else:
+        run.proven()
         result.proof = prober.look(job.host.listener_port)

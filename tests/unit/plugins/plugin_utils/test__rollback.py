@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result, _rollback
@@ -16,6 +17,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import ApplyEr
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._closing import may_close
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Job
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Change
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.rules import MADE, RULES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
@@ -557,9 +559,12 @@ def serving() -> SimulatedHost:
     return simulated
 
 
-def cut_off_while_late() -> SimulatedHost:
-    """A run was cut off, whose value is not live: nothing but the handshake tells."""
+def cut_off_while_late(first: str = "") -> SimulatedHost:
+    """A run was cut off, whose value is not live: what goes back is."""
     simulated = SimulatedHost.build("2022", switches={"live_security": "after_restart"})
+    if first:
+        limit = {**defaults(REMEDIES["connection_limit"].options), "sessions": 25}
+        fix(job(simulated, first), REMEDIES["connection_limit"], limit)
     with contextlib.suppress(Cut):
         options = {**defaults(REMEDIES["nla"].options), "state": "off", "accept_permanent_weakening": True}
         fix(job(simulated, before=cut_after_nla()), REMEDIES["nla"], options)
@@ -586,7 +591,7 @@ FORETOLD: list[tuple[Callable[[], SimulatedHost], set[str]]] = [
     (lambda: tls_switched_on(allow_reboot=True), {"reboot"}),
     (without_nla, set()),
     (serving, set()),
-    (cut_off_while_late, {"restart"}),
+    (cut_off_while_late, set()),
 ]
 
 
@@ -602,6 +607,50 @@ def test_check_mode_says_what_a_run_that_may_restart_nothing_leaves(
     assert set(foretold.waiting) == set(left.waiting) == due
     again = _rollback.rollback(job(simulated, "again", check=True), "all", force=False)
     assert set(again.waiting) == due
+
+
+def test_what_a_run_left_that_was_cut_off_is_made_live_where_it_does_not_go_back() -> None:
+    """Nothing but the handshake tells."""
+    simulated = cut_off_while_late("limit")
+    foretold = _rollback.rollback(job(simulated, "back", check=True, restart="never"), "limit", force=False)
+    assert set(foretold.waiting) == {"restart"}
+    assert _rollback.rollback(job(simulated, "back"), "limit", force=False).waiting == {}
+    assert simulated.windows.listener.live() == simulated.windows.listener.stored()
+
+
+# --- what nothing shows to be live
+
+
+def unwatched(simulated: SimulatedHost, run_id: str) -> Job:
+    at_work = job(simulated, run_id)
+    return replace(at_work, prober=replace(at_work.prober, enabled=False))
+
+
+def test_what_nobody_saw_to_be_live_is_looked_at_by_the_next_run() -> None:
+    simulated, _before = without_nla_and_udp()
+    simulated.set_switch("live_security", "after_restart")
+    connect(simulated).shell.run("net stop TermService /y & net start TermService")
+    simulated.clock.advance(30)
+    undoing = _rollback.rollback(unwatched(simulated, "back"), "all", force=False)
+    assert _result.rolled_back(undoing, False, [], "back")["notes"] == [_rollback.UNSEEN]
+    assert simulated.windows.listener.live() != simulated.windows.listener.stored()
+    assert _rollback.rollback(job(simulated, "back-2"), "all", force=False).notes == []
+    assert simulated.windows.listener.live() == simulated.windows.listener.stored()
+
+
+def made_by_restart() -> SimulatedHost:
+    """The run restarted, so going back does too."""
+    simulated = SimulatedHost.build("2022", switches={"live_security": "after_restart"})
+    options = {**defaults(REMEDIES["nla"].options), "state": "off", "accept_permanent_weakening": True}
+    fix(job(simulated), REMEDIES["nla"], options)
+    return simulated
+
+
+@pytest.mark.parametrize("made", [made_by_restart, serving, lambda: SimulatedHost.build("2022")])
+def test_what_is_read_anew_needs_nobody_to_see_it(made: Callable[[], SimulatedHost]) -> None:
+    simulated = made()
+    assert _rollback.rollback(unwatched(simulated, "back"), "all", force=False).notes == []
+    assert not any("writer" in key for key in simulated.state()["registry"])
 
 
 # --- services that users are on
