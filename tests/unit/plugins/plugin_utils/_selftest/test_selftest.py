@@ -45,7 +45,7 @@ from tests.simulator.providers.descriptors import from_embedded
 from tests.simulator.providers.files import FileSecurity
 from tests.simulator.switches import SWITCHES
 from tests.simulator.windows import cmd
-from tests.simulator.windows.certificates import Request
+from tests.simulator.windows.certificates import STORES, Request
 from tests.simulator.windows.files import MACHINE_KEYS
 from tests.simulator.windows.firewall import POLICY, Rule
 from tests.simulator.windows.listener import TERMINAL_SERVER
@@ -358,8 +358,10 @@ def test_a_change_of_a_folder_that_reaches_all_in_it_is_named(monkeypatch):
 
 def test_the_key_that_winrm_serves_with_is_not_renewed_to_see_what_comes_of_it():
     host = simulated("2022", ("winrm_https",))
-    shared = host.windows.certificates.add("winrm.corp.example", Request(key=3, container="TSSecKeySet1"))
-    host.windows.registry.put(rf"{WSMAN}\\*+HTTPS", "certThumbprint", Type.SZ, shared.thumbprint)
+    own, registry = host.windows.certificates.own().thumbprint, host.windows.registry
+    blob = registry.get(rf"{STORES}\Remote Desktop\Certificates\{own}", "Blob")
+    registry.put(rf"{STORES}\MY\Certificates\{own}", "Blob", Type.BINARY, blob)
+    registry.put(rf"{WSMAN}\*+HTTPS", "certThumbprint", Type.SZ, own)
     before = settings_state(host)
     found = disposed(host, "renewed_key")
     assert found.verdict == "could_not_tell"
