@@ -217,7 +217,7 @@ def test_a_store_that_shows_the_rules_of_policy_is_as_expected():
     assert (found.verdict, found.found) == ("as_expected", "shown")
 
 
-APART = ("access_denied", "live_pin")
+APART = ("access_denied", "live_direct", "live_pin")
 """Switches of which a check tells nothing once another one keeps it from looking."""
 
 
