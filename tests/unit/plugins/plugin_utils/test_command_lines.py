@@ -44,7 +44,7 @@ LINES: dict[str, tuple[Callable[..., str], int]] = {
     "save permissions": (lambda path, scratch: keys._save_line(path, scratch, "task"), 2),
     "show what was saved": (lambda scratch: keys._show_line(scratch, "task"), 1),
     "move aside": (keys._aside_line, 2),
-    "restart": (lambda *names: _restart._command(names), 2),
+    "restart": (lambda *names: _restart.cycle("TermService", names, before=("SessionEnv",)), 2),
 }
 HARMLESS = (r"C:\first\one", r"C:\second\two")
 
