@@ -43,9 +43,9 @@ options:
       - Where the Remote Desktop handshake is tried from.
       - V(controller) tries it from the controller.
       - V(none) tries none, for a controller that has no way to the host's Remote Desktop port. The proof then is
-        what the host says of itself, or what probes on other nodes say, and nothing is called blocked. What decides
-        how clients connect is left as it is then, since nothing would show whether they still do; but where O(probes)
-        that were just made show that TLS works, or that nobody gets in anyway.
+        what the host says of itself, or what probes on other nodes say, and nothing is called blocked. No fix changes
+        then what decides how clients connect, since nothing would show whether they still do; but where probes from
+        other nodes that were just made show that TLS works, or that nobody gets in anyway.
     type: str
     choices:
       - controller
@@ -98,8 +98,8 @@ options:
         restart would cut, from which addresses users are connected, and whether they would be logged off. It names up
         to five users who are signed in, as far as the host tells, also one at its console. So user names are in
         results and reports. Who sits at the console hinders a reboot alone, which would log them off.
-      - V(always) restarts also while users are connected. The reason of the restart, which is journaled as one of the
-        changes, then says the same of the sessions that it cut.
+      - V(always) restarts also while users are connected. The reason of the restart, which is one of the changes,
+        then says the same of the sessions that it cut.
     type: str
     choices:
       - never

@@ -73,11 +73,14 @@ class Run:
             self._writer.check()
         return self._writer
 
-    def tidy(self) -> None:
-        """Delete what tells no more of anything due: notes where this run has the right to write anyway."""
+    def tidy(self) -> tuple[str, ...]:
+        """Delete what tells no more of anything due: notes where this run has the right to write anyway.
+
+        Returns what else is to be said.
+        """
         if self._writer is not None:
             tidy(self.host)
-        lay_to_rest(self.host)
+        return lay_to_rest(self.host)
 
     def proven(self) -> None:
         """What was written so far is live, since it was seen or is read anew, or a note says what is due."""
@@ -172,7 +175,12 @@ class Run:
         self._half_way &= not applier.in_steps
 
     def _mark(self, change: Change) -> None:
-        """So that a roll-back later does not take what others set since for what this run left."""
+        """So that a roll-back later does not take what others set since for what this run left.
+
+        Where the host may yet make a change, of which it has not answered in time, its entry stays open.
+        """
+        if change in self.doubtful:
+            return
         own = next((recorded for recorded in reversed(self._entries) if recorded.entry.change == change), None)
         if own is not None:
             self._entries.remove(own)

@@ -43,12 +43,12 @@ def fix(job: Job, remedy: Remedy, options: Options) -> tuple[Plan, Done]:
                 leave_due(job, run, done)
                 if late and not done.waiting and is_due(job, observation, done.proof):
                     make_up(job, run, done)
-            run.tidy()
+            done.notes.extend(run.tidy())
         if plan.changes:
             done.leases = observe(job.host, set(remedy.areas) & {"leases"}).leases
     if observation.gateway and observation.gateway.present and options["state"] == "serving":
         bound = any(change.kind == "gateway_certificate" for change in done.changes)
-        done.notes.extend(filter(None, [finish(job.host, bound, job.check)]))
+        done.notes.extend({finish(job.host, bound, job.check)}.difference(done.notes, [""]))
     if job.host.left_over and not done.waiting:
         done.notes.append(UNTOLD)
     if done.leases and done.proof is None:

@@ -38,7 +38,7 @@ def logged_on(job: Job, standing: Standing) -> Standing:
 
 def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
     """Cure the direct findings one after the other, proving each step."""
-    job = replace(job, mends=limits.mend)
+    job = replace(job, mends=limits.mend and job.prober.enabled)
     course = begun(standing)
     with Run(job.host, job.run_id, job.made) as run:
         try:
@@ -46,7 +46,7 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
         except WsmanError as error:
             _not_left_shut(job, run, course, error)
             raise
-        lay_to_rest(job.host)
+        course.notes.extend(lay_to_rest(job.host))
     if job.host.left_over and not course.waiting:
         course.notes.append(UNTOLD)
     course.after = logged_on(job, course.after)

@@ -34,7 +34,7 @@ from ._guard import ROOT
 from ._host import Host
 from ._model.lease import LeaseState
 from ._proof import Probe, lease_effective
-from ._taken_up import untold
+from ._taken_up import AT_WORK, refused, untold
 from ._writer import announced, announcements, bury
 
 SERVICE = "TermService"
@@ -160,16 +160,19 @@ def tidy(host: Host) -> None:
         host.registry.delete_key(rf"{ROOT}\{host.void_notes.pop()}")
 
 
-def lay_to_rest(host: Host) -> None:
+def lay_to_rest(host: Host) -> tuple[str, ...]:
     """Delete the announcements of runs that ended, once what they wrote is known to be live; that takes no right.
 
-    What they have begun on an RD Gateway is ended before, for which the listener need not be seen.
+    What they have begun on an RD Gateway is ended before, for which the listener need not be seen. That this is refused
+    is returned as a note.
     """
     left = (*host.left_over, *host.looked_at)
-    if left and untold(host, left):
-        return
+    why = untold(host, left) if left else ""
+    if why:
+        return () if why == AT_WORK else (refused(why),)
     while host.looked_at:
         bury(host.registry, host.now(), host.looked_at.pop())
+    return ()
 
 
 def restarted(host: Host, process: int) -> None:

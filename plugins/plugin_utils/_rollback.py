@@ -35,6 +35,7 @@ from ._policies import Policies, is_policy, told
 from ._proof import Probe, shows
 from ._reboot import accepted, objection, reboot
 from ._restart import SessionsInTheWay, in_the_way, restart
+from ._settle import would_drop
 from ._wsman.errors import ShellRefused, Timeout, WsmanFault
 from ._wsman.shell import CommandTimedOut
 
@@ -292,7 +293,7 @@ def _move(job: Job, run: Run, movements: Sequence[Target], result: Undoing) -> N
     if last and _put_back(run, _harmless(job, last, result), result):
         result.proof = job.prober.look(job.host.listener_port)
     _leave_due(job, run, result)
-    run.tidy()
+    result.notes.extend(run.tidy())
 
 
 def _put_back(run: Run, targets: Iterable[Target], result: Undoing) -> bool:
@@ -422,20 +423,29 @@ def _settle(job: Job, run: Run, result: Undoing, owed: bool) -> None:
     prober = job.prober.watching(back)
     result.proof = prober.look(job.host.listener_port)
     if "reboot" in job.host.owes:
-        why = objection(job.host, job.allow_reboot, job.restart) or reboot(
-            job.host, job.made.append, f"roll-back of {AT_BOOT}{accepted(job.host, job.restart)}"
+        why = (
+            objection(job.host, job.allow_reboot, job.restart)
+            or would_drop(job, {change.item for change in back})
+            or reboot(job.host, job.made.append, f"roll-back of {AT_BOOT}{accepted(job.host, job.restart)}")
         )
         if why:
             result.waiting["reboot"] = why
         else:
-            run.proven()
+            _all_live(run, result)
             result.proof = prober.look(job.host.listener_port)
             return
     if _stops(back) or not (owed or _at_start(back) or _stays(result, back)):
         return
-    why = restart(job.host, job.made.append, f"roll-back of {AT_START}", job.restart)
+    hindered = "" if job.restart == "never" else would_drop(job, {change.item for change in back})
+    why = hindered or restart(job.host, job.made.append, f"roll-back of {AT_START}", job.restart)
     if why:
         result.waiting["restart"] = why
     else:
-        run.proven()
+        _all_live(run, result)
         result.proof = prober.look(job.host.listener_port)
+
+
+def _all_live(run: Run, result: Undoing) -> None:
+    """What went back was read anew; what the host may yet put back was not, nor is it known when it will be."""
+    if not result.unsure:
+        run.proven()

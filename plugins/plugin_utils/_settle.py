@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ._apply import ApplyError, Run
 from ._cim.registry import RegistryValue
@@ -20,7 +20,7 @@ from ._owed import REASONS, due, due_after_lease, owe_restart
 from ._proof import ACTED, DROPPING, Probe, lets_in, live, refuses, shown_by, tls_works, unproven, way_back
 from ._reboot import accepted, objection, reboot
 from ._restart import SessionsInTheWay, restart
-from ._wsman.errors import AccessDenied, AuthenticationFailed, ChannelUnavailable, TransportFailed, WsmanError
+from ._wsman.errors import AccessDenied, AuthenticationFailed, ChannelUnavailable, Timeout, TransportFailed, WsmanError
 
 
 def all_due(job: Job, done: Done) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ AT_START = "Windows reads these values only when it starts"
 
 def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
     """Reboot where that is allowed; whether it was done."""
-    why = objection(job.host, job.allow_reboot, job.restart)
+    why = objection(job.host, job.allow_reboot, job.restart) or would_drop(job)
     if not why:
         before = len(run.applied)
         why = reboot(job.host, run.record, reason + accepted(job.host, job.restart))
@@ -114,7 +114,7 @@ def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
 def restart_for(job: Job, run: Run, done: Done, reason: str) -> None:
     """Restart TermService where it may be, or note why not."""
     before = len(run.applied)
-    hindered = "" if job.mends or job.restart == "never" else _would_drop(job)
+    hindered = "" if job.restart == "never" else would_drop(job)
     why = hindered or restart(job.host, run.record, reason, job.restart)
     done.changes.extend(run.applied[before:])
     if why:
@@ -123,21 +123,29 @@ def restart_for(job: Job, run: Run, done: Done, reason: str) -> None:
         run.proven()
 
 
-def _would_drop(job: Job) -> str:
+def would_drop(job: Job, spared: Collection[str] = ()) -> str:
     """Why nobody would get in any more after a restart, as somebody may now; empty where nothing says so.
 
     A number that somebody else has stored, which Windows does not know, drops each connection once it is live.
+
+    Args:
+        job: the host, and whether the run cures what comes to light, so that nothing has to be looked at.
+        spared: the items that this run itself puts back to what they were.
     """
-    unknown = next((setting for setting in map(SETTINGS.__getitem__, DROPPING) if _is_unknown(job.host, setting)), None)
+    settings = () if job.mends else (SETTINGS[name] for name in DROPPING if SETTINGS[name].path not in spared)
+    unknown = next((setting for setting in settings if _is_unknown(job.host, setting)), None)
     if unknown is None:
         return ""
     probe = job.prober.look(job.host.listener_port)
     if probe is not None and refuses(probe, job.host.vouched):
         return ""
     return (
-        f"TermService was not restarted: {unknown.path} has a number that Windows does not know, and drops every "
-        f"connection once it is live. Run the module {'nla' if unknown.id == 'nla' else 'security_layer'} first"
+        f"nothing was restarted: {unknown.path} has a number that Windows does not know, and drops every connection "
+        f"once it is live. Run the module {_MENDS[unknown.id]} first"
     )
+
+
+_MENDS = {"nla": "nla", "security_layer": "security_layer", "encryption": "security_layer with encryption high"}
 
 
 def _is_unknown(host: Host, setting: Setting) -> bool:
@@ -187,6 +195,9 @@ def let_in_after(job: Job, run: Run, done: Done, changes: Sequence[Change], erro
             restart_for(job, run, done, PUT_BACK)
     except (WsmanError, ApplyError, SessionsInTheWay) as another:
         outcome = f"it could not be put back ({another}); roll back this run"
+    if isinstance(error, Timeout):
+        run.unseen.extend(changes)
+        outcome += ", but the host may yet change it: roll back this run then"
     error.message = (
         f"{error.message.rstrip('. ')}. Whether anybody gets in with the new value of {changes[0].item} was not seen: "
         f"{outcome}"

@@ -23,6 +23,8 @@ from ._wsman.errors import WsmanFault
 
 ABOUT = "gateway"
 
+AT_WORK = "one of them may still work"
+
 MAYBE = f"a run before this one may have ended before it told {SERVICE} of the certificate that is bound"
 SEEN = f"clients see it at the latest once {SERVICE} starts again"
 
@@ -33,7 +35,7 @@ def untold(host: Host, left: Iterable[str]) -> str:
     A service that does not run reads it when it starts. Where the provider refuses, the next run tries again.
     """
     if not all(is_over(host.registry, host.now(), name) for name in left):
-        return "one of them may still work"
+        return AT_WORK
     service = host.services.list([SERVICE]).get(SERVICE)
     if service is None or not service.running:
         return ""
@@ -43,6 +45,11 @@ def untold(host: Host, left: Iterable[str]) -> str:
     except WsmanFault as fault:
         return fault.message
     return "" if outcome is None or outcome.ok else f"it answers 0x{outcome.return_value or 0:08X}"
+
+
+def refused(why: str) -> str:
+    """That a gateway was not told, in a note."""
+    return f"{MAYBE}, and it was not told now, since {why}: run again, or start {SERVICE} again"
 
 
 def finish(host: Host, bound: bool, check: bool) -> str:
@@ -60,7 +67,7 @@ def finish(host: Host, bound: bool, check: bool) -> str:
         return f"{MAYBE}: a run that is no dry run tells it"
     why = "" if bound else untold(host, names)
     if why:
-        return f"{MAYBE}, and it was not told now, since {why}: run again, or start {SERVICE} again"
+        return refused(why)
     for name in filter(lambda found: is_about(found, ABOUT), names):
         bury(host.registry, host.now(), name)
     return "" if bound else f"{MAYBE}: it was told now, and {SEEN}"

@@ -33,9 +33,16 @@ def _of_keys(shows: OfKeys) -> Callable[[Facts], Shown]:
 
     def shown(facts: Facts) -> Shown:
         keys, identity = facts.observation.keys, facts.observation.identity
-        return shows(facts, keys, datetime.fromisoformat(identity.local_time)) if keys and identity else ()
+        told = keys is not None and not _template_alone(facts)
+        return shows(facts, keys, datetime.fromisoformat(identity.local_time)) if keys and told and identity else ()
 
     return shown
+
+
+def _template_alone(facts: Facts) -> bool:
+    """Whether policy gives the listener certificates of a template and no handshake shows which one that is."""
+    keys = facts.observation.keys
+    return keys is not None and bool(keys.template) and not facts.probed
 
 
 def _about(what: str, value: Plain, source: str) -> Shown:
@@ -48,7 +55,7 @@ def _permissions(path: str, dacl: Plain) -> Shown:
 
 def _key_unreadable(facts: Facts) -> Shown:
     """By the file's permissions where they are shown, else by Schannel's events around a probe that was dropped."""
-    keys = facts.observation.keys
+    keys = None if _template_alone(facts) else facts.observation.keys
     file = keys.active.key_file if keys and keys.active else None
     if file is not None and keys is not None:
         if file.cng or file.dacl.state == "absent" or keys.readable:

@@ -200,9 +200,12 @@ def test_what_the_host_did_and_answered_that_it_did_not_is_back() -> None:
     assert settings_state(simulated) == before
 
 
-def test_what_may_go_back_yet_is_looked_at_by_the_next_run() -> None:
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_may_go_back_yet_is_looked_at_by_the_next_run(restarts: bool) -> None:
     """The host was too slow to answer, and its listener acts on the value when it starts again."""
     simulated, _before = without_nla_and_udp()
+    if restarts:
+        limited(simulated)
     simulated.set_switch("live_security", "after_restart")
     late: list[bytes] = []
 
@@ -216,6 +219,22 @@ def test_what_may_go_back_yet_is_looked_at_by_the_next_run() -> None:
     assert simulated.windows.listener.live() != simulated.windows.listener.stored()
     _rollback.rollback(job(simulated, "back-2"), "all", force=False)
     assert simulated.windows.listener.live() == simulated.windows.listener.stored()
+
+
+def limited(simulated: SimulatedHost) -> None:
+    """A change that is read at a start alone."""
+    options = {**defaults(REMEDIES["connection_limit"].options), "pending": 4000}
+    fix(job(simulated, "limit"), REMEDIES["connection_limit"], options)
+
+
+def test_a_roll_back_restarts_nothing_into_a_number_that_drops_each_connection() -> None:
+    simulated = SimulatedHost.build("2022", switches={"live_security": "after_restart"})
+    limited(simulated)
+    simulated.windows.registry.put_dword(SETTINGS["nla"].key, SETTINGS["nla"].name, 77)
+    process = simulated.windows.services["TermService"].process_id
+    undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
+    assert "Run the module nla first" in undoing.waiting["restart"]
+    assert simulated.windows.services["TermService"].process_id == process
 
 
 @pytest.mark.parametrize("check", [True, False])

@@ -153,18 +153,23 @@ def test_what_the_gateway_refuses_is_told_and_tried_again(task: Task, monkeypatc
         assert seen(simulated)[1] == task.name
 
 
-def by_loop(doing: Job) -> None:
-    remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+def by_loop(doing: Job) -> list[str]:
+    return remediate(doing, examine(doing.host, doing.prober, 600), Limits()).notes
 
 
-def by_module(doing: Job) -> None:
-    fix(doing, REMEDIES["nla"], defaults(REMEDIES["nla"].options))
+def by_module(doing: Job) -> list[str]:
+    return fix(doing, REMEDIES["nla"], defaults(REMEDIES["nla"].options))[1].notes
 
 
 @pytest.mark.parametrize("run", [by_loop, by_module])
 @pytest.mark.parametrize("task", TASKS)
-def test_who_takes_the_announcement_away_ends_what_it_was_about(task: Task, run: Callable[[Job], None]) -> None:
+def test_who_takes_the_announcement_away_ends_what_it_was_about(
+    task: Task, run: Callable[[Job], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for simulated in task.half_way(AT_ONCE):
+        with monkeypatch.context() as refusing:
+            refusing.setattr("tests.simulator.providers.gateway.GatewaySettings._bind", lambda *_given: 0x80070005)
+            assert any("it answers 0x80070005" in said for said in run(job(simulated, "run-1b")))
         run(job(simulated, "run-2"))
         assert (seen(simulated)[1], left(simulated)) == (task.name, [])
 

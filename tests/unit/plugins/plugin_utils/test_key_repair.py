@@ -1398,6 +1398,19 @@ def test_under_a_template_the_handshake_alone_tells_of_the_certificate_in_use(
     assert cure(simulated).changes == []
 
 
+@pytest.mark.parametrize("missing", ["certificate", "key"])
+def test_under_a_template_windows_own_certificate_is_not_judged_where_no_handshake_is_tried(missing: str) -> None:
+    simulated = built("2022", "", {}, ["certificate_template"])
+    own = simulated.windows.certificates.own()
+    if missing == "key":
+        simulated.windows.files.remove(simulated.windows.certificates.key_file)
+    else:
+        simulated.windows.registry.delete(rf"{STORES}\Remote Desktop\Certificates\{own.thumbprint}")
+    blind = job(simulated, prober=replace(prober(simulated), enabled=False))
+    standing = examine(blind.host, blind.prober, 600, True)
+    assert (direct(standing.findings), standing.healthy) == ((), True)
+
+
 def test_a_certificate_that_no_handshake_succeeds_with_is_unbound_again() -> None:
     simulated, thumbprint = bound_host()
     certificates = simulated.windows.certificates

@@ -40,7 +40,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REME
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies._base import defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._restart import SessionsInTheWay
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import WsmanError
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import Timeout, WsmanError
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
@@ -573,7 +573,7 @@ def strengthened(name: str) -> Cases:
 
 @pytest.mark.parametrize("name", [*sorted(STRENGTHENING), "remediate"])
 def test_no_host_that_answered_is_silent_afterwards(name: str) -> None:
-    hold(_answers_still, name, strengthened(name), least=0.2)
+    hold(_answers_still, name, strengthened(name), least=0.1)
 
 
 def _answers_still(name: str, case: Case) -> bool:
@@ -712,6 +712,50 @@ def test_a_restart_makes_nothing_live_that_somebody_stored_and_that_drops_each_c
     assert "UserAuthentication has a number that Windows does not know" in told
     assert process(simulated) == ran
     assert serves(simulated)
+
+
+def test_the_loop_restarts_nothing_into_a_number_that_it_may_not_set_right() -> None:
+    """Without a probe the layer is left as it is, and a restart that an earlier run owes makes it live."""
+    simulated = stored_late(local("security_layer", 1), local("security_layer", 1), local("nla", 0), breakage="")
+    given = {**defaults(REMEDIES["connection_limit"].options), "pending": 4000}
+    run(simulated, "connection_limit", given, restart="never")
+    local("security_layer", 77).put(simulated)
+    course, made = _loop(simulated, Limits(), "run-2", {"prober": Prober("127.0.0.1", enabled=False)})
+    assert (made, list(course.waiting)) == ([], ["restart"])
+    assert serves(simulated)
+
+
+def test_a_reboot_makes_no_such_number_live_either() -> None:
+    simulated = stored_late(
+        local("nla", 77), local("security_layer", 1), local("nla", 0), breakage="tls_server_disabled"
+    )
+    booted = simulated.windows.booted
+    result = run(simulated, "schannel", defaults(REMEDIES["schannel"].options), allow_reboot=True)
+    assert "Run the module nla first" in (result.done.waiting["reboot"] if result.done else "")
+    assert simulated.windows.booted == booted
+
+
+@pytest.mark.parametrize("ends", ["loop", "module"])
+def test_a_write_that_the_host_makes_after_it_was_given_up_can_be_rolled_back(ends: str) -> None:
+    simulated = silent_tls("key_unreadable")
+    before, late = settings_state(simulated), list[bytes]()
+
+    def slow(_number: int, body: bytes) -> None:
+        if not late and b"fAllowSecProtocolNegotiation" in body and b"SetDWORDValue" in body:
+            late.append(body)
+            raise Timeout("not yet")
+
+    if ends == "loop":
+        with pytest.raises(Timeout, match="roll back this run"):
+            _loop(simulated, Limits(frozenset({"security_layer"})), "run-1", {"before": slow})
+    else:
+        assert "roll back this run" in run(simulated, "security_layer", HARDENED, before=slow).error
+    simulated.handle(late[0], "Administrator")
+    assert not serves(simulated)
+    simulated.clock.advance(3600)
+    rollback(job(simulated, "back"), "all", force=False)
+    assert serves(simulated)
+    assert settings_state(simulated) == before
 
 
 def test_a_restart_is_not_hindered_by_what_drops_each_connection_already() -> None:
