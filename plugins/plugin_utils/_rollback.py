@@ -119,6 +119,11 @@ class Undoing:
     stuck: set[str] = field(default_factory=set)
     unsure: bool = False
 
+    @property
+    def put_back(self) -> set[str]:
+        """The items that are as before the runs, by this roll-back or by one that was cut off."""
+        return {target.entry.change.item for target in (*self.undone, *self.settled)}
+
     def leave(self, change: Change, why: str) -> None:
         """Leave an item as it is, and the lease that ends what the change has weakened."""
         self.left[change.item] = why
@@ -425,7 +430,7 @@ def _settle(job: Job, run: Run, result: Undoing, owed: bool) -> None:
     if "reboot" in job.host.owes:
         why = (
             objection(job.host, job.allow_reboot, job.restart)
-            or would_drop(job, {change.item for change in back})
+            or would_drop(job, result.put_back)
             or reboot(job.host, job.made.append, f"roll-back of {AT_BOOT}{accepted(job.host, job.restart)}")
         )
         if why:
@@ -436,7 +441,7 @@ def _settle(job: Job, run: Run, result: Undoing, owed: bool) -> None:
             return
     if _stops(back) or not (owed or _at_start(back) or _stays(result, back)):
         return
-    hindered = "" if job.restart == "never" else would_drop(job, {change.item for change in back})
+    hindered = "" if job.restart == "never" else would_drop(job, result.put_back)
     why = hindered or restart(job.host, job.made.append, f"roll-back of {AT_START}", job.restart)
     if why:
         result.waiting["restart"] = why
