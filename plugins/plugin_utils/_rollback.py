@@ -441,8 +441,9 @@ def _settle(job: Job, run: Run, result: Undoing, owed: bool) -> None:
             return
     if _stops(back) or not (owed or _at_start(back) or _stays(result, back)):
         return
-    hindered = "" if job.restart == "never" else would_drop(job, result.put_back)
-    why = hindered or restart(job.host, job.made.append, f"roll-back of {AT_START}", job.restart)
+    why = would_drop(job, result.put_back) or restart(
+        job.host, job.made.append, f"roll-back of {AT_START}", job.restart
+    )
     if why:
         result.waiting["restart"] = why
     else:

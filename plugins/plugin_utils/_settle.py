@@ -114,8 +114,7 @@ def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
 def restart_for(job: Job, run: Run, done: Done, reason: str) -> None:
     """Restart TermService where it may be, or note why not."""
     before = len(run.applied)
-    hindered = "" if job.restart == "never" else would_drop(job)
-    why = hindered or restart(job.host, run.record, reason, job.restart)
+    why = would_drop(job) or restart(job.host, run.record, reason, job.restart)
     done.changes.extend(run.applied[before:])
     if why:
         done.waiting["restart"] = why
@@ -129,10 +128,11 @@ def would_drop(job: Job, spared: Collection[str] = ()) -> str:
     A number that somebody else has stored, which Windows does not know, drops each connection once it is live.
 
     Args:
-        job: the host, and whether the run cures what comes to light, so that nothing has to be looked at.
+        job: the host, and whether the run cures what comes to light or never restarts, so that nothing is looked at.
         spared: the items that this run itself puts back to what they were.
     """
-    settings = () if job.mends else (SETTINGS[name] for name in DROPPING if SETTINGS[name].path not in spared)
+    asked = () if job.mends or job.restart == "never" else DROPPING
+    settings = (SETTINGS[name] for name in asked if SETTINGS[name].path not in spared)
     unknown = next((setting for setting in settings if _is_unknown(job.host, setting)), None)
     if unknown is None:
         return ""
