@@ -169,7 +169,10 @@ class CmdShell:
         raise CommandTimedOut("A command did not end in time and was terminated")
 
     def _release(self, shell_id: str) -> None:
-        """Release the slot of the command before this one; of the last one, closing the shell does that as well."""
+        """Release the slot of the command before this one.
+
+        That of the last one is released by closing the shell, which frees all that belongs to it (MS-WSMV 3.1.4.4.1).
+        """
         command_id, self._over = self._over, ""
         if command_id:
             self._end(shell_id, command_id)
