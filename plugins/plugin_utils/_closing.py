@@ -10,12 +10,69 @@ nobody would get in any more: where the listener is it would be closed, and wher
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from ._cim.tcp import listened
 from ._host import Host
 from ._model.change import Change
 from ._model.plain import Plain
 from ._model.rules import RULES, holds
+from ._model.settings import SETTINGS
 from ._owed import SERVICE
+from ._targets import IN_THE_WAY
+from ._undoing import Target, Undoing
+
+PORT = SETTINGS["port"].path
+
+
+def parted(movements: Sequence[Target], result: Undoing, owed: bool) -> tuple[list[Target], list[Target]]:
+    """What goes back first, and what of the firewall waits until the listener has left its port, where it may have to.
+
+    Of one field of a rule nothing older goes before what waits.
+    """
+    looked_at = {target.entry.change.item for target in (*movements, *result.settled)}
+    looked_at.update(result.left, (drift.item for drift in result.drifted))
+    first: list[Target] = []
+    last: list[Target] = []
+    for target in movements:
+        change = target.entry.change
+        waits = may_close(change) or any(change.target == other.entry.change.target for other in last)
+        (last if waits and (owed or PORT in looked_at) else first).append(target)
+    return first, last
+
+
+def harmless(host: Host, targets: Sequence[Target], result: Undoing) -> Iterator[Target]:
+    """Those that close no port on which the listener still is, each as it is when those before have gone back."""
+    wanted = _wanted_port(host, result)
+    for target in targets:
+        change = target.entry.change
+        if result.stays(change):
+            continue
+        try:
+            shut = closes(host, change, wanted)
+        except IN_THE_WAY as error:
+            result.leave(change, str(error))
+            continue
+        if shut:
+            result.leave(change, _would_close(shut, wanted))
+        else:
+            yield target
+
+
+def _wanted_port(host: Host, result: Undoing) -> int | None:
+    """The port that the listener is set to when all has gone back; None where that is hindered."""
+    back = [change.after for change in result.changes if change.item == PORT]
+    if PORT in result.left:
+        return None
+    if not back:
+        return host.listener_port()
+    return SETTINGS["port"].number(back[-1]["data"] if isinstance(back[-1], dict) else SETTINGS["port"].default)
+
+
+def _would_close(ports: Sequence[int], wanted: int | None) -> str:
+    listed = " and ".join(map(str, ports))
+    why = f"until TermService starts again and takes port {wanted}: restart it" if wanted else "and stays: see to that"
+    return f"this would close port {listed}, on which the listener is {why}, and roll back again"
 
 
 def may_close(change: Change) -> bool:

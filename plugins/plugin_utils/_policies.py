@@ -72,16 +72,3 @@ def _held(change: Change, setting: Setting, policy: Policy, state: SettingState)
         policy=policy.gpo,
         owner=state.policy_owner or "",
     )
-
-
-def told(held: Held) -> str:
-    """Why an item is left, and what to do."""
-    if held.state == "policy_orphaned":
-        return (
-            f"the policy value {held.path} decides it now, which no policy owns, and nothing is written under a "
-            "policy: take the value away, as remove_orphaned_policy does, and roll back again"
-        )
-    return (
-        f"{held.owner} decides it now by {held.path}, and nothing is written under a policy: change {held.policy} "
-        "there, and roll back again"
-    )

@@ -25,9 +25,9 @@ from ._model.observation import Observation
 from ._model.plain import Plain, to_plain
 from ._model.settings import SETTINGS, effective
 from ._proof import Probe, lease_effective
-from ._rollback import Target, Undoing
 from ._selftest import Outcome
 from ._table import neutral
+from ._undoing import Target, Undoing
 
 Result = dict[str, t.Any]
 
@@ -259,7 +259,7 @@ def summary(course: Course) -> str:
 
 def rolled_back(undoing: Undoing, check: bool, made: Sequence[Change], run_id: str) -> Result:
     """The result of a roll-back. Closing entries that were put back by somebody else already is no change."""
-    back = undoing.changes()
+    back = undoing.changes
     return {
         **changed(back if check else [*back, *(entry for entry in made if entry.undo == "none")]),
         "changed": bool(back),

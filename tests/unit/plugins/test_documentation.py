@@ -29,7 +29,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.observation im
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.settings import SETTINGS
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._report import VERDICTS as REPORTED
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import Undoing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._undoing import Undoing
 
 PLUGINS = "ansible_collections.winfleet.rdp.plugins"
 HERE = "winfleet.rdp."

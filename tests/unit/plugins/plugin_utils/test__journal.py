@@ -149,7 +149,7 @@ def test_check_mode_of_all_runs_foretells_the_whole_way_back() -> None:
     foretold = rollback(job(simulated, "back", check=True), "all", force=False)
     assert simulated.counters.writes == writes
     done = rollback(job(simulated, "back"), "all", force=False)
-    assert foretold.changes() == done.changes()
+    assert foretold.changes == done.changes
     assert len(done.undone) == 2
 
 

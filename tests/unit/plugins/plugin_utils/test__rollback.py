@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result, _rollback
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result, _rollback, _undoing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import ApplyError, Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._closing import may_close
@@ -248,7 +248,7 @@ def test_a_lease_stays_while_what_it_has_weakened_is_not_put_back(check: bool) -
     undoing = _rollback.rollback(job(simulated, "back", check=check, before=unreadable), "all", force=False)
     assert [target.entry.run for target in undoing.undone] == ["transport"]
     assert list(undoing.left) == [SETTINGS["nla"].path, "nla"]
-    assert (undoing.left[SETTINGS["nla"].path], undoing.left["nla"]) == ("denied", _rollback.LEASED)
+    assert (undoing.left[SETTINGS["nla"].path], undoing.left["nla"]) == ("denied", _undoing.LEASED)
     assert list(simulated.state()["tasks"]) == [r"\winfleet.rdp-lease-nla"]
     _rollback.rollback(job(simulated, "back-2"), "all", force=False)
     assert settings_state(simulated) == before
