@@ -103,6 +103,12 @@ def due_since(host: Host, note: str) -> datetime | None:
     return _moment(found["since"])
 
 
+def noted_before(host: Host) -> bool:
+    """Whether an earlier run has left a note of a restart, void by now or not."""
+    found = (NOTE.fullmatch(name) for name in host.kept or ())
+    return any(note is not None and note["what"] == "restart" for note in found)
+
+
 def _process(host: Host, noted: Iterable[re.Match[str]]) -> int:
     return host.service(SERVICE).process_id if any(found["what"] == "restart" for found in noted) else 0
 

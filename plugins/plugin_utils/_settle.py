@@ -16,6 +16,7 @@ from ._live import due_after_cut, due_unnoted, is_live, look
 from ._model.change import Change
 from ._model.observation import Observation
 from ._model.settings import PIN, SETTINGS, Setting
+from ._moves import would_move_away
 from ._owed import REASONS, due, due_after_lease, owe_restart
 from ._proof import ACTED, DROPPING, Probe, lets_in, live, refuses, shown_by, tls_works, unproven, way_back
 from ._reboot import accepted, objection, reboot
@@ -99,7 +100,7 @@ AT_START = "Windows reads these values only when it starts"
 
 def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
     """Reboot where that is allowed; whether it was done."""
-    why = objection(job.host, job.allow_reboot, job.restart) or would_drop(job)
+    why = objection(job.host, job.allow_reboot, job.restart) or would_drop(job, _moved(done))
     if not why:
         before = len(run.applied)
         why = reboot(job.host, run.record, reason + accepted(job.host, job.restart))
@@ -114,7 +115,7 @@ def _reboot(job: Job, run: Run, done: Done, reason: str) -> bool:
 def restart_for(job: Job, run: Run, done: Done, reason: str) -> None:
     """Restart TermService where it may be, or note why not."""
     before = len(run.applied)
-    why = would_drop(job) or restart(job.host, run.record, reason, job.restart)
+    why = would_drop(job, _moved(done)) or restart(job.host, run.record, reason, job.restart)
     done.changes.extend(run.applied[before:])
     if why:
         done.waiting["restart"] = why
@@ -125,12 +126,21 @@ def restart_for(job: Job, run: Run, done: Done, reason: str) -> None:
 def would_drop(job: Job, spared: Collection[str] = ()) -> str:
     """Why nobody would get in any more after a restart, as somebody may now; empty where nothing says so.
 
-    A number that somebody else has stored, which Windows does not know, drops each connection once it is live.
+    A number that somebody else has stored, which Windows does not know, drops each connection once it is live; and a
+    port that waits for a restart may be shut.
 
     Args:
         job: the host, and whether the run cures what comes to light or never restarts, so that nothing is looked at.
-        spared: the items that this run itself puts back to what they were.
+        spared: the items that this run itself puts back to what they were, or looks at afterwards.
     """
+    return _drops(job, spared) or would_move_away(job, spared)
+
+
+def _moved(done: Done) -> list[str]:
+    return [change.item for change in done.changes if change.then == "tcp"]
+
+
+def _drops(job: Job, spared: Collection[str]) -> str:
     asked = () if job.mends or job.restart == "never" else DROPPING
     settings = (SETTINGS[name] for name in asked if SETTINGS[name].path not in spared)
     unknown = next((setting for setting in settings if _is_unknown(job.host, setting)), None)

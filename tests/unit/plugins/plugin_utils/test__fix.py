@@ -118,6 +118,7 @@ def test_users_of_the_old_port_keep_a_restart_from_happening(run: str) -> None:
     session = simulated.windows.sessions.add("anna")
     wanted = options("remote_desktop", {"port": 33890})
     if run == "a later one":
+        fix(job(simulated, restart="never"), REMEDIES["firewall"], options("firewall", {"port": 33890}))
         fix(job(simulated, restart="never"), REMEDIES["remote_desktop"], wanted)
     _plan, done = fix(job(simulated, "run-2"), REMEDIES["remote_desktop"], wanted)
     assert "would cut 1 connected and 0 disconnected" in done.waiting["restart"]

@@ -10,9 +10,12 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import OutOfReach
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._carry_out import OutOfReach, ProofMissing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Limits
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
@@ -21,6 +24,7 @@ from tests.simulator.host import SimulatedHost
 from tests.support.in_process import connect, job, prober, settings_state
 
 PORT = 33890
+TLS12 = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server"
 
 
 def run(simulated: SimulatedHost, name: str = "remote_desktop", how: t.Any = None, **given: t.Any) -> tuple[Plan, Done]:
@@ -114,6 +118,77 @@ def test_a_move_that_waits_for_a_restart_names_the_firewall() -> None:
     assert not plan.refused
     assert done.waiting
     assert any("firewall" in note for note in done.notes)
+
+
+def moving(*traits: str) -> SimulatedHost:
+    """A host whose listener moves to a port that the firewall keeps shut, once TermService starts again."""
+    simulated = SimulatedHost.build("2022", traits=["negotiate_layer", *traits])
+    run(simulated, port=PORT, how={"restart": "never"})
+    return simulated
+
+
+def listens_on(simulated: SimulatedHost) -> int:
+    return simulated.windows.listener.live().port
+
+
+@pytest.mark.parametrize("blind", [False, True])
+@pytest.mark.parametrize(("name", "given"), [("remote_desktop", {"port": PORT}), ("connection_limit", {"pending": 99})])
+def test_no_later_run_restarts_a_listener_into_a_port_that_is_shut(
+    name: str, given: dict[str, t.Any], blind: bool
+) -> None:
+    simulated = moving()
+    how = {"prober": replace(prober(simulated), enabled=not blind)}
+    _plan, done = run(simulated, name, how, **given)
+    assert (
+        f"would move to port {PORT}, which is stored and which the firewall lets nobody in" in done.waiting["restart"]
+    )
+    assert listens_on(simulated) == 3389
+    run(simulated, "firewall", port=PORT)
+    _plan, done = run(simulated, name, how, **given)
+    assert done.waiting == {}
+    assert listens_on(simulated) == PORT
+
+
+def test_a_listener_that_stays_where_it_is_may_be_restarted_behind_a_firewall() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["firewall_rule_disabled"])
+    _plan, done = run(simulated, "connection_limit", pending=99)
+    assert (done.waiting, [change.kind for change in done.changes]) == ({}, ["registry", "restart"])
+
+
+def test_nor_does_the_loop_where_it_may_not_open_the_port() -> None:
+    simulated = moving("device_managed")
+    doing = job(simulated, "loop")
+    course = remediate(doing, examine(doing.host, doing.prober, 600.0), Limits())
+    assert (course.verdict, course.changes) == ("needs_restart", [])
+    assert "Run the module firewall first" in course.waiting["restart"]
+    assert listens_on(simulated) == 3389
+
+
+def test_nor_is_a_reboot_made_into_it() -> None:
+    simulated = moving()
+    simulated.windows.registry.put_dword(TLS12, "Enabled", 0)
+    booted = simulated.windows.booted
+    _plan, done = run(simulated, "schannel", {"allow_reboot": True})
+    assert "would move to port" in done.waiting["reboot"]
+    assert simulated.windows.booted == booted
+
+
+def test_a_listener_that_is_to_have_its_old_port_again_gets_it() -> None:
+    simulated = moving()
+    _plan, done = run(simulated, port=3389)
+    assert (done.waiting, listens_on(simulated)) == ({}, 3389)
+    assert connect(simulated).listener_port() == 3389
+
+
+def test_what_wants_a_proof_waits_for_a_listener_that_has_to_move_yet() -> None:
+    """On the port that is stored nobody is there, which says nothing of TLS."""
+    simulated = moving()
+    run(simulated, "firewall", {"restart": "never"}, port=PORT)
+    with pytest.raises(ProofMissing, match=r"would show only after what is hindered.* restart is never"):
+        run(simulated, "security_layer", {"restart": "never"})
+    plan, done = run(simulated, "security_layer")
+    assert [change.kind for change in done.changes] == ["restart", *(change.kind for change in plan.changes)]
+    assert (done.waiting, listens_on(simulated)) == ({}, PORT)
 
 
 def test_without_a_probe_the_move_stands() -> None:
