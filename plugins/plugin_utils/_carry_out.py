@@ -156,7 +156,7 @@ def _unserved(job: Job, proof: Probe | None) -> str:
         return (
             "nothing listens on the new port although TermService was restarted. Windows or a product such as Hyper-V "
             "may have reserved it: look for it in the output of netsh interface ipv4 show excludedportrange tcp, and "
-            "give the listener another port"
+            "give the listener another port. diagnosis_info names what else may keep it from listening"
         )
     return (
         f"nothing connects to the new port (TCP {proof['tcp']['verdict']}). {_FIREWALL_FIRST}" if shut and proof else ""

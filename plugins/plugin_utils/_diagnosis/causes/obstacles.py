@@ -89,11 +89,15 @@ def _unbound(facts: Facts) -> Shown:
     runs = service is not None and service.state == "Running" and facts.number("network_adapter") == 0
     if not (ours and on and runs) or facts.listening is not False or facts.events(MANAGER, 1006):
         return ()
+    if "restart" in (facts.observation.owed or ()):  # until then it may listen on the port of before
+        return ()
     failed = facts.events(MANAGER, 1036)
     told = (Evidence(f"{MANAGER} 1036", len(failed), "Win32_NTLogEvent"),) if failed else ()
     if not told and facts.port == DEFAULT_PORT:
         return ()
-    return (Evidence(f"TCP port {facts.port}", "no listener while TermService runs", "MSFT_NetTCPConnection"), *told)
+    there = facts.firewall.listening if facts.firewall else ()
+    seen = "no listener while TermService runs" + (f", which is on port {there[0]} still" if there else "")
+    return (Evidence(f"TCP port {facts.port}", seen, "MSFT_NetTCPConnection"), *told)
 
 
 CAUSES = (
@@ -172,8 +176,9 @@ CAUSES = (
         _unbound,
         LISTENS,
         certain=False,
-        by_hand="Look for the port in: netsh interface ipv4 show excludedportrange tcp. If it is there, move the "
-        "listener with remote_desktop and the option port, or free the range, then restart TermService.",
+        by_hand="If the port was changed since TermService started, restart TermService. Else look for the port in: "
+        "netsh interface ipv4 show excludedportrange tcp. If it is there, move the listener with remote_desktop and "
+        "the option port, or free the range, then restart TermService.",
         sources=(SUPPORT, EXCLUDED),
     ),
     Cause(

@@ -57,6 +57,23 @@ def test_a_path_that_may_be_blocked_is_told_only_after_a_look_for_what_drops_pac
     assert {"ipsec_rules", "path_blocked"} == {finding.id for finding in found}
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_port_that_waits_for_a_restart_is_not_taken_for_a_reserved_one(ours: bool) -> None:
+    """A run of ours has left word that a restart is due; of what others have set, the old port tells."""
+    simulated = SimulatedHost.build("2022")
+    for name in ("firewall", "remote_desktop") if ours else ("firewall",):
+        given = {**defaults(REMEDIES[name].options), "port": 33890}
+        fix(job(simulated, restart="never"), REMEDIES[name], given)
+    simulated.windows.registry.put_dword(rf"{WINSTATIONS}\RDP-Tcp", "PortNumber", 33890)
+    doing = job(simulated)
+    standing = examine(doing.host, doing.prober, 600)
+    found = {finding.id: finding for finding in direct(standing.findings)}
+    assert list(found) == ([] if ours else ["port_excluded"])
+    if not ours:
+        assert "which is on port 3389 still" in str(found["port_excluded"].evidence)
+        assert found["port_excluded"].by_hand.startswith("If the port was changed since TermService started, restart")
+
+
 def test_a_host_whose_failure_is_explained_is_not_asked_for_more() -> None:
     simulated = SimulatedHost.build("2022", breakages=["rdp_denied"])
     doing = job(simulated)
