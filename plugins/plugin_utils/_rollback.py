@@ -90,8 +90,7 @@ def _move(job: Job, run: Run, moving: Sequence[Target], result: Undoing) -> None
         run.writer()
     for target in result.settled:
         run.forget(target.entry.change)
-    for target in rest:
-        _close(run, target)
+    _close(run, (target for target in rest if not target.drops))
     owed += _cut_off(job, owed)
     if owed or result.undone:
         _settle(job, run, result, "restart" in owed)
@@ -107,7 +106,7 @@ def _put_back(run: Run, targets: Iterable[Target], result: Undoing) -> bool:
     for target in targets:
         if not result.stays(target.entry.change) and _goes_back(run, target.entry.change, result):
             result.undone.append(target)
-            _close(run, target)
+            _close(run, [] if target.drops else [target])
     return len(result.undone) > before
 
 
@@ -149,18 +148,22 @@ def _leave_due(job: Job, run: Run, result: Undoing) -> None:
         forgo_restart(job.host)
     elif not job.host.owes.get("restart"):
         owe_restart(job.host)
-    seen = "restart" in result.waiting or not run.unseen or is_live(job.host, result.unsettled, result.proof)
+    waits = "restart" in result.waiting
+    seen = waits or not run.unseen or is_live(job.host, result.unsettled, result.proof)
     if seen:
         run.proven()
     elif seen is None:
         result.notes.append(UNSEEN)
+    if seen and not waits and not job.host.left_over:
+        _close(run, result.dropping)
 
 
-def _close(run: Run, target: Target) -> None:
-    if target.trimmed:
-        run.journal.forget_item(target.entry)
-    else:
-        run.journal.mark_undone(target.recorded)
+def _close(run: Run, targets: Iterable[Target]) -> None:
+    for target in targets:
+        if target.trimmed:
+            run.journal.forget_item(target.entry)
+        else:
+            run.journal.mark_undone(target.recorded)
 
 
 def _settle(job: Job, run: Run, result: Undoing, owed: bool) -> None:

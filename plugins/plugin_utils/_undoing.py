@@ -17,7 +17,7 @@ from ._journal import Entry, Recorded
 from ._model.change import Change, Held
 from ._model.plain import Plain
 from ._owed import SERVICE
-from ._proof import Probe, shows
+from ._proof import Probe, replaces_unknown, shows
 
 LEASED = "it ends what it has weakened, which is not put back, so it stays"
 """Why a lease is left; without it the weakening would be for ever."""
@@ -33,6 +33,15 @@ class Target:
     @property
     def entry(self) -> Entry:
         return self.recorded.entry
+
+    @property
+    def drops(self) -> bool:
+        """Whether a number goes back that drops each connection once it is live.
+
+        Nothing is restarted into one but by who knows that it is meant to be there. So the entry stays open until it is
+        live, and tells that to the next roll-back where this one is cut off or may not restart.
+        """
+        return replaces_unknown(self.entry.change)
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,11 @@ class Undoing:
     def put_back(self) -> set[str]:
         """The items that are as before the runs, by this roll-back or by one that was cut off."""
         return {target.entry.change.item for target in (*self.undone, *self.settled)}
+
+    @property
+    def dropping(self) -> list[Target]:
+        """Entries whose item is a number again that drops each connection once it is live."""
+        return [target for target in (*self.undone, *self.settled) if target.drops]
 
     def leave(self, change: Change, why: str) -> None:
         """Leave an item as it is, and the lease that ends what the change has weakened."""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import TransportFailed
@@ -50,6 +50,25 @@ def lost(last: int) -> Before:
             raise TransportFailed("connection lost", sent=True)
 
     return before
+
+
+Cuts = Callable[[Sequence[int]], list[tuple[int, Before]]]
+"""What ends a run in each of the states that its writes leave a host in, and at which message."""
+
+
+def cuts(writes: Sequence[int]) -> list[tuple[int, Before]]:
+    """What cuts a run off with none of its writes done, with the first, and so on, but the last.
+
+    By turns a write is not sent, or the answer to the one before it is lost: on the host that is the same.
+    """
+    return [
+        (number, cut_after(writes[done - 1]) if done % 2 else cut_before(number)) for done, number in enumerate(writes)
+    ]
+
+
+def losses(writes: Sequence[int]) -> list[tuple[int, Before]]:
+    """What loses the connection once after each write."""
+    return [(number, lost(number)) for number in writes]
 
 
 def writes_of(run: Callable[[SimulatedHost, Before], object], simulated: SimulatedHost) -> list[int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils import _result, _rollback, _undoing
+from ansible_collections.winfleet.rdp.plugins.plugin_utils import _journal, _result, _rollback, _undoing
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._apply import ApplyError, Run
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._cim.services import ServiceError
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._closing import may_close
@@ -221,9 +221,9 @@ def test_what_may_go_back_yet_is_looked_at_by_the_next_run(restarts: bool) -> No
     assert simulated.windows.listener.live() == simulated.windows.listener.stored()
 
 
-def limited(simulated: SimulatedHost) -> None:
-    """A change that is read at a start alone."""
-    options = {**defaults(REMEDIES["connection_limit"].options), "pending": 4000}
+def limited(simulated: SimulatedHost, what: str = "pending") -> None:
+    """A change that is read at a start alone, or at once."""
+    options = {**defaults(REMEDIES["connection_limit"].options), what: 4000}
     fix(job(simulated, "limit"), REMEDIES["connection_limit"], options)
 
 
@@ -235,6 +235,52 @@ def test_a_roll_back_restarts_nothing_into_a_number_that_drops_each_connection()
     undoing = _rollback.rollback(job(simulated, "back"), "all", force=False)
     assert "Run the module nla first" in undoing.waiting["restart"]
     assert simulated.windows.services["TermService"].process_id == process
+
+
+NLA = SETTINGS["nla"]
+
+
+def unknown_set_right() -> SimulatedHost:
+    """A run has set a number right that Windows does not know, of which nothing is live before a restart."""
+    simulated = SimulatedHost.build(
+        "2022", breakages=["nla_value_invalid"], switches={"live_security": "after_restart"}
+    )
+    fix(job(simulated), REMEDIES["nla"], defaults(REMEDIES["nla"].options))
+    assert simulated.windows.listener.live() == simulated.windows.listener.stored()
+    return simulated
+
+
+def unknown_is_live(simulated: SimulatedHost) -> bool:
+    live, stored = simulated.windows.listener.live(), simulated.windows.listener.stored()
+    assert stored.user_authentication not in NLA.choices
+    return live == stored
+
+
+def never_restarting(simulated: SimulatedHost, run_id: str) -> Job:
+    return job(simulated, run_id, restart="never")
+
+
+def unwatched(simulated: SimulatedHost, run_id: str) -> Job:
+    at_work = job(simulated, run_id)
+    return replace(at_work, prober=replace(at_work.prober, enabled=False))
+
+
+@pytest.mark.parametrize(("hindered", "which"), [(never_restarting, "last"), (unwatched, "all")])
+def test_a_number_that_drops_each_connection_is_made_live_by_the_next_roll_back_where_one_may_not(
+    hindered: Callable[[SimulatedHost, str], Job], which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry tells that it is meant to be there, until it is live, also of a run whose history was trimmed."""
+    simulated = unknown_set_right()
+    if which == "all":
+        monkeypatch.setattr(_journal, "KEPT_RUNS", 1)
+        limited(simulated, "sessions")
+    for run_id in ("back-1", "back-2"):
+        _rollback.rollback(hindered(simulated, run_id), which, force=False)
+        assert not unknown_is_live(simulated)
+    assert _rollback.rollback(job(simulated, "back-3"), which, force=False).waiting == {}
+    assert unknown_is_live(simulated)
+    ended = _rollback.rollback(job(simulated, "back-4"), which, force=False)
+    assert (ended.runs, ended.settled, ended.undone) == ([], [], [])
 
 
 @pytest.mark.parametrize("check", [True, False])
@@ -638,11 +684,6 @@ def test_what_a_run_left_that_was_cut_off_is_made_live_where_it_does_not_go_back
 
 
 # --- what nothing shows to be live
-
-
-def unwatched(simulated: SimulatedHost, run_id: str) -> Job:
-    at_work = job(simulated, run_id)
-    return replace(at_work, prober=replace(at_work.prober, enabled=False))
 
 
 def test_what_nobody_saw_to_be_live_is_looked_at_by_the_next_run() -> None:

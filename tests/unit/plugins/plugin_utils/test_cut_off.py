@@ -30,7 +30,7 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._wsman.errors import 
 from tests.simulator.breakages.gateway import TARGETS
 from tests.simulator.host import SimulatedHost
 from tests.simulator.windows.editions import EDITIONS, FLEET_VERSIONS, LANGUAGES
-from tests.support.cutting import Cut, cut_after, cut_before, roll_back_all, writes_of
+from tests.support.cutting import Before, Cut, cut_after, cut_before, cuts, roll_back_all, writes_of
 from tests.support.hosts import IN_STORE, named
 from tests.support.in_process import acts, job, settings_state
 from tests.support.states import differing, outside
@@ -38,8 +38,6 @@ from tests.support.states import differing, outside
 MODULES = Path(__file__).parents[4] / "plugins" / "modules"
 LATER = 2 * 3600
 """Seconds after which the right to write has expired, and what was to run once is gone."""
-
-CutOff = Callable[[int, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -163,16 +161,6 @@ def _places() -> list[tuple[Task, str, str]]:
     return found
 
 
-def _cuts(writes: Sequence[int]) -> list[tuple[int, CutOff]]:
-    """What cuts a run off with none of its writes done, with the first, and so on, but the last.
-
-    By turns a write is not sent, or the answer to the one before it is lost: on the host that is the same.
-    """
-    return [
-        (number, cut_after(writes[done - 1]) if done % 2 else cut_before(number)) for done, number in enumerate(writes)
-    ]
-
-
 PLACES = _places()
 each_place = pytest.mark.parametrize(
     ("task", "version", "language"),
@@ -196,7 +184,7 @@ def test_a_run_that_is_cut_off_at_any_write_can_be_undone_and_run_to_its_end(
 ) -> None:
     made: list[Change] = []
 
-    def once(simulated: SimulatedHost, before: CutOff) -> None:
+    def once(simulated: SimulatedHost, before: Before) -> None:
         made.extend(task.do(simulated, "run-1", before=before))
 
     before, whole = settings_state(task.host(version, language)), task.host(version, language)
@@ -204,7 +192,7 @@ def test_a_run_that_is_cut_off_at_any_write_can_be_undone_and_run_to_its_end(
     wanted, other = settings_state(whole), [change for change in made if change.undo == "none"]
     other += [change for change in made if change.kind in task.varies]
     assert len(writes) > 5
-    for number, cut_off in _cuts(writes):
+    for number, cut_off in cuts(writes):
         simulated = task.host(version, language)
         at_first = _started(simulated)
         with pytest.raises((Cut, TransportFailed)):
@@ -230,7 +218,7 @@ def test_a_roll_back_that_is_cut_off_goes_on(task: Task, version: str, language:
         assert task.do(simulated, "run-1")
         return simulated
 
-    def back(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+    def back(simulated: SimulatedHost, before: Before) -> None:
         rollback(job(simulated, "back", before=before), "all", force=False)
 
     original = settings_state(task.host(version, language))
@@ -247,12 +235,12 @@ def test_a_roll_back_that_is_cut_off_goes_on(task: Task, version: str, language:
 
 @pytest.mark.parametrize("cut", [cut_before, cut_after])
 def test_negotiation_that_is_put_back_is_so_by_roll_back_too_when_the_run_is_cut_off(
-    cut: Callable[[int], Callable[[int, bytes], None]],
+    cut: Callable[[int], Before],
 ) -> None:
     """The module alone puts it back where TLS is broken; a run that ends in between leaves it to roll-back."""
     options = defaults(REMEDIES["security_layer"].options)
 
-    def once(simulated: SimulatedHost, before: Callable[[int, bytes], None]) -> None:
+    def once(simulated: SimulatedHost, before: Before) -> None:
         with pytest.raises(ProofMissing):
             fix(job(simulated, "run-1", before=before), REMEDIES["security_layer"], options)
 
