@@ -78,7 +78,9 @@ def _would_close(ports: Sequence[int], wanted: int | None) -> str:
 def may_close(change: Change) -> bool:
     """Whether a change may close a port when it goes back; what opens one is no danger.
 
-    Of another rule than the built-in ones it was disabled that it blocks.
+    Of another rule than the built-in ones it was disabled that it blocks. What of addresses or profiles lets in more is
+    taken for such a one too: going back before what lets in less and waits, it would leave the rule open to more than
+    it was at any time before.
     """
     if change.kind != "firewall_rule":
         return False

@@ -71,6 +71,7 @@ def test_what_a_change_restored_of_a_benchmark_its_roll_back_breaks() -> None:
     undoing = _rollback.rollback(back, "all", force=False)
     assert _result.rolled_back(undoing, False, back.made, "back")["compliance"] == [{**restored, "effect": "breaks"}]
     assert restored["effect"] == "restores"
+    assert _rollback.rollback(job(simulated, "back-2"), "last", force=False).runs == [], "nothing is left open"
 
 
 UNSETTLED: tuple[tuple[str, dict[str, t.Any], tuple[str, ...]], ...] = (
@@ -589,6 +590,9 @@ CLOSING: list[tuple[str, object, object, bool]] = [
     (RULES["tcp"], {"enabled": False}, {"enabled": True}, True),
     (RULES["tcp"], {"enabled": True}, {"enabled": False}, False),
     (RULES["tcp"], {"action": 4}, {"action": 2}, True),
+    (RULES["tcp"], {"profiles": 1}, {"profiles": 5}, True),
+    (RULES["tcp"], {"profiles": 5}, {"profiles": 1}, True),
+    (RULES["tcp"], {"remote_addresses": ["Any"]}, {"remote_addresses": ["192.0.2.7"]}, True),
     (RULES["tcp"], None, dict(MADE), True),
     ("somebody's rule that blocks", {"enabled": True}, {"enabled": False}, True),
 ]
