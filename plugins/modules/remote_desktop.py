@@ -45,8 +45,10 @@ options:
       - The firewall's built-in rules do not follow by themselves. Run M(winfleet.rdp.firewall) with the new port as its
         O(winfleet.rdp.firewall#module:port) before, and without it afterwards, which closes the old port.
       - When nothing connects to the new port after the restart, the old port is put back, C(TermService) is restarted
-        again, and the task fails. Without a probe from the controller the host alone is asked whether it listens there,
-        which does not tell whether anything lets clients through.
+        again, and the task fails. Without a probe from the controller the host alone is asked whether it listens there
+        and whether its firewall lets anybody in, which does not tell what lies between it and its clients.
+      - A move that has to wait is made by the next restart of C(TermService), whatever that is for. As long as the
+        firewall lets nobody in to the new port, no module restarts the service, and RV(needs) says so.
       - Ranges that Windows, Hyper-V or containers have reserved cannot be seen before, since only the text of C(netsh
         interface ipv4 show excludedportrange tcp) tells them, and it is not read. A port within shows after the
         restart, when nothing listens there, and the old port is put back.

@@ -17,6 +17,7 @@ from ._live import listens
 from ._model.change import Change
 from ._model.lease import RECORDS
 from ._model.settings import SETTINGS
+from ._moves import is_shut
 from ._owed import REASONS
 from ._proof import Probe, connects, lacking, lets_in, refuses, replaces_unknown, serves
 from ._settle import let_in_after, put_back, restart_for, settle
@@ -158,15 +159,15 @@ def _unserved(job: Job, proof: Probe | None) -> str:
             "may have reserved it: look for it in the output of netsh interface ipv4 show excludedportrange tcp, and "
             "give the listener another port. diagnosis_info names what else may keep it from listening"
         )
+    if proof is None and is_shut(job.host):
+        return f"the firewall lets nobody in to the new port. {_OPEN_FIRST}"
     return (
         f"nothing connects to the new port (TCP {proof['tcp']['verdict']}). {_FIREWALL_FIRST}" if shut and proof else ""
     )
 
 
-_FIREWALL_FIRST = (
-    "Run the module firewall first, with the new port as its option port; where the controller is meant to be kept "
-    "out, set probe_from to none"
-)
+_OPEN_FIRST = "Run the module firewall first, with the new port as its option port"
+_FIREWALL_FIRST = f"{_OPEN_FIRST}; where the controller is meant to be kept out, set probe_from to none"
 
 
 def _confirm(job: Job, run: Run, done: Done, alone: bool) -> None:

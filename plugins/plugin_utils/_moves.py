@@ -36,14 +36,18 @@ def would_move_away(job: Job, moved: Collection[str] = ()) -> str:
         return ""
     if not _is_elsewhere(job.host):
         return ""
-    facts = Facts(observe(job.host, ("settings", "firewall"), ("port",)))
-    if not (facts.closed or facts.blocked):
+    if not is_shut(job.host):
         return ""
     port = job.host.listener_port()
     return (
         f"nothing was restarted: the listener would move to port {port}, which is stored and which the firewall lets "
         "nobody in to. Run the module firewall first, or give the listener its old port back with remote_desktop"
     )
+
+
+def is_shut(host: Host) -> bool:
+    """Whether the host's firewall lets nobody in to the port that is stored."""
+    return Facts(observe(host, ("settings", "firewall"), ("port",))).shut
 
 
 def _is_elsewhere(host: Host) -> bool:

@@ -21,7 +21,7 @@ from .._model.observation import (
     SettingState,
 )
 from .._model.plain import Plain
-from .._model.rules import ALLOW, LOCAL, RULES, allows, blocks, for_everybody, in_profiles
+from .._model.rules import ALLOW, LOCAL, RULES, allows, blocks, for_everybody, in_profiles, lets_in_some
 from .._model.settings import SETTINGS, Decider, effective, number_of
 
 STAGES = ("name", "tcp", "x224", "tls", "ntlm", "session")
@@ -319,6 +319,23 @@ class Facts:
     def closed(self) -> bool:
         """Whether the firewall guards some active profile in which nothing allows the RDP port."""
         return self.firewall is not None and self.allowed_profiles != self.guarded_profiles
+
+    @property
+    def shut(self) -> bool:
+        """Whether the firewall lets in nobody to the RDP port, by no active profile.
+
+        Whom a rule lets in under a condition is somebody.
+        """
+        return self.firewall is not None and (self.blocked or not any(map(self._lets_in, self.active_profiles)))
+
+    def _lets_in(self, name: str) -> bool:
+        """Whether somebody gets in by an active profile."""
+        if self.firewall is None or not PROFILE_BITS[name] & self.guarded_profiles:
+            return True
+        state = self.firewall.profiles.get(name)
+        local = state is None or state.local_rules is not False
+        rules = (rule for rule in self.firewall.rules if local or rule.store != LOCAL)
+        return any(lets_in_some(rule, self.port) and in_profiles(rule, PROFILE_BITS[name]) for rule in rules)
 
     @property
     def counts_on_domain(self) -> bool:

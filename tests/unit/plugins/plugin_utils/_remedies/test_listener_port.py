@@ -17,10 +17,15 @@ from ansible_collections.winfleet.rdp.plugins.plugin_utils._fix import fix
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._job import Done
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._model.change import Plan
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._moves import is_shut
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._remedies import REMEDIES, defaults
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._rollback import rollback
 
 from tests.simulator.host import SimulatedHost
+from tests.simulator.traits import apply_trait
+from tests.simulator.windows.certificates import WINSTATIONS
+from tests.simulator.windows.firewall import BLOCK, Rule
+from tests.simulator.windows.system import Windows
 from tests.support.in_process import connect, job, prober, settings_state
 
 PORT = 33890
@@ -164,6 +169,39 @@ def test_nor_does_the_loop_where_it_may_not_open_the_port() -> None:
     assert listens_on(simulated) == 3389
 
 
+def ours(**fields: t.Any) -> Rule:
+    """A rule of the host's own that lets in to the new port."""
+    return Rule("own", "own", enabled=True, protocol="TCP", local_ports=(str(PORT),), **fields)
+
+
+def everywhere(windows: Windows, **changes: t.Any) -> None:
+    for profile in windows.firewall.profiles():
+        windows.firewall.set_profile(profile.name, **changes)
+
+
+@pytest.mark.parametrize(
+    ("windows", "shut"),
+    [
+        (lambda windows: windows.firewall.put(ours()), False),
+        (lambda windows: windows.firewall.put(ours(profiles=1)), True),
+        (lambda windows: windows.firewall.put(ours(security="Authenticate")), False),
+        (lambda windows: [windows.firewall.put(ours()), apply_trait(windows, "device_managed")], True),
+        (
+            lambda windows: [windows.firewall.put(ours()), windows.firewall.put(replace(ours(action=BLOCK), id="no"))],
+            True,
+        ),
+        (lambda windows: everywhere(windows, enabled=False), False),
+    ],
+)
+def test_a_port_is_shut_where_the_firewall_lets_in_nobody_at_all(
+    windows: t.Callable[[Windows], object], shut: bool
+) -> None:
+    simulated = SimulatedHost.build("2022")
+    simulated.windows.registry.put_dword(rf"{WINSTATIONS}\RDP-Tcp", "PortNumber", PORT)
+    windows(simulated.windows)
+    assert is_shut(connect(simulated)) is shut
+
+
 def test_nor_is_a_reboot_made_into_it() -> None:
     simulated = moving()
     simulated.windows.registry.put_dword(TLS12, "Enabled", 0)
@@ -191,9 +229,15 @@ def test_what_wants_a_proof_waits_for_a_listener_that_has_to_move_yet() -> None:
     assert (done.waiting, listens_on(simulated)) == ({}, PORT)
 
 
-def test_without_a_probe_the_move_stands() -> None:
+def test_without_a_probe_the_move_stands_where_the_hosts_own_firewall_lets_users_in() -> None:
     simulated = SimulatedHost.build("2022")
+    before = settings_state(simulated)
     blind = replace(prober(simulated), enabled=False)
+    with pytest.raises(OutOfReach, match="since the firewall lets nobody in to the new port"):
+        run(simulated, port=PORT, how={"prober": blind})
+    assert listens_on(simulated) == 3389
+    assert settings_state(simulated) == before
+    run(simulated, "firewall", port=PORT)
     _plan, done = run(simulated, port=PORT, how={"prober": blind})
     assert done.proof is None
     assert connect(simulated).port_use(PORT).listeners
