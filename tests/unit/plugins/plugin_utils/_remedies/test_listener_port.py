@@ -136,8 +136,10 @@ def listens_on(simulated: SimulatedHost) -> int:
     return simulated.windows.listener.live().port
 
 
-@pytest.mark.parametrize("blind", [False, True])
-@pytest.mark.parametrize(("name", "given"), [("remote_desktop", {"port": PORT}), ("connection_limit", {"pending": 99})])
+@pytest.mark.parametrize(
+    ("name", "given", "blind"),
+    [("remote_desktop", {"port": PORT}, False), ("connection_limit", {"pending": 99}, True)],
+)
 def test_no_later_run_restarts_a_listener_into_a_port_that_is_shut(
     name: str, given: dict[str, t.Any], blind: bool
 ) -> None:
