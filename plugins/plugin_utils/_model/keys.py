@@ -114,7 +114,7 @@ class CertificateState:
 
 @dataclass(frozen=True)
 class Damaged:
-    """What is in place of the listener's own certificate: under which thumbprint, and the bytes in base64."""
+    """What is in place of the listener's own certificate: under which thumbprint, and the bytes in base64, if any."""
 
     thumbprint: str
     blob: str

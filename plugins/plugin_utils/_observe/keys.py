@@ -139,7 +139,8 @@ def _own_certificate(request: Request, around: KeysState) -> tuple[StoredCertifi
         return served, None
     thumbprint = _listener_certificate.thumbprint(request.host) or ""
     found, blob = _stored(request.host, _listener_certificate.REMOTE_DESKTOP, thumbprint)
-    return found, Damaged(thumbprint, base64.b64encode(blob).decode("ascii")) if blob else None
+    instead = Damaged(thumbprint, base64.b64encode(blob).decode("ascii")) if thumbprint and found is None else None
+    return found, instead
 
 
 def _stored(host: Host, store: str, thumbprint: str) -> tuple[StoredCertificate | None, bytes]:

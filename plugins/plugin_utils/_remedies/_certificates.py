@@ -64,7 +64,7 @@ def made(remedy: str, keys: KeysState, reason: str) -> tuple[Change, ...]:
 
 def _cleared(remedy: str, keys: KeysState) -> tuple[Change, ...]:
     """What is in place of the listener's own certificate is kept in the journal, and goes."""
-    if keys.damaged is None:
+    if keys.damaged is None or not keys.damaged.blob:
         return ()
     item = rf"{STORE}\{keys.damaged.thumbprint}\Blob"
     before: Plain = {"type": "REG_BINARY", "data": keys.damaged.blob}

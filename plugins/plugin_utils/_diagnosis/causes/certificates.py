@@ -96,7 +96,8 @@ def _machine_guid_changed(_facts: Facts, keys: KeysState, _now: datetime) -> Sho
 def _certificate_missing(facts: Facts, keys: KeysState, _now: datetime) -> Shown:
     if keys.own or keys.pinned or denied(facts.observation.key_stores):
         return ()
-    found = f"{keys.damaged.thumbprint}, whose bytes are no certificate" if keys.damaged else "absent"
+    damaged = keys.damaged if keys.damaged and keys.damaged.blob else None
+    found = f"{damaged.thumbprint}, whose bytes are no certificate" if damaged else "absent"
     return _about("self-signed certificate of the listener", found, "the certificate store Remote Desktop")
 
 
