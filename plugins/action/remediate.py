@@ -42,5 +42,6 @@ class ActionModule(ChangingAction):
         limits = Limits(frozenset(options["remedies"]) - frozenset(options["exclude"]), options["max_risk"])
         if job.check:
             spared = Attempts(job, limits.told).spared
-            return _result.remediated(foresee(logged_on(job, standing), limits, spared), job.run_id)
+            foreseen = foresee(logged_on(job, standing), limits, spared, job.allowed)
+            return _result.remediated(foreseen, job.run_id)
         return _result.remediated(remediate(job, standing, limits), job.run_id)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from ._diagnosis.causes import CAUSES
@@ -19,8 +19,9 @@ from ._model.lease import running
 from ._model.observation import Observation
 from ._model.plain import Plain
 from ._model.project import project
+from ._model.settings import PIN
 from ._owed import REASONS
-from ._proof import brought_proves
+from ._proof import KEY_KINDS, brought_proves
 from ._remedies import REMEDIES, Options, filled
 from ._remedies._base import useless
 from ._scope import NOTHING_FOUND
@@ -74,6 +75,7 @@ class Course:
             out where it is not cured.
         unfinished: by the number of their step, what was begun and wants a proof before it goes on.
         planned: by the number of their step, the changes that it tried, as they were planned.
+        failed: the numbers of the steps of which something was taken back at once, and how much stood before each.
         withdrawn: the numbers of the steps that were taken back when all others were done.
     """
 
@@ -90,7 +92,13 @@ class Course:
     opened: dict[int, list[Change]] = field(default_factory=dict)
     unfinished: dict[int, Done] = field(default_factory=dict)
     planned: dict[int, Sequence[Change]] = field(default_factory=dict)
+    failed: dict[int, int] = field(default_factory=dict)
     withdrawn: set[int] = field(default_factory=set)
+
+    @property
+    def stands(self) -> int:
+        """How many changes stand; a restart leaves nothing."""
+        return sum(change.kind not in ("restart", "reboot") for change in self.changes)
 
 
 @dataclass(frozen=True)
@@ -102,17 +110,20 @@ class Proposal:
     remedy: str
     options: Options
 
-    def plan(self, observation: Observation, before: Observation, foreseen: bool = False) -> Plan:
+    def plan(
+        self, observation: Observation, before: Observation, due: Collection[str] = (), foreseen: Collection[str] = ()
+    ) -> Plan:
         """What that would be on a host that was so observed, or is foreseen to be so, with the probe of before.
 
         Args:
             observation: of the host now.
             before: of the host as it was found, with all that other nodes have brought.
-            foreseen: whether nothing was looked at since the first step of the plan.
+            due: what still has to happen before what is stored is live: C(reboot), C(restart).
+            foreseen: causes that have a step already in a plan since whose beginning nothing was looked at.
         """
         plan = _sparing(observation, REMEDIES[self.remedy].plan(observation, self.options))
         plan = _of_its_own(observation, self.finding, plan)
-        front = " and ".join(_in_front(observation, before, self.finding, plan.changes, foreseen))
+        front = " and ".join(_in_front(observation, before, self.finding, plan.changes, due, foreseen))
         return _unproved(plan, front) if front else plan
 
 
@@ -121,11 +132,14 @@ class Turns:
     """Which cures of which causes had their turn; the next larger one of a cause follows where one did not help.
 
     One that had nothing to do, or was refused, has another turn once something was changed that may have been in its
-    way; its refusal counts no more.
+    way; its refusal counts no more. One of which something was taken back has another in the end, where more stands by
+    then than when it was planned.
     """
 
     _had: set[tuple[str, int]] = field(default_factory=set)
     _idle: dict[tuple[str, int], tuple[Refusal, ...]] = field(default_factory=dict)
+    _failed: dict[tuple[str, int], int] = field(default_factory=dict)
+    _rounds: int = 2
 
     def next(self, standing: Standing, limits: Limits) -> Proposal | None:
         """What can be done about a direct finding and had no turn yet, smallest first; it has had it then.
@@ -141,13 +155,29 @@ class Turns:
 
     def done(self, course: Course, proposal: Proposal, plan: Plan) -> None:
         """What the turn came to."""
-        if not plan.changes:
+        if plan.changes:
+            self.renew(course)
+        else:
             self._idle[proposal.finding.id, proposal.number] = plan.refused
-            return
+
+    def renew(self, course: Course) -> None:
+        """Something was changed, or has become live."""
         over = [refusal for refused in self._idle.values() for refusal in refused]
         course.refused[:] = [refusal for refusal in course.refused if refusal not in over]
         self._had.difference_update(self._idle)
         self._idle.clear()
+
+    def failed(self, proposal: Proposal, stood: int) -> None:
+        """Something of it was taken back; so much stood when it was planned."""
+        self._failed[proposal.finding.id, proposal.number] = stood
+
+    def again(self, stands: int) -> bool:
+        """Give another turn to what failed when less stood; whether there is any. Not for ever: each may leave more."""
+        ripe = {turn for turn, stood in self._failed.items() if stood < stands} if self._rounds else set()
+        self._had -= ripe
+        self._failed = {turn: stood for turn, stood in self._failed.items() if turn not in ripe}
+        self._rounds -= bool(ripe)
+        return bool(ripe)
 
     def end(self, finding: Finding) -> None:
         """No other cure of this cause has its turn."""
@@ -182,9 +212,16 @@ def _unproved(plan: Plan, front: str) -> Plan:
 
 
 def _in_front(
-    observation: Observation, before: Observation, finding: Finding, changes: Sequence[Change], foreseen: bool
+    observation: Observation,
+    before: Observation,
+    finding: Finding,
+    changes: Sequence[Change],
+    due: Collection[str],
+    foreseen: Collection[str],
 ) -> Iterator[str]:
     """What ends each handshake before it shows whether a step helps, where nothing else would show that."""
+    if "restart" in due and _of_shown_key(finding, changes):
+        yield "a restart that is due"
     wants_tls = any(change.proof or change.then == "answer" for change in changes)
     if not wants_tls and not any(change.restart for change in changes):
         return
@@ -196,11 +233,17 @@ def _in_front(
         yield from () if all(brought_proves(change, before, now) for change in changes) else (_BLIND,)
         return
     for found in after:
-        concluded = foreseen and found.id == NOTHING_FOUND  # from a probe that came before the cures
-        if (wants_tls or found.id != finding.id) and not concluded and _hinders(found, finding, wants_tls):
+        stale = found.id in foreseen or (foreseen and found.id == NOTHING_FOUND)  # by what came before the cures
+        if (wants_tls or found.id != finding.id) and not stale and _hinders(found, finding, wants_tls):
             yield found.id
-    if "reboot" in (observation.owed or ()):
+    if "reboot" in due:
         yield "a reboot that is due"
+
+
+def _of_shown_key(finding: Finding, changes: Sequence[Change]) -> bool:
+    """Whether a handshake alone tells of a key's fault: that is of the certificate which serves until a restart."""
+    about_keys = any(change.kind in KEY_KINDS or change.item == PIN for change in changes)
+    return about_keys and any(evidence.source == "probe" for evidence in finding.evidence)
 
 
 _BLIND = "probe_from, by which the controller does not probe, and no fresh probes that show as much"
@@ -235,25 +278,35 @@ def _any(_cause: str, plan: Plan) -> Plan:
     return plan
 
 
-def foresee(standing: Standing, limits: Limits, spared: Callable[[str, Plan], Plan] = _any) -> Course:
+def foresee(
+    standing: Standing,
+    limits: Limits,
+    spared: Callable[[str, Plan], Plan] = _any,
+    allowed: Collection[str] = (),
+) -> Course:
     """The whole course as it can be planned without touching the host.
 
     Args:
         standing: how the host stands.
         limits: what the loop may do.
         spared: leaves of the plan for a cause what is not to be tried, see _tried.py.
+        allowed: what it may do of what is due, after which a handshake shows more; what it then shows is not foreseen.
     """
     course = begun(standing)
     turns, now = Turns(), standing
+    owed = standing.observation.owed or ()
+    due = [what for what in owed if what not in allowed]
+    cured: set[str] = set()
     while (proposal := turns.next(now, limits)) is not None:
-        plan = within(proposal.plan(now.observation, standing.observation, bool(course.changes)), limits)
+        plan = proposal.plan(now.observation, standing.observation, due, cured)
+        plan = within(plan, limits)
         plan = note(course, spared(proposal.finding.id, plan))
         turns.done(course, proposal, plan)
         course.changes.extend(plan.changes)
+        cured |= {proposal.finding.id} if plan.changes else set()
         observation = project(now.observation, plan.changes)
         now = Standing(observation, diagnose(observation))
     course.notes.extend(_unseen(course))
-    owed = standing.observation.owed or ()
     course.waiting.update({what: REASONS[what] for what in owed})
     course.verdict = under_lease(before_repair(standing, bool(course.changes), bool(course.held), owed), now)
     return course

@@ -41,6 +41,12 @@ class Job:
     logon: LogonCheck | None = None
     mends: bool = False
 
+    @property
+    def allowed(self) -> frozenset[str]:
+        """What it may do of what is due on a host, as far as that does not hang on the host."""
+        may = {"restart": self.restart != "never", "reboot": self.allow_reboot}
+        return frozenset(what for what, allowed in may.items() if allowed)
+
 
 @dataclass
 class Done:

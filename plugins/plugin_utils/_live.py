@@ -93,7 +93,7 @@ def due_unnoted(host: Host, prober: Prober, leases: Iterable[LeaseState], probe:
 
 def due_after_cut(host: Host, prober: Prober) -> bool:
     """Whether the listener is seen to act on something else than what is stored, since a run ended before it looked."""
-    seen = _stored_is_live(host, prober) if host.left_over else None
+    seen = (started_since(host) or stored_is_live(host, prober)) if host.left_over else None
     if seen:
         all_live(host)
     if seen is False:
@@ -101,10 +101,8 @@ def due_after_cut(host: Host, prober: Prober) -> bool:
     return seen is False
 
 
-def _stored_is_live(host: Host, prober: Prober) -> bool | None:
+def stored_is_live(host: Host, prober: Prober) -> bool | None:
     """Whether what is stored is live; None where nothing tells."""
-    if started_since(host):
-        return True
     seen = observe(host, ("settings",), SHOWN)
     stored = [*_as_stored({name: number_of(seen, name) for name in SHOWN}), *_pinned(host)]
     shut = any(map(shuts, stored))

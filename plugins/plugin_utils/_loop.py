@@ -20,8 +20,8 @@ from ._diagnosis.rank import Finding, direct
 from ._diagnosis.verdict import Standing, after_repair, under_lease
 from ._examine import RECENT_EVENTS, decided, examine, look_again
 from ._job import Done, Job
-from ._live import UNTOLD
-from ._model.change import Change, Refusal
+from ._live import UNTOLD, stored_is_live
+from ._model.change import Change, Plan, Refusal
 from ._model.settings import SETTINGS
 from ._owed import lay_to_rest
 from ._proof import Probe, lets_in
@@ -46,6 +46,8 @@ def remediate(job: Job, standing: Standing, limits: Limits) -> Course:
         except WsmanError as error:
             _not_left_shut(job, run, course, error)
             raise
+        if run.unseen and stored_is_live(job.host, job.prober):
+            run.proven()
         course.notes.extend(lay_to_rest(job.host))
     if job.host.left_over and not course.waiting:
         course.notes.append(UNTOLD)
@@ -64,19 +66,27 @@ def _cure(job: Job, run: Run, course: Course, limits: Limits) -> None:
         _made_up(job, run, course, tried)
     while True:
         proposal = None if course.after.healthy else turns.next(course.after, limits)
-        if proposal is None and not _made_up(job, run, course, tried):
-            break
         if proposal is None:
+            if _made_up(job, run, course, tried):
+                turns.renew(course)
+            elif not turns.again(course.stands):
+                break
             continue
         course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
-        plan = within(proposal.plan(course.after.observation, course.before.observation), limits)
+        due = {*course.waiting, *job.host.owes}
+        plan = within(proposal.plan(course.after.observation, course.before.observation, due), limits)
         plan = note(course, attempts.spared(proposal.finding.id, plan))
         turns.done(course, proposal, plan)
-        if plan.changes and _take(job, run, course, proposal, plan.changes):
-            turns.end(proposal.finding)
+        if plan.changes:
+            number, waits = len(course.steps), _take(job, run, course, proposal, plan.changes)
+            if waits:
+                turns.end(proposal.finding)
+            elif number in course.failed:
+                turns.failed(proposal, course.failed[number])
+    stands = course.stands
     _finish(job, run, course)
     _let_in_again(job, run, course)
-    _tell_next(run, course, attempts)
+    _tell_next(run, course, attempts, stands)
 
 
 def _not_left_shut(job: Job, run: Run, course: Course, error: WsmanError) -> None:
@@ -105,12 +115,12 @@ def _made_up(job: Job, run: Run, course: Course, tried: set[str]) -> bool:
 
 def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Sequence[Change]) -> bool:
     """One step: apply, look again, keep or take back; whether what comes of it would show only later."""
-    cause, made, undone = proposal.finding.id, len(job.made), run.undone
+    cause, made, undone, stood = proposal.finding.id, len(job.made), run.undone, course.stands
     try:
         done = carry_out(job, run, changes)
     except (ApplyError, SessionsInTheWay) as error:
         if run.undone > undone:
-            course.planned[len(course.steps)] = changes
+            course.planned[len(course.steps)], course.failed[len(course.steps)] = changes, stood
             _seen_back(job, run, changes, course.after.observation.probe)
         _give_up(job, course, proposal, Done(changes=job.made[made:]), str(error))
         return False
@@ -120,7 +130,7 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
     course.planned[len(course.steps)] = changes
     if not kept:
         if done.waiting:
-            course.refused.append(Refusal(reason))
+            note(course, Plan(refused=(Refusal(reason),)))
         done = _take_back(job, run, done, before.observation.probe)
         if done.notes:
             kept, reason = True, f"kept, since {done.notes[0]} ({reason.removeprefix('taken back: ')})"
@@ -131,6 +141,8 @@ def _take(job: Job, run: Run, course: Course, proposal: Proposal, changes: Seque
         if done.rest:
             course.unfinished[len(course.steps)] = done
             reason = f"kept until what it brought to light is cured: {done.lack}"
+    if not kept:
+        course.failed[len(course.steps)] = stood
     course.changes.extend(done.changes)
     course.waiting.update(done.waiting)
     course.steps.append(Step(cause, proposal.remedy, kept, reason))
@@ -170,7 +182,7 @@ def _finish(job: Job, run: Run, course: Course) -> None:
             done = carry_out(job, run, half.rest)
         except ApplyError as error:
             course.changes.extend(job.made[made:])
-            course.refused.append(Refusal(str(error)))
+            note(course, Plan(refused=(Refusal(str(error)),)))
             _withdraw(job, run, course, {number: half.changes}, half.lack)
             continue
         leave_due(job, run, done)
@@ -197,11 +209,11 @@ def _withdraw(job: Job, run: Run, course: Course, steps: Mapping[int, Sequence[C
     course.after = look_again(job, course.after, Done(taken, proof))
 
 
-def _tell_next(run: Run, course: Course, attempts: Attempts) -> None:
+def _tell_next(run: Run, course: Course, attempts: Attempts, stands: int) -> None:
     """Leave word of the steps that were taken back, with nothing changed since that may let them succeed."""
-    last = max((number for number, step in enumerate(course.steps) if step.kept), default=-1)
     for number, changes in course.planned.items():
-        if not course.steps[number].kept and (number > last or number in course.withdrawn):
+        tried = number in course.withdrawn or course.failed.get(number, 0) >= stands
+        if tried and not course.steps[number].kept:
             run.writer()
             attempts.note(course.steps[number].cause, changes)
 
@@ -209,7 +221,7 @@ def _tell_next(run: Run, course: Course, attempts: Attempts) -> None:
 def _give_up(job: Job, course: Course, proposal: Proposal, done: Done, message: str) -> None:
     """A step that was refused on the way; what it changed until then stands, and is told."""
     course.changes.extend(done.changes)
-    course.refused.append(Refusal(message))
+    note(course, Plan(refused=(Refusal(message),)))
     course.opened[len(course.steps)] = list(filter(_reveals, done.changes))
     course.steps.append(Step(proposal.finding.id, proposal.remedy, bool(done.changes), message))
     if done.changes:
@@ -269,4 +281,4 @@ def climb(job: Job, remedy: str) -> Course:
     """The loop with one remedy alone, whose causes name its methods from the smallest to the largest."""
     standing, limits = examine(job.host, job.prober, RECENT_EVENTS), Limits(frozenset({remedy}))
     spared = Attempts(job, limits.told).spared
-    return foresee(standing, limits, spared) if job.check else remediate(job, standing, limits)
+    return foresee(standing, limits, spared, job.allowed) if job.check else remediate(job, standing, limits)

@@ -324,6 +324,17 @@ def test_a_flood_that_goes_on_after_a_restart_is_one_still(later: float, monkeyp
     assert [finding.id for finding in direct(standing.findings)] == ["connection_flood"]
 
 
+def test_what_is_behind_a_flood_that_the_plan_meets_is_foreseen() -> None:
+    simulated = SimulatedHost.build("2025", breakages=["connection_flood", "security_layer_rdp"])
+    foreseeing, doing = job(simulated, check=True), job(simulated)
+    foreseen = foresee(examine(foreseeing.host, foreseeing.prober, 600), Limits())
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [(change.item, change.after) for change in course.changes if change.kind != "restart"] == [
+        (change.item, change.after) for change in foreseen.changes
+    ]
+    assert course.verdict == "repaired"
+
+
 def test_a_firewall_in_front_is_opened_before_a_flood_is_met() -> None:
     simulated = SimulatedHost.build("2022", breakages=["connection_flood", "firewall_rule_disabled"])
     doing = job(simulated)
@@ -477,6 +488,47 @@ def test_a_restart_that_one_cause_waits_for_ends_no_turn_of_another(version: str
     assert [(step.cause, step.kept) for step in course.steps] == [(cause, True) for cause in planted]
     again, state = job(simulated, "run-2", restart="never"), settings_state(simulated)
     assert remediate(again, examine(again.host, again.prober, 600), Limits()).verdict == course.verdict
+    assert (again.made, settings_state(simulated)) == ([], state)
+
+
+WAITING = ["termservice_stopped", "key_not_imported", "listener_disabled"]
+UNTIED_LATER = {"live_pin": "after_restart", "new_key_on_renewal": False}
+
+
+@pytest.mark.parametrize("own", [None, "key_denied"])
+def test_a_key_is_judged_by_the_certificate_that_serves_once_the_listener_is_untied(own: str | None) -> None:
+    planted = [*([own] if own else []), *WAITING]
+    simulated = SimulatedHost.build("11", breakages=planted, switches=UNTIED_LATER)
+    doing = job(simulated, restart="never")
+    first = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [change.kind for change in doing.made] == ["registry", "service_state", "registry"]
+    state = simulated.state()
+    looking, again = job(simulated, check=True, restart="never"), job(simulated, "run-2", restart="never")
+    standing = examine(looking.host, looking.prober, 600)
+    foreseen = foresee(standing, Limits(), allowed=looking.allowed)
+    second = remediate(again, examine(again.host, again.prober, 600), Limits())
+    for told in (first, foreseen, second):
+        assert any(refusal.message.endswith("because of a restart that is due") for refusal in told.refused)
+    assert (foreseen.changes, again.made, second.verdict) == ([], [], "needs_restart")
+    assert simulated.state() == state
+
+    restarting = job(simulated, "run-3")
+    foreseen = foresee(standing, Limits(), allowed=restarting.allowed)
+    assert [change.kind for change in foreseen.changes][:1] == ["file_access"]
+    third = remediate(restarting, examine(restarting.host, restarting.prober, 600), Limits())
+    assert [change.kind for change in restarting.made] == ["restart", *(["file_access"] if own else [])]
+    assert (third.after.healthy, third.refused) == (True, [])
+
+
+def test_a_listener_stays_tied_where_windows_makes_no_certificate_in_place_of_damaged_bytes() -> None:
+    planted, switches = ["certificate_pinned_expired", "certificate_damaged"], {"own_while_pinned": False}
+    simulated = SimulatedHost.build("2025", breakages=planted, switches=switches)
+    doing, again = job(simulated), job(simulated, "run-2")
+    remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [change.item.rpartition("\\")[2] for change in doing.made] == ["Blob"]
+    state = settings_state(simulated)
+    course = remediate(again, examine(again.host, again.prober, 600), Limits())
+    assert "has made no certificate" in course.refused[0].message
     assert (again.made, settings_state(simulated)) == ([], state)
 
 

@@ -10,7 +10,7 @@ import typing as t
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, foresee
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, Turns, foresee
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
@@ -75,6 +75,61 @@ def test_where_nobody_could_authenticate_a_layer_is_tried_once(front: str, momen
     kept = simulated.state()
     assert left(loop(simulated, "run-2", Limits()))
     assert simulated.state() == kept
+
+
+@pytest.mark.parametrize("tied", ["certificate_weak", "certificate_wrong_usage"])
+def test_a_certificate_that_is_tied_again_is_seen_to_serve_and_leaves_the_next_run_nothing(tied: str) -> None:
+    simulated = SimulatedHost.build("2019", breakages=["key_missing", tied])
+    assert [step.kept for step in loop(simulated, "run-1", restart="never").steps] == [False]
+    kept, writes = simulated.state(), simulated.counters.writes
+    assert left(loop(simulated, "run-2", restart="never"))
+    assert (simulated.state(), simulated.counters.writes) == (kept, writes)
+
+
+LEAVING = [
+    ("2016", ["folder_acl", "certificate_wrong_usage"], {"live_pin": "after_restart"}, "renewal"),
+    ("2019", ["security_layer_rdp", "negotiation_disabled"], {"live_security": "after_restart"}, "registry"),
+]
+
+
+@pytest.mark.parametrize(("version", "planted", "switches", "stands"), LEAVING)
+def test_what_failed_and_left_something_is_tried_with_that_in_the_same_run(
+    version: str, planted: list[str], switches: dict[str, str], stands: str
+) -> None:
+    """A renewal has no undo, and negotiation helps alone; the rest was put back for want of a restart."""
+    simulated = SimulatedHost.build(version, breakages=planted, switches=switches)
+    first = loop(simulated, "run-1", Limits(), restart="never")
+    assert [change.kind for change in first.changes] == [stands]
+    assert [step.kept for step in first.steps] == [stands == "registry", False]
+    assert (len(first.refused), len(notes(simulated))) == (1, 1)
+    kept = simulated.state()
+    assert left(loop(simulated, "run-2", Limits(), restart="never"))
+    assert simulated.state() == kept
+
+
+def test_what_was_taken_back_has_two_more_turns_once_more_stands() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_missing"])
+    standing, turns = examine(connect(simulated), job(simulated).prober, 600), Turns()
+    first = turns.next(standing, Limits())
+    assert first is not None
+    turns.failed(first, 1)
+    assert not turns.again(1)
+    for stands in (2, 3):
+        assert turns.again(stands)
+        assert turns.next(standing, Limits()) == first
+        assert not turns.again(stands)
+        turns.failed(first, stands)
+    assert not turns.again(4)
+
+
+def test_what_ends_as_the_listener_shows_it_leaves_the_next_run_nothing_to_look_for() -> None:
+    """Another number was set right before, so the answers are not those of before all steps."""
+    planted = ["machine_guid_changed", "nla_value_invalid", "security_layer_rdp"]
+    simulated, limits = SimulatedHost.build("10", breakages=planted), Limits(frozenset({"nla", "security_layer"}))
+    assert [step.kept for step in loop(simulated, "run-1", limits).steps] == [True, False]
+    kept, writes = simulated.state(), simulated.counters.writes
+    assert left(loop(simulated, "run-2", limits))
+    assert (simulated.state(), simulated.counters.writes) == (kept, writes)
 
 
 def _other_options(_simulated: SimulatedHost) -> None:
