@@ -73,8 +73,8 @@ def _cure(job: Job, run: Run, course: Course, limits: Limits) -> None:
                 break
             continue
         course.after = decided(job.host, course.after, proposal.remedy, proposal.options)
-        due = {*course.waiting, *job.host.owes}
-        plan = within(proposal.plan(course.after.observation, course.before.observation, due), limits)
+        plan = proposal.plan(course.after.observation, course.before.observation, job.host.owes)
+        plan = within(plan, limits)
         plan = note(course, attempts.spared(proposal.finding.id, plan))
         turns.done(course, proposal, plan)
         if plan.changes:
