@@ -526,8 +526,9 @@ def test_a_listener_stays_tied_where_windows_makes_no_certificate_in_place_of_da
     doing, again = job(simulated), job(simulated, "run-2")
     remediate(doing, examine(doing.host, doing.prober, 600), Limits())
     assert [change.item.rpartition("\\")[2] for change in doing.made] == ["Blob"]
-    state = settings_state(simulated)
-    course = remediate(again, examine(again.host, again.prober, 600), Limits())
+    state, standing = settings_state(simulated), examine(again.host, again.prober, 600)
+    assert [change.kind for change in foresee(standing, Limits()).changes] == ["renewal", "registry"]
+    course = remediate(again, standing, Limits())
     assert "has made no certificate" in course.refused[0].message
     assert (again.made, settings_state(simulated)) == ([], state)
 
