@@ -23,6 +23,9 @@ description:
   - What the host refuses to put back, or what is no longer there, as a firewall rule that was deleted since, is left
     with the reason in RV(left), and so is what was done to the same item before. All else goes back. A lease stays
     while the value that it weakened is left.
+  - What the end of a lease has left is no change of somebody's, also where that is not what the lease found, as it
+    leaves the default in place of a number that Windows does not know. Nothing is done to it, also where O(force) is
+    set.
   - What a policy decides that came since is left too, also where O(force) is set, since nothing is written under a
     policy. A later roll-back puts it back once the policy is gone.
   - Where the listener goes back to another port, the firewall keeps the port on which it is open until C(TermService)

@@ -9,7 +9,7 @@ Newest first, whatever run the entries are of. Entries of another machine, from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ._appliers import APPLIERS
 from ._apply import ApplyError, seen
@@ -23,7 +23,9 @@ from ._job import Job
 from ._journal import Journal, JournalError, Recorded, Stretch
 from ._lease import LeaseError
 from ._model.change import Change
-from ._model.plain import Plain
+from ._model.lease import Lease
+from ._model.plain import Plain, from_plain
+from ._model.settings import SETTINGS
 from ._policies import Policies
 from ._restart import SessionsInTheWay
 from ._undoing import Sight, Target, Undoing, moves
@@ -79,13 +81,14 @@ def _stretches(journal: Journal, which: str) -> list[Stretch]:
 def movements(job: Job, targets: Iterable[Target], force: bool, result: Undoing) -> Iterator[Target]:
     """Those that go back, as if each movement were made before the next entry is looked at; the rest is sorted."""
     now: dict[str, Plain] = {}
-    policies = Policies(job.host)
-    for target in targets:
+    policies, looked_at = Policies(job.host), list(targets)
+    ends = _ends(target.entry.change for target in looked_at)
+    for target in looked_at:
         change = target.entry.change
         if result.passes(target):
             continue
         try:
-            sight = _sight(job, change, policies, now, force)
+            sight = _sight(job, change, policies, now, force, ends)
         except IN_THE_WAY as error:
             result.leave(change, str(error))
             continue
@@ -94,11 +97,35 @@ def movements(job: Job, targets: Iterable[Target], force: bool, result: Undoing)
             yield target
 
 
-def _sight(job: Job, change: Change, policies: Policies, now: dict[str, Plain], force: bool) -> Sight:
+def _sight(
+    job: Job, change: Change, policies: Policies, now: dict[str, Plain], force: bool, ends: Mapping[str, Plain]
+) -> Sight:
     """An item as it is, or will be now; policy is asked where it would go back."""
     found = now[change.target] if change.target in now else _found(job, change)
+    if _is_over(change, found, ends):
+        return Sight(found, moves=False, over=True)
     goes = moves(change, found, force)
     return Sight(found, goes, policies.over(change) if goes else None)
+
+
+def _ends(changes: Iterable[Change]) -> dict[str, Plain]:
+    """What a setting has once its lease is over, by its id, of the leases that were granted or widened."""
+    granted = (from_plain(Lease, change.after) for change in changes if change.kind == "lease" and change.after)
+    return {lease.setting: _restored(lease) for lease in granted}
+
+
+def _restored(lease: Lease) -> Plain:
+    return None if lease.restores is None else SETTINGS[lease.setting].stored(lease.restores)
+
+
+def _is_over(change: Change, found: Plain, ends: Mapping[str, Plain]) -> bool:
+    """Whether a lease that is over has left nothing of a change: neither the lease nor what it weakened.
+
+    It has another value before where it was widened, or where a number was weakened that Windows does not know.
+    """
+    if change.kind == "lease":
+        return change.after is not None and found is None
+    return found != change.after and change.leased in ends and found == ends[change.leased]
 
 
 def _found(job: Job, change: Change) -> Plain:

@@ -62,11 +62,13 @@ class Sight:
         found: what it is.
         moves: whether it is to go back.
         held: what of policy decides it since, where it would move.
+        over: whether the end of a lease has left it so, which is no change of somebody's.
     """
 
     found: Plain
     moves: bool
     held: Held | None = None
+    over: bool = False
 
 
 @dataclass
@@ -75,7 +77,7 @@ class Undoing:
 
     Attributes:
         undone: the entries put back, with what each item went from and to.
-        settled: entries whose item is as before already.
+        settled: entries whose item is as before already, or as the end of a lease has left it.
         drifted: left, since somebody changed them.
         not_undoable: entries with C(undo: none), by item, and why nothing is to be done.
         foreign: runs that were made on another machine.
@@ -141,7 +143,7 @@ class Undoing:
             self.leave(change, told(sight.held))
         elif sight.moves:
             return True
-        elif sight.found == change.before:
+        elif sight.over or sight.found == change.before:
             self.settled.append(target)
         else:
             self.drifted.append(Drift(target.entry.run, change.item, change.after, sight.found))

@@ -561,6 +561,31 @@ def test_roll_back_after_the_end_has_nothing_to_do() -> None:
     assert settings_state(simulated) == before
 
 
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("which", ["last", "all"])
+@pytest.mark.parametrize("known", [True, False])
+def test_nor_where_the_end_leaves_something_else_than_the_weakening_found(known: bool, which: str, force: bool) -> None:
+    """A lease that was widened found another weak value; of a number that Windows does not know the default is left."""
+    simulated = SimulatedHost.build("2022", breakages=[] if known else ["security_layer_invalid"])
+    for number, layer in enumerate(("negotiate", "rdp")):
+        do(simulated, "security_layer", f"run-{number}", layer=layer, lease="30m")
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    ended = settings_state(simulated)
+    undoing = rollback(job(simulated, "back"), which, force=force)
+    assert (undoing.undone, undoing.drifted, undoing.left) == ([], [], {})
+    assert settings_state(simulated) == ended
+    assert stored(simulated, LAYER) == (2 if known else None)
+
+
+def test_what_somebody_has_changed_after_the_end_of_a_lease_is_said() -> None:
+    simulated = SimulatedHost.build("2022")
+    do(simulated, "security_layer", layer="rdp", lease="30m")
+    simulated.clock.advance(HALF_AN_HOUR + 60)
+    simulated.windows.registry.put_dword(LISTENER, LAYER, 1)
+    undoing = rollback(job(simulated, "back"), "last", force=False)
+    assert [drift.found for drift in undoing.drifted] == [{"type": "REG_DWORD", "data": 1}]
+
+
 # --- more than one, again, and longer
 
 
