@@ -118,9 +118,18 @@ def read_properties(parent: Element, types: Typed) -> dict[str, Value]:
 
 
 def _read_array(nodes: Sequence[Element], kind: CimType) -> Value:
+    if kind.kind is Kind.UINT8:
+        return _read_bytes(nodes, kind)
+    return tuple(_read_scalar(node, kind) for node in nodes if not xml.is_nil(node))
+
+
+def _read_bytes(nodes: Sequence[Element], kind: CimType) -> bytes:
+    """Read an element for each byte; as Windows writes them by a table, since a certificate has a thousand."""
+    found = [_BYTES.get(node.text or "") for node in nodes]
+    plain = [byte for byte in found if byte is not None]
+    if len(plain) == len(found):
+        return bytes(plain)
     items = [_read_scalar(node, kind) for node in nodes if not xml.is_nil(node)]
-    if kind.kind is not Kind.UINT8:
-        return tuple(items)
     try:
         return bytes(item for item in items if isinstance(item, int))
     except ValueError as error:
@@ -177,6 +186,7 @@ def _read_referenced(node: Element, _kind: CimType) -> EndpointReference:
     return read_reference(node if nested is None else nested)
 
 
+_BYTES = {str(byte): byte for byte in range(256)}
 _INTEGER = re.compile("[+-]?[0-9]{1,20}")
 _DATETIME = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?)?(Z|[+-]\d\d:\d\d)?")
 _DURATION = re.compile(r"(-)?P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,9}))?S)?)?")

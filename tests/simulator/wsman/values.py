@@ -164,7 +164,10 @@ def _write_array(parent: Element, tag: str, kind: TypeRef, value: object, style:
         raise ProviderMistakeError(f"{tag}: {value!r} is no array")
     if isinstance(value, (list, tuple)) and kind.is_bytes:
         raise ProviderMistakeError(f"{tag}: uint8[] is given as bytes, not {value!r}")
-    if value:
+    if isinstance(value, bytes) and value and kind.is_bytes:
+        for byte in value:
+            etree.SubElement(parent, tag).text = str(byte)
+    elif value:
         for item in value:
             _write_scalar(parent, tag, kind, item, style)
     elif value is None and style.precise_arrays:
