@@ -56,9 +56,22 @@ def leaves(state: t.Any, path: Path = ()) -> Iterator[tuple[Path, t.Any]]:
 
 def differing(before: State, after: State) -> set[Path]:
     """The paths whose values differ; not those at which there is nothing in one state and something in the other."""
-    one, other = dict(leaves(before)), dict(leaves(after))
+    one, other = (dict(leaves(state)) for state in _apart(before, after))
     away = {path for path in {*one, *other} if one.get(path, _NONE) != other.get(path, _NONE)}
     return away - {path[:length] for path in away for length in range(len(path))}
+
+
+def _apart(one: t.Any, other: t.Any) -> tuple[t.Any, t.Any]:
+    """Both without what is the same in them, which is most of them."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return one, other
+    both = {name: _apart(one[name], other[name]) for name in one if name in other and one[name] != other[name]}
+    first = {name: value for name, value in one.items() if name not in other}
+    second = {name: value for name, value in other.items() if name not in one}
+    return (
+        first | {name: pair[0] for name, pair in both.items()},
+        second | {name: pair[1] for name, pair in both.items()},
+    )
 
 
 _NONE = object()
