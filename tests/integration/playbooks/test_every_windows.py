@@ -52,8 +52,8 @@ NOT_UNDONE = [
 ]
 """Windows' new certificate stays, and what the cache held is not put back."""
 
-TWICE = {f"host{3 * place + place % 3 + 1:03}" for place in range(len(FLEET_VERSIONS))}
-"""One host of each version, two of each language; the other second runs are shown in process."""
+SOME = {f"host{3 * place + place % 3 + 1:03}" for place in range(len(FLEET_VERSIONS))}
+"""One host of each version, two of each language or more; what all others do twice is shown in process."""
 
 
 def tasks(run_id, wanted):
@@ -105,13 +105,13 @@ def test_every_fix_on_every_version_and_language(every_kind, run, with_hosts, tm
     book = tmp_path / "site.yml"
     book.write_text(yaml.safe_dump(site(), sort_keys=False), encoding="utf-8")
     inventory = with_hosts(
-        fleet.inventory, {host: {"server": server, "twice": host in TWICE} for host, server in SERVERS.items()}
+        fleet.inventory, {host: {"server": server, "twice": host in SOME} for host, server in SERVERS.items()}
     )
     played = run(book, inventory, "--forks=18")
     assert played.code == 0, played.output
     rows = dict(re.findall(r"^(host\d+) +: ok=(\d+)", played.output, re.MULTILINE))
     fixes = {host: len(FIXES) - (not server) for host, server in SERVERS.items()}
-    assert rows == {host: str(count * (2 if host in TWICE else 1) + 1) for host, count in fixes.items()}
+    assert rows == {host: str(count * (2 if host in SOME else 1) + 1) for host, count in fixes.items()}
     after = fleet.states()
     for host in KINDS:
         differ = differing(without_journal(before[host]), without_journal(after[host]))
@@ -159,10 +159,10 @@ def telling(playbook, hosts):
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_a_playbook_on_every_version_and_language(every_kind, run, tmp_path, playbook):
+def test_a_playbook_on_every_version_and_in_every_language(every_kind, run, tmp_path, playbook):
     """Dry run, apply, apply again, roll back. Gateways are servers."""
     wanted, planted, kinds = PLAYBOOKS[playbook]
-    hosts = [host for host, server in SERVERS.items() if server or playbook == "client"]
+    hosts = [host for host, server in SERVERS.items() if host in SOME and (server or playbook == "client")]
     fleet = every_kind(dict.fromkeys(hosts, planted))
     found = fleet.states()
     book = tmp_path / "site.yml"
