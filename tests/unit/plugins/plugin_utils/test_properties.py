@@ -64,7 +64,7 @@ from tests.support.in_process import job, prober, settings_state
 from tests.support.states import differing, outside
 
 NAMES = sorted(REMEDIES)
-EXAMPLES = 40
+EXAMPLES = 30
 """For each module; the simulator's clock, not ours, passes while somebody waits."""
 
 JOIN_INFO = r"HKLM\SYSTEM\CurrentControlSet\Control\CloudDomainJoin\JoinInfo"
