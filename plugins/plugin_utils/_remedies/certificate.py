@@ -72,7 +72,9 @@ def _invalid(options: Options) -> Plan:
     state, ahead = options["state"], options["renew_before"]
     unused = f"thumbprint is for the state bound, and the state is {state}: set state to bound, or leave thumbprint out"
     beyond = f"renew_before is {ahead}: use days from 0 to {LONGEST_AHEAD}; Windows' certificate lasts half a year"
+    unnamed = "state bound needs a thumbprint, which names a certificate of the machine's personal store"
     shown = (
+        (state == "bound" and not options["thumbprint"], unnamed, "thumbprint"),
         (bool(options["thumbprint"]) and state != "bound", unused, "thumbprint"),
         (not 0 <= ahead <= LONGEST_AHEAD, beyond, "renew_before"),
     )

@@ -1545,6 +1545,7 @@ def test_what_is_no_certificate_of_the_store_is_not_bound(thumbprint: str | None
     simulated, _thumbprint = bound_host()
     plan, done = run(simulated, "certificate", state="bound", thumbprint=thumbprint)
     assert (done.changes, len(plan.refused)) == ([], 1)
+    assert ("needs a thumbprint" in plan.refused[0].message) is (not thumbprint)
 
 
 HIDDEN = {"missing": "O:SYG:SYD:PAI(A;;FA;;;SY)", "there": KEY_FILE_2019}
