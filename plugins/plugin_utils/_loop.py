@@ -110,6 +110,7 @@ def _made_up(job: Job, run: Run, course: Course, tried: set[str]) -> bool:
     course.waiting.update(done.waiting)
     if done.changes:
         course.after = look_again(job, course.after, done)
+        course.revealed.extend(_new(course))
     return bool(done.changes)
 
 

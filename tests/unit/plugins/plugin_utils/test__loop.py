@@ -513,6 +513,14 @@ def test_a_key_is_judged_by_the_certificate_that_serves_once_the_listener_is_unt
     assert (third.after.healthy, third.refused) == (True, [])
 
 
+def test_what_a_restart_for_an_earlier_run_brings_to_light_is_told_as_that() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["listener_disabled", "certificate_wrong_usage"])
+    waiting, doing = job(simulated, restart="never"), job(simulated, "run-2")
+    remediate(waiting, examine(waiting.host, waiting.prober, 600), Limits())
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert ([finding.id for finding in course.revealed], course.verdict) == (["certificate_wrong_usage"], "repaired")
+
+
 def test_a_listener_stays_tied_where_windows_makes_no_certificate_in_place_of_damaged_bytes() -> None:
     planted, switches = ["certificate_pinned_expired", "certificate_damaged"], {"own_while_pinned": False}
     simulated = SimulatedHost.build("2025", breakages=planted, switches=switches)
