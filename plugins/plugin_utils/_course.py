@@ -139,6 +139,7 @@ class Turns:
     _had: set[tuple[str, int]] = field(default_factory=set)
     _idle: dict[tuple[str, int], tuple[Refusal, ...]] = field(default_factory=dict)
     _failed: dict[tuple[str, int], int] = field(default_factory=dict)
+    _told: dict[str, set[str]] = field(default_factory=dict)
     _rounds: int = 2
 
     def next(self, standing: Standing, limits: Limits) -> Proposal | None:
@@ -179,12 +180,16 @@ class Turns:
         self._rounds -= bool(ripe)
         return bool(ripe)
 
-    def end(self, finding: Finding) -> None:
-        """No other cure of this cause has its turn."""
-        ended = {(finding.id, number) for number in range(len(CAUSES[finding.id].cures))}
-        self._had |= ended
-        for turn in ended:
+    def end(self, finding: Finding, after: Standing) -> None:
+        """No other cure of this cause has its turn, but where it shows elsewhere now: two certificates may have it."""
+        told = self._told.setdefault(finding.id, set())
+        told.update(evidence.what for evidence in finding.evidence)
+        turns = {(finding.id, number) for number in range(len(CAUSES[finding.id].cures))}
+        for turn in turns:
             self._idle.pop(turn, None)
+        found = next((found for found in direct(after.findings) if found.id == finding.id), None)
+        elsewhere = found is not None and told.isdisjoint(evidence.what for evidence in found.evidence)
+        self._had = self._had - turns if elsewhere else self._had | turns
 
 
 def _sparing(observation: Observation, plan: Plan) -> Plan:

@@ -80,7 +80,7 @@ def _cure(job: Job, run: Run, course: Course, limits: Limits) -> None:
         if plan.changes:
             number, waits = len(course.steps), _take(job, run, course, proposal, plan.changes)
             if waits:
-                turns.end(proposal.finding)
+                turns.end(proposal.finding, course.after)
             elif number in course.failed:
                 turns.failed(proposal, course.failed[number])
     stands = course.stands

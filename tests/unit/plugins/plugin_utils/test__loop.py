@@ -521,6 +521,20 @@ def test_what_a_restart_for_an_earlier_run_brings_to_light_is_told_as_that() -> 
     assert ([finding.id for finding in course.revealed], course.verdict) == (["certificate_wrong_usage"], "repaired")
 
 
+@pytest.mark.parametrize("moment", ["at_once", "after_restart"])
+def test_two_certificates_that_have_one_cause_are_both_cured_where_the_first_waits(moment: str) -> None:
+    broken, switches = ["key_not_imported", "key_missing"], {"live_pin": moment}
+    simulated = SimulatedHost.build("11", breakages=broken, switches=switches)
+    doing, again = job(simulated, restart="never"), job(simulated, "run-2", restart="never")
+    course = remediate(doing, examine(doing.host, doing.prober, 600), Limits())
+    assert [(step.cause, step.remedy) for step in course.steps] == [
+        ("key_missing", "certificate"), ("key_missing", "machine_keys"),
+    ]  # fmt: skip
+    state = simulated.state()
+    remediate(again, examine(again.host, again.prober, 600), Limits())
+    assert (again.made, simulated.state()) == ([], state)
+
+
 def test_a_listener_stays_tied_where_windows_makes_no_certificate_in_place_of_damaged_bytes() -> None:
     planted, switches = ["certificate_pinned_expired", "certificate_damaged"], {"own_while_pinned": False}
     simulated = SimulatedHost.build("2025", breakages=planted, switches=switches)
