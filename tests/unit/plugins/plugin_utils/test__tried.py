@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import typing as t
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._course import Course, Limits, Turns, foresee
+from ansible_collections.winfleet.rdp.plugins.plugin_utils._diagnosis.facts import Evidence
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._examine import examine
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._guard import ROOT
 from ansible_collections.winfleet.rdp.plugins.plugin_utils._loop import remediate
@@ -120,6 +122,21 @@ def test_what_was_taken_back_has_two_more_turns_once_more_stands() -> None:
         assert not turns.again(stands)
         turns.failed(first, stands)
     assert not turns.again(4)
+
+
+def test_a_cause_whose_cure_waits_has_no_other_turn_unless_it_shows_where_it_did_not() -> None:
+    simulated = SimulatedHost.build("2022", breakages=["key_missing"])
+    standing, turns = examine(connect(simulated), job(simulated).prober, 600), Turns()
+    first = turns.next(standing, Limits())
+    assert first is not None
+    turns.end(first.finding, standing)
+    assert turns.next(standing, Limits()) is None
+    other = replace(first.finding, evidence=(Evidence("private key of another certificate", "absent", "its folder"),))
+    elsewhere = replace(standing, findings=(other,))
+    turns.end(first.finding, elsewhere)
+    assert turns.next(elsewhere, Limits()) == replace(first, finding=other)
+    turns.end(other, standing)
+    assert turns.next(standing, Limits()) is None
 
 
 def test_what_ends_as_the_listener_shows_it_leaves_the_next_run_nothing_to_look_for() -> None:
