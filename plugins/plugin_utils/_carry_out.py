@@ -29,7 +29,7 @@ class LeaseLost(ApplyError):
 
 
 class OutOfReach(ApplyError):
-    """A listener on a new port could not be reached there, so it went back to the old one."""
+    """A listener could not be reached on a new port, so it keeps the old one, or has it again."""
 
 
 class ProofMissing(ApplyError):
