@@ -14,7 +14,7 @@ BUILD := $(CURDIR)/build
 BOOTSTRAP := $(or $(PYTHON),$(wildcard $(BIN)/python),python3)
 JOBS ?= 2
 # The longest first.
-CHECKS := sanity galaxy ansible-lint docs code license-check extra-checks yaml
+CHECKS := pylint sanity galaxy ansible-lint docs code license-check extra-checks yaml
 
 export ANSIBLE_COLLECTIONS_PATH := $(BUILD)/collections
 export ANSIBLE_HOME := $(BUILD)/ansible
