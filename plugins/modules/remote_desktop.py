@@ -44,9 +44,11 @@ options:
       - Windows reads it when C(TermService) starts, so O(restart) decides when it is live.
       - The firewall's built-in rules do not follow by themselves. Run M(winfleet.rdp.firewall) with the new port as its
         O(winfleet.rdp.firewall#module:port) before, and without it afterwards, which closes the old port.
+      - While the host's firewall lets nobody in to the new port, the listener stays where it is and the task fails,
+        unless O(restart) is V(never). Check mode does not ask for that, since a task before may open the firewall.
       - When nothing connects to the new port after the restart, the old port is put back, C(TermService) is restarted
-        again, and the task fails. Without a probe from the controller the host alone is asked whether it listens there
-        and whether its firewall lets anybody in, which does not tell what lies between it and its clients.
+        again, and the task fails. Without a probe from the controller the host alone is asked whether it listens there,
+        which does not tell what lies between it and its clients.
       - A move that has to wait is made by the next restart of C(TermService), whatever that is for. As long as the
         firewall lets nobody in to the new port, no module restarts the service, and RV(needs) says so.
       - Ranges that Windows, Hyper-V or containers have reserved cannot be seen before, since only the text of C(netsh

@@ -29,7 +29,7 @@ class LeaseLost(ApplyError):
 
 
 class OutOfReach(ApplyError):
-    """A listener on a new port could not be reached there, so it went back to the old one."""
+    """A listener could not be reached on a new port, so it keeps the old one, or has it again."""
 
 
 class ProofMissing(ApplyError):
@@ -54,12 +54,24 @@ def carry_out(job: Job, run: Run, changes: Sequence[Change], done: Done | None =
     for number, change in enumerate(changes):
         if change.proof and (lack := _prove(job, run, done, change, alone)):
             return replace(done, rest=tuple(changes[number:]), lack=lack)
+        if change.then == "tcp":
+            _let_in_there(job, change)
         _step(job, run, done, change, guarded=alone and _guarded(job, change))
     if done.changes:
         settle(job, run, done)
         _reached(job, run, done)
         _confirm(job, run, done, alone)
     return done
+
+
+def _let_in_there(job: Job, move: Change) -> None:
+    """A listener that would move at once stays where it is while the host's own firewall keeps the new port shut.
+
+    Raises:
+        OutOfReach: it does.
+    """
+    if job.restart != "never" and is_shut(job.host, [move]):
+        raise OutOfReach(f"{move.item} was left as it is: the firewall lets nobody in to the new port. {_OPEN_FIRST}")
 
 
 def _step(job: Job, run: Run, done: Done, change: Change, guarded: bool) -> None:
@@ -159,8 +171,6 @@ def _unserved(job: Job, proof: Probe | None) -> str:
             "may have reserved it: look for it in the output of netsh interface ipv4 show excludedportrange tcp, and "
             "give the listener another port. diagnosis_info names what else may keep it from listening"
         )
-    if proof is None and is_shut(job.host):
-        return f"the firewall lets nobody in to the new port. {_OPEN_FIRST}"
     return (
         f"nothing connects to the new port (TCP {proof['tcp']['verdict']}). {_FIREWALL_FIRST}" if shut and proof else ""
     )

@@ -5,17 +5,19 @@
 """Whether a restart would move the listener to a port where nobody gets in. PRIVATE to the collection.
 
 The port is read only when TermService starts, so a move that had to wait, or that somebody else has stored, is made by
-the next restart, whatever that is for. The run that moves the listener itself looks afterwards and goes back.
+the next restart, whatever that is for. The run that moves the listener itself looks before, and afterwards goes back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from ._cim import tcp
 from ._diagnosis.facts import Facts
 from ._host import Host
 from ._job import Job
+from ._model.change import Change
+from ._model.project import project
 from ._model.settings import SETTINGS
 from ._observe import observe
 from ._owed import SERVICE, noted_before
@@ -45,9 +47,9 @@ def would_move_away(job: Job, moved: Collection[str] = ()) -> str:
     )
 
 
-def is_shut(host: Host) -> bool:
-    """Whether the host's firewall lets nobody in to the port that is stored."""
-    return Facts(observe(host, ("settings", "firewall"), ("port",))).shut
+def is_shut(host: Host, move: Sequence[Change] = ()) -> bool:
+    """Whether the host's firewall lets nobody in to the port that is stored, or will be after a move."""
+    return Facts(project(observe(host, ("settings", "firewall"), ("port",)), move)).shut
 
 
 def _is_elsewhere(host: Host) -> bool:

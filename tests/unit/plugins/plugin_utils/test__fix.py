@@ -55,6 +55,13 @@ def options(name: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**defaults(REMEDIES[name].options), **given}
 
 
+def with_port_open(simulated: SimulatedHost) -> SimulatedHost:
+    """The host, with port 33890 let in: into a shut port the listener is not moved."""
+    _plan, done = fix(job(simulated, "open"), REMEDIES["firewall"], options("firewall", {"port": 33890}))
+    assert done.changes
+    return simulated
+
+
 def test_the_versions_are_all_that_the_simulator_has() -> None:
     assert set(VERSIONS) <= set(EDITIONS)
 
@@ -104,7 +111,7 @@ def test_a_host_answers_again_whenever_the_change_takes_effect(switch: str) -> N
 
 
 def test_users_keep_a_restart_from_happening_and_are_counted_and_named() -> None:
-    simulated = SimulatedHost.build("2022", traits=["many_sessions"])
+    simulated = with_port_open(SimulatedHost.build("2022", traits=["many_sessions"]))
     _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890}))
     assert "would cut 8 connected and 4 disconnected" in done.waiting["restart"]
     assert r"signed in: HOST001\user00, " in done.waiting["restart"]
@@ -114,11 +121,10 @@ def test_users_keep_a_restart_from_happening_and_are_counted_and_named() -> None
 @pytest.mark.parametrize("run", ["the same", "a later one"])
 def test_users_of_the_old_port_keep_a_restart_from_happening(run: str) -> None:
     """The listener has the old port until then, so nobody is connected to the one that is stored."""
-    simulated = SimulatedHost.build("2022")
+    simulated = with_port_open(SimulatedHost.build("2022"))
     session = simulated.windows.sessions.add("anna")
     wanted = options("remote_desktop", {"port": 33890})
     if run == "a later one":
-        fix(job(simulated, restart="never"), REMEDIES["firewall"], options("firewall", {"port": 33890}))
         fix(job(simulated, restart="never"), REMEDIES["remote_desktop"], wanted)
     _plan, done = fix(job(simulated, "run-2"), REMEDIES["remote_desktop"], wanted)
     assert "would cut 1 connected and 0 disconnected" in done.waiting["restart"]
@@ -126,7 +132,7 @@ def test_users_of_the_old_port_keep_a_restart_from_happening(run: str) -> None:
 
 
 def test_never_means_never() -> None:
-    simulated = SimulatedHost.build("2022")
+    simulated = with_port_open(SimulatedHost.build("2022"))
     plan, done = fix(
         job(simulated, restart="never"), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890})
     )
@@ -136,7 +142,7 @@ def test_never_means_never() -> None:
 
 
 def test_without_a_shell_the_change_is_made_and_the_restart_is_left_to_somebody() -> None:
-    simulated = SimulatedHost.build("2022", traits=["no_shell"])
+    simulated = with_port_open(SimulatedHost.build("2022", traits=["no_shell"]))
     _plan, done = fix(job(simulated), REMEDIES["remote_desktop"], options("remote_desktop", {"port": 33890}))
     assert "refuses the shell" in done.waiting["restart"]
     assert [change.item.rpartition("\\")[2] for change in done.changes] == ["PortNumber"]
