@@ -13,11 +13,11 @@ from ._apply import ApplyError, Run
 from ._host import Host
 from ._job import Done, Job
 from ._lease import armed, begin, record
+from ._listener_port import is_shut
 from ._live import listens
 from ._model.change import Change
 from ._model.lease import RECORDS
 from ._model.settings import SETTINGS
-from ._moves import is_shut
 from ._owed import REASONS
 from ._proof import Probe, connects, lacking, lets_in, refuses, replaces_unknown, serves
 from ._settle import let_in_after, put_back, restart_for, settle

@@ -12,11 +12,11 @@ from ._apply import ApplyError, Run
 from ._cim.registry import RegistryValue
 from ._host import Host
 from ._job import Done, Job
+from ._listener_port import would_move_away
 from ._live import due_after_cut, due_unnoted, is_live, look
 from ._model.change import Change
 from ._model.observation import Observation
 from ._model.settings import PIN, SETTINGS, Setting
-from ._moves import would_move_away
 from ._owed import REASONS, due, due_after_lease, owe_restart
 from ._proof import ACTED, DROPPING, Probe, lets_in, live, refuses, shown_by, tls_works, unproven, way_back
 from ._reboot import accepted, objection, reboot
